@@ -1,0 +1,69 @@
+# Everything is done by scripts/setup.sh; this file names it. `make help`.
+
+# What `make run` gives to tracer; `make run ARGS="..."` replaces all of it.
+ARGS = run async-brigade --probe sched --iters 1000
+# Further arguments for pytest in `make test`.
+PYTEST_ARGS =
+# Where `make install` puts its link: $(PREFIX)/bin/tracer.
+PREFIX = /usr/local
+export PREFIX
+
+PYTHON := .venv/bin/python
+CRATE := --manifest-path workloads/native/Cargo.toml
+
+# Under `sudo make` in a user's clone, that user still does all but what needs
+# root, so that the clone stays the user's.
+ifneq ($(SUDO_UID),)
+ifeq ($(shell id -u):$(shell stat -c %u .),0:$(SUDO_UID))
+ifneq ($(SUDO_UID),0)
+USER_DOES := sudo -H -u '\#$(SUDO_UID)' -- env \
+	$(foreach name,CI TRACER_FORCE_BPF TRACER_PYTHON PREFIX,$(if $($(name)),$(name)='$($(name))'))
+endif
+endif
+endif
+
+SETUP := $(USER_DOES) scripts/setup.sh
+# root COMMAND, run as root; then what it left in the clone is the user's.
+ROOT := scripts/setup.sh root
+AFTER_ROOT := status=$$?; scripts/setup.sh own; exit $$status
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run setup test lint docs install uninstall clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: setup ## set up what is missing and run tracer as root (ARGS="...")
+	@$(ROOT) .venv/bin/tracer $(ARGS); $(AFTER_ROOT)
+
+setup: ## install what is missing, make .venv, build the Rust workloads
+	@$(SETUP) all
+
+test: setup ## set up and run all tests, those that need BPF as root
+	@$(SETUP) examples
+	$(SETUP) cargo test --release --locked --quiet $(CRATE)
+	$(USER_DOES) $(PYTHON) -m pytest --ignore=tests/bpf $(PYTEST_ARGS)
+	@$(ROOT) env $${TRACER_FORCE_BPF:+TRACER_FORCE_BPF="$$TRACER_FORCE_BPF"} \
+		$(PYTHON) -m pytest -rs -p no:cacheprovider --junitxml=build/tests-bpf.xml \
+		$(PYTEST_ARGS) tests/bpf; $(AFTER_ROOT)
+
+lint: setup ## check style and types: ruff, mypy, rustfmt, clippy
+	@$(SETUP) lint-tools
+	$(USER_DOES) $(PYTHON) -m ruff check .
+	$(USER_DOES) $(PYTHON) -m ruff format --check .
+	$(USER_DOES) $(PYTHON) -m mypy --strict tracer workloads
+	$(SETUP) cargo fmt $(CRATE) --check
+	$(SETUP) cargo clippy --locked --quiet $(CRATE) --all-targets -- -D warnings
+
+docs: setup ## make the generated documents again, from runs as root
+	@$(ROOT) $(PYTHON) scripts/make_docs.py; $(AFTER_ROOT)
+
+install: setup ## link tracer into PREFIX/bin, where sudo finds it
+	@$(SETUP) install
+
+uninstall: ## remove that link, if it is this clone's
+	@$(SETUP) uninstall
+
+clean: ## remove .venv, build products and caches
+	@$(SETUP) clean

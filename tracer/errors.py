@@ -1,0 +1,23 @@
+"""The one exception the program turns into a message for its user."""
+
+from __future__ import annotations
+
+
+class TracerError(Exception):
+    """A failure with an explanation for the user.
+
+    Parameters
+    ----------
+    message:
+        What went wrong, one sentence.
+    hint:
+        What the user can do about it; may be empty.
+    exit_code:
+        The exit status the process should end with.
+    """
+
+    def __init__(self, message: str, hint: str = "", exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code

@@ -1,0 +1,1 @@
+/* Named by BCC's headers; nothing in it is used here. */

@@ -1,0 +1,120 @@
+"""Names and classes of system calls by number, for x86_64 and aarch64.
+
+The numbers are in ``syscall_table.json``, which ``scripts/update_syscall_table.py``
+generates; its key "source" says from what. The classes are this project's own and say
+what kind of work, or of waiting, a call stands for.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from functools import lru_cache
+from pathlib import Path
+
+from tracer.errors import TracerError
+
+CLASSES = ("io", "poll", "futex", "io_uring", "sleep", "memory", "process", "other")
+TABLE_LENGTH = 512  # of class_table(); above every number in use, and a power of two
+MACHINE = platform.machine()
+
+_ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
+_TABLE = Path(__file__).with_name("syscall_table.json")
+
+# The class of each name; a word ending in "*" stands for every name that starts so. A name
+# matched by no word is "other": among those are calls that wait for something no class
+# covers (pause, rt_sigsuspend, rt_sigtimedwait, flock, semop), those whose work depends on
+# the device or command (ioctl, fcntl), and restart_syscall, which continues any call.
+_WORDS = {
+    # Moving data to or from files, sockets, pipes and queues, waiting for it to reach the
+    # disk, and what has to read or write a file system's own data.
+    "io": """
+        read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2
+        sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg sendfile splice tee vmsplice
+        copy_file_range accept accept4 connect shutdown
+        fsync fdatasync sync syncfs sync_file_range msync readahead fadvise64 fallocate
+        io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents
+        mq_timedsend mq_timedreceive msgsnd msgrcv
+        open openat openat2 open_by_handle_at creat close close_range lseek truncate ftruncate
+        stat lstat fstat newfstatat statx statfs fstatfs access faccessat faccessat2
+        getdents getdents64 readlink readlinkat mkdir mkdirat mknod mknodat rmdir
+        link linkat symlink symlinkat unlink unlinkat rename renameat renameat2
+        chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat
+        utime utimes futimesat utimensat file_getattr file_setattr
+        getxattr* lgetxattr fgetxattr setxattr* lsetxattr fsetxattr
+        listxattr* llistxattr flistxattr removexattr* lremovexattr fremovexattr
+    """,
+    "poll": "epoll_* poll ppoll select pselect6",
+    "futex": "futex futex_*",
+    "io_uring": "io_uring_*",
+    "sleep": "nanosleep clock_nanosleep",
+    "memory": """
+        mmap munmap mprotect mremap brk madvise process_madvise process_mrelease mseal
+        mlock mlock2 mlockall munlock munlockall mincore remap_file_pages pkey_*
+        mbind get_mempolicy set_mempolicy set_mempolicy_home_node migrate_pages move_pages
+        memfd_create memfd_secret shmget shmat shmdt shmctl userfaultfd map_shadow_stack
+        process_vm_readv process_vm_writev
+    """,
+    "process": """
+        clone clone3 fork vfork execve execveat exit exit_group wait4 waitid
+        kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_* ptrace kcmp
+        set_tid_address set_robust_list get_robust_list rseq prctl arch_prctl personality
+        getpid gettid getppid getpgid getpgrp setpgid getsid setsid unshare setns
+        sched_* getpriority setpriority ioprio_get ioprio_set
+        getrlimit setrlimit prlimit64 getrusage
+    """,
+}
+_EXACT = {word: name for name, words in _WORDS.items() for word in words.split()}
+_PREFIXES = {word[:-1]: name for word, name in _EXACT.items() if word.endswith("*")}
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, dict[int, str]]:
+    """Names by number by machine."""
+    table = json.loads(_TABLE.read_text())
+    return {
+        machine: {int(number): name for number, name in calls.items()}
+        for machine, calls in table.items()
+        if machine != "source"
+    }
+
+
+def _of_machine(machine: str) -> dict[int, str]:
+    machine = _ALIASES.get(machine, machine)
+    try:
+        return _names()[machine]
+    except KeyError:
+        known = ", ".join(_names())
+        raise TracerError(
+            f"no table of the system calls of {machine}", f"known are {known}"
+        ) from None
+
+
+def name_of(nr: int, machine: str = MACHINE) -> str:
+    """Name of the system call ``nr``, ``syscall_<nr>`` if it has none.
+
+    ``machine`` is as in ``uname -m``; TracerError if there is no table for it. This holds
+    for all functions of the module.
+    """
+    return _of_machine(machine).get(nr, f"syscall_{nr}")
+
+
+def numbers(machine: str = MACHINE) -> dict[str, int]:
+    """Numbers of all system calls by name."""
+    return {name: number for number, name in _of_machine(machine).items()}
+
+
+def class_of(name: str) -> str:
+    """The one of :data:`CLASSES` that the system call ``name`` belongs to."""
+    if (exact := _EXACT.get(name)) is not None:
+        return exact
+    return next((kind for start, kind in _PREFIXES.items() if name.startswith(start)), "other")
+
+
+def class_table(machine: str = MACHINE) -> list[int]:
+    """Index into :data:`CLASSES` by number, :data:`TABLE_LENGTH` entries; unknown is "other"."""
+    table = [CLASSES.index("other")] * TABLE_LENGTH
+    for number, name in _of_machine(machine).items():
+        if number < TABLE_LENGTH:
+            table[number] = CLASSES.index(class_of(name))
+    return table

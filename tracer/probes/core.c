@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * The state machine: pure functions on the structs of core.h. It is compiled twice: into the BPF
+ * programs (entry.c calls it) and into a user-space library on which the unit tests replay
+ * hand-written events. Rules and their reasons: docs/time-accounting.md.
+ *
+ * Vectors and times of a thread are written only by the owner of its state: by the CPU it runs
+ * on, or, while it sleeps, by its waker (wakers are serialised by the wakee's pi_lock). The one
+ * real race is a wake-up against the switch-out that puts its thread to sleep; `word` decides it.
+ */
+
+#define TASK_STATE_STOPPED 0x0c /* __TASK_STOPPED | __TASK_TRACED */
+#define TASK_STATE_DEAD 0x80    /* TASK_DEAD */
+
+static inline u64 since(u64 now, u64 then)
+{
+	return now > then ? now - then : 0;
+}
+
+/* Adds the time since the last event to one part of both vectors. Signed in effect: clocks of two
+ * CPUs, read before a race was decided, may differ by some ns, and time must not run backwards. */
+static inline void charge(struct thread *t, u32 part, u64 now)
+{
+	u64 ns;
+
+	if (now <= t->last_ns)
+		return;
+	ns = now - t->last_ns;
+	t->last_ns = now;
+	if (part < N_PATH) {
+		t->path[part] += ns;
+		t->own[part] += ns;
+	}
+}
+
+static inline void charge_own(struct thread *t, u32 part, u64 now)
+{
+	if (now > t->last_ns && part < N_OWN)
+		t->own[part] += now - t->last_ns;
+}
+
+/* First touch in a new window: the state stays, all sums start at the window's start. Nobody
+ * empties maps from user space, which would race with the programs. */
+static inline void renew(struct ctl *c, struct thread *t)
+{
+	if (t->epoch == c->epoch)
+		return;
+	t->epoch = c->epoch;
+	t->last_ns = c->start_ns;
+	t->call_off_ns = 0;
+	t->voluntary = t->involuntary = t->migrations = 0;
+	t->resumed[0] = t->resumed[1] = t->resumed[2] = 0;
+#pragma unroll
+	for (int i = 0; i < 16; i++)
+		t->path[i] = 0;
+#pragma unroll
+	for (int i = 0; i < N_OWN; i++)
+		t->own[i] = 0;
+}
+
+static inline void renew_cpu(struct ctl *c, struct cpu *k)
+{
+	if (k->epoch == c->epoch)
+		return;
+	k->epoch = c->epoch;
+	k->idle_ns = k->other_ns = 0;
+	k->since_ns = c->start_ns;
+	k->early = 0;
+#pragma unroll
+	for (int i = 0; i < N_SOURCES; i++)
+		k->sources[i] = 0;
+#pragma unroll
+	for (int i = 0; i < N_REPAIRS; i++)
+		k->repairs[i] = 0;
+}
+
+static inline u32 running_slot(struct cpu *k, u32 tid)
+{
+	return k->seen ? k->slot : slot_of(tid);
+}
+
+/* ---- the window ---- */
+
+static inline void open_window(struct ctl *c, struct thread *t, u64 now)
+{
+	c->start_ns = now;
+	__sync_fetch_and_add(&c->epoch, 1);
+	c->armed_tid = 0;
+	c->window_tgid = t->tgid;
+	c->phase = PHASE_OPEN;
+	renew(c, t);
+}
+
+static inline void close_window(struct ctl *c, struct thread *t, u32 slot, u64 now)
+{
+	if (__sync_val_compare_and_swap(&c->end_slot, 0, slot))
+		return;
+	charge(t, t->mode, now);
+	c->end_ns = now;
+	c->phase = PHASE_CLOSED;
+}
+
+/* ---- the table of threads ---- */
+
+static inline u32 new_slot(struct ctl *c, struct cpu *k)
+{
+	u64 slot, head;
+
+	if (c->next_slot < MAX_THREADS) {
+		slot = __sync_fetch_and_add(&c->next_slot, 1);
+		if (slot < MAX_THREADS)
+			return (u32)slot;
+	}
+	head = c->free_head;
+	if (c->free_tail - head > FREE_RESERVE &&
+	    __sync_val_compare_and_swap(&c->free_head, head, head + 1) == head) {
+		u32 *free = free_at(head % MAX_THREADS);
+		struct thread *dead;
+
+		if (free && (dead = thread_at(*free))) {
+			renew_cpu(c, k);
+			if (dead->epoch == c->epoch) {
+				k->recycled++;
+				k->recycled_life_ns += since(dead->death_ns,
+					dead->birth_ns > c->start_ns ? dead->birth_ns : c->start_ns);
+				k->recycled_voluntary += dead->voluntary;
+				k->recycled_involuntary += dead->involuntary;
+				k->recycled_migrations += dead->migrations;
+#pragma unroll
+				for (int i = 0; i < N_OWN; i++)
+					k->recycled_own[i] += dead->own[i];
+			}
+			return *free;
+		}
+	}
+	k->losses[LOSS_THREAD_TABLE_FULL]++;
+	return 0;
+}
+
+/* sched_waking does not fire for a new thread: it begins here, woken by its creator. */
+static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 tgid, u64 task)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *parent, *t;
+	u32 parent_slot, slot, *entry;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+	parent_slot = running_slot(k, parent_tid);
+	if (!parent_slot || !(parent = thread_at(parent_slot)))
+		return;
+	if (!c->follow && tgid != parent->tgid)
+		return;
+	slot = new_slot(c, k);
+	t = slot ? thread_at(slot) : 0;
+	entry = slot_entry(tid);
+	if (!t || !entry)
+		return;
+	renew(c, parent);
+	t->epoch = c->epoch - 1; /* all sums are zeroed by renew, in place */
+	renew(c, t);
+	t->last_ns = now;
+	t->mode = PART_USER;
+	t->block = PART_BLOCKED_OTHER;
+	t->call_nr = 0;
+	t->woken_ns = t->in_ns = t->out_ns = t->birth_ns = now;
+	t->death_ns = 0;
+	t->waking_cpu = cpu;
+	t->source = SOURCE_PROCESS;
+	t->tid = tid;
+	t->tgid = tgid;
+	t->fresh = 1;
+	t->reads_control = t->exec_slot = 0;
+	t->task = task;
+	t->comm[0] = 0;
+	charge(parent, parent->mode, now);
+#pragma unroll
+	for (int i = 0; i < 16; i++)
+		t->path[i] = parent->path[i];
+#pragma unroll
+	for (int i = 0; i < 3; i++)
+		t->resumed[i] = parent->resumed[i];
+	t->word = THREAD_WAKING;
+	*entry = slot;
+}
+
+/* At the last switch-out, not at sched_process_exit: an exiting thread still wakes its joiner. */
+static inline void retire(struct ctl *c, struct thread *t, u32 slot, u64 now)
+{
+	u32 *entry = slot_entry(t->tid);
+	u32 *free = free_at(__sync_fetch_and_add(&c->free_tail, 1) % MAX_THREADS);
+
+	if (entry && *entry == slot && !t->exec_slot)
+		*entry = 0;
+	if (free)
+		*free = slot;
+	t->death_ns = now;
+	current_comm(t->comm);
+	t->word = THREAD_DEAD;
+}
+
+/* Linux gives a thread that calls execve its group leader's pid some time before
+ * sched_process_exec says so; meanwhile the task pointer tells the two apart. */
+static inline u32 resolve(u32 tid, u64 task)
+{
+	u32 slot = slot_of(tid);
+	struct thread *t = slot ? thread_at(slot) : 0;
+
+	if (t && t->exec_slot && t->task != task)
+		return t->exec_slot;
+	return slot;
+}
+
+static inline void on_exec(u32 cpu, u64 now, u32 tid, u32 old_tid)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t, *leader;
+	u32 slot, leader_slot, *entry, *old_entry;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+	slot = tid == old_tid ? running_slot(k, tid) : slot_of(old_tid);
+	t = slot ? thread_at(slot) : 0;
+	if (!t)
+		return;
+	if (c->phase == PHASE_BEFORE && c->command_tgid && t->tgid == c->command_tgid)
+		open_window(c, t, now);
+	if (tid == old_tid)
+		return;
+	entry = slot_entry(tid);
+	old_entry = slot_entry(old_tid);
+	if (!entry || !old_entry)
+		return;
+	leader_slot = *entry;
+	leader = leader_slot ? thread_at(leader_slot) : 0;
+	*entry = slot;
+	*old_entry = 0;
+	t->tid = tid;
+	if (leader) {
+		leader->exec_slot = 0;
+		if (leader->word != THREAD_DEAD) { /* its last switch-out is still to come */
+			leader->tid = old_tid;
+			*old_entry = leader_slot;
+		}
+	}
+}
+
+/* ---- switches ---- */
+
+static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u32 slot,
+			      u64 now, u32 preempt, u64 prev_state)
+{
+	renew(c, t);
+	charge(t, t->mode, now);
+	if (c->phase == PHASE_OPEN)
+		hook_ran(cpu, t, since(now, t->in_ns > c->start_ns ? t->in_ns : c->start_ns));
+	t->out_ns = now;
+	if (prev_state & TASK_STATE_DEAD) {
+		t->voluntary++;
+		retire(c, t, slot, now);
+	} else if (preempt || prev_state == 0) {
+		t->involuntary++;
+		__sync_lock_test_and_set(&t->word, THREAD_PREEMPTED);
+	} else {
+		t->voluntary++;
+		t->block = prev_state & TASK_STATE_STOPPED ? PART_BLOCKED_STOPPED :
+			   t->mode ? PART_BLOCKED_IO + t->mode - 1 : PART_BLOCKED_OTHER;
+		if (__sync_val_compare_and_swap(&t->word, THREAD_RUNNING, THREAD_BLOCKED) !=
+		    THREAD_RUNNING) {
+			/* woken between its decision to sleep and this switch */
+			t->woken_ns = now;
+			__sync_lock_test_and_set(&t->word, THREAD_WAKING_EARLY);
+		}
+	}
+}
+
+static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u64 now)
+{
+	u64 word, off, was_idle;
+	u32 kind;
+
+	renew(c, t);
+	word = __sync_lock_test_and_set(&t->word, THREAD_RUNNING);
+	if (word == THREAD_WAKING || word == THREAD_WAKING_EARLY) {
+		/* idle when woken: its idle task had come in before and had not left */
+		was_idle = k->idle_in_ns && k->idle_in_ns <= t->woken_ns &&
+			   (k->idle_out_ns < k->idle_in_ns || k->idle_out_ns >= t->woken_ns);
+		kind = t->source != SOURCE_PROCESS && t->source < SOURCE_KERNEL_THREAD
+			? KIND_INTERRUPT
+			: t->waking_cpu == cpu ? KIND_SAME_CPU
+			: was_idle ? KIND_CROSS_CPU_IDLE : KIND_CROSS_CPU_BUSY;
+		if (c->phase == PHASE_OPEN)
+			hook_woke(cpu, t, kind, since(now, t->last_ns));
+		charge(t, was_idle ? PART_WAKEUP_IDLE : PART_WAKEUP_QUEUED, now);
+	} else if (word == THREAD_PREEMPTED) {
+		if (c->phase == PHASE_OPEN)
+			hook_resumed(cpu, t, since(now, t->last_ns));
+		charge(t, PART_PREEMPTED, now);
+	} else {
+		if (t->task) { /* otherwise the first thread, seeded by user space */
+			renew_cpu(c, k);
+			k->repairs[word == THREAD_BLOCKED ? REPAIR_SWITCHED_IN_WHILE_BLOCKED
+							  : REPAIR_SWITCHED_IN_WHILE_RUNNING]++;
+		}
+		charge(t, PART_UNKNOWN, now);
+	}
+	off = t->out_ns > c->start_ns ? t->out_ns : c->start_ns;
+	t->call_off_ns += since(now, off);
+	t->resumed[t->mode == PART_USER ? RESUMED_USER :
+		   t->mode == PART_SYSCALL_IO || t->mode == PART_SYSCALL_POLL ||
+		   t->mode == PART_SYSCALL_IO_URING ? RESUMED_IO : RESUMED_SYSTEM]++;
+	t->in_ns = now;
+}
+
+static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 prev_state,
+			     u32 next_tid, u64 next_task)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t;
+	u32 slot, next;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+	slot = running_slot(k, prev_tid);
+	/* An interrupt's exit can be missed, a switch inside one cannot happen. */
+	k->hard = k->timer = k->soft = k->raised = 0;
+	renew_cpu(c, k);
+	if (!slot && now > k->since_ns && k->seen) {
+		if (prev_tid)
+			k->other_ns += now - k->since_ns;
+		else
+			k->idle_ns += now - k->since_ns;
+	}
+	k->since_ns = now;
+	if (slot && (t = thread_at(slot)))
+		switch_out(c, k, cpu, t, slot, now, preempt, prev_state);
+	next = 0;
+	if (!prev_tid)
+		k->idle_out_ns = now;
+	if (!next_tid)
+		k->idle_in_ns = now;
+	else if ((next = resolve(next_tid, next_task)) && (t = thread_at(next))) {
+		switch_in(c, k, cpu, t, now);
+		t->task = next_task;
+#ifdef LIGHT
+		if (c->armed_tid && c->armed_tid == next_tid)
+			open_window(c, t, now);
+#endif
+	}
+	k->slot = next;
+	k->kind = next ? 2 : next_tid ? 1 : 0;
+	k->seen = 1;
+}
+
+/* ---- wake-ups ---- */
+
+/* Who is waking? A softirq at the end of an interrupt sees depth 0 like one that the current
+ * task's own call raised (loopback): `raised` tells them apart. */
+static inline u32 wake_source(struct cpu *k, struct thread *waker, u32 waker_tid)
+{
+	if (k->timer)
+		return SOURCE_TIMER;
+	if (k->hard)
+		return SOURCE_HARD_IRQ;
+	if (k->soft && !(k->raised && waker && IN_CALL(waker)))
+		return SOURCE_SOFTIRQ;
+	if (waker)
+		return SOURCE_PROCESS;
+	if (!waker_tid)
+		return SOURCE_HARD_IRQ;
+	return current_is_kernel_thread() ? SOURCE_KERNEL_THREAD : SOURCE_OTHER_PROCESS;
+}
+
+/* The woken thread takes over its waker's path: what it slept through was work of the waker's
+ * chain. From a timer or from outside there is no chain to take: the sleep itself is the path. */
+static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, struct thread *waker,
+			     u64 now)
+{
+	u64 at = now > t->last_ns ? now : t->last_ns;
+	u64 word;
+
+	if (t->source == SOURCE_PROCESS) {
+		renew(c, waker);
+		word = waker->word;
+		if (word != THREAD_RUNNING && word != THREAD_RUNNING_EARLY) {
+			/* an event by the current thread proves that it runs */
+			charge(waker, PART_UNKNOWN, now);
+			__sync_lock_test_and_set(&waker->word, THREAD_RUNNING);
+			k->repairs[REPAIR_WAKER_NOT_RUNNING]++;
+		}
+		charge_own(t, t->block, at);
+#pragma unroll
+		for (int i = 0; i < 16; i++)
+			t->path[i] = waker->path[i];
+#pragma unroll
+		for (int i = 0; i < 3; i++)
+			t->resumed[i] = waker->resumed[i];
+		word = waker->mode;
+		if (word < N_PATH && at > waker->last_ns)
+			t->path[word] += at - waker->last_ns;
+	} else {
+		charge_own(t, t->block, at);
+		t->path[t->source == SOURCE_TIMER ? PART_SLEEP : PART_EXTERNAL] += at - t->last_ns;
+		k->sources[t->source < N_SOURCES ? t->source : 0]++;
+	}
+	t->last_ns = at;
+	t->woken_ns = at;
+}
+
+static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t, *waker;
+	u32 slot, waker_slot, source;
+	u64 word, old;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+#ifdef LIGHT
+	if (tid == c->tracer_tid && c->phase == PHASE_OPEN) {
+		waker_slot = running_slot(k, waker_tid);
+		waker = waker_slot ? thread_at(waker_slot) : 0;
+		if (waker && waker->tgid == c->window_tgid && !k->hard && !k->soft)
+			close_window(c, waker, waker_slot, now);
+		return;
+	}
+#endif
+	slot = resolve(tid, task);
+	if (!slot || !(t = thread_at(slot)))
+		return;
+	waker_slot = running_slot(k, waker_tid);
+	waker = waker_slot ? thread_at(waker_slot) : 0;
+	source = wake_source(k, waker, waker_tid);
+	renew_cpu(c, k);
+	word = t->word;
+#pragma unroll
+	for (int attempt = 0; attempt < 3; attempt++) {
+		if (word == THREAD_RUNNING) {
+			t->waking_cpu = cpu;
+			t->source = source;
+			old = __sync_val_compare_and_swap(&t->word, THREAD_RUNNING, THREAD_RUNNING_EARLY);
+			if (old == THREAD_RUNNING) {
+				k->early++;
+				return;
+			}
+		} else if (word == THREAD_BLOCKED || word == THREAD_WAKING_EARLY) {
+			/* a wake-up that meets WAKING_EARLY proves that the early one was stale:
+			 * the thread had found nothing and gone to sleep again */
+			old = __sync_val_compare_and_swap(&t->word, word, THREAD_WAKING);
+			if (old == word) {
+				renew(c, t);
+				t->waking_cpu = cpu;
+				t->source = source;
+				hand_over(c, k, t, waker, now);
+				return;
+			}
+		} else {
+			return; /* already on its way: no second edge */
+		}
+		word = old;
+	}
+	k->losses[LOSS_STATE_RACE]++;
+}
+
+static inline void on_migrate(u32 tid, u64 task)
+{
+	struct ctl *c = ctl_at(0);
+	struct thread *t;
+	u32 slot;
+
+	if (!c || c->phase != PHASE_OPEN)
+		return;
+	slot = resolve(tid, task);
+	if (slot && (t = thread_at(slot)) && t->epoch == c->epoch)
+		t->migrations++;
+}
+
+/* ---- system calls ---- */
+
+static inline void on_call_enter(u32 cpu, u64 now, u32 tid, u32 nr, void *regs)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t, *leader;
+	u32 slot;
+	u64 *info;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+	slot = running_slot(k, tid);
+	if (!slot || !(t = thread_at(slot)))
+		return;
+	renew(c, t);
+	if (c->phase == PHASE_OPEN) {
+		if (nr == c->control_nr && t->tgid == c->window_tgid &&
+		    first_argument(regs) == c->control_fd) {
+			close_window(c, t, slot, now);
+			return;
+		}
+	} else if (c->control_fd >= 0 && first_argument(regs) == c->control_fd) {
+		/* the first call on the control socket is the write of `begin` */
+		if (!c->control_nr)
+			c->control_nr = nr;
+		t->reads_control = nr != c->control_nr;
+	}
+	charge(t, PART_USER, now);
+	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
+	t->mode = PART_SYSCALL_IO + (info ? *info & 0xff : N_CLASSES - 1);
+	t->call_nr = nr;
+	t->call_start_ns = now;
+	t->call_off_ns = 0;
+	t->fresh = 0;
+	if ((nr == NR_EXECVE || nr == NR_EXECVEAT) && t->tid != t->tgid) {
+		slot = slot_of(t->tgid);
+		leader = slot ? thread_at(slot) : 0;
+		if (leader)
+			leader->exec_slot = k->slot;
+	}
+}
+
+static inline void on_call_exit(u32 cpu, u64 now, u32 tid, s64 result)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t, *leader;
+	u32 slot;
+	u64 from;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+	slot = running_slot(k, tid);
+	if (!slot || !(t = thread_at(slot)))
+		return;
+	renew(c, t);
+	if (c->armed_tid && c->armed_tid == t->tid && t->reads_control && result > 0) {
+		open_window(c, t, now);
+	} else if (t->mode == PART_USER) {
+		if (!t->fresh && c->phase == PHASE_OPEN)
+			k->losses[LOSS_UNMATCHED_EXIT]++;
+	} else {
+		charge(t, t->mode, now);
+		if (c->phase == PHASE_OPEN) {
+			from = t->call_start_ns > c->start_ns ? t->call_start_ns : c->start_ns;
+			hook_call(cpu, c, k, t->call_nr, result, since(now, from), t->call_off_ns);
+		}
+		if ((t->call_nr == NR_EXECVE || t->call_nr == NR_EXECVEAT) && t->tid != t->tgid) {
+			slot = slot_of(t->tgid); /* it failed: the leader keeps its pid */
+			leader = slot ? thread_at(slot) : 0;
+			if (leader)
+				leader->exec_slot = 0;
+		}
+	}
+	t->mode = PART_USER;
+	t->fresh = 0;
+	t->reads_control = 0;
+	if (t->word == THREAD_RUNNING_EARLY)
+		__sync_val_compare_and_swap(&t->word, THREAD_RUNNING_EARLY, THREAD_RUNNING);
+}
+
+/* A command's window ends with the exit of its last thread. */
+static inline void on_exit(u32 cpu, u64 now, u32 tid, u32 tgid)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t;
+	u32 slot;
+
+	if (!c || !k || c->phase != PHASE_OPEN || !c->command_tgid)
+		return;
+	slot = running_slot(k, tid);
+	if (!slot || !(t = thread_at(slot)) || t->tgid != c->command_tgid)
+		return;
+	if (group_is_dead()) {
+		renew(c, t);
+		current_comm(t->comm);
+		close_window(c, t, slot, now);
+	}
+}

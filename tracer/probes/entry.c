@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * The raw tracepoints: take the arguments out of the kernel's structs, call the state machine.
+ * One program per tracepoint, whatever the number of probes. Offsets come from BTF (-D).
+ */
+
+#define CURRENT_TID ((u32)bpf_get_current_pid_tgid())
+#define CPU bpf_get_smp_processor_id()
+#define NOW bpf_ktime_get_ns()
+
+int tp_sched_switch(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 prev = ctx->args[1], next = ctx->args[2];
+#ifdef SWITCH_HAS_PREV_STATE /* 5.18, kernel commit fa2c3254d7cf */
+	u64 prev_state = (u32)ctx->args[3];
+#else
+	u64 prev_state = task_u32(prev, OFFSET_TASK_STATE);
+#endif
+	/* prev is the current task; the helper is cheaper than a read */
+	on_switch(CPU, NOW, (u32)ctx->args[0] & 1, CURRENT_TID, prev_state,
+		  task_u32(next, OFFSET_TASK_PID), next);
+	return 0;
+}
+
+int tp_sched_waking(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 task = ctx->args[0];
+
+	on_waking(CPU, NOW, CURRENT_TID, task_u32(task, OFFSET_TASK_PID), task);
+	return 0;
+}
+
+int tp_sched_wakeup_new(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 task = ctx->args[0];
+
+	on_new_thread(CPU, NOW, CURRENT_TID, task_u32(task, OFFSET_TASK_PID),
+		      task_u32(task, OFFSET_TASK_TGID), task);
+	return 0;
+}
+
+int tp_sched_process_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	on_exec(CPU, NOW, CURRENT_TID, (u32)ctx->args[1]);
+	return 0;
+}
+
+int tp_sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 id = bpf_get_current_pid_tgid();
+
+	on_exit(CPU, NOW, (u32)id, id >> 32);
+	return 0;
+}
+
+int tp_sched_migrate_task(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 task = ctx->args[0];
+
+	on_migrate(task_u32(task, OFFSET_TASK_PID), task);
+	return 0;
+}
+
+#ifndef LIGHT
+int tp_sys_enter(struct bpf_raw_tracepoint_args *ctx)
+{
+	on_call_enter(CPU, NOW, CURRENT_TID, (u32)ctx->args[1], (void *)ctx->args[0]);
+	return 0;
+}
+
+int tp_sys_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	on_call_exit(CPU, NOW, CURRENT_TID, (s64)ctx->args[1]);
+	return 0;
+}
+#endif
+
+/* Interrupt depth. Only sched_waking reads it, so these touch nothing but the CPU's own line. */
+static inline void depth(u32 which, s32 step)
+{
+	struct cpu *k = cpu_at(CPU);
+	u32 *level;
+
+	if (!k)
+		return;
+	level = which ? &k->timer : &k->hard;
+	if (step > 0)
+		(*level)++;
+	else if (*level)
+		(*level)--;
+}
+
+#define ENTRY_AND_EXIT(name, suffix_in, suffix_out, which)                      \
+	int tp_##name##suffix_in(struct bpf_raw_tracepoint_args *ctx)           \
+	{                                                                       \
+		depth(which, 1);                                                \
+		return 0;                                                       \
+	}                                                                       \
+	int tp_##name##suffix_out(struct bpf_raw_tracepoint_args *ctx)          \
+	{                                                                       \
+		depth(which, -1);                                               \
+		return 0;                                                       \
+	}
+
+ENTRY_AND_EXIT(irq_handler, _entry, _exit, 0)
+ENTRY_AND_EXIT(local_timer, _entry, _exit, 0)
+ENTRY_AND_EXIT(hrtimer_expire, _entry, _exit, 1)
+ENTRY_AND_EXIT(timer_expire, _entry, _exit, 1)
+
+int tp_softirq_entry(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct cpu *k = cpu_at(CPU);
+
+	if (k)
+		k->soft = 1;
+	return 0;
+}
+
+int tp_softirq_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct cpu *k = cpu_at(CPU);
+
+	if (k)
+		k->soft = k->raised = 0;
+	return 0;
+}
+
+int tp_softirq_raise(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct cpu *k = cpu_at(CPU);
+
+	if (k && !k->hard && !k->soft)
+		k->raised = 1;
+	return 0;
+}

@@ -1,0 +1,142 @@
+//! The few system calls that the standard library has no name for.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+use tracer_workloads::error::Context;
+use tracer_workloads::{Error, Result};
+
+/// The result of a call that answers -1 for an error.
+pub fn checked(what: &str, code: impl Into<i64>) -> Result<i64> {
+    match code.into() {
+        -1 => Err(io::Error::last_os_error()).context(what),
+        code => Ok(code),
+    }
+}
+
+fn is_interrupted() -> bool {
+    io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+}
+
+/// clock_nanosleep; goes on with what is left if a signal comes in between.
+pub fn sleep(length: Duration) {
+    let mut left = libc::timespec {
+        tv_sec: length.as_secs() as libc::time_t,
+        tv_nsec: libc::c_long::from(length.subsec_nanos() as i32),
+    };
+    // SAFETY: both pointers are to a valid timespec; they may be the same.
+    while unsafe {
+        let left = ptr::addr_of_mut!(left);
+        libc::clock_nanosleep(libc::CLOCK_MONOTONIC, 0, left, left)
+    } == libc::EINTR
+    {}
+}
+
+/// Waits for one byte and takes it.
+pub fn read_byte(fd: RawFd) -> Result<()> {
+    let mut byte = 0u8;
+    loop {
+        // SAFETY: `byte` is valid for writing one byte.
+        match unsafe { libc::read(fd, ptr::addr_of_mut!(byte).cast(), 1) } {
+            1 => return Ok(()),
+            0 => return Err(Error::failed("nobody is left to write the awaited byte")),
+            _ if is_interrupted() => {}
+            _ => return Err(io::Error::last_os_error()).context("read"),
+        }
+    }
+}
+
+pub fn write_byte(fd: RawFd) -> Result<()> {
+    // SAFETY: the string has one byte.
+    let count = unsafe { libc::write(fd, b"*".as_ptr().cast(), 1) };
+    checked("write", count as i64).map(drop)
+}
+
+pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [-1; 2];
+    // SAFETY: room for two descriptors, which are ours afterwards.
+    unsafe {
+        checked("pipe2", libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC))?;
+        Ok((OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])))
+    }
+}
+
+/// Waits while the word is zero.
+pub fn futex_wait(word: &AtomicU32) {
+    use std::sync::atomic::Ordering;
+    let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    while word.load(Ordering::Acquire) == 0 {
+        // SAFETY: the word lives longer than the call; no timeout is given.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                word.as_ptr(),
+                op,
+                0,
+                ptr::null::<libc::timespec>(),
+            )
+        };
+    }
+}
+
+/// Sets the word and wakes up to `most` of those who wait for it.
+pub fn futex_wake(word: &AtomicU32, most: i32) -> Result<()> {
+    use std::sync::atomic::Ordering;
+    word.store(1, Ordering::Release);
+    let op = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the word lives longer than the call.
+    let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, most) };
+    checked("futex", woken).map(drop)
+}
+
+/// An eventfd and an epoll descriptor that watches it.
+pub struct Event {
+    event: OwnedFd,
+    epoll: OwnedFd,
+}
+
+impl Event {
+    pub fn new() -> Result<Event> {
+        // SAFETY: both descriptors are new and ours; the epoll_event is valid.
+        unsafe {
+            let event = checked("eventfd", libc::eventfd(0, libc::EFD_CLOEXEC))?;
+            let event = OwnedFd::from_raw_fd(event as RawFd);
+            let epoll = checked("epoll_create1", libc::epoll_create1(libc::EPOLL_CLOEXEC))?;
+            let epoll = OwnedFd::from_raw_fd(epoll as RawFd);
+            let mut interest = libc::epoll_event {
+                events: libc::EPOLLIN as u32,
+                u64: 0,
+            };
+            let code = libc::epoll_ctl(
+                epoll.as_raw_fd(),
+                libc::EPOLL_CTL_ADD,
+                event.as_raw_fd(),
+                &mut interest,
+            );
+            checked("epoll_ctl", code)?;
+            Ok(Event { event, epoll })
+        }
+    }
+
+    /// Waits in epoll_wait; returns how often a signal ended the wait too early.
+    pub fn wait(&self) -> Result<u32> {
+        let mut interrupted = 0;
+        let mut ready = libc::epoll_event { events: 0, u64: 0 };
+        loop {
+            // SAFETY: room for one event.
+            match unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), &mut ready, 1, -1) } {
+                1 => return Ok(interrupted),
+                _ if is_interrupted() => interrupted += 1,
+                _ => return Err(io::Error::last_os_error()).context("epoll_wait"),
+            }
+        }
+    }
+
+    pub fn raise(&self) -> Result<()> {
+        // SAFETY: the descriptor is open.
+        let code = unsafe { libc::eventfd_write(self.event.as_raw_fd(), 1) };
+        checked("write to the eventfd", code).map(drop)
+    }
+}

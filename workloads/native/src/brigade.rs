@@ -1,0 +1,172 @@
+//! What the two brigades share: their options, their times and their result.
+//!
+//! A bucket brigade is a row of tasks between sockets; each takes one byte from the one
+//! side and hands it on to the other. The driver puts a byte in at the front and waits
+//! for it at the back: one trip, or iteration, of as many hops as there are tasks.
+
+use crate::control::{Control, Measured};
+use crate::report::Report;
+use crate::stats::Stats;
+use crate::{args, Error, Result};
+use lexopt::Arg;
+
+/// The bucket that is handed on.
+pub const BYTE: &[u8; 1] = b"*";
+
+const MOST_TASKS: u64 = 1_000_000;
+const MOST_ITERATIONS: u64 = 1_000_000_000;
+
+/// The options of both brigades.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Options {
+    pub tasks: usize,
+    pub iterations: usize,
+    pub warmups: usize,
+    pub json: bool,
+    pub help: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            tasks: 500,
+            iterations: 10_000,
+            warmups: 100,
+            json: false,
+            help: false,
+        }
+    }
+}
+
+/// The lines of `--help` about the options above.
+pub const HELP: &str = "\
+  --tasks N      tasks in the row [500]
+  --iters N      measured trips of a byte through the row [10000]
+  --warmups N    trips before the measured ones, may be 0 [100]
+  --json         print the result as JSON
+  --help         print this
+
+With TRACER_CONTROL_FD set to the number of an inherited Unix stream socket, the
+measured part waits for the process at its other end, which also gets the result.
+";
+
+impl Options {
+    /// Reads the command line; `other` sees each option that is not a common one, and
+    /// says whether it knew it.
+    pub fn parse(
+        mut parser: lexopt::Parser,
+        mut other: impl FnMut(&str, &mut lexopt::Parser) -> Result<bool>,
+    ) -> Result<Options> {
+        let mut options = Options::default();
+        while let Some(arg) = parser.next().map_err(args::complaint)? {
+            let Arg::Long(name) = arg else {
+                if let Arg::Short('h') = arg {
+                    options.help = true;
+                    continue;
+                }
+                return Err(args::complaint(arg.unexpected()));
+            };
+            let name = name.to_owned();
+            match name.as_str() {
+                "tasks" => options.tasks = count(&mut parser, "--tasks", 1, MOST_TASKS)?,
+                "iters" => options.iterations = count(&mut parser, "--iters", 1, MOST_ITERATIONS)?,
+                "warmups" => options.warmups = count(&mut parser, "--warmups", 0, MOST_ITERATIONS)?,
+                "json" => options.json = true,
+                "help" => options.help = true,
+                name => {
+                    if !other(name, &mut parser)? {
+                        return Err(args::complaint(Arg::Long(name).unexpected()));
+                    }
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// The number after an option.
+pub fn count(parser: &mut lexopt::Parser, name: &str, least: u64, most: u64) -> Result<usize> {
+    let value = args::value(
+        parser,
+        name,
+        &format!("a whole number from {least} to {most}"),
+    )?;
+    args::whole_number(name, value, least, most).map(|number| number as usize)
+}
+
+/// Room for the time of each trip, written to beforehand, so that no page of it is
+/// missing during the measured part.
+pub fn room_for_times(iterations: usize) -> Result<Vec<u64>> {
+    let mut times = Vec::new();
+    times.try_reserve_exact(iterations).map_err(|_| {
+        Error::failed(format!(
+            "no memory for the times of {iterations} iterations: give fewer --iters"
+        ))
+    })?;
+    // Not zero: zeroed memory may be had from the system without touching it.
+    times.resize(iterations, u64::MAX);
+    Ok(times)
+}
+
+/// Sums up the run and hands over the result.
+pub fn report(
+    control: &mut Control,
+    options: &Options,
+    mut times: Vec<u64>,
+    measured: Measured,
+) -> Result<()> {
+    Report {
+        tasks: options.tasks,
+        iterations: options.iterations,
+        warmups: options.warmups,
+        unit: "hop",
+        units: options.tasks as u128 * options.iterations as u128,
+        stats: Stats::of(&mut times),
+        measured,
+    }
+    .deliver(control, options.json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Options> {
+        Options::parse(lexopt::Parser::from_args(words), |_, _| Ok(false))
+    }
+
+    #[test]
+    fn defaults_and_values() {
+        assert_eq!(parse(&[]).unwrap(), Options::default());
+        let options = parse(&["--tasks", "3", "--iters=4", "--warmups", "0", "--json"]).unwrap();
+        assert_eq!(
+            (options.tasks, options.iterations, options.warmups),
+            (3, 4, 0)
+        );
+        assert!(options.json && !options.help);
+        assert!(parse(&["-h"]).unwrap().help);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (words, expected) in [
+            (&["--tasks", "0"][..], "--tasks \"0\""),
+            (&["--iters", "-4"], "--iters \"-4\""),
+            (&["--warmups", "no"], "--warmups \"no\""),
+            (&["--tasks"], "--tasks needs a value"),
+            (&["--flavor", "x"], "--flavor"),
+            (&["extra"], "extra"),
+            (&["--json=1"], "--json"),
+        ] {
+            let error = parse(words).unwrap_err();
+            assert!(matches!(error, Error::Usage(_)), "{words:?}");
+            assert!(error.to_string().contains(expected), "{words:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn times_are_there_and_touched() {
+        assert_eq!(room_for_times(3).unwrap(), [u64::MAX; 3]);
+        assert!(room_for_times(usize::MAX).is_err());
+    }
+}

@@ -1,0 +1,16 @@
+//! What the workloads have in common, so that each program shows only its own subject.
+//!
+//! A workload works by itself (it prints a short result) or under a controlling
+//! process, which learns through [`control`] when the measured part starts and ends.
+
+pub mod args;
+pub mod brigade;
+pub mod clock;
+pub mod control;
+pub mod error;
+pub mod limits;
+pub mod report;
+pub mod rusage;
+pub mod stats;
+
+pub use error::{Error, Result};

@@ -1,0 +1,118 @@
+//! The limits of the system that a large brigade runs into.
+//!
+//! Running into one is the usual way for a brigade to fail, so the message names the
+//! knob to turn and not only the error.
+
+use crate::{Error, Result};
+use std::io;
+
+/// What was being made when the system refused; it decides which limit it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Making {
+    Sockets,
+    Threads,
+}
+
+/// Lifts the soft limit of open files to the hard one: every task holds two sockets,
+/// and the usual soft limit of 1024 stops at about 500 tasks. If that is refused, the
+/// limit stays, and opening fails later with a message that names it.
+pub fn raise_open_files() {
+    if let Some(mut limit) = open_files() {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: `limit` is a valid rlimit.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) };
+    }
+}
+
+fn open_files() -> Option<libc::rlimit> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is valid for writing.
+    let code = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
+    (code == 0).then_some(limit)
+}
+
+/// Turns the system's refusal into a message with the limit to raise.
+pub fn explain(making: Making, tasks: usize, error: &io::Error) -> Error {
+    let what = match making {
+        Making::Sockets => "sockets",
+        Making::Threads => "threads",
+    };
+    let advice = match (making, error.raw_os_error()) {
+        (_, Some(libc::EMFILE)) => format!(
+            "; {tasks} tasks need about {} descriptors, the limit is {}: raise the hard limit \
+             of open files (ulimit -Hn, LimitNOFILE)",
+            tasks * 2 + 20,
+            open_files().map_or("unknown".into(), |limit| limit.rlim_cur.to_string())
+        ),
+        (_, Some(libc::ENFILE)) => "; raise fs.file-max".into(),
+        (_, Some(libc::ENOSPC)) => "; raise fs.epoll.max_user_watches".into(),
+        (Making::Threads, Some(libc::EAGAIN)) => {
+            "; raise the limit of processes (ulimit -u), of the control group (pids.max, TasksMax) \
+             or of the system (kernel.threads-max, kernel.pid_max), or free memory"
+                .into()
+        }
+        (_, Some(libc::ENOMEM | libc::ENOBUFS)) => {
+            "; free memory or raise its limit (ulimit -v, memory.max)".into()
+        }
+        _ => String::new(),
+    };
+    Error::failed(format!(
+        "cannot make {what} for {tasks} tasks: {error}{advice}"
+    ))
+}
+
+/// Memory areas that a thread takes: its stack and the alternative stack of the signal
+/// handlers, each with a guard page.
+const AREAS_PER_THREAD: u64 = 4;
+/// Room for the program itself and for the allocator's arenas.
+const AREAS_BESIDES: u64 = 300;
+
+/// Checks beforehand that the threads fit into vm.max_map_count: a thread that meets that
+/// limit while it starts does not get an error but panics.
+pub fn check_memory_areas(threads: usize) -> Result<()> {
+    let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count")
+        .ok()
+        .and_then(|text| text.trim().parse::<u64>().ok());
+    let needed = threads as u64 * AREAS_PER_THREAD + AREAS_BESIDES;
+    match limit {
+        Some(limit) if needed > limit => Err(Error::failed(format!(
+            "cannot make threads for {threads} tasks: they need about {needed} memory areas, \
+             the limit is {limit}: raise vm.max_map_count"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(making: Making, code: i32) -> String {
+        explain(making, 500, &io::Error::from_raw_os_error(code)).to_string()
+    }
+
+    #[test]
+    fn the_message_names_the_limit() {
+        assert!(text(Making::Sockets, libc::EMFILE).contains("ulimit -Hn"));
+        assert!(text(Making::Sockets, libc::ENFILE).contains("fs.file-max"));
+        assert!(text(Making::Threads, libc::EAGAIN).contains("ulimit -u"));
+        assert!(!text(Making::Sockets, libc::EAGAIN).contains("ulimit"));
+    }
+
+    #[test]
+    fn soft_limit_reaches_the_hard_one() {
+        raise_open_files();
+        let limit = open_files().unwrap();
+        assert_eq!(limit.rlim_cur, limit.rlim_max);
+    }
+
+    #[test]
+    fn memory_areas() {
+        assert!(check_memory_areas(10).is_ok());
+        let error = check_memory_areas(1 << 40).unwrap_err();
+        assert!(error.to_string().contains("vm.max_map_count"));
+    }
+}

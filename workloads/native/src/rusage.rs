@@ -1,0 +1,85 @@
+//! What the kernel has charged to this process.
+
+/// The counters of getrusage(RUSAGE_SELF); ended threads count, children do not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub user_ns: u64,
+    pub system_ns: u64,
+    /// The highest resident size so far: a level, so [`Usage::since`] leaves it alone.
+    pub max_rss_bytes: u64,
+    pub minor_faults: u64,
+    pub major_faults: u64,
+    pub voluntary: u64,
+    pub involuntary: u64,
+}
+
+fn ns(time: libc::timeval) -> u64 {
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1_000
+}
+
+impl Usage {
+    pub fn now() -> Self {
+        // SAFETY: rusage is plain numbers, for which all zeroes is a value, and the
+        // call only writes to it; it cannot fail for RUSAGE_SELF.
+        let raw = unsafe {
+            let mut raw: libc::rusage = std::mem::zeroed();
+            libc::getrusage(libc::RUSAGE_SELF, &mut raw);
+            raw
+        };
+        Usage {
+            user_ns: ns(raw.ru_utime),
+            system_ns: ns(raw.ru_stime),
+            max_rss_bytes: raw.ru_maxrss as u64 * 1024,
+            minor_faults: raw.ru_minflt as u64,
+            major_faults: raw.ru_majflt as u64,
+            voluntary: raw.ru_nvcsw as u64,
+            involuntary: raw.ru_nivcsw as u64,
+        }
+    }
+
+    /// What was added since `before`. The kernel scales user and system time from
+    /// samples, so either may step back a little: that counts as nothing.
+    pub fn since(self, before: Usage) -> Usage {
+        Usage {
+            user_ns: self.user_ns.saturating_sub(before.user_ns),
+            system_ns: self.system_ns.saturating_sub(before.system_ns),
+            max_rss_bytes: self.max_rss_bytes,
+            minor_faults: self.minor_faults.saturating_sub(before.minor_faults),
+            major_faults: self.major_faults.saturating_sub(before.major_faults),
+            voluntary: self.voluntary.saturating_sub(before.voluntary),
+            involuntary: self.involuntary.saturating_sub(before.involuntary),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_keeps_the_level_and_never_wraps() {
+        let before = Usage {
+            user_ns: 10,
+            system_ns: 7,
+            max_rss_bytes: 4096,
+            ..Usage::default()
+        };
+        let after = Usage {
+            user_ns: 25,
+            system_ns: 6,
+            max_rss_bytes: 8192,
+            voluntary: 3,
+            ..Usage::default()
+        };
+        let delta = after.since(before);
+        assert_eq!(delta.user_ns, 15);
+        assert_eq!(delta.system_ns, 0);
+        assert_eq!(delta.max_rss_bytes, 8192);
+        assert_eq!(delta.voluntary, 3);
+    }
+
+    #[test]
+    fn this_process_has_used_memory() {
+        assert!(Usage::now().max_rss_bytes > 100_000);
+    }
+}

@@ -1,0 +1,205 @@
+//! The two brigades as programs.
+
+mod common;
+
+use common::{number, output, stderr, stdout, Controlled};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+const THREAD: &str = env!("CARGO_BIN_EXE_thread-brigade");
+const ASYNC: &str = env!("CARGO_BIN_EXE_async-brigade");
+const SMALL: &[&str] = &["--tasks", "10", "--iters", "10", "--warmups", "3"];
+
+/// Both programs, the asynchronous one in each of its forms.
+const FORMS: &[(&str, &[&str])] = &[
+    (THREAD, &[]),
+    (ASYNC, &[]),
+    (ASYNC, &["--flavor", "multi-thread", "--workers", "3"]),
+    (ASYNC, &["--flavor", "current-thread"]),
+];
+
+fn small(program: &str, more: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(SMALL).args(more);
+    command
+}
+
+fn check_result(json: &str) {
+    assert!(json.starts_with("{\"tasks\":10,\"iterations\":10,\"warmups\":3,"));
+    assert!(json.contains("\"unit\":\"hop\",\"units\":100,"), "{json}");
+    assert!(json.ends_with("}}") && !json.contains('\n'), "{json}");
+    let at = |key| number(json, key);
+    assert!(0.0 < at("min_ns") && at("min_ns") <= at("p50_ns"));
+    assert!(at("p50_ns") <= at("p99_ns") && at("p99_ns") <= at("max_ns"));
+    assert!(at("min_ns") <= at("mean_ns") && at("mean_ns") <= at("max_ns"));
+    assert!(at("mean_ns") * 10.0 <= at("elapsed_ns") + 1.0, "{json}");
+    assert!((at("ns_per_unit") - at("mean_ns") / 10.0).abs() < 0.01);
+    assert!(at("max_rss_bytes") > 100_000.0);
+    for key in [
+        "stddev_ns",
+        "user_ns",
+        "system_ns",
+        "minor_faults",
+        "major_faults",
+        "voluntary",
+        "involuntary",
+    ] {
+        assert!(at(key) >= 0.0);
+    }
+}
+
+#[test]
+fn alone() {
+    for (program, more) in FORMS {
+        let ended = output(&mut small(program, more));
+        assert!(ended.status.success(), "{}", stderr(&ended));
+        let text = stdout(&ended);
+        assert!(text.starts_with("10 tasks, 10 iterations: mean "), "{text}");
+        assert_eq!(text.lines().count(), 3);
+        assert_eq!(stderr(&ended), "");
+    }
+}
+
+#[test]
+fn alone_as_json() {
+    for (program, more) in FORMS {
+        let ended = output(small(program, more).arg("--json"));
+        assert!(ended.status.success(), "{}", stderr(&ended));
+        check_result(stdout(&ended).trim_end());
+    }
+}
+
+#[test]
+fn under_control() {
+    for (program, more) in FORMS {
+        let json = Controlled::start(&mut small(program, more)).complete(|_| {});
+        check_result(&json);
+    }
+}
+
+#[test]
+fn smallest_brigade_without_warm_up() {
+    for (program, more) in FORMS {
+        let mut command = Command::new(program);
+        command.args(["--tasks=1", "--iters=1", "--warmups=0"]);
+        let json = Controlled::start(command.args(*more)).complete(|_| {});
+        assert_eq!(number(&json, "units"), 1.0);
+        assert_eq!(number(&json, "stddev_ns"), 0.0);
+    }
+}
+
+#[test]
+fn wrong_answers_end_the_program() {
+    for (program, more) in FORMS {
+        for before in ["", "go\n"] {
+            let mut controlled = Controlled::start(&mut small(program, more));
+            controlled.announced("begin");
+            if !before.is_empty() {
+                controlled.answer(before);
+                controlled.announced("end");
+            }
+            controlled.answer("stop\n");
+            let ended = controlled.ended();
+            assert_eq!(ended.status.code(), Some(1));
+            assert!(stderr(&ended).contains("expected `go`"));
+            assert_eq!(stderr(&ended).lines().count(), 1);
+        }
+        // Nobody there any more.
+        let mut controlled = Controlled::start(&mut small(program, more));
+        controlled.announced("begin");
+        let ended = controlled.ended();
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(stderr(&ended).contains("control socket"));
+    }
+}
+
+#[test]
+fn wrong_control_descriptors() {
+    for value in ["", "x", "-1", "0", "987654"] {
+        let mut command = small(THREAD, &[]);
+        command.env("TRACER_CONTROL_FD", value);
+        command.stdin(std::process::Stdio::null());
+        let ended = command.output().unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{value:?}");
+        assert!(stderr(&ended).contains("TRACER_CONTROL_FD"));
+    }
+}
+
+#[test]
+fn bad_usage() {
+    for (program, words, expected) in [
+        (THREAD, &["--tasks", "0"][..], "--tasks \"0\""),
+        (THREAD, &["--iters", "-1"], "--iters \"-1\""),
+        (THREAD, &["--warmups", "x"], "from 0 to"),
+        (THREAD, &["--flavor", "current-thread"], "--flavor"),
+        (ASYNC, &["--tasks", "many"], "from 1 to"),
+        (ASYNC, &["--flavor", "x"], "multi-thread, current-thread"),
+        (ASYNC, &["--workers", "0"], "--workers \"0\""),
+        (
+            ASYNC,
+            &["--workers", "2", "--flavor", "current-thread"],
+            "no workers",
+        ),
+    ] {
+        let ended = output(Command::new(program).args(words));
+        assert_eq!(ended.status.code(), Some(2), "{words:?}");
+        assert!(stderr(&ended).contains(expected), "{}", stderr(&ended));
+        assert_eq!(stderr(&ended).lines().count(), 1);
+        assert_eq!(stdout(&ended), "");
+    }
+}
+
+#[test]
+fn help() {
+    for program in [THREAD, ASYNC] {
+        let ended = output(Command::new(program).arg("--help"));
+        assert!(ended.status.success());
+        for expected in ["--tasks", "--iters", "--warmups", "TRACER_CONTROL_FD"] {
+            assert!(stdout(&ended).contains(expected));
+        }
+    }
+}
+
+#[test]
+fn too_few_descriptors() {
+    for (program, more) in FORMS {
+        let mut command = Command::new(program);
+        command.args(["--tasks", "100"]).args(*more);
+        let limit = libc::rlimit {
+            rlim_cur: 64,
+            rlim_max: 64,
+        };
+        // SAFETY: setrlimit may be called between fork and exec.
+        unsafe {
+            command.pre_exec(move || {
+                libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+                Ok(())
+            });
+        }
+        let ended = output(&mut command);
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(
+            stderr(&ended).contains("the limit is 64"),
+            "{}",
+            stderr(&ended)
+        );
+        assert_eq!(stderr(&ended).lines().count(), 1);
+    }
+}
+
+#[test]
+fn soft_limit_is_raised() {
+    let mut command = small(THREAD, &[]);
+    // SAFETY: both calls may be made between fork and exec, and the limit is valid.
+    unsafe {
+        command.pre_exec(|| {
+            let mut limit = std::mem::zeroed();
+            libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
+            limit.rlim_cur = 16;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+            Ok(())
+        });
+    }
+    let ended = output(&mut command);
+    assert!(ended.status.success(), "{}", stderr(&ended));
+}
