@@ -316,7 +316,10 @@ class Btf:
     # -- names -----------------------------------------------------------------------------
 
     def _string(self, offset: int) -> str:
-        return self._strings[offset : self._strings.index(b"\0", offset)].decode()
+        end = self._strings.find(b"\0", offset)
+        if end < 0:
+            raise _malformed(f"there is no string at {offset}")
+        return self._strings[offset:end].decode()
 
     def _name_offset(self, name: str) -> int:
         """Offset of ``name`` in the strings, 0 if absent; the kernel's build leaves no doubles."""

@@ -50,10 +50,10 @@ static inline void renew(struct ctl *c, struct thread *t)
 	t->call_off_ns = 0;
 	t->voluntary = t->involuntary = t->migrations = 0;
 	t->resumed[0] = t->resumed[1] = t->resumed[2] = 0;
-#pragma unroll
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < 16; i++)
 		t->path[i] = 0;
-#pragma unroll
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < N_OWN; i++)
 		t->own[i] = 0;
 }
@@ -66,10 +66,10 @@ static inline void renew_cpu(struct ctl *c, struct cpu *k)
 	k->idle_ns = k->other_ns = 0;
 	k->since_ns = c->start_ns;
 	k->early = 0;
-#pragma unroll
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < N_SOURCES; i++)
 		k->sources[i] = 0;
-#pragma unroll
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < N_REPAIRS; i++)
 		k->repairs[i] = 0;
 }
@@ -126,7 +126,7 @@ static inline u32 new_slot(struct ctl *c, struct cpu *k)
 				k->recycled_voluntary += dead->voluntary;
 				k->recycled_involuntary += dead->involuntary;
 				k->recycled_migrations += dead->migrations;
-#pragma unroll
+#pragma clang loop unroll(disable)
 				for (int i = 0; i < N_OWN; i++)
 					k->recycled_own[i] += dead->own[i];
 			}
@@ -175,10 +175,10 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 	t->task = task;
 	t->comm[0] = 0;
 	charge(parent, parent->mode, now);
-#pragma unroll
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < 16; i++)
 		t->path[i] = parent->path[i];
-#pragma unroll
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < 3; i++)
 		t->resumed[i] = parent->resumed[i];
 	t->word = THREAD_WAKING;
@@ -437,7 +437,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 	source = wake_source(k, waker, waker_tid);
 	renew_cpu(c, k);
 	word = t->word;
-#pragma unroll
+#pragma clang loop unroll(disable)
 	for (int attempt = 0; attempt < 3; attempt++) {
 		if (word == THREAD_RUNNING) {
 			t->waking_cpu = cpu;

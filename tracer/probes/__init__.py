@@ -1,0 +1,74 @@
+"""The probes: each a pair of files, `<name>.c` (in the kernel) and `<name>.py` (its meaning).
+
+A probe's module declares:
+
+`SUMMARY`  one line for `tracer list`;
+`HOOKS`    the state machine's hooks that its C implements, as `<name>_<hook>`;
+`ARRAYS`   the arrays of its C that are read at the end;
+`read(arrays, recorded)`  the plain record of what it counted, kept in `Recording.probes[name]`.
+
+Found by scan: a new probe is one pair of files.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from tracer.errors import TracerError
+
+DIRECTORY = Path(__file__).parent
+#: Hooks of the state machine (core.c) that a probe may implement.
+HOOKS = ("woke", "resumed", "ran", "call")
+DEFAULT = ("sched", "syscalls")
+
+
+@cache
+def available() -> Mapping[str, ModuleType]:
+    """Every probe's module by name, in the order of their names."""
+    return {
+        info.name: importlib.import_module(f"{__name__}.{info.name}")
+        for info in pkgutil.iter_modules([str(DIRECTORY)])
+    }
+
+
+def chosen(text: Sequence[str]) -> tuple[str, ...]:
+    """The probes named by repeated, comma-separated options; `all` is every one.
+
+    Raises TracerError (exit status 2) for an unknown name, with the nearest one.
+    """
+    import difflib
+
+    names = [name.strip() for item in text for name in item.split(",")]
+    known = list(available())
+    for name in names:
+        if name != "all" and name not in known:
+            near = difflib.get_close_matches(name, [*known, "all"], 1)
+            raise TracerError(
+                f"unknown probe {name!r}",
+                (f"did you mean {near[0]!r}? " if near else "")
+                + f"the probes are: {', '.join(known)} and all",
+                exit_code=2,
+            )
+    return tuple(known) if "all" in names else tuple(n for n in known if n in names)
+
+
+def sources(names: Sequence[str]) -> list[Path]:
+    """The C files to join for these probes."""
+    middle = [f"{name}.c" for name in names]
+    return [DIRECTORY / file for file in ("maps.c", "hist.c", *middle, "core.c", "entry.c")]
+
+
+def hook_macros(names: Sequence[str]) -> dict[str, str]:
+    """`-D` settings that make each hook call the probes that implement it."""
+    return {
+        f"hook_{hook}(...)": ";".join(
+            f"{name}_{hook}(__VA_ARGS__)" for name in names if hook in available()[name].HOOKS
+        )
+        or "((void)0)"
+        for hook in HOOKS
+    }

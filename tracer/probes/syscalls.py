@@ -1,0 +1,65 @@
+"""Probe syscalls: per system call, how often, how long, how it failed."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.histogram import Histogram
+from tracer.kernel.syscalls import class_of, name_of
+
+SUMMARY = "system calls: count, errors, total, on and off CPU, percentiles"
+HOOKS = ("call",)
+ARRAYS = ("call_stats", "call_info")
+MAX_ROWS = 96  # MAX_CALL_ROWS of the C
+_ERRNO_BUCKETS = 144
+#: Never seen by programs (the kernel restarts the call or returns EINTR), seen by sys_exit.
+_RESTARTS = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND"}
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """One system call; `errors` by name; the histogram is of its whole time in ns."""
+
+    name: str
+    cls: str
+    errors: Mapping[str, int]
+    off_cpu_ns: int
+    times: Histogram
+
+
+def error_name(bucket: int) -> str:
+    """Name of an errno as probes/syscalls.c buckets it."""
+    number = bucket if bucket < _ERRNO_BUCKETS - 8 else bucket - (_ERRNO_BUCKETS - 8) + 512
+    if number in _RESTARTS:
+        return _RESTARTS[number]
+    if number == 516:
+        return "ERESTART_RESTARTBLOCK"
+    return errno.errorcode.get(number, f"errno {number}")
+
+
+def read(arrays: Mapping[str, NDArray[np.void]]) -> list[CallRecord]:
+    """One record per call seen in the window, sorted by total time, longest first."""
+    rows = arrays["call_stats"].reshape(-1, MAX_ROWS)
+    found = []
+    for number, info in enumerate(arrays["call_info"].tolist()):
+        row = info >> 8
+        if not 0 < row < MAX_ROWS:
+            continue
+        stats = rows[:, row]
+        errors = stats["errors"].astype(np.int64).sum(axis=0)
+        name = name_of(number)
+        found.append(
+            CallRecord(
+                name=name,
+                cls=class_of(name),
+                errors={error_name(int(b)): int(errors[b]) for b in np.flatnonzero(errors)},
+                off_cpu_ns=int(stats["off_ns"].sum()),
+                times=Histogram.merged(stats["ns"]),
+            )
+        )
+    return sorted(found, key=lambda call: -call.times.sum_ns)

@@ -1,0 +1,52 @@
+"""ns, bytes and counts as text. Everywhere else they are numbers in names ending _ns, _bytes."""
+
+from __future__ import annotations
+
+
+def duration(ns: float | None) -> str:
+    """A time with three significant figures: `850 ns`, `24.2 us`, `1.20 ms`, `3.45 s`."""
+    if ns is None:
+        return "-"
+    size = abs(ns)
+    for limit, divisor, unit in ((1e3, 1, "ns"), (1e6, 1e3, "us"), (1e9, 1e6, "ms")):
+        if size < limit * 0.9995:
+            return f"{_three(ns / divisor)} {unit}"
+    return f"{_three(ns / 1e9)} s"
+
+
+def _three(value: float) -> str:
+    size = abs(value)
+    digits = 0 if size >= 99.95 or value == int(value) else 1 if size >= 9.995 else 2
+    return f"{value:.{digits}f}"
+
+
+def count(value: float) -> str:
+    """A count: exact below 100,000, then with three figures: `99,999`, `2.30M`."""
+    if abs(value) < 100_000:
+        return f"{value:,.0f}"
+    for limit, unit in ((1e6, "k"), (1e9, "M"), (1e12, "G")):
+        if abs(value) < limit * 0.9995:
+            return f"{_three(value / limit * 1e3)}{unit}"
+    return f"{value:.3g}"
+
+
+def rate(value: float) -> str:
+    """A count per unit of work: `1.00`, `0.004`, `<0.001`."""
+    if value == 0:
+        return "0"
+    if value < 0.001:
+        return "<0.001"
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 1000 else count(value)
+
+
+def size(value_bytes: float) -> str:
+    """Memory: `512 bytes`, `17 MiB`."""
+    for limit, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if value_bytes >= limit:
+            return f"{_three(value_bytes / limit)} {unit}"
+    return f"{value_bytes:.0f} bytes"
+
+
+def percent(share: float) -> str:
+    """A share of one as `12.3 %`."""
+    return f"{100 * share:.1f} %"
