@@ -221,6 +221,9 @@ cmd_system() {
             [[ " ${packages[*]} " == *" $package "* ]] || packages+=("$package")
         done
     done
+    if [[ " ${packages[*]} " == *" cargo-web "* && -x /usr/bin/cargo ]]; then
+        say "cargo-web takes the place of the older cargo and rustc packages"
+    fi
     install_packages "$manager" "${packages[@]}"
 
     hash -r

@@ -54,7 +54,7 @@ WAKEUP_KINDS = ("same_cpu", "cross_cpu_idle", "cross_cpu_busy", "interrupt")
 LOSSES = ("thread_table_full", "state_race", "unmatched_exit", "syscall_table_full")
 #: Places where the state machine met an impossible order of events and went on with `unknown`
 #: time: nothing is lost, the ledger shows the time as residual.
-REPAIRS = ("switched_in_while_blocked", "switched_in_while_running", "waker_not_running")
+REPAIRS = ("switched_in_while_blocked", "switched_in_while_running", "switch_not_seen")
 #: What a switch-in resumed, for the estimated direct cost of switches on the path.
 RESUMED = ("user", "io", "system")
 

@@ -74,9 +74,71 @@ static inline void renew_cpu(struct ctl *c, struct cpu *k)
 		k->repairs[i] = 0;
 }
 
-static inline u32 running_slot(struct cpu *k, u32 tid)
+static inline void charge_cpu(struct ctl *c, struct cpu *k, u64 now)
 {
-	return k->seen ? k->slot : slot_of(tid);
+	renew_cpu(c, k);
+	if (k->seen && !k->slot && now > k->since_ns) {
+		if (k->tid)
+			k->other_ns += now - k->since_ns;
+		else
+			k->idle_ns += now - k->since_ns;
+	}
+	k->since_ns = now;
+}
+
+/* Linux gives a thread that calls execve its group leader's pid some time before
+ * sched_process_exec says so; meanwhile the task pointer tells the two apart. */
+static inline u32 resolve(u32 tid, u64 task)
+{
+	u32 slot = slot_of(tid);
+	struct thread *t = slot ? thread_at(slot) : 0;
+
+	if (t && t->exec_slot && t->task != task)
+		return t->exec_slot;
+	return slot;
+}
+
+/* The slot of the thread that runs here. A switch can go unseen: some virtual machines' own
+ * tasks leave the CPU without firing sched_switch (1 in 1000 switches here, always away from
+ * them). Then an event by the current thread is the first proof that it runs: its wait ends now. */
+static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 tid, u64 now)
+{
+	struct thread *t;
+	u64 task, word;
+	u32 slot;
+
+	if (k->tid == tid && k->seen)
+		return k->slot;
+	task = current_task();
+	slot = tid ? resolve(tid, task) : 0;
+	if (k->seen && slot == k->slot && slot) { /* execve gave it another pid */
+		k->tid = tid;
+		return slot;
+	}
+	charge_cpu(c, k, now);
+	if (k->seen) {
+		k->repairs[REPAIR_SWITCH_NOT_SEEN]++;
+		if (k->slot && (t = thread_at(k->slot))) {
+			renew(c, t);
+			charge(t, PART_UNKNOWN, now);
+			__sync_lock_test_and_set(&t->word, THREAD_BLOCKED);
+		}
+	}
+	k->seen = 1;
+	k->tid = tid;
+	k->slot = slot;
+	if (slot && (t = thread_at(slot))) {
+		renew(c, t);
+		word = __sync_lock_test_and_set(&t->word, THREAD_RUNNING);
+		if (word != THREAD_RUNNING && word != THREAD_RUNNING_EARLY) {
+			t->call_off_ns += since(now, t->last_ns);
+			charge(t, word == THREAD_PREEMPTED ? PART_PREEMPTED :
+				  word == THREAD_BLOCKED ? PART_UNKNOWN : PART_WAKEUP_QUEUED, now);
+			t->in_ns = now;
+			t->task = task;
+		}
+	}
+	return slot;
 }
 
 /* ---- the window ---- */
@@ -147,7 +209,7 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
-	parent_slot = running_slot(k, parent_tid);
+	parent_slot = running_slot(c, k, parent_tid, now);
 	if (!parent_slot || !(parent = thread_at(parent_slot)))
 		return;
 	if (!c->follow && tgid != parent->tgid)
@@ -200,18 +262,6 @@ static inline void retire(struct ctl *c, struct thread *t, u32 slot, u64 now)
 	t->word = THREAD_DEAD;
 }
 
-/* Linux gives a thread that calls execve its group leader's pid some time before
- * sched_process_exec says so; meanwhile the task pointer tells the two apart. */
-static inline u32 resolve(u32 tid, u64 task)
-{
-	u32 slot = slot_of(tid);
-	struct thread *t = slot ? thread_at(slot) : 0;
-
-	if (t && t->exec_slot && t->task != task)
-		return t->exec_slot;
-	return slot;
-}
-
 static inline void on_exec(u32 cpu, u64 now, u32 tid, u32 old_tid)
 {
 	struct ctl *c = ctl_at(0);
@@ -221,7 +271,7 @@ static inline void on_exec(u32 cpu, u64 now, u32 tid, u32 old_tid)
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
-	slot = tid == old_tid ? running_slot(k, tid) : slot_of(old_tid);
+	slot = slot_of(old_tid);
 	t = slot ? thread_at(slot) : 0;
 	if (!t)
 		return;
@@ -324,17 +374,10 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
-	slot = running_slot(k, prev_tid);
+	slot = running_slot(c, k, prev_tid, now);
 	/* An interrupt's exit can be missed, a switch inside one cannot happen. */
 	k->hard = k->timer = k->soft = k->raised = 0;
-	renew_cpu(c, k);
-	if (!slot && now > k->since_ns && k->seen) {
-		if (prev_tid)
-			k->other_ns += now - k->since_ns;
-		else
-			k->idle_ns += now - k->since_ns;
-	}
-	k->since_ns = now;
+	charge_cpu(c, k, now);
 	if (slot && (t = thread_at(slot)))
 		switch_out(c, k, cpu, t, slot, now, preempt, prev_state);
 	next = 0;
@@ -350,9 +393,8 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 			open_window(c, t, now);
 #endif
 	}
+	k->tid = next_tid;
 	k->slot = next;
-	k->kind = next ? 2 : next_tid ? 1 : 0;
-	k->seen = 1;
 }
 
 /* ---- wake-ups ---- */
@@ -380,17 +422,10 @@ static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, str
 			     u64 now)
 {
 	u64 at = now > t->last_ns ? now : t->last_ns;
-	u64 word;
+	u32 mode;
 
 	if (t->source == SOURCE_PROCESS) {
 		renew(c, waker);
-		word = waker->word;
-		if (word != THREAD_RUNNING && word != THREAD_RUNNING_EARLY) {
-			/* an event by the current thread proves that it runs */
-			charge(waker, PART_UNKNOWN, now);
-			__sync_lock_test_and_set(&waker->word, THREAD_RUNNING);
-			k->repairs[REPAIR_WAKER_NOT_RUNNING]++;
-		}
 		charge_own(t, t->block, at);
 #pragma unroll
 		for (int i = 0; i < 16; i++)
@@ -398,9 +433,9 @@ static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, str
 #pragma unroll
 		for (int i = 0; i < 3; i++)
 			t->resumed[i] = waker->resumed[i];
-		word = waker->mode;
-		if (word < N_PATH && at > waker->last_ns)
-			t->path[word] += at - waker->last_ns;
+		mode = waker->mode;
+		if (mode < N_PATH && at > waker->last_ns)
+			t->path[mode] += at - waker->last_ns;
 	} else {
 		charge_own(t, t->block, at);
 		t->path[t->source == SOURCE_TIMER ? PART_SLEEP : PART_EXTERNAL] += at - t->last_ns;
@@ -422,7 +457,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 		return;
 #ifdef LIGHT
 	if (tid == c->tracer_tid && c->phase == PHASE_OPEN) {
-		waker_slot = running_slot(k, waker_tid);
+		waker_slot = running_slot(c, k, waker_tid, now);
 		waker = waker_slot ? thread_at(waker_slot) : 0;
 		if (waker && waker->tgid == c->window_tgid && !k->hard && !k->soft)
 			close_window(c, waker, waker_slot, now);
@@ -432,7 +467,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 	slot = resolve(tid, task);
 	if (!slot || !(t = thread_at(slot)))
 		return;
-	waker_slot = running_slot(k, waker_tid);
+	waker_slot = running_slot(c, k, waker_tid, now);
 	waker = waker_slot ? thread_at(waker_slot) : 0;
 	source = wake_source(k, waker, waker_tid);
 	renew_cpu(c, k);
@@ -486,30 +521,32 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 tid, u32 nr, void *regs)
 	struct ctl *c = ctl_at(0);
 	struct cpu *k = cpu_at(cpu);
 	struct thread *t, *leader;
-	u32 slot;
+	u32 slot, mode;
 	u64 *info;
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
-	slot = running_slot(k, tid);
+	slot = running_slot(c, k, tid, now);
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	renew(c, t);
+	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
+	mode = PART_SYSCALL_IO + (info ? *info & 0xff : N_CLASSES - 1);
 	if (c->phase == PHASE_OPEN) {
 		if (nr == c->control_nr && t->tgid == c->window_tgid &&
 		    first_argument(regs) == c->control_fd) {
 			close_window(c, t, slot, now);
 			return;
 		}
-	} else if (c->control_fd >= 0 && first_argument(regs) == c->control_fd) {
-		/* the first call on the control socket is the write of `begin` */
+	} else if (c->control_fd >= 0 && mode == PART_SYSCALL_IO &&
+		   first_argument(regs) == c->control_fd) {
+		/* the first input or output on the control socket is the write of `begin` */
 		if (!c->control_nr)
 			c->control_nr = nr;
 		t->reads_control = nr != c->control_nr;
 	}
 	charge(t, PART_USER, now);
-	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
-	t->mode = PART_SYSCALL_IO + (info ? *info & 0xff : N_CLASSES - 1);
+	t->mode = mode;
 	t->call_nr = nr;
 	t->call_start_ns = now;
 	t->call_off_ns = 0;
@@ -532,7 +569,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u32 tid, s64 result)
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
-	slot = running_slot(k, tid);
+	slot = running_slot(c, k, tid, now);
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	renew(c, t);
@@ -571,7 +608,7 @@ static inline void on_exit(u32 cpu, u64 now, u32 tid, u32 tgid)
 
 	if (!c || !k || c->phase != PHASE_OPEN || !c->command_tgid)
 		return;
-	slot = running_slot(k, tid);
+	slot = running_slot(c, k, tid, now);
 	if (!slot || !(t = thread_at(slot)) || t->tgid != c->command_tgid)
 		return;
 	if (group_is_dead()) {

@@ -42,11 +42,11 @@ struct ctl {
 
 /* One CPU. */
 struct cpu {
-	u32 slot;           /* the running thread's slot, 0 when it is not the target's */
-	u32 seen;           /* 1 from the first switch after attach on: `slot` can be trusted */
+	u32 tid;            /* who runs here */
+	u32 slot;           /* its slot, 0 when it is not the target's */
+	u32 seen;           /* 1 from the first event after attach on: tid and slot are set */
 	u32 hard, timer, soft, raised;
 	u32 epoch;
-	u32 kind;           /* who runs: 0 idle, 1 another task, 2 the target */
 	u64 since_ns;
 	u64 idle_ns, other_ns;
 	u64 idle_in_ns, idle_out_ns;

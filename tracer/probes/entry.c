@@ -10,9 +10,9 @@
 
 int tp_sched_switch(struct bpf_raw_tracepoint_args *ctx)
 {
-	u64 prev = ctx->args[1], next = ctx->args[2];
-#ifdef SWITCH_HAS_PREV_STATE /* 5.18, kernel commit fa2c3254d7cf */
-	u64 prev_state = (u32)ctx->args[3];
+	u64 prev = ctx->args[SWITCH_PREV], next = ctx->args[SWITCH_PREV + 1];
+#ifdef SWITCH_PREV_STATE /* an argument since 5.18; its place from BTF */
+	u64 prev_state = (u32)ctx->args[SWITCH_PREV_STATE];
 #else
 	u64 prev_state = task_u32(prev, OFFSET_TASK_STATE);
 #endif

@@ -41,6 +41,11 @@ static inline u32 task_u32(u64 task, u32 offset)
 	return value;
 }
 
+static inline u64 current_task(void)
+{
+	return bpf_get_current_task();
+}
+
 static inline u32 current_is_kernel_thread(void)
 {
 	return task_u32(bpf_get_current_task(), OFFSET_TASK_FLAGS) & 0x00200000; /* PF_KTHREAD */

@@ -11,6 +11,8 @@ use std::io;
 pub enum Making {
     Sockets,
     Threads,
+    /// Threads of an async runtime; the number counts these and not tasks.
+    Workers,
 }
 
 /// Lifts the soft limit of open files to the hard one: every task holds two sockets,
@@ -35,21 +37,22 @@ fn open_files() -> Option<libc::rlimit> {
 }
 
 /// Turns the system's refusal into a message with the limit to raise.
-pub fn explain(making: Making, tasks: usize, error: &io::Error) -> Error {
+pub fn explain(making: Making, number: usize, error: &io::Error) -> Error {
     let what = match making {
-        Making::Sockets => "sockets",
-        Making::Threads => "threads",
+        Making::Sockets => format!("sockets for {number} tasks"),
+        Making::Threads => format!("threads for {number} tasks"),
+        Making::Workers => format!("{number} worker threads"),
     };
     let advice = match (making, error.raw_os_error()) {
         (_, Some(libc::EMFILE)) => format!(
-            "; {tasks} tasks need about {} descriptors, the limit is {}: raise the hard limit \
+            "; {number} tasks need about {} descriptors, the limit is {}: raise the hard limit \
              of open files (ulimit -Hn, LimitNOFILE)",
-            tasks * 2 + 20,
+            number * 2 + 20,
             open_files().map_or("unknown".into(), |limit| limit.rlim_cur.to_string())
         ),
         (_, Some(libc::ENFILE)) => "; raise fs.file-max".into(),
         (_, Some(libc::ENOSPC)) => "; raise fs.epoll.max_user_watches".into(),
-        (Making::Threads, Some(libc::EAGAIN)) => {
+        (Making::Threads | Making::Workers, Some(libc::EAGAIN)) => {
             "; raise the limit of processes (ulimit -u), of the control group (pids.max, TasksMax) \
              or of the system (kernel.threads-max, kernel.pid_max), or free memory"
                 .into()
@@ -59,9 +62,7 @@ pub fn explain(making: Making, tasks: usize, error: &io::Error) -> Error {
         }
         _ => String::new(),
     };
-    Error::failed(format!(
-        "cannot make {what} for {tasks} tasks: {error}{advice}"
-    ))
+    Error::failed(format!("cannot make {what}: {error}{advice}"))
 }
 
 /// Memory areas that a thread takes: its stack and the alternative stack of the signal
@@ -99,6 +100,7 @@ mod tests {
         assert!(text(Making::Sockets, libc::EMFILE).contains("ulimit -Hn"));
         assert!(text(Making::Sockets, libc::ENFILE).contains("fs.file-max"));
         assert!(text(Making::Threads, libc::EAGAIN).contains("ulimit -u"));
+        assert!(text(Making::Workers, libc::EAGAIN).starts_with("cannot make 500 worker threads"));
         assert!(!text(Making::Sockets, libc::EAGAIN).contains("ulimit"));
     }
 

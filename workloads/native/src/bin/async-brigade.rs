@@ -95,7 +95,7 @@ fn start(flavor: Flavor, workers: Option<usize>, tasks: usize) -> Result<Runtime
     builder.enable_io();
     let no_workers = || {
         let error = io::Error::from_raw_os_error(libc::EAGAIN);
-        explain(Making::Threads, workers, &error)
+        explain(Making::Workers, workers, &error)
     };
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));

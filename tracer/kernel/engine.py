@@ -1,0 +1,192 @@
+"""The state machine in the kernel as one object: set up, seed, attach, read, start afresh."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer import probes
+from tracer.errors import TracerError
+from tracer.kernel import states, syscalls
+from tracer.kernel.bcc import Module
+from tracer.kernel.btf import Btf
+
+MAX_CALLS = 512
+MAX_THREADS = 131072
+_GATE_CALL = "read"
+
+CORE = (
+    "sched_switch",
+    "sched_waking",
+    "sched_wakeup_new",
+    "sched_process_exec",
+    "sched_process_exit",
+    "sched_migrate_task",
+)
+CALLS = ("sys_exit", "sys_enter")
+#: Exits first: an entry seen without its exit would leave the depth above zero.
+INTERRUPTS = (
+    "irq_handler_exit",
+    "local_timer_exit",
+    "hrtimer_expire_exit",
+    "timer_expire_exit",
+    "softirq_exit",
+    "irq_handler_entry",
+    "local_timer_entry",
+    "hrtimer_expire_entry",
+    "timer_expire_entry",
+    "softirq_entry",
+    "softirq_raise",
+)
+
+
+def _cpu_range_end(path: str) -> int:
+    """One more than the highest CPU of a kernel CPU list such as `0-3,8`."""
+    last = Path(path).read_text().strip().split(",")[-1]
+    return int(last.split("-")[-1]) + 1
+
+
+def _first_argument(btf: Btf, machine: str) -> int:
+    if machine in ("x86_64", "amd64"):
+        return btf.offset_of("pt_regs", "di")
+    if machine in ("aarch64", "arm64"):
+        return btf.offset_of("pt_regs", "orig_x0")
+    raise TracerError(
+        f"tracer knows the system calls of x86_64 and aarch64, not of {machine}", exit_code=1
+    )
+
+
+class Engine:
+    """The BPF programs and their arrays.
+
+    Parameters
+    ----------
+    names:
+        Probes whose detail is kept.
+    light:
+        Leave the two system-call tracepoints out.
+    """
+
+    def __init__(self, names: Sequence[str], light: bool = False) -> None:
+        self.names = tuple(names)
+        self.light = light
+        btf = Btf.load()
+        machine = platform.machine()
+        number = syscalls.numbers(machine)
+        switch = [arg.name for arg in btf.tracepoint_args("sched_switch") or ()]
+        max_tids = int(Path("/proc/sys/kernel/pid_max").read_text())
+        macros: dict[str, object] = {
+            **states.macros(),
+            "MAX_CPUS": _cpu_range_end("/sys/devices/system/cpu/possible"),
+            "MAX_THREADS": MAX_THREADS,
+            "MAX_TIDS": max_tids + 1,
+            "MAX_CALLS": MAX_CALLS,
+            "MAX_CALL_ROWS": 96,
+            "NR_EXECVE": number["execve"],
+            "NR_EXECVEAT": number["execveat"],
+            "OFFSET_TASK_PID": btf.offset_of("task_struct", "pid"),
+            "OFFSET_TASK_TGID": btf.offset_of("task_struct", "tgid"),
+            "OFFSET_TASK_FLAGS": btf.offset_of("task_struct", "flags"),
+            "OFFSET_TASK_SIGNAL": btf.offset_of("task_struct", "signal"),
+            "OFFSET_SIGNAL_LIVE": btf.offset_of("signal_struct", "live"),
+            "OFFSET_REGS_FIRST": _first_argument(btf, machine),
+            "SWITCH_PREV": switch.index("prev") if "prev" in switch else 1,
+            "IN_CALL(t)": "1" if light else "((t)->mode)",
+        }
+        if "prev_state" in switch:
+            macros["SWITCH_PREV_STATE"] = switch.index("prev_state")  # was second in early 5.18
+        else:
+            state = "__state" if btf.has_member("task_struct", "__state") else "state"
+            macros["OFFSET_TASK_STATE"] = btf.offset_of("task_struct", state)
+        if light:
+            macros["LIGHT"] = ""
+        macros.update(probes.hook_macros(self.names))
+        known = btf.tracepoints()
+        wanted = (*INTERRUPTS, *CORE, *(() if light else CALLS))
+        missing = [name for name in (*CORE, *CALLS) if name not in known]
+        if missing:
+            raise TracerError(
+                f"this kernel has no tracepoint {', '.join(missing)}",
+                "tracer needs a kernel built with tracepoints (CONFIG_TRACEPOINTS)",
+            )
+        self.tracepoints = tuple(name for name in wanted if name in known)
+        self.unavailable = tuple(name for name in wanted if name not in known)
+        self._module = Module(probes.sources(self.names), macros)
+        for name in self.tracepoints:
+            self._module.load(name)
+        self._class_info = np.array(syscalls.class_table(machine), dtype=np.uint64)
+        arrays = ["ctl", "cpus", "threads", "slots", "free_slots", "call_info"]
+        arrays += [a for n in self.names for a in probes.available()[n].ARRAYS if a not in arrays]
+        self.arrays: dict[str, NDArray[np.void]] = {a: self._module.array(a) for a in arrays}
+        self._gate_nr = number[_GATE_CALL]
+
+    @property
+    def ctl(self) -> np.void:
+        """The window's settings, one record, live."""
+        return self.arrays["ctl"][0]  # type: ignore[no-any-return]
+
+    def reset(self) -> None:
+        """Empty every array; only while detached."""
+        threads = min(int(self.ctl["next_slot"]) + 1, MAX_THREADS)
+        for name, array in self.arrays.items():
+            if name in ("threads", "free_slots"):
+                array = array[:threads]
+            array.view()[...] = np.zeros((), array.dtype)
+        self.arrays["call_info"][:] = self._class_info
+        self.ctl["next_slot"] = 1
+        self.ctl["control_fd"] = -1
+        self.ctl["tracer_tid"] = os.getpid()
+
+    def seed(self, pid: int) -> None:
+        """Make the process `pid`, blocked in its read of the gate, the first thread."""
+        thread = self.arrays["threads"][1]
+        thread["word"] = states.RUN_STATES.index("BLOCKED")
+        thread["mode"] = states.OWN_PARTS.index("syscall:io")
+        thread["block"] = states.OWN_PARTS.index("blocked:io")
+        thread["call_nr"] = self._gate_nr
+        thread["tid"] = thread["tgid"] = pid
+        self.ctl["next_slot"] = 2
+        self.arrays["slots"][pid] = 1
+
+    def attach(self) -> None:
+        """Attach all programs, then make every CPU switch once.
+
+        A CPU that never switches emits nothing: without the visit nobody would know who
+        runs there.
+        """
+        self._module.attach(self.tracepoints)
+        allowed = os.sched_getaffinity(0)
+        try:
+            for cpu in sorted(allowed):
+                os.sched_setaffinity(0, {cpu})
+        finally:
+            os.sched_setaffinity(0, allowed)
+
+    def detach(self) -> None:
+        """Detach all programs; the arrays stay."""
+        self._module.detach()
+
+    def missed(self) -> int:
+        """Events dropped by the kernel since the programs were loaded (see Module.missed)."""
+        return self._module.missed()
+
+    def snapshot(self) -> dict[str, NDArray[np.void]]:
+        """A copy of every array, threads up to the last slot handed out."""
+        count = min(int(self.ctl["next_slot"]), MAX_THREADS)
+        return {
+            name: (array[:count] if name == "threads" else array).copy()
+            for name, array in self.arrays.items()
+            if name not in ("slots", "free_slots")
+        }
+
+    def close(self) -> None:
+        """Unload everything."""
+        self.arrays.clear()
+        self._module.close()
+
+

@@ -1,0 +1,62 @@
+"""A Recording: everything one traced run left behind, as plain data. Needs neither root nor BCC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class HostLoad:
+    """What /proc/stat says of the window: steal, and all CPU time, in ns over all CPUs."""
+
+    steal_ns: int
+    busy_ns: int
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One traced run.
+
+    Attributes
+    ----------
+    start_ns, end_ns:
+        The window, CLOCK_MONOTONIC.
+    end_slot:
+        Index into `threads` of the thread that closed the window; its path is the critical path.
+    cpus:
+        Structured, one row per possible CPU (`struct cpu`).
+    threads:
+        Structured, one row per slot; row 0 is unused (`struct thread`).
+    probes:
+        What each probe's `read` returned, by its name; absent when the probe was off.
+    result:
+        What the workload said of itself; empty for a command.
+    """
+
+    argv: tuple[str, ...]
+    light: bool
+    epoch: int
+    start_ns: int
+    end_ns: int
+    end_slot: int
+    online_cpus: tuple[int, ...]
+    cpus: NDArray[np.void]
+    threads: NDArray[np.void]
+    names: Mapping[int, str]
+    probes: Mapping[str, Any]
+    missed: int
+    load: HostLoad
+    result: Mapping[str, Any] = field(default_factory=dict)
+    exit_status: int | None = None
+    partial: bool = False
+    unavailable: tuple[str, ...] = ()
+    switch_cost_ns: int | None = None
+
+    @property
+    def window_ns(self) -> int:
+        return self.end_ns - self.start_ns

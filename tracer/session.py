@@ -1,0 +1,182 @@
+"""Start the target at its gate, attach, open the gate, collect, stop: a Recording."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tracer import probes
+from tracer.errors import TracerError
+from tracer.kernel.engine import Engine
+from tracer.recording import HostLoad, Recording
+from tracer.target import CONTROL_FD, Spec, Target
+
+#: Set-up and warm-up of 100,000 threads take seconds, not minutes.
+BEGIN_TIMEOUT_S = 300.0
+_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Untraced:
+    """One run without any probe: what the workload said of itself."""
+
+    result: Mapping[str, Any]
+
+
+def online_cpus() -> tuple[int, ...]:
+    """CPUs that are online, from sysfs."""
+    return parse_kernel_cpus(Path("/sys/devices/system/cpu/online").read_text())
+
+
+def parse_kernel_cpus(text: str) -> tuple[int, ...]:
+    """The kernel's list format, `0-3,8`, as numbers."""
+    found: list[int] = []
+    for item in text.strip().split(","):
+        first, _, last = item.partition("-")
+        found.extend(range(int(first), int(last or first) + 1))
+    return tuple(found)
+
+
+def _host_load() -> HostLoad:
+    fields = [int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = fields[:8]
+    return HostLoad(steal * _TICK_NS, (user + nice + system + irq + softirq) * _TICK_NS)
+
+
+def run_untraced(spec: Spec) -> Untraced:
+    """Run a workload by itself, by the same protocol."""
+    with Target(spec) as target:
+        target.open_gate()
+        target.expect("begin", BEGIN_TIMEOUT_S)
+        target.go()
+        target.expect("end")
+        target.go()
+        result = _result(target)
+        return Untraced(result)
+
+
+def _result(target: Target) -> Mapping[str, Any]:
+    text = target.expect("result")[0]
+    status = target.wait()
+    if status:
+        raise TracerError(f"the workload {target.spec.argv[0]} ended with exit status {status}")
+    try:
+        result = json.loads(text)
+    except ValueError as error:
+        raise TracerError(f"the workload's result is not JSON: {error}: {text[:80]!r}") from error
+    if not isinstance(result, dict):
+        raise TracerError(f"the workload's result is not a JSON object: {text[:80]!r}")
+    return result
+
+
+def run_traced(engine: Engine, spec: Spec, follow: bool = True) -> Recording:
+    """One run of `spec` under `engine`, which is left detached."""
+    missed = engine.missed()
+    with Target(spec) as target:
+        engine.reset()
+        engine.seed(target.pid)
+        engine.ctl["follow"] = int(follow)
+        if spec.controlled:
+            engine.ctl["control_fd"] = CONTROL_FD
+        else:
+            engine.ctl["command_tgid"] = target.pid
+        try:
+            engine.attach()
+            if spec.controlled:
+                return _controlled(engine, target, missed)
+            return _command(engine, target, missed)
+        finally:
+            engine.detach()
+
+
+def _controlled(engine: Engine, target: Target, missed: int) -> Recording:
+    target.open_gate()
+    tid, _ns = target.expect("begin", BEGIN_TIMEOUT_S)
+    before = _host_load()
+    engine.ctl["armed_tid"] = int(tid)
+    target.go()
+    _tid, said_ns = target.expect("end")
+    after = _host_load()
+    if int(engine.ctl["phase"]) == 1:
+        _close_late(engine, int(tid), int(said_ns))
+    names = thread_names(engine)
+    engine.detach()
+    missed = engine.missed() - missed
+    target.go()
+    result = _result(target)
+    return _recording(engine, target, (before, after), names, missed, result)
+
+
+def _command(engine: Engine, target: Target, missed: int) -> Recording:
+    before = _host_load()
+    target.open_gate()
+    target.wait()
+    after = _host_load()
+    engine.detach()
+    missed = engine.missed() - missed
+    if int(engine.ctl["phase"]) == 1:
+        _close_late(engine, target.pid, time.monotonic_ns())
+    return _recording(engine, target, (before, after), {}, missed, {})
+
+
+def _close_late(engine: Engine, tid: int, now_ns: int) -> None:
+    """Close a window whose end the programs did not see (--light, when tracer was not asleep)."""
+    ctl = engine.ctl
+    ctl["end_slot"] = int(engine.arrays["slots"][tid]) or 1
+    ctl["end_ns"] = now_ns
+    ctl["phase"] = 2
+
+
+def thread_names(engine: Engine) -> dict[int, str]:
+    """Slot -> name of the threads that are alive now, from /proc."""
+    names: dict[int, str] = {}
+    threads = engine.arrays["threads"]
+    for slot in range(1, int(engine.ctl["next_slot"])):
+        tid, tgid = int(threads["tid"][slot]), int(threads["tgid"][slot])
+        try:
+            names[slot] = Path(f"/proc/{tgid}/task/{tid}/comm").read_text().rstrip("\n")
+        except OSError:
+            continue
+    return names
+
+
+def _recording(
+    engine: Engine,
+    target: Target,
+    load: tuple[HostLoad, HostLoad],
+    names: Mapping[int, str],
+    missed: int,
+    result: Mapping[str, Any],
+) -> Recording:
+    data = engine.snapshot()
+    ctl = data["ctl"][0]
+    if int(ctl["phase"]) != 2:
+        raise TracerError(
+            "the measured window never opened or never closed",
+            "does the workload speak the control protocol? see docs/workloads.md",
+        )
+    return Recording(
+        argv=target.spec.argv,
+        light=engine.light,
+        epoch=int(ctl["epoch"]),
+        start_ns=int(ctl["start_ns"]),
+        end_ns=int(ctl["end_ns"]),
+        end_slot=int(ctl["end_slot"]),
+        online_cpus=online_cpus(),
+        cpus=data["cpus"],
+        threads=data["threads"],
+        names=names,
+        probes={name: probes.available()[name].read(data) for name in engine.names},
+        missed=missed,
+        load=HostLoad(
+            load[1].steal_ns - load[0].steal_ns, load[1].busy_ns - load[0].busy_ns
+        ),
+        result=result,
+        exit_status=target.exit_status,
+        unavailable=engine.unavailable,
+    )

@@ -1,0 +1,232 @@
+"""The target: a child process that waits at a gate until the probes are attached."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tracer.errors import TracerError
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+#: The descriptor number the control socket has in the child: above those programs expect.
+CONTROL_FD = 200
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to start and where; plain data.
+
+    `cpus` empty means free to move. With `controlled` the program speaks the control protocol
+    (docs/workloads.md) and the window is its measured part; otherwise it is exec to exit.
+    """
+
+    argv: tuple[str, ...]
+    cpus: tuple[int, ...] = ()
+    controlled: bool = True
+    as_root: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The user a target runs as, from sudo's variables."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    home: str
+    name: str
+
+    @classmethod
+    def of_sudo(cls) -> Credentials | None:
+        """Who called sudo; None when root is root's own."""
+        import pwd
+
+        if os.geteuid() != 0 or not os.environ.get("SUDO_UID", "").isdigit():
+            return None
+        uid = int(os.environ["SUDO_UID"])
+        gid = int(os.environ.get("SUDO_GID", uid))
+        if uid == 0:
+            return None
+        try:
+            user = pwd.getpwuid(uid)
+        except KeyError:
+            return cls(uid, gid, (gid,), "/", str(uid))
+        return cls(uid, gid, tuple(os.getgrouplist(user.pw_name, gid)), user.pw_dir, user.pw_name)
+
+
+class Target:
+    """A started child; use as a context manager: leaving it kills what is left.
+
+    The child blocks in a read of the gate before exec. It holds no copy of the gate's write end
+    and dies with tracer, so a killed tracer leaves nothing behind.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.exit_status: int | None = None
+        gate_read, self._gate = os.pipe()
+        error_read, error_write = os.pipe()
+        ready_read, ready_write = os.pipe()
+        ours: socket.socket | None = None
+        theirs: socket.socket | None = None
+        if spec.controlled:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._control = ours
+        self._buffer = b""
+        user = None if spec.as_root else Credentials.of_sudo()
+        env = self._environment(user)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                os.close(self._gate)
+                if theirs is not None:
+                    os.dup2(theirs.fileno(), CONTROL_FD, inheritable=True)
+                self._become(user, parent)
+                os.write(ready_write, b"r")
+                if os.read(gate_read, 1) != b"g":
+                    os._exit(127)
+                os.execvpe(spec.argv[0], list(spec.argv), env)
+            except OSError as error:
+                os.write(error_write, str(error.errno or 0).encode())
+            except BaseException:
+                os.write(error_write, b"0")
+            finally:
+                os._exit(127)
+        os.close(gate_read)
+        os.close(error_write)
+        os.close(ready_write)
+        if theirs is not None:
+            theirs.close()
+        self._error = error_read
+        os.read(ready_read, 1)
+        os.close(ready_read)
+        self._wait_until_blocked()
+
+    def _environment(self, user: Credentials | None) -> dict[str, str]:
+        env = {**os.environ, **self.spec.env}
+        if user is not None:
+            env.update(HOME=user.home, USER=user.name, LOGNAME=user.name)
+        if self.spec.controlled:
+            env["TRACER_CONTROL_FD"] = str(CONTROL_FD)
+        return env
+
+    def _become(self, user: Credentials | None, parent: int) -> None:
+        """In the child: limits, placement, then the user; last what a uid change would clear."""
+        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        if self.spec.cpus:
+            os.sched_setaffinity(0, self.spec.cpus)
+        if user is not None:
+            os.setgroups(list(user.groups))
+            os.setresgid(user.gid, user.gid, user.gid)
+            os.setresuid(user.uid, user.uid, user.uid)
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(127)
+        for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+
+    def _wait_until_blocked(self) -> None:
+        """Until the child sleeps in its read, so that its first state is known."""
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            with open(f"/proc/{self.pid}/stat") as stat:
+                if stat.read().rsplit(")", 1)[1].split()[0] == "S":
+                    return
+            time.sleep(0.0002)
+
+    def open_gate(self) -> None:
+        """Let the child exec; TracerError when it cannot."""
+        os.write(self._gate, b"g")
+        code = os.read(self._error, 16)  # EOF when exec closed it
+        if code:
+            self.kill()
+            reason = os.strerror(int(code)) if int(code) else "it failed before exec"
+            raise TracerError(
+                f"cannot start {self.spec.argv[0]}: {reason}", "build it with: make setup"
+            )
+
+    def expect(self, word: str, timeout_s: float | None = None) -> list[str]:
+        """The next control message, which must begin with `word`; its fields.
+
+        TracerError when the program ended or said something else.
+        """
+        assert self._control is not None
+        while b"\n" not in self._buffer:
+            ready, _, _ = select.select([self._control], [], [], timeout_s)
+            if not ready:
+                raise TracerError(
+                    f"{self.spec.argv[0]} did not reach `{word}` within {timeout_s:g} s"
+                )
+            try:
+                chunk = self._control.recv(65536)
+            except ConnectionResetError:
+                chunk = b""
+            if not chunk:
+                raise self._ended(word)
+            self._buffer += chunk
+        line, self._buffer = self._buffer.split(b"\n", 1)
+        fields = line.decode(errors="replace").split(" ", 2 if word != "result" else 1)
+        if fields[0] != word:
+            raise TracerError(f"{self.spec.argv[0]} said {line[:80]!r} where `{word}` was due")
+        return fields[1:]
+
+    def _ended(self, word: str) -> TracerError:
+        status = self.wait()
+        how = f"killed by signal {-status}" if status < 0 else f"with exit status {status}"
+        return TracerError(
+            f"the workload {os.path.basename(self.spec.argv[0])} ended before `{word}`, {how}",
+            "its own message, if it had one, is above",
+            exit_code=2 if status == 2 else 1,
+        )
+
+    def go(self) -> None:
+        """Allow the program to go on."""
+        assert self._control is not None
+        try:
+            self._control.sendall(b"go\n")
+        except BrokenPipeError:
+            raise self._ended("go") from None
+
+    def wait(self) -> int:
+        """Wait for the end; the exit status, or minus the signal's number."""
+        if self.exit_status is None:
+            _, status = os.waitpid(self.pid, 0)
+            self.exit_status = os.waitstatus_to_exitcode(status)
+        return self.exit_status
+
+    def kill(self) -> None:
+        """Kill the child if it still runs."""
+        if self.exit_status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+
+    def __enter__(self) -> Target:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        for fd in (self._gate, self._error):
+            os.close(fd)
+        if self._control is not None:
+            self._control.close()
+
+
+def command_text(argv: Sequence[str]) -> str:
+    """A command as a shell would take it, control characters escaped."""
+    import shlex
+
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in shlex.join(argv))
