@@ -42,7 +42,8 @@ step() {
     if ((status != 0)); then
         tail -n 60 "$log" >&2
         rm -f "$log"
-        die "this command failed (exit status $status): $*" "$advice"
+        [[ $1 != as_root ]] || shift
+        die "this command failed (exit status $status): ${*/#with_cargo/cargo}" "$advice"
     fi
     rm -f "$log"
 }
@@ -60,6 +61,9 @@ as_root() {
 
 # version_ge A B: whether version A is at least version B.
 version_ge() { printf '%s\n%s\n' "$2" "$1" | sort -V -C; }
+
+# new_enough VERSION: whether a cargo or a rustc of that version will do.
+new_enough() { [[ -n $1 ]] && version_ge "$1" "$MIN_CARGO"; }
 
 # ---------------------------------------------------------------- what is there
 
@@ -103,9 +107,9 @@ find_cargo() {
         [[ -x $cargo ]] || continue
         dir=$(dirname "$cargo")
         version=$(tool_version "$cargo") || continue
-        [[ -n $version ]] && version_ge "$version" "$MIN_CARGO" || continue
+        new_enough "$version" || continue
         version=$(PATH=$dir:$PATH tool_version rustc) || continue
-        [[ -n $version ]] && version_ge "$version" "$MIN_CARGO" || continue
+        new_enough "$version" || continue
         printf '%s\n' "$cargo"
         return 0
     done < <(type -aP cargo || true; printf '%s\n' "${HOME:-/nonexistent}/.cargo/bin/cargo")
@@ -148,7 +152,7 @@ apt_cargo_package() {
     for package in cargo cargo-web; do
         version=$(LC_ALL=C apt-cache policy "$package" 2>/dev/null |
             sed -n 's/^ *Candidate: *\([0-9]*:\)\{0,1\}\([0-9][0-9.]*\).*/\2/p')
-        if [[ -n $version ]] && version_ge "$version" "$MIN_CARGO"; then
+        if new_enough "$version"; then
             printf '%s\n' "$package"
             return 0
         fi
@@ -249,11 +253,11 @@ lock() {
 venv_identity() { printf '%s %s\n' "$REPO" "$(readlink -f "$SYSTEM_PYTHON")"; }
 
 venv_current() {
-    local -a stamp
+    local -a lines
     [[ -f $VENV/.stamp && -x $VENV/bin/tracer ]] || return 1
-    mapfile -t stamp <"$VENV/.stamp"
-    [[ ${stamp[0]-} == "$(venv_identity)" ]] || return 1
-    [[ ${stamp[1]-} == "$(digest "$REPO/pyproject.toml" "$REPO/scripts/setup.sh")" ]] || return 1
+    mapfile -t lines <"$VENV/.stamp"
+    [[ ${lines[0]-} == "$(venv_identity)" ]] || return 1
+    [[ ${lines[1]-} == "$(digest "$REPO/pyproject.toml" "$REPO/scripts/setup.sh")" ]] || return 1
     compgen -G "$VENV/lib/python3*/site-packages/bcc/libbcc.py" >/dev/null
 }
 
@@ -285,7 +289,7 @@ cmd_venv() {
 
     step "installing the Python packages into .venv" \
         "If the network or a package index is at fault, put that right and run the same command again." \
-        "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-input -e "$REPO[dev]"
+        "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-input -e "${REPO}[dev]"
 
     # Of the system's Python only bcc is borrowed.
     bcc=$(system_bcc)

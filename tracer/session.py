@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tracer import probes
+from tracer import placement, probes
 from tracer.errors import TracerError
 from tracer.kernel.engine import Engine
 from tracer.recording import HostLoad, Recording
@@ -21,43 +21,21 @@ BEGIN_TIMEOUT_S = 300.0
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
-@dataclass(frozen=True)
-class Untraced:
-    """One run without any probe: what the workload said of itself."""
-
-    result: Mapping[str, Any]
-
-
-def online_cpus() -> tuple[int, ...]:
-    """CPUs that are online, from sysfs."""
-    return parse_kernel_cpus(Path("/sys/devices/system/cpu/online").read_text())
-
-
-def parse_kernel_cpus(text: str) -> tuple[int, ...]:
-    """The kernel's list format, `0-3,8`, as numbers."""
-    found: list[int] = []
-    for item in text.strip().split(","):
-        first, _, last = item.partition("-")
-        found.extend(range(int(first), int(last or first) + 1))
-    return tuple(found)
-
-
 def _host_load() -> HostLoad:
     fields = [int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     user, nice, system, _idle, _iowait, irq, softirq, steal = fields[:8]
     return HostLoad(steal * _TICK_NS, (user + nice + system + irq + softirq) * _TICK_NS)
 
 
-def run_untraced(spec: Spec) -> Untraced:
-    """Run a workload by itself, by the same protocol."""
+def run_untraced(spec: Spec) -> Mapping[str, Any]:
+    """Run a workload without any probe, by the same protocol; what it said of itself."""
     with Target(spec) as target:
         target.open_gate()
         target.expect("begin", BEGIN_TIMEOUT_S)
         target.go()
         target.expect("end")
         target.go()
-        result = _result(target)
-        return Untraced(result)
+        return _result(target)
 
 
 def _result(target: Target) -> Mapping[str, Any]:
@@ -74,7 +52,9 @@ def _result(target: Target) -> Mapping[str, Any]:
     return result
 
 
-def run_traced(engine: Engine, spec: Spec, follow: bool = True) -> Recording:
+def run_traced(
+    engine: Engine, spec: Spec, follow: bool = True, switch_cost_ns: int | None = None
+) -> Recording:
     """One run of `spec` under `engine`, which is left detached."""
     missed = engine.missed()
     with Target(spec) as target:
@@ -88,8 +68,10 @@ def run_traced(engine: Engine, spec: Spec, follow: bool = True) -> Recording:
         try:
             engine.attach()
             if spec.controlled:
-                return _controlled(engine, target, missed)
-            return _command(engine, target, missed)
+                recording = _controlled(engine, target, missed)
+            else:
+                recording = _command(engine, target, missed)
+            return dataclasses.replace(recording, switch_cost_ns=switch_cost_ns)
         finally:
             engine.detach()
 
@@ -167,7 +149,7 @@ def _recording(
         start_ns=int(ctl["start_ns"]),
         end_ns=int(ctl["end_ns"]),
         end_slot=int(ctl["end_slot"]),
-        online_cpus=online_cpus(),
+        online_cpus=placement.online(),
         cpus=data["cpus"],
         threads=data["threads"],
         names=names,

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import venv
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,28 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 # What the script itself calls; nothing else of the machine is on its PATH.
-TOOLS = (
-    "bash cat cut dirname env find id ln mkdir mktemp printf python3 readlink "
-    "rm sed sh sha256sum sort stat tail xargs"
-).split()
+TOOLS = [
+    "bash",
+    "cat",
+    "cut",
+    "dirname",
+    "env",
+    "find",
+    "id",
+    "ln",
+    "mkdir",
+    "mktemp",
+    "printf",
+    "readlink",
+    "rm",
+    "sed",
+    "sh",
+    "sha256sum",
+    "sort",
+    "stat",
+    "tail",
+    "xargs",
+]
 
 
 class Clone:
@@ -188,18 +207,13 @@ def test_failed_installation_shows_output_and_advice(clone: Clone) -> None:
 
 
 def fake_bcc(clone: Clone, text: str) -> Path:
-    """A system Python that has a package called bcc."""
-    package = clone.path / "lib" / "bcc"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text(text)
-    python = shutil.which("python3")
-    return clone.stub(
-        "system-python",
-        # -I - is how the script asks; the path goes in before its program.
-        f'[ "$1" = -I ] && [ "$2" = - ] || exec {python} "$@"\n'
-        f'{{ echo "import sys; sys.path[:] = [{str(package.parent)!r}, *sys.path[:2]]"; cat; }}'
-        f" | {python} -I -",
-    )
+    """A Python that has a package called bcc and nothing else."""
+    directory = clone.path / "system"
+    venv.create(directory, symlinks=True, with_pip=False)
+    (site,) = directory.glob("lib/python3*/site-packages")
+    (site / "bcc").mkdir()
+    (site / "bcc" / "__init__.py").write_text(text)
+    return directory / "bin" / "python"
 
 
 def test_unrelated_bcc_does_not_count(clone: Clone) -> None:

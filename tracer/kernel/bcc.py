@@ -84,30 +84,28 @@ class Module:
         self._attached: list[str] = []
         self._programs: dict[str, Any] = {}
 
-    def load(self, tracepoint: str) -> None:
-        """Have the verifier accept the program `tp_<tracepoint>`."""
-        if tracepoint in self._programs:
+    def load(self, program: str) -> None:
+        """Have the verifier accept the program."""
+        if program in self._programs:
             return
         with tempfile.NamedTemporaryFile("r", prefix="tracer-bcc-") as log:
             try:
                 with _stderr_to(log.name):
-                    self._programs[tracepoint] = self._bpf.load_func(
-                        f"tp_{tracepoint}", self._raw
-                    )
+                    self._programs[program] = self._bpf.load_func(program, self._raw)
             except Exception as error:
                 raise TracerError(
-                    f"the kernel refused the BPF program for {tracepoint}: {error}\n"
+                    f"the kernel refused the BPF program {program}: {error}\n"
                     + log.read().strip()[-2000:],
                     "is BPF allowed here? root or CAP_BPF + CAP_PERFMON is needed",
                 ) from error
 
-    def attach(self, tracepoints: Sequence[str]) -> None:
-        """Attach to raw tracepoints in this order; all or nothing."""
+    def attach(self, tracepoints: Sequence[str], prefix: str = "tp_") -> None:
+        """Attach the program `<prefix><name>` to each raw tracepoint in turn; all or nothing."""
         for name in tracepoints:
-            self.load(name)
+            self.load(prefix + name)
         try:
             for name in tracepoints:
-                self._bpf.attach_raw_tracepoint(tp=name.encode(), fn_name=f"tp_{name}".encode())
+                self._bpf.attach_raw_tracepoint(tp=name.encode(), fn_name=(prefix + name).encode())
                 self._attached.append(name)
         except Exception as error:
             self.detach()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +118,8 @@ class Engine:
         self.unavailable = tuple(name for name in wanted if name not in known)
         self._module = Module(probes.sources(self.names), macros)
         for name in self.tracepoints:
-            self._module.load(name)
+            self._module.load(f"tp_{name}")
+        self._can_calibrate = "sched_exit_tp" in known
         self._class_info = np.array(syscalls.class_table(machine), dtype=np.uint64)
         arrays = ["ctl", "cpus", "threads", "slots", "free_slots", "call_info"]
         arrays += [a for n in self.names for a in probes.available()[n].ARRAYS if a not in arrays]
@@ -166,6 +167,21 @@ class Engine:
                 os.sched_setaffinity(0, {cpu})
         finally:
             os.sched_setaffinity(0, allowed)
+
+    def calibration(self, work: Callable[[], None]) -> NDArray[np.void] | None:
+        """Run `work` under the calibration programs; `struct hist` per CPU.
+
+        None where the kernel lacks the tracepoint.
+        """
+        if not self._can_calibrate:
+            return None
+        self.reset()
+        self._module.attach(("sched_exit_tp", "sched_switch"), prefix="calibrate_")
+        try:
+            work()
+        finally:
+            self._module.detach()
+        return self._module.array("calibrations")["ns"].copy()
 
     def detach(self) -> None:
         """Detach all programs; the arrays stay."""

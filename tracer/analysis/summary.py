@@ -1,0 +1,117 @@
+"""Everything a report of one run says, as plain numbers; the reports only lay it out."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tracer.analysis import counts, ledger
+from tracer.analysis.counts import Switches, ThreadRow
+from tracer.analysis.ledger import Headline, Ledger
+from tracer.analysis.observer import Observer
+from tracer.probes.sched import SchedRecord
+from tracer.probes.syscalls import CallRecord
+from tracer.recording import HostLoad, Recording
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One run. Times in ns; `sched` and `syscalls` are None when their probe was off."""
+
+    name: str
+    transport: str
+    unit: str
+    units: int
+    cpus: tuple[int, ...]
+    argv: tuple[str, ...]
+    exit_status: int | None
+    kernel: str
+    machine: str
+    online_cpus: tuple[int, ...]
+    window_ns: int
+    partial: bool
+    light: bool
+    result: Mapping[str, Any]
+    wall: Ledger
+    threads: Ledger
+    cpu: Ledger
+    headline: Headline
+    switches: Switches
+    wakeups: Mapping[str, int] | None
+    outside_wakers: Mapping[str, int]
+    sched: SchedRecord | None
+    syscalls: tuple[CallRecord, ...] | None
+    open_calls: Mapping[str, int]
+    losses: Mapping[str, int]
+    repairs: Mapping[str, int]
+    load: HostLoad
+    observer: Observer | None
+    top: tuple[ThreadRow, ...]
+    rest: ThreadRow | None
+    unavailable: tuple[str, ...]
+    switch_cost_ns: int | None
+
+    @property
+    def lost(self) -> int:
+        return sum(self.losses.values())
+
+    @property
+    def is_trusted(self) -> bool:
+        """All three ledgers closed and no event lost."""
+        return not self.lost and all(
+            book.is_closed for book in (self.wall, self.threads, self.cpu)
+        )
+
+    def per_unit(self, value: float) -> float:
+        return value / max(self.units, 1)
+
+
+def summarize(
+    recording: Recording,
+    *,
+    name: str,
+    transport: str,
+    unit: str,
+    cpus: tuple[int, ...] = (),
+    observer: Observer | None = None,
+    top: int = 0,
+) -> Summary:
+    """All analyses of one recording."""
+    shown, rest = counts.top_threads(recording, top) if top else ([], None)
+    calls = recording.probes.get("syscalls")
+    return Summary(
+        name=name,
+        transport=transport,
+        unit=unit,
+        units=int(recording.result.get("units", 1)),
+        cpus=cpus,
+        argv=recording.argv,
+        exit_status=recording.exit_status,
+        kernel=platform.release(),
+        machine=platform.machine(),
+        online_cpus=recording.online_cpus,
+        window_ns=recording.window_ns,
+        partial=recording.partial,
+        light=recording.light,
+        result=recording.result,
+        wall=ledger.wall(recording),
+        threads=ledger.threads(recording),
+        cpu=ledger.cpu(recording),
+        headline=ledger.headline(recording),
+        switches=counts.switches(recording),
+        wakeups=counts.wakeups(recording) if "sched" in recording.probes else None,
+        outside_wakers=counts.outside_wakers(recording),
+        sched=recording.probes.get("sched"),
+        syscalls=None if calls is None or recording.light else tuple(calls),
+        open_calls=counts.open_calls(recording),
+        losses=counts.losses(recording),
+        repairs=counts.repairs(recording),
+        load=recording.load,
+        observer=observer,
+        top=tuple(shown),
+        rest=rest,
+        unavailable=recording.unavailable,
+        switch_cost_ns=recording.switch_cost_ns,
+    )

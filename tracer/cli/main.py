@@ -1,0 +1,104 @@
+"""The entry point: finds the commands by scan, prints an error in one place."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from tracer.errors import TracerError
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # idle BLAS threads spin on the traced CPUs
+
+
+class Commands(click.Group):
+    """One command a file of this package, imported when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        here = str(Path(__file__).parent)
+        return sorted(i.name for i in pkgutil.iter_modules([here]) if i.name != "main")
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"tracer.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        import difflib
+
+        if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint} Try: tracer --help", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    import platform
+
+    from tracer import __version__
+
+    try:
+        from tracer.kernel.bcc import import_bcc
+
+        bcc = getattr(import_bcc(), "__version__", "unknown")
+    except TracerError:
+        bcc = "missing"
+    click.echo(
+        f"tracer {__version__}, bcc {bcc}, Linux {platform.release()} {platform.machine()},"
+        f" Python {platform.python_version()}"
+    )
+    ctx.exit()
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Versions of tracer, bcc, the kernel and Python.",
+)
+def cli() -> None:
+    """Where did the time go, I/O or switching, and why? An eBPF tracing profiler.
+
+    First steps: tracer list; sudo tracer run async-brigade; tracer help words
+    """
+
+
+def _terminated(_signal: int, _frame: object) -> None:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def main() -> None:
+    """Run the command line; never returns."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        status = cli.main(prog_name="tracer", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(status if isinstance(status, int) else 0)
+    except TracerError as error:
+        click.echo(f"tracer: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"        {error.hint}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("tracer: interrupted; the workload was ended", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)

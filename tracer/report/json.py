@@ -1,0 +1,139 @@
+"""The report for programs: `tracer.run/1`, described by docs/schema/tracer.run-1.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tracer.analysis.ledger import Ledger
+from tracer.analysis.summary import Summary
+from tracer.histogram import Histogram
+
+SCHEMA = "tracer.run/1"
+_RESULT = ("tasks", "iterations", "unit", "units", "mean_ns", "stddev_ns", "ns_per_unit")
+
+
+def _times(times: Histogram) -> dict[str, int | None]:
+    return {
+        "count": times.count,
+        "mean": times.mean_ns,
+        "p50": times.percentile_ns(50),
+        "p90": times.percentile_ns(90),
+        "p99": times.percentile_ns(99),
+        "max": times.max_ns if times.count else None,
+    }
+
+
+def _ledger(book: Ledger) -> dict[str, Any]:
+    return {
+        "total_ns": book.total_ns,
+        "parts": dict(book.parts),
+        "residual_ns": book.residual_ns,
+    }
+
+
+def _integers(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: round(v) if k.endswith("_ns") or k == "ns_per_unit" else v
+            for k, v in result.items()}  # fmt: skip
+
+
+def document(s: Summary) -> dict[str, Any]:
+    """The whole document as plain data."""
+    o = s.observer
+    calls = None
+    if s.syscalls is not None:
+        calls = [
+            {
+                "name": call.name,
+                "class": call.cls,
+                "calls": call.times.count,
+                "per_unit": s.per_unit(call.times.count),
+                "errors": dict(call.errors),
+                "total_ns": call.times.sum_ns,
+                "on_cpu_ns": max(call.times.sum_ns - call.off_cpu_ns, 0),
+                "off_cpu_ns": call.off_cpu_ns,
+                "p50_ns": call.times.percentile_ns(50),
+                "p90_ns": call.times.percentile_ns(90),
+                "p99_ns": call.times.percentile_ns(99),
+                "max_ns": call.times.max_ns,
+                "open": s.open_calls.get(call.name, 0),
+            }
+            for call in s.syscalls
+        ]
+    sched = None
+    if s.sched is not None and s.wakeups is not None:
+        sched = {
+            "switches": {"voluntary": s.switches.voluntary, "involuntary": s.switches.involuntary},
+            "migrations": s.switches.migrations,
+            "wakeups": dict(s.wakeups),
+            "wakeup_latency_ns": {
+                kind: _times(s.sched.woke[kind])
+                for kind in ("same_cpu", "cross_cpu_idle", "cross_cpu_busy")
+            },
+            "preempted_ns": _times(s.sched.preempted),
+            "slice_ns": _times(s.sched.slice),
+            "outside_wakers": dict(s.outside_wakers),
+        }
+    head = s.headline
+    return {
+        "schema": SCHEMA,
+        "host": {
+            "kernel": s.kernel,
+            "machine": s.machine,
+            "online_cpus": list(s.online_cpus),
+            "steal_ns": s.load.steal_ns,
+            "switch_cost_ns": s.switch_cost_ns,
+            "unavailable": list(s.unavailable),
+        },
+        "target": {
+            "kind": "workload",
+            "name": s.name,
+            "argv": list(s.argv),
+            "cpus": list(s.cpus or s.online_cpus),
+            "exit_status": s.exit_status,
+        },
+        "result": _integers({name: s.result[name] for name in _RESULT}),
+        "rusage": dict(s.result["rusage"]),
+        "window_ns": s.window_ns,
+        "partial": s.partial,
+        "light": s.light,
+        "observer": {
+            "baseline_ns_per_unit": round(o.baseline_ns_per_unit) if o else None,
+            "traced_ns_per_unit": round(o.traced_ns_per_unit) if o else None,
+            "slowdown": {
+                "median": o.slowdown if o else None,
+                "low": o.low if o else None,
+                "high": o.high if o else None,
+                "pairs": o.pairs if o else 0,
+            },
+        },
+        "losses": {"total": s.lost, "by_kind": dict(s.losses)},
+        "repairs": dict(s.repairs),
+        "sched": sched,
+        "syscalls": calls,
+        "ledgers": {"wall": _ledger(s.wall), "threads": _ledger(s.threads), "cpu": _ledger(s.cpu)},
+        "headline": {
+            "io": head.io,
+            "switching": head.switching,
+            "user": head.user,
+            "system": head.system,
+            "waiting": head.waiting,
+        },
+        "threads": [
+            {
+                "tid": row.tid or None,
+                "name": row.name,
+                "parts": dict(row.parts),
+                "voluntary": row.voluntary,
+                "involuntary": row.involuntary,
+                "migrations": row.migrations,
+            }
+            for row in [*s.top, *([s.rest] if s.rest else [])]
+        ],
+    }
+
+
+def render(s: Summary) -> str:
+    """The document as text, ending in a newline."""
+    return json.dumps(document(s), indent=2) + "\n"

@@ -1,0 +1,260 @@
+"""The report for people: at most 100 columns, the answer first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tabulate import tabulate
+
+from tracer.analysis.ledger import Ledger
+from tracer.analysis.summary import Summary
+from tracer.report.advice import in_words, try_next
+from tracer.units import count, duration, percent, rate, size
+
+WIDTH = 100
+_WAKEUP_NAMES = {
+    "same_cpu": "on the same CPU",
+    "cross_cpu_idle": "to another CPU, idle",
+    "cross_cpu_busy": "to another CPU, busy",
+    "interrupt": "by an interrupt or timer",
+}
+
+
+def plain(text: str) -> str:
+    """`text` with control characters escaped: names belong to the target."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def cpu_list(cpus: Iterable[int]) -> str:
+    """`0-3,8` for CPU numbers in any order."""
+    text: list[str] = []
+    ordered = sorted(set(cpus))
+    for cpu in ordered:
+        if cpu - 1 not in ordered:
+            text.append(str(cpu))
+        elif cpu + 1 not in ordered:
+            text[-1] += f"-{cpu}"
+    return ",".join(text)
+
+
+def _head(s: Summary) -> list[str]:
+    r = s.result
+    place = (
+        f"pinned to CPU {cpu_list(s.cpus)}"
+        if s.cpus
+        else f"CPUs {cpu_list(s.online_cpus)} (free to move)"
+    )
+    kernel = ".".join(s.kernel.split("-")[0].split(".")[:2])
+    lines = [
+        f"{s.name}  {count(r['tasks'])} tasks x {count(r['iterations'])} iterations,"
+        f" {s.transport}, {place}, Linux {kernel}"
+    ]
+    usage = r["rusage"]
+    busy = (usage["user_ns"] + usage["system_ns"]) / max(s.window_ns, 1)
+    lines.append(
+        f"one trip {duration(r['mean_ns'])} (sd {duration(r['stddev_ns'])}),"
+        f" {duration(s.per_unit(s.window_ns))} per {s.unit}"
+        f"   user {duration(usage['user_ns'])}, system {duration(usage['system_ns'])},"
+        f" {100 * busy:.0f} % CPU"
+    )
+    lines.append(
+        f"trips from {duration(r['min_ns'])} to {duration(r['max_ns'])}, half under"
+        f" {duration(r['p50_ns'])}, 99 in 100 under {duration(r['p99_ns'])};"
+        f" {size(usage['max_rss_bytes'])} resident,"
+        f" {count(usage['minor_faults'] + usage['major_faults'])} page faults"
+    )
+    return lines
+
+
+def _path(s: Summary) -> list[str]:
+    head, book = s.headline, s.wall
+    per = f"us/{s.unit}"
+
+    def row(label: str, ns: float) -> str:
+        value = s.per_unit(ns) / 1e3
+        text = "<0.1" if 0 < value < 0.05 else f"{value:.1f}"
+        return f"{label:<52}{text:>8}{percent(ns / max(s.window_ns, 1)):>10}"
+
+    lines = [
+        "Where the time went: the chain of events that decided when the run ended",
+        f"{'':<52}{per:>8}{'share':>10}",
+        row("switching", head.switching * s.window_ns),
+        row("  woken, but the CPU was asleep", book.parts["wakeup:idle"]),
+        row("  woken, waited behind another thread", book.parts["wakeup:queued"]),
+        row("  pushed off the CPU by another thread", book.parts["preempted"]),
+    ]
+    if s.switch_cost_ns is not None:
+        lines.append(row("  ~ the switch itself (estimate)", head.switch_cost_ns))
+    if head.io is None or head.user is None or head.system is None:
+        lines.append(row("on a CPU (not split: run without --light)", head.on_cpu * s.window_ns))
+    else:
+        lines += [
+            row("I/O (inside read, write and poll calls)", head.io * s.window_ns),
+            row("the program's own code", head.user * s.window_ns),
+            row("other system calls", head.system * s.window_ns),
+        ]
+    lines.append(row("waiting (timers, outside world)", head.waiting * s.window_ns))
+    lines.append(
+        f"accounted {s.per_unit(book.total_ns - book.residual_ns) / 1e3:.1f} of"
+        f" {s.per_unit(book.total_ns) / 1e3:.1f} us (residual {_residual(book)});"
+        f" all threads: residual {_residual(s.threads)}, all CPUs: {_residual(s.cpu)}"
+    )
+    if s.switch_cost_ns is None and s.switches.total:
+        lines.append(
+            "The direct cost of a switch cannot be measured on this kernel (no sched_exit_tp):"
+            " it is in the calls."
+        )
+    lines.append(in_words(s))
+    lines.append(f"Try: {try_next(s)}        Words: tracer help words")
+    return lines
+
+
+def _residual(book: Ledger) -> str:
+    share = abs(book.residual_ns) / max(book.total_ns, 1)
+    return "<0.1 %" if share < 0.001 else percent(share)
+
+
+def _scheduler(s: Summary) -> list[str]:
+    w = s.switches
+    lines = [
+        f"Context switches  {count(w.total)} ({rate(s.per_unit(w.total))} per {s.unit}):"
+        f" {count(w.voluntary)} voluntary, {count(w.involuntary)} involuntary;"
+        f" {count(w.migrations)} migrations"
+    ]
+    if s.sched is None or s.wakeups is None:
+        return lines
+    rows = []
+    times = [(_WAKEUP_NAMES[kind], times) for kind, times in s.sched.woke.items()]
+    times = [("woken " + name, found) for name, found in times]
+    times += [("preempted, until it ran again", s.sched.preempted)]
+    times += [("kept its CPU for", s.sched.slice)]
+    for label, found in times:
+        if found.count:
+            rows.append(
+                [label, count(found.count), rate(s.per_unit(found.count))]
+                + [duration(found.percentile_ns(q)) for q in (50, 90, 99)]
+                + [duration(found.max_ns)]
+            )
+    columns = ["threads", "times", f"per {s.unit}", "p50", "p90", "p99", "max"]
+    lines += ["", *_table(rows, columns, 1)]
+    if s.wakeups["pending"]:
+        lines.append(f"{count(s.wakeups['pending'])} threads were woken and not yet running")
+    outside = {k: n for k, n in s.outside_wakers.items() if n}
+    if outside:
+        text = ", ".join(f"{count(n)} by {k.replace('_', ' ')}" for k, n in outside.items())
+        lines.append(f"Wake-ups from outside the program: {text}")
+    return lines
+
+
+def _table(rows: list[list[str]], columns: list[str], left: int) -> list[str]:
+    align = ["left"] * left + ["right"] * (len(columns) - left)
+    text = tabulate(rows, columns, "simple", colalign=align, disable_numparse=True)
+    return text.splitlines()
+
+
+def _calls(s: Summary) -> list[str]:
+    if s.syscalls is None:
+        return []
+    rows = []
+    for call in s.syscalls:
+        times = call.times
+        errors = " ".join(f"{count(n)} {name}" for name, n in call.errors.items())
+        rows.append(
+            [
+                call.name,
+                count(times.count),
+                rate(s.per_unit(times.count)),
+                duration(times.sum_ns),
+                duration(max(times.sum_ns - call.off_cpu_ns, 0)),
+                *(duration(times.percentile_ns(q)) for q in (50, 99)),
+                duration(times.max_ns),
+                errors,
+            ]
+        )
+    columns = ["call", "calls", f"per {s.unit}", "total", "on CPU", "p50", "p99", "max", "errors"]
+    lines = [
+        "System calls (all threads; total includes sleeping in the call)",
+        *_table(rows, columns, 1),
+    ]
+    if s.open_calls:
+        text = ", ".join(f"{count(n)} {name}" for name, n in s.open_calls.items())
+        lines.append(f"still open at the end: {text}")
+    return lines
+
+
+def _threads(s: Summary) -> list[str]:
+    if not s.top:
+        return []
+    rows = []
+    for thread in [*s.top, *([s.rest] if s.rest else [])]:
+        p = thread.parts
+        blocked = sum(ns for name, ns in p.items() if name.startswith("blocked:"))
+        calls = sum(ns for name, ns in p.items() if name.startswith("syscall:"))
+        rows.append(
+            [
+                str(thread.tid or ""),
+                plain(thread.name),
+                *(
+                    duration(ns)
+                    for ns in (
+                        p["user"],
+                        calls,
+                        blocked,
+                        p["wakeup:idle"] + p["wakeup:queued"],
+                        p["preempted"],
+                    )
+                ),
+                count(thread.voluntary),
+                count(thread.involuntary),
+            ]
+        )
+    columns = ["tid", "thread", "user", "calls", "asleep", "woken", "preempted", "vol", "invol"]
+    return _table(rows, columns, 2)
+
+
+def _observer(s: Summary) -> list[str]:
+    o = s.observer
+    if o is None:
+        return ["Observer effect  not measured (--no-baseline)"]
+    kind = "95 % interval" if o.is_bootstrap else "minimum to maximum"
+    verdict = ": no difference seen" if o.in_noise else ""
+    return [
+        f"Observer effect  {o.slowdown:.2f}x [{o.low:.2f}, {o.high:.2f}], {kind} of {o.pairs} pairs"
+        f"{verdict}",
+        f"  median {duration(o.baseline_ns_per_unit)} per {s.unit} untraced,"
+        f" {duration(o.traced_ns_per_unit)} traced; switches per {s.unit}"
+        f" {rate(o.untraced_switches)} untraced, {rate(o.traced_switches)} traced",
+    ]
+
+
+def _trust(s: Summary) -> list[str]:
+    other = s.cpu.parts["other"] / max(s.cpu.total_ns, 1)
+    steal = s.load.steal_ns / max(s.cpu.total_ns, 1)
+    lines = []
+    if s.lost:
+        text = ", ".join(f"{count(n)} {k.replace('_', ' ')}" for k, n in s.losses.items() if n)
+        lines.append(f"Losses  {text}: the numbers above are too small")
+    else:
+        lines.append("Losses  none")
+    lines.append(
+        f"Meanwhile  other tasks used {percent(other)} of the CPUs, the host took {percent(steal)}"
+        f" (steal){'; repeat this on a quieter machine' if max(other, steal) > 0.05 else ''}"
+    )
+    unseen = s.repairs["switch_not_seen"]
+    if unseen:
+        lines.append(f"{count(unseen)} switches went unreported by the kernel and were made good")
+    for label, book in (("the path", s.wall), ("threads", s.threads), ("CPUs", s.cpu)):
+        if not book.is_closed:
+            lines.append(
+                f"Warning: the ledger of {label} is open:"
+                f" {percent(abs(book.residual_ns) / max(book.total_ns, 1))} has no name"
+            )
+    if s.unavailable:
+        lines.append(f"Not on this kernel: {', '.join(s.unavailable)}")
+    return lines
+
+
+def render(s: Summary) -> str:
+    """The whole report, ending in a newline."""
+    blocks = [_head(s), _path(s), _scheduler(s), _threads(s), _calls(s), _observer(s) + _trust(s)]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"

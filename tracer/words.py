@@ -1,0 +1,32 @@
+"""The terms of a report, a sentence each: `tracer help words` and docs/words.md."""
+
+WORDS: dict[str, str] = {
+    "accounted": "How much of the measured time has a name; the rest is the residual, and more than"
+    " 1 % of it is a warning and exit status 3.",
+    "context switch": "A CPU stops running one thread and runs another: voluntary when the thread"
+    " went to sleep, involuntary when it could have gone on.",
+    "critical path": "The chain of events that decided when the run ended, followed back through"
+    " wake-ups: while a thread slept, the path is at the thread that later woke it.",
+    "cross-CPU wake-up": "A thread woken from one CPU and run on another, which was idle (asleep or"
+    " polling) or busy with another thread.",
+    "external": "Waiting for something outside the program: a device, or another process.",
+    "hop": "One byte moved by one task: the unit of work of the brigades.",
+    "I/O": "Time on a CPU inside read, write, send, receive, poll and epoll calls.",
+    "losses": "Events that could not be recorded; the numbers they touch are too small.",
+    "migration": "The kernel moved a thread from one CPU's queue to another's.",
+    "observer effect": "What tracing itself cost: the same workload run with and without the"
+    " probes, in pairs.",
+    "own code": "Time on a CPU outside the kernel; page faults and interrupts there count as it.",
+    "preempted": "Pushed off its CPU by another thread while it still had work.",
+    "residual": "Measured time without a name: the total minus all the parts.",
+    "steal": "Time in which the host ran something else on a CPU of this virtual machine.",
+    "switching": "The next thread was ready but not yet running: its CPU was waking up, another"
+    " thread was on it, or the switch itself was going on.",
+    "the switch itself": "Saving one thread and loading the next: an estimate (~), the switches on"
+    " the path times their cost as measured on this host just before the run.",
+    "wake-up latency": "From the moment a thread is woken until it runs.",
+    "woken, but the CPU was asleep": "The thread was woken onto an idle CPU, which must first be"
+    " interrupted and leave its sleep state.",
+    "woken, waited behind another thread": "The thread was woken while its CPU ran another one.",
+    "~": "An estimate, not a measurement of this run.",
+}

@@ -1,0 +1,75 @@
+"""The workloads: one module each, found by scan.
+
+A workload's module declares `WORKLOAD`, a `Workload`. docs/workloads.md says how to add one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+DIRECTORY = Path(__file__).parent
+NATIVE = DIRECTORY / "native" / "target" / "release"
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a workload: `--name VALUE`.
+
+    `kind` is "count" (1 or more), "number" (0 or more) or a tuple of words to choose from.
+    """
+
+    name: str
+    kind: str | tuple[str, ...]
+    default: int | str | None
+    help: str
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a workload measures and how to start it.
+
+    `argv(values)` is the command for option values by name (None: not given).
+    """
+
+    name: str
+    summary: str
+    unit: str
+    transport: str
+    options: tuple[Option, ...]
+    argv: Callable[[Mapping[str, int | str | None]], tuple[str, ...]]
+
+
+def native(program: str) -> Callable[[Mapping[str, int | str | None]], tuple[str, ...]]:
+    """Start the Rust program of that name, every given option passed on."""
+
+    def argv(values: Mapping[str, int | str | None]) -> tuple[str, ...]:
+        words = [str(NATIVE / program)]
+        for name, value in values.items():
+            if value is not None:
+                words += [f"--{name}", str(value)]
+        return tuple(words)
+
+    return argv
+
+
+#: What every brigade has.
+BRIGADE_OPTIONS = (
+    Option("tasks", "count", 500, "tasks that pass the byte on"),
+    Option("iters", "count", 10000, "trips of the byte that are measured"),
+    Option("warmups", "number", 100, "trips before the measured ones"),
+)
+
+
+@cache
+def available() -> Mapping[str, Workload]:
+    """Every workload by name."""
+    found = {}
+    for info in pkgutil.iter_modules([str(DIRECTORY)]):
+        workload: Workload = importlib.import_module(f"{__name__}.{info.name}").WORKLOAD
+        found[workload.name] = workload
+    return found
