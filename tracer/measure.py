@@ -14,8 +14,13 @@ from tracer.session import run_traced, run_untraced
 from tracer.target import Spec
 
 #: A run of a pair is scaled to about this long, and to at least so many iterations.
-PAIR_RUN_NS = 800_000_000
+PAIR_RUN_NS = 1_000_000_000
 _FEWEST_ITERATIONS = 10
+#: When the full run is short a first answer matters more: all the runs together about so long.
+FIRST_ANSWER_NS = 11_000_000_000
+_SHORTEST_PAIR_RUN_NS = 250_000_000
+#: Fewer than a full run's: a pair's run is short, and 10 of them warm up.
+PAIR_WARMUPS = 20
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,13 @@ def _pair(engine: Engine, spec: Spec, traced_first: bool) -> Pair:
     return Pair(a["ns_per_unit"], b["ns_per_unit"], _switches(a), _switches(b))
 
 
+def _pair_run_ns(plan: Plan, trip_ns: float) -> float:
+    left_ns = FIRST_ANSWER_NS - plan.iterations * trip_ns
+    if left_ns <= 0:
+        return PAIR_RUN_NS
+    return min(max(left_ns / (2 * plan.rounds), _SHORTEST_PAIR_RUN_NS), PAIR_RUN_NS)
+
+
 def measure(plan: Plan, progress: Callable[[str], None]) -> tuple[Recording, list[Pair]]:
     """Half the pairs, the full run, the other half; order A B B A throughout."""
     progress("compiling the probes")
@@ -62,7 +74,7 @@ def measure(plan: Plan, progress: Callable[[str], None]) -> tuple[Recording, lis
             progress("measuring how long a trip takes")
             first = plan.scaled(max(_FEWEST_ITERATIONS, plan.iterations // 20))
             trip_ns = float(run_untraced(first)["mean_ns"])
-            fitting = int(PAIR_RUN_NS / max(trip_ns, 1.0))
+            fitting = int(_pair_run_ns(plan, trip_ns) / max(trip_ns, 1.0))
             spec = plan.scaled(max(_FEWEST_ITERATIONS, min(plan.iterations, fitting)))
         before = (plan.rounds + 1) // 2
         for number in range(before):
@@ -76,5 +88,3 @@ def measure(plan: Plan, progress: Callable[[str], None]) -> tuple[Recording, lis
         return recording, pairs
     finally:
         engine.close()
-
-

@@ -155,9 +155,7 @@ def _recording(
         names=names,
         probes={name: probes.available()[name].read(data) for name in engine.names},
         missed=missed,
-        load=HostLoad(
-            load[1].steal_ns - load[0].steal_ns, load[1].busy_ns - load[0].busy_ns
-        ),
+        load=HostLoad(load[1].steal_ns - load[0].steal_ns, load[1].busy_ns - load[0].busy_ns),
         result=result,
         exit_status=target.exit_status,
         unavailable=engine.unavailable,

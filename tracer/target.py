@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tracer.errors import TracerError
 
@@ -143,9 +144,9 @@ class Target:
         """Until the child sleeps in its read, so that its first state is known."""
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
-            with open(f"/proc/{self.pid}/stat") as stat:
-                if stat.read().rsplit(")", 1)[1].split()[0] == "S":
-                    return
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+            if stat.rsplit(")", 1)[1].split()[0] == "S":
+                return
             time.sleep(0.0002)
 
     def open_gate(self) -> None:
@@ -188,7 +189,7 @@ class Target:
         status = self.wait()
         how = f"killed by signal {-status}" if status < 0 else f"with exit status {status}"
         return TracerError(
-            f"the workload {os.path.basename(self.spec.argv[0])} ended before `{word}`, {how}",
+            f"the workload {Path(self.spec.argv[0]).name} ended before `{word}`, {how}",
             "its own message, if it had one, is above",
             exit_code=2 if status == 2 else 1,
         )

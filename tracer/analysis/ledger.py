@@ -84,7 +84,7 @@ def in_window(recording: Recording) -> NDArray[np.bool_]:
 
 def touched(recording: Recording) -> NDArray[np.bool_]:
     """Mask over slots: threads with an event in the window (the others' sums are older)."""
-    return in_window(recording) & (recording.threads["epoch"] == recording.epoch)
+    return np.asarray(in_window(recording) & (recording.threads["epoch"] == recording.epoch))
 
 
 def thread_times(recording: Recording) -> NDArray[np.int64]:

@@ -60,9 +60,7 @@ class Summary:
     @property
     def is_trusted(self) -> bool:
         """All three ledgers closed and no event lost."""
-        return not self.lost and all(
-            book.is_closed for book in (self.wall, self.threads, self.cpu)
-        )
+        return not self.lost and all(book.is_closed for book in (self.wall, self.threads, self.cpu))
 
     def per_unit(self, value: float) -> float:
         return value / max(self.units, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -40,7 +41,7 @@ def _own_options() -> list[click.Parameter]:
 
 
 def _workload_option(option: Option) -> click.Option:
-    kinds: dict[str, click.ParamType] = {
+    kinds: dict[str, click.ParamType[int] = {
         "count": click.IntRange(min=1),
         "number": click.IntRange(min=0),
     }
@@ -103,7 +104,7 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
     from tracer import placement, probes
     from tracer.analysis.observer import observe
     from tracer.analysis.summary import summarize
-    from tracer.measure import Plan, measure
+    from tracer.measure import PAIR_WARMUPS, Plan, measure
     from tracer.report import json as json_report
     from tracer.report import text as text_report
     from tracer.target import Spec
@@ -115,24 +116,26 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
     stream = None
     if path is not None and path != "-":
         try:
-            stream = open(path, "w")  # noqa: SIM115 (said before the run, written after it)
+            stream = Path(path).open("w")  # said before the run, written after it
         except OSError as error:
             raise TracerError(
                 f"cannot write {path}: {error.strerror}", "name another file", exit_code=2
             ) from None
     own = {option.name: values[option.name] for option in workload.options}
 
-    def spec(iterations: int) -> Spec:
-        argv = workload.argv({**own, "iters": iterations})
-        return Spec(argv, cpus=cpus, as_root=values["as_root"])
+    def spec(changed: Mapping[str, int]) -> Spec:
+        return Spec(workload.argv({**own, **changed}), cpus=cpus, as_root=values["as_root"])
 
-    if not os.access(spec(1).argv[0], os.X_OK):
+    def scaled(iterations: int) -> Spec:
+        return spec({"iters": iterations, "warmups": min(own["warmups"], PAIR_WARMUPS)})
+
+    if not os.access(spec({}).argv[0], os.X_OK):
         raise TracerError(
-            f"the program of {workload.name} is not built: {spec(1).argv[0]}", "make setup"
+            f"the program of {workload.name} is not built: {spec({}).argv[0]}", "make setup"
         )
     plan = Plan(
-        spec=spec(own["iters"]),
-        scaled=spec,
+        spec=spec({}),
+        scaled=scaled,
         iterations=own["iters"],
         probes=names,
         light=values["light"],

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tracer.errors import TracerError
 
-_INCLUDE = Path(__file__).parent / "include"
+_HEADERS = Path(__file__).parent / "headers"  # BCC looks for include/ below it
 
 
 def import_bcc() -> Any:
@@ -66,7 +66,7 @@ class Module:
 
     def __init__(self, files: Sequence[Path], macros: Mapping[str, object]) -> None:
         bcc = import_bcc()
-        os.environ["BCC_KERNEL_SOURCE"] = str(_INCLUDE)
+        os.environ["BCC_KERNEL_SOURCE"] = str(_HEADERS)
         text = "".join(f'#line 1 "{file.name}"\n{file.read_text()}' for file in files)
         flags = [f"-I{files[0].parent}", "-Wno-unused-function"]
         flags += [f"-D{name}={value}" for name, value in macros.items()]
@@ -77,7 +77,7 @@ class Module:
             except Exception as error:  # BCC raises bare Exception
                 raise TracerError(
                     f"the BPF programs did not compile: {error}\n{log.read().strip()}",
-                    "this is a fault of tracer on this kernel; please report it with the text above",
+                    "a fault of tracer on this kernel: please report it with the text above",
                 ) from error
         self._raw = bcc.BPF.RAW_TRACEPOINT
         self._maps: list[mmap.mmap] = []

@@ -204,5 +204,3 @@ class Engine:
         """Unload everything."""
         self.arrays.clear()
         self._module.close()
-
-

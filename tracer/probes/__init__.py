@@ -60,7 +60,10 @@ def chosen(text: Sequence[str]) -> tuple[str, ...]:
 def sources(names: Sequence[str]) -> list[Path]:
     """The C files to join for these probes."""
     middle = [f"{name}.c" for name in names]
-    return [DIRECTORY / file for file in ("maps.c", "hist.c", *middle, "core.c", "entry.c", "calibrate.c")]
+    return [
+        DIRECTORY / file
+        for file in ("maps.c", "hist.c", *middle, "core.c", "entry.c", "calibrate.c")
+    ]
 
 
 def hook_macros(names: Sequence[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 
 from tabulate import tabulate
@@ -58,10 +59,10 @@ def _head(s: Summary) -> list[str]:
         f" {100 * busy:.0f} % CPU"
     )
     lines.append(
-        f"trips from {duration(r['min_ns'])} to {duration(r['max_ns'])}, half under"
-        f" {duration(r['p50_ns'])}, 99 in 100 under {duration(r['p99_ns'])};"
+        f"trips: fastest {duration(r['min_ns'])}, p50 {duration(r['p50_ns'])},"
+        f" p99 {duration(r['p99_ns'])}, slowest {duration(r['max_ns'])};"
         f" {size(usage['max_rss_bytes'])} resident,"
-        f" {count(usage['minor_faults'] + usage['major_faults'])} page faults"
+        f" {count(usage['minor_faults'] + usage['major_faults'])} faults"
     )
     return lines
 
@@ -138,7 +139,7 @@ def _scheduler(s: Summary) -> list[str]:
     columns = ["threads", "times", f"per {s.unit}", "p50", "p90", "p99", "max"]
     lines += ["", *_table(rows, columns, 1)]
     if s.wakeups["pending"]:
-        lines.append(f"{count(s.wakeups['pending'])} threads were woken and not yet running")
+        lines.append(f"woken and not yet running at the end: {count(s.wakeups['pending'])}")
     outside = {k: n for k, n in s.outside_wakers.items() if n}
     if outside:
         text = ", ".join(f"{count(n)} by {k.replace('_', ' ')}" for k, n in outside.items())
@@ -238,7 +239,7 @@ def _trust(s: Summary) -> list[str]:
         lines.append("Losses  none")
     lines.append(
         f"Meanwhile  other tasks used {percent(other)} of the CPUs, the host took {percent(steal)}"
-        f" (steal){'; repeat this on a quieter machine' if max(other, steal) > 0.05 else ''}"
+        f" (steal){'; do not trust fine differences' if max(other, steal) > 0.05 else ''}"
     )
     unseen = s.repairs["switch_not_seen"]
     if unseen:
@@ -257,4 +258,12 @@ def _trust(s: Summary) -> list[str]:
 def render(s: Summary) -> str:
     """The whole report, ending in a newline."""
     blocks = [_head(s), _path(s), _scheduler(s), _threads(s), _calls(s), _observer(s) + _trust(s)]
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+    lines = [line for block in blocks if block for line in [*block, ""]][:-1]
+    return "\n".join(piece for line in lines for piece in _fit(line)) + "\n"
+
+
+def _fit(line: str) -> list[str]:
+    """Prose wrapped to the width; tables are narrower by construction but for long names."""
+    if len(line) <= WIDTH:
+        return [line]
+    return textwrap.wrap(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False)

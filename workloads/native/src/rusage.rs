@@ -17,6 +17,15 @@ fn ns(time: libc::timeval) -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1_000
 }
 
+/// The highest resident size since exec. ru_maxrss would be that of the process that called
+/// exec, where it was larger.
+fn peak_resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
+}
+
 impl Usage {
     pub fn now() -> Self {
         // SAFETY: rusage is plain numbers, for which all zeroes is a value, and the
@@ -29,7 +38,7 @@ impl Usage {
         Usage {
             user_ns: ns(raw.ru_utime),
             system_ns: ns(raw.ru_stime),
-            max_rss_bytes: raw.ru_maxrss as u64 * 1024,
+            max_rss_bytes: peak_resident_bytes().unwrap_or(raw.ru_maxrss as u64 * 1024),
             minor_faults: raw.ru_minflt as u64,
             major_faults: raw.ru_majflt as u64,
             voluntary: raw.ru_nvcsw as u64,
