@@ -41,7 +41,7 @@ def _own_options() -> list[click.Parameter]:
 
 
 def _workload_option(option: Option) -> click.Option:
-    kinds: dict[str, click.ParamType[int] = {
+    kinds: dict[str, click.ParamType[int]] = {
         "count": click.IntRange(min=1),
         "number": click.IntRange(min=0),
     }
