@@ -116,7 +116,7 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
     stream = None
     if path is not None and path != "-":
         try:
-            stream = Path(path).open("w")  # said before the run, written after it
+            stream = Path(path).open("w")  # noqa: SIM115 (said before the run, written after it)
         except OSError as error:
             raise TracerError(
                 f"cannot write {path}: {error.strerror}", "name another file", exit_code=2

@@ -91,7 +91,7 @@ class Module:
         with tempfile.NamedTemporaryFile("r", prefix="tracer-bcc-") as log:
             try:
                 with _stderr_to(log.name):
-                    self._programs[program] = self._bpf.load_func(program, self._raw)
+                    self._programs[program] = self._bpf.load_func(program.encode(), self._raw)
             except Exception as error:
                 raise TracerError(
                     f"the kernel refused the BPF program {program}: {error}\n"

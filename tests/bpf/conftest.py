@@ -1,0 +1,88 @@
+"""Tests on the real kernel: they need root and BPF.
+
+TRACER_FORCE_BPF=1 turns their skip into a failure.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tracer.analysis import counts, ledger
+from tracer.kernel.engine import Engine
+from tracer.recording import Recording
+from tracer.session import run_traced
+from tracer.target import Spec
+
+RELEASE = Path(__file__).parents[2] / "workloads" / "native" / "target" / "release"
+PLANTED = RELEASE / "examples" / "planted"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.bpf)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _rights() -> None:
+    if os.geteuid() != 0:
+        why = "needs root and BPF"
+        if os.environ.get("TRACER_FORCE_BPF") == "1":
+            pytest.fail(why)
+        pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def engine(_rights: None) -> Iterator[Engine]:
+    """One compiled engine with all probes for the whole session."""
+    made = Engine(("sched", "syscalls"))
+    yield made
+    made.close()
+
+
+Run = Callable[..., Recording]
+
+
+def stolen_ms(recording: Recording) -> float:
+    """Time on a CPU that the kernel did not charge to the target: the host took it.
+
+    From getrusage, whose times leave steal out; at least 10 ms per tick of steal where a forked
+    child's times are not in it.
+    """
+    usage = recording.result["rusage"]
+    parts = ledger.threads(recording).parts
+    on_cpu = sum(ns for name, ns in parts.items() if name.split(":")[0] in ("user", "syscall"))
+    if recording.argv[1] in ("fork-child", "exec-non-leader"):
+        return recording.load.steal_ns / 1e6 * 2
+    return max(on_cpu - usage["user_ns"] - usage["system_ns"], 0) / 1e6
+
+
+@pytest.fixture
+def planted(engine: Engine) -> Run:
+    """Run a mode of the planted program under the engine.
+
+    A host that takes the CPU away stretches what was planted, and some virtual machines hide
+    switches (repairs): such a run is made again, a few times.
+    """
+
+    def run(*words: str, cpus: tuple[int, ...] = ()) -> Recording:
+        for _ in range(6):
+            recording = run_traced(engine, Spec((str(PLANTED), *words), cpus=cpus))
+            if not sum(counts.repairs(recording).values()) and stolen_ms(recording) < 1:
+                break
+        return recording
+
+    return run
+
+
+@pytest.fixture
+def brigade(engine: Engine) -> Run:
+    """Run a brigade under the engine."""
+
+    def run(name: str, *words: str, cpus: tuple[int, ...] = ()) -> Recording:
+        return run_traced(engine, Spec((str(RELEASE / name), *words), cpus=cpus))
+
+    return run

@@ -1,0 +1,129 @@
+"""`tracer run` from the outside: the commands of the README, their output and exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TRACER = [str(Path(sys.executable).with_name("tracer"))]
+SMALL = ["--tasks", "20", "--iters", "50", "--warmups", "5"]
+CPU = max(os.sched_getaffinity(0))
+
+
+def tracer(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*TRACER, *words], capture_output=True, text=True, timeout=120, check=False, **options
+    )
+
+
+@pytest.mark.parametrize("light", [False, True], ids=["full", "light"])
+@pytest.mark.parametrize("name", ["thread-brigade", "async-brigade"])
+def test_json_follows_its_schema_and_its_books_balance(name, light):
+    words = ["run", name, *SMALL, "--rounds", "1", "--json", "-", "--top", "2"]
+    done = tracer(*words, *(["--light"] if light else []))
+    assert done.returncode in (0, 3), done.stderr
+    document = json.loads(done.stdout)
+    schema = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
+    jsonschema.validate(document, schema)
+    for book in document["ledgers"].values():
+        assert sum(book["parts"].values()) + book["residual_ns"] == book["total_ns"]
+    assert document["ledgers"]["wall"]["total_ns"] == document["window_ns"]
+    assert document["result"]["units"] == 20 * 50
+    assert document["losses"]["total"] == 0
+    assert document["sched"]["wakeups"]["total"] > 0
+    if light:
+        assert document["syscalls"] is None
+        assert document["headline"]["io"] is document["headline"]["user"] is None
+        wall = document["ledgers"]["wall"]
+        assert abs(wall["residual_ns"]) <= 0.01 * wall["total_ns"]
+    else:
+        calls = {call["name"]: call for call in document["syscalls"]}
+        assert calls["recvfrom"]["calls"] >= 21 * 50
+        head = document["headline"]
+        residual = document["ledgers"]["wall"]["residual_ns"] / document["window_ns"]
+        assert sum(head.values()) + residual == pytest.approx(1, abs=1e-9)
+
+
+def test_probe_sched_still_splits_io_from_switching():
+    done = tracer(
+        "run", "thread-brigade", *SMALL, "--no-baseline", "--probe", "sched", "--json", "-"
+    )
+    document = json.loads(done.stdout)
+    assert document["syscalls"] is None
+    assert document["headline"]["io"] > 0
+    assert document["observer"]["slowdown"]["median"] is None
+
+
+def test_the_report_fits_100_columns_and_options_mix_in_any_order(tmp_path):
+    file = tmp_path / "report.json"
+    done = tracer(
+        *("run", "thread-brigade", "--probe", "sched", "--tasks", "20", "--cpus", str(CPU)),
+        *("--iters", "50", "--probe", "syscalls", "--rounds", "2", "--warmups", "5"),
+        *("--json", str(file), "--top", "3"),
+    )
+    assert done.returncode in (0, 3), done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    for part in (
+        f"20 tasks x 50 iterations, socketpair, pinned to CPU {CPU}",
+        "Where the time went",
+        "woken, but the CPU was asleep",
+        "accounted ",
+        "In words: ",
+        "Try: tracer run ",
+        "Context switches ",
+        "recvfrom",
+        "Observer effect ",
+        "minimum to maximum of 2 pairs",
+        "Losses ",
+    ):
+        assert part in done.stdout
+    assert json.loads(file.read_text())["target"]["cpus"] == [CPU]
+
+
+def test_a_file_that_cannot_be_written_is_said_before_the_run():
+    done = tracer("run", "thread-brigade", "--json", "/nonexistent/report.json")
+    assert done.returncode == 2
+    assert "cannot write /nonexistent/report.json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def is_running(pid: str) -> bool:
+    """False too for a zombie, which is its new parent's to reap."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+def test_a_stopped_tracer_leaves_no_workload_behind(number, status):
+    running = subprocess.Popen(
+        [*TRACER, "run", "thread-brigade", "--tasks", "17", "--iters", "3000000", "--no-baseline"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    deadline = time.monotonic() + 30
+    found: list[str] = []
+    while time.monotonic() < deadline:
+        found = children.read_text().split()
+        if found and b"thread-brigade" in Path(f"/proc/{found[0]}/cmdline").read_bytes():
+            break
+        time.sleep(0.01)
+    assert found
+    time.sleep(0.3)
+    running.send_signal(number)
+    assert running.wait(30) == status
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline and is_running(found[0]):
+        time.sleep(0.01)
+    assert not is_running(found[0])
