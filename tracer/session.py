@@ -109,7 +109,14 @@ def _command(engine: Engine, target: Target, missed: int) -> Recording:
 def _close_late(engine: Engine, tid: int, now_ns: int) -> None:
     """Close a window whose end the programs did not see (--light, when tracer was not asleep)."""
     ctl = engine.ctl
-    ctl["end_slot"] = int(engine.arrays["slots"][tid]) or 1
+    slot = int(engine.arrays["slots"][tid]) or 1
+    thread = engine.arrays["threads"][slot]
+    rest_ns = max(now_ns - int(thread["last_ns"]), 0)
+    if int(thread["epoch"]) == int(ctl["epoch"]) and rest_ns:
+        thread["path"][int(thread["mode"])] += rest_ns
+        thread["own"][int(thread["mode"])] += rest_ns
+        thread["last_ns"] = now_ns
+    ctl["end_slot"] = slot
     ctl["end_ns"] = now_ns
     ctl["phase"] = 2
 

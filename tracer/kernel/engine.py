@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -158,15 +160,27 @@ class Engine:
         """Attach all programs, then make every CPU switch once.
 
         A CPU that never switches emits nothing: without the visit nobody would know who
-        runs there.
+        runs there. The visit is the self-test as well: each CPU must have read our own thread
+        id out of the kernel's structs. Under lockdown=confidentiality such reads fail silently.
         """
         self._module.attach(self.tracepoints)
         allowed = os.sched_getaffinity(0)
+        own, seen = threading.get_native_id(), set()
         try:
             for cpu in sorted(allowed):
                 os.sched_setaffinity(0, {cpu})
+                time.sleep(0.0001)
+                if int(self.arrays["cpus"]["tid"][cpu]) == own:
+                    seen.add(cpu)
         finally:
             os.sched_setaffinity(0, allowed)
+        if not seen:
+            self.detach()
+            raise TracerError(
+                "the BPF programs cannot read this kernel's memory: they did not find tracer's"
+                f" own thread id {own}",
+                "is the kernel locked down? see /sys/kernel/security/lockdown",
+            )
 
     def calibration(self, work: Callable[[], None]) -> NDArray[np.void] | None:
         """Run `work` under the calibration programs; `struct hist` per CPU.

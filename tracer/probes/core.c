@@ -49,13 +49,9 @@ static inline void renew(struct ctl *c, struct thread *t)
 	t->last_ns = c->start_ns;
 	t->call_off_ns = 0;
 	t->voluntary = t->involuntary = t->migrations = 0;
-	t->resumed[0] = t->resumed[1] = t->resumed[2] = 0;
-#pragma clang loop unroll(disable)
-	for (int i = 0; i < 16; i++)
-		t->path[i] = 0;
-#pragma clang loop unroll(disable)
-	for (int i = 0; i < N_OWN; i++)
-		t->own[i] = 0;
+	__builtin_memset(t->resumed, 0, sizeof(t->resumed));
+	__builtin_memset(t->path, 0, sizeof(t->path));
+	__builtin_memset(t->own, 0, sizeof(t->own));
 }
 
 static inline void renew_cpu(struct ctl *c, struct cpu *k)
@@ -66,12 +62,8 @@ static inline void renew_cpu(struct ctl *c, struct cpu *k)
 	k->idle_ns = k->other_ns = 0;
 	k->since_ns = c->start_ns;
 	k->early = 0;
-#pragma clang loop unroll(disable)
-	for (int i = 0; i < N_SOURCES; i++)
-		k->sources[i] = 0;
-#pragma clang loop unroll(disable)
-	for (int i = 0; i < N_REPAIRS; i++)
-		k->repairs[i] = 0;
+	__builtin_memset(k->sources, 0, sizeof(k->sources));
+	__builtin_memset(k->repairs, 0, sizeof(k->repairs));
 }
 
 static inline void charge_cpu(struct ctl *c, struct cpu *k, u64 now)
@@ -237,12 +229,8 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 	t->task = task;
 	t->comm[0] = 0;
 	charge(parent, parent->mode, now);
-#pragma clang loop unroll(disable)
-	for (int i = 0; i < 16; i++)
-		t->path[i] = parent->path[i];
-#pragma clang loop unroll(disable)
-	for (int i = 0; i < 3; i++)
-		t->resumed[i] = parent->resumed[i];
+	__builtin_memcpy(t->path, parent->path, sizeof(t->path));
+	__builtin_memcpy(t->resumed, parent->resumed, sizeof(t->resumed));
 	t->word = THREAD_WAKING;
 	*entry = slot;
 }
@@ -427,12 +415,8 @@ static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, str
 	if (t->source == SOURCE_PROCESS) {
 		renew(c, waker);
 		charge_own(t, t->block, at);
-#pragma unroll
-		for (int i = 0; i < 16; i++)
-			t->path[i] = waker->path[i];
-#pragma unroll
-		for (int i = 0; i < 3; i++)
-			t->resumed[i] = waker->resumed[i];
+		__builtin_memcpy(t->path, waker->path, sizeof(t->path));
+		__builtin_memcpy(t->resumed, waker->resumed, sizeof(t->resumed));
 		mode = waker->mode;
 		if (mode < N_PATH && at > waker->last_ns)
 			t->path[mode] += at - waker->last_ns;
