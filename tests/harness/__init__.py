@@ -1,0 +1,1 @@
+"""The kernel's state machine in user space: the same C, driven by hand-written events."""

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * The tracepoints as plain functions: `by` is the current task, as in entry.c.
+ */
+
+void ev_switch(u32 cpu, u64 now, struct fake_task *by, u32 preempt, u64 state,
+	       struct fake_task *next)
+{
+	current = by;
+	on_switch(cpu, now, preempt, by->pid, state, next->pid, (u64)next);
+}
+
+void ev_waking(u32 cpu, u64 now, struct fake_task *by, struct fake_task *wakee)
+{
+	current = by;
+	on_waking(cpu, now, by->pid, wakee->pid, (u64)wakee);
+}
+
+void ev_new_thread(u32 cpu, u64 now, struct fake_task *by, struct fake_task *child)
+{
+	current = by;
+	on_new_thread(cpu, now, by->pid, child->pid, child->tgid, (u64)child);
+}
+
+void ev_exec(u32 cpu, u64 now, struct fake_task *by, u32 old_pid)
+{
+	current = by;
+	on_exec(cpu, now, by->pid, old_pid);
+}
+
+void ev_exit(u32 cpu, u64 now, struct fake_task *by)
+{
+	current = by;
+	on_exit(cpu, now, by->pid, by->tgid);
+}
+
+void ev_migrate(u32 cpu, u64 now, struct fake_task *by, struct fake_task *task)
+{
+	current = by;
+	on_migrate(task->pid, (u64)task);
+}
+
+#ifndef LIGHT
+void ev_call_enter(u32 cpu, u64 now, struct fake_task *by, u32 nr, u64 first)
+{
+	current = by;
+	on_call_enter(cpu, now, by->pid, nr, &first);
+}
+
+void ev_call_exit(u32 cpu, u64 now, struct fake_task *by, s64 result)
+{
+	current = by;
+	on_call_exit(cpu, now, by->pid, result);
+}
+#endif
+
+u32 ev_hist_bucket(u64 ns) { return hist_bucket(ns); }
+
+void ev_hist_add(struct hist *h, u64 ns) { hist_add(h, ns); }
+
+void ev_clear(void *array, u64 size) { memset(array, 0, size); }

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * What BCC and the kernel give to the C of tracer/probes, for a C compiler: types, array maps, helpers.
+ * The probes' files follow behind this one, then events.c.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int8_t s8;
+typedef int16_t s16;
+typedef int32_t s32;
+typedef int64_t s64;
+
+#define BPF_F_MMAPABLE 0
+#define BPF_F_TABLE(kind, key, type, name, n, flags)                    \
+	type name##_elements[n];                                        \
+	const u64 name##_count = (n);                                   \
+	static type *name##_lookup(key *i)                              \
+	{                                                               \
+		return *i < (n) ? &name##_elements[*i] : NULL;          \
+	}                                                               \
+	static const struct {                                           \
+		type *(*lookup)(key *);                                 \
+	} name = { name##_lookup }
+
+/* A task_struct and its signal_struct, as far as the programs look. */
+struct fake_task {
+	u32 pid, tgid, flags, pad;
+	u64 signal;
+	char comm[16];
+};
+
+static struct fake_task *current;
+
+static inline u64 bpf_get_current_task(void) { return (u64)current; }
+
+static inline u64 bpf_get_current_pid_tgid(void)
+{
+	return (u64)current->tgid << 32 | current->pid;
+}
+
+static inline long bpf_get_current_comm(void *to, u32 size)
+{
+	memcpy(to, current->comm, size);
+	return 0;
+}
+
+static inline long bpf_probe_read_kernel(void *to, u32 size, const void *from)
+{
+	memcpy(to, from, size);
+	return 0;
+}
+
+#define OFFSET_TASK_PID offsetof(struct fake_task, pid)
+#define OFFSET_TASK_TGID offsetof(struct fake_task, tgid)
+#define OFFSET_TASK_FLAGS offsetof(struct fake_task, flags)
+#define OFFSET_TASK_SIGNAL offsetof(struct fake_task, signal)
+#define OFFSET_SIGNAL_LIVE 0
+#define OFFSET_REGS_FIRST 0

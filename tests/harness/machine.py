@@ -1,0 +1,200 @@
+"""Compiles tracer/probes/*.c with a C compiler and lets Python call the state machine."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer import probes
+from tracer.kernel import states, syscalls
+from tracer.kernel.engine import Engine
+
+HERE = Path(__file__).parent
+#: The tests' system calls are those of x86_64 wherever the tests run.
+MACHINE = "x86_64"
+NUMBER = syscalls.numbers(MACHINE)
+MAX_CPUS = 4
+MAX_THREADS = 512
+MAX_TIDS = 5000
+FREE_RESERVE = 256
+_TYPES = {
+    "u32": ctypes.c_uint32,
+    "s32": ctypes.c_int32,
+    "u64": ctypes.c_uint64,
+    "char": ctypes.c_char,
+}
+_EVENTS = {
+    "switch": "iqpiqp",
+    "waking": "iqpp",
+    "new_thread": "iqpp",
+    "exec": "iqpi",
+    "exit": "iqp",
+    "migrate": "iqpp",
+    "call_enter": "iqpiq",
+    "call_exit": "iqpl",
+}
+_ARGUMENTS = {
+    "i": ctypes.c_uint32,
+    "q": ctypes.c_uint64,
+    "l": ctypes.c_int64,
+    "p": ctypes.c_void_p,
+}
+
+
+def compiler() -> str | None:
+    """The C compiler's path, None without one."""
+    return next(filter(None, map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))), None)
+
+
+def macros(names: tuple[str, ...], light: bool) -> dict[str, object]:
+    """The `-D` settings, as tracer.kernel.engine gives them, for a small machine."""
+    found: dict[str, object] = {
+        **states.macros(),
+        "MAX_CPUS": MAX_CPUS,
+        "MAX_THREADS": MAX_THREADS,
+        "MAX_TIDS": MAX_TIDS,
+        "MAX_CALLS": syscalls.TABLE_LENGTH,
+        "MAX_CALL_ROWS": 96,
+        "NR_EXECVE": NUMBER["execve"],
+        "NR_EXECVEAT": NUMBER["execveat"],
+        "IN_CALL(t)": "1" if light else "((t)->mode)",
+        **probes.hook_macros(names),
+    }
+    if light:
+        found["LIGHT"] = ""
+    return found
+
+
+def _fields(body: str, numbers: dict[str, int]) -> list[tuple[str, str, int]]:
+    """(type, name, length or 0) of each member of a struct without bit fields and pointers."""
+    found = []
+    for kind, rest in re.findall(r"(?:struct\s+)?(\w+)\s+([^;]+);", body):
+        for item in rest.split(","):
+            match = re.fullmatch(r"(\w+)(?:\[(\w+)\])?", item.strip())
+            assert match, item
+            length = match[2] or "0"
+            found.append((kind, match[1], numbers.get(length) or int(length)))
+    return found
+
+
+class Machine:
+    """The compiled state machine with its arrays as numpy views of the library's own memory.
+
+    The arrays' layout is read from the C text and checked, member by member, against what the
+    compiler says.
+    """
+
+    def __init__(
+        self, build: Path, names: tuple[str, ...] = ("sched", "syscalls"), light: bool = False
+    ) -> None:
+        self.names = names
+        self.light = light
+        files = [
+            file for file in probes.sources(names) if file.name not in ("entry.c", "calibrate.c")
+        ]
+        settings = macros(names, light)
+        text = re.sub(r"/\*.*?\*/", "", "\n".join(
+            file.read_text() for file in (files[0].with_name("core.h"), *files)
+        ), flags=re.S)  # fmt: skip
+        numbers = {name: value for name, value in settings.items() if isinstance(value, int)}
+        numbers |= {name: int(n) for name, n in re.findall(r"#define (\w+) (\d+)\b", text)}
+        structs = {
+            name: _fields(body, numbers)
+            for name, body in re.findall(r"\bstruct (\w+) \{([^}]*)\}", text)
+        }
+        layout = [
+            (struct, f"offsetof(struct {struct}, {name})" if name else f"sizeof(struct {struct})")
+            for struct, members in structs.items()
+            for name in ("", *(member[1] for member in members))
+        ]
+        joined = build / f"machine{'-light' if light else ''}-{'-'.join(names)}.c"
+        joined.write_text(
+            "".join(
+                f'#line 1 "{file.name}"\n{file.read_text()}\n'
+                for file in (HERE / "glue.c", *files, HERE / "events.c")
+            )
+            + f"const u64 layout[] = {{{', '.join(item for _, item in layout)}}};\n"
+        )
+        library = joined.with_suffix(".so")
+        cc = compiler()
+        assert cc, "no C compiler"
+        command = [cc, "-std=gnu11", "-O1", "-g", "-shared", "-fPIC", "-Wall", "-Werror"]
+        command += ["-Wno-unknown-pragmas", "-Wno-unused-function", f"-I{files[0].parent}"]
+        command += [f"-D{name}={value}" for name, value in settings.items()]
+        subprocess.run([*command, "-o", str(library), str(joined)], check=True)
+        self._library = ctypes.CDLL(str(library))
+        kinds = self._struct_types(structs, len(layout))
+        self.arrays: dict[str, NDArray[np.void]] = {
+            name: self._array(name, kinds.get(kind, _TYPES.get(kind)))
+            for kind, name in re.findall(
+                r'BPF_F_TABLE\("array", u32, (?:struct )?(\w+), (\w+),', text
+            )
+        }
+        self.hist_dtype = np.dtype(kinds["hist"])
+        for name, arguments in _EVENTS.items():
+            if light and name.startswith("call_"):
+                continue
+            function = self._library[f"ev_{name}"]
+            function.argtypes = [_ARGUMENTS[a] for a in arguments]
+            function.restype = None
+            setattr(self, name, function)
+        self._library.ev_hist_bucket.argtypes = [ctypes.c_uint64]
+        self._library.ev_hist_bucket.restype = ctypes.c_uint32
+        self._library.ev_hist_add.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
+        self._library.ev_clear.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
+        self.engine = self._engine()
+
+    def _struct_types(
+        self, structs: dict[str, list[tuple[str, str, int]]], count: int
+    ) -> dict[str, type[ctypes.Structure]]:
+        compiled = iter((ctypes.c_uint64 * count).in_dll(self._library, "layout"))
+        kinds: dict[str, type[ctypes.Structure]] = {}
+        for struct, members in structs.items():
+            fields = []
+            for kind, name, length in members:
+                base = kinds.get(kind) or _TYPES[kind]
+                fields.append((name, base * length if length else base))
+            made = type(struct, (ctypes.Structure,), {"_fields_": fields})
+            kinds[struct] = made
+            assert ctypes.sizeof(made) == next(compiled), struct
+            for _, name, _ in members:
+                assert getattr(made, name).offset == next(compiled), (struct, name)
+        return kinds
+
+    def _array(self, name: str, kind: type) -> NDArray[np.void]:
+        count = ctypes.c_uint64.in_dll(self._library, f"{name}_count").value
+        elements = (kind * count).in_dll(self._library, f"{name}_elements")
+        return np.frombuffer(elements, dtype=np.dtype(kind))
+
+    def _engine(self) -> Engine:
+        """tracer's own reset, seed and snapshot on these arrays, without BPF."""
+        engine = object.__new__(Engine)
+        engine.names = self.names
+        engine.light = self.light
+        engine.arrays = self.arrays
+        engine._class_info = np.array(syscalls.class_table(MACHINE), dtype=np.uint64)
+        engine._gate_nr = NUMBER["read"]
+        return engine
+
+    def hist_bucket(self, ns: int) -> int:
+        """The bucket the C puts this value into."""
+        return int(self._library.ev_hist_bucket(ns))
+
+    def hist_of(self, values: list[int]) -> NDArray[np.void]:
+        """A `struct hist` to which the C added these values."""
+        record = np.zeros(1, self.hist_dtype)
+        for ns in values:
+            self._library.ev_hist_add(record.ctypes.data, ns)
+        return record
+
+    def reset(self) -> None:
+        """Everything as after loading the programs."""
+        for array in self.arrays.values():
+            self._library.ev_clear(array.ctypes.data, array.nbytes)

@@ -1,0 +1,258 @@
+"""A small make-believe host: tasks on CPUs, whose events drive the state machine."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+
+from harness.machine import MAX_CPUS, NUMBER, Machine
+from tracer.analysis import ledger
+from tracer.kernel.states import LOSSES, OWN_PARTS, PATH_PARTS, REPAIRS, RUN_STATES, SOURCES
+from tracer.recording import HostLoad, Recording
+
+CONTROL = 7
+GO = len("go\n")
+#: prev_state of a switch-out.
+RUNNABLE, SLEEPING, UNINTERRUPTIBLE, STOPPED, TRACED, DEAD = 0, 1, 2, 4, 8, 0x80
+KERNEL_THREAD = 0x00200000
+FIRST_PID, TRACER_PID = 100, 50
+
+
+class Task(ctypes.Structure):
+    """A task_struct as the programs see it, with the slot it was first given."""
+
+    _fields_ = (
+        ("pid", ctypes.c_uint32),
+        ("tgid", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
+        ("signal", ctypes.c_uint64),
+        ("comm", ctypes.c_char * 16),
+    )
+    slot = 0
+
+    @property
+    def at(self) -> int:
+        """Its address."""
+        return ctypes.addressof(self)
+
+    def __repr__(self) -> str:
+        return f"Task({self.pid})"
+
+
+class World:
+    """A host with MAX_CPUS CPUs on which nothing runs, and the target's first thread at its gate.
+
+    Every method that is an event takes the time in ns first. After each one the invariant of the
+    state machine is checked: a path covers the time from the window's start to the last event.
+    """
+
+    def __init__(self, machine: Machine, follow: bool = True, command: bool = False) -> None:
+        self.m = machine
+        self.skew_ns = 0
+        self.live = ctypes.c_uint32(1)  # signal->live of every process
+        machine.reset()
+        machine.engine.reset()
+        machine.engine.seed(FIRST_PID)
+        self.ctl = machine.engine.ctl
+        self.ctl["tracer_tid"] = TRACER_PID
+        self.ctl["follow"] = int(follow)
+        if command:
+            self.ctl["command_tgid"] = FIRST_PID
+        else:
+            self.ctl["control_fd"] = CONTROL
+        self.idle = [self.task(0) for _ in range(MAX_CPUS)]
+        self.on = list(self.idle)
+        self.depth_of = [dict[str, int]() for _ in range(MAX_CPUS)]
+        self.tracer = self.task(TRACER_PID)
+        self.main = self.task(FIRST_PID)
+        self.main.slot = 1
+        self.targets = [self.main]
+        for cpu in range(MAX_CPUS):  # as Engine.attach visits them
+            self.switch(10 + cpu, cpu, self.tracer)
+            self.switch(20 + cpu, cpu, None)
+
+    # ---- tasks ----
+
+    def task(self, pid: int, tgid: int = 0, flags: int = 0) -> Task:
+        """A task that nobody traces."""
+        signal = ctypes.addressof(self.live)
+        return Task(pid, tgid or pid, flags, 0, signal, f"task{pid}".encode())
+
+    # ---- events ----
+
+    def switch(
+        self, now: int, cpu: int, to: Task | None, state: int = RUNNABLE, preempt: bool = False
+    ) -> None:
+        """`cpu` goes from its current task, whose state is then `state`, to `to` (None: idle)."""
+        by, to = self.on[cpu], to or self.idle[cpu]
+        self.m.switch(cpu, now, by.at, int(preempt), state, to.at)
+        self.on[cpu] = to
+        self.depth_of[cpu].clear()
+        self.check()
+
+    def unseen_switch(self, cpu: int, to: Task | None) -> None:
+        """A switch of which no event tells."""
+        self.on[cpu] = to or self.idle[cpu]
+
+    def waking(self, now: int, cpu: int, who: Task, **depth: int) -> None:
+        """What runs on `cpu` wakes `who`; `depth`: hard, timer, soft, raised at that moment."""
+        row = self.m.arrays["cpus"][cpu]
+        for name in ("hard", "timer", "soft", "raised"):
+            row[name] = depth.get(name, 0)
+        self.m.waking(cpu, now, self.on[cpu].at, who.at)
+        for name in depth:
+            row[name] = 0
+        self.check()
+
+    def create(self, now: int, cpu: int, pid: int, tgid: int = FIRST_PID) -> Task:
+        """The current task of `cpu` creates a thread, or with its own `tgid` a process."""
+        child = self.task(pid, tgid)
+        self.m.new_thread(cpu, now, self.on[cpu].at, child.at)
+        child.slot = int(self.m.arrays["slots"][pid])
+        if child.slot:
+            self.targets.append(child)
+        self.check()
+        return child
+
+    def enter(self, now: int, cpu: int, call: str, first: int = 0) -> None:
+        """The current task of `cpu` enters a system call."""
+        self.m.call_enter(cpu, now, self.on[cpu].at, NUMBER[call], first)
+        self.check()
+
+    def leave(self, now: int, cpu: int, result: int = 0) -> None:
+        """The current task of `cpu` returns from its system call."""
+        self.m.call_exit(cpu, now, self.on[cpu].at, result)
+        self.check()
+
+    def exec_event(self, now: int, cpu: int, old_pid: int) -> None:
+        """sched_process_exec of the current task of `cpu`, whose pid was `old_pid`."""
+        self.m.exec(cpu, now, self.on[cpu].at, old_pid)
+        self.check()
+
+    def process_exit(self, now: int, cpu: int) -> None:
+        """sched_process_exit of the current task of `cpu`."""
+        self.m.exit(cpu, now, self.on[cpu].at)
+        self.check()
+
+    def migrate(self, now: int, cpu: int, who: Task) -> None:
+        """`who` is moved to another CPU's queue by the current task of `cpu`."""
+        self.m.migrate(cpu, now, self.on[cpu].at, who.at)
+        self.check()
+
+    # ---- the window ----
+
+    def start(self) -> None:
+        """The gate opens: the first thread runs on CPU 0, in user mode, from 130 on."""
+        self.switch(100, 1, self.tracer)
+        self.waking(110, 1, self.main)
+        self.switch(120, 0, self.main)
+        self.leave(130, 0, 1)
+
+    def begin(self, cpu: int = 0, now: int = 900) -> None:
+        """The current task of `cpu` says `begin`, is armed, and reads on the control socket."""
+        self.enter(now, cpu, "write", CONTROL)
+        self.leave(now + 10, cpu, 20)
+        self.ctl["armed_tid"] = self.on[cpu].pid
+        self.enter(now + 20, cpu, "read", CONTROL)
+
+    def open(self, now: int = 1000) -> None:
+        """From the start to the opening of the window by the first thread on CPU 0."""
+        self.start()
+        self.begin()
+        self.switch(now - 60, 1, None, SLEEPING)
+        self.leave(now, 0, GO)
+        assert int(self.ctl["phase"]) == 1
+        assert int(self.ctl["start_ns"]) == now
+
+    def close(self, now: int, cpu: int = 0) -> None:
+        """The current task of `cpu` enters the write of `end`."""
+        self.enter(now, cpu, "write", CONTROL)
+        assert int(self.ctl["phase"]) == 2
+        assert int(self.ctl["end_ns"]) == now
+
+    # ---- what came of it ----
+
+    def row(self, who: Task):  # type: ignore[no-untyped-def]
+        """Its `struct thread`."""
+        return self.m.arrays["threads"][who.slot]
+
+    def word(self, who: Task) -> str:
+        """Its run state by name."""
+        return RUN_STATES[int(self.row(who)["word"])]
+
+    def path(self, who: Task) -> dict[str, int]:
+        """Its path up to its last event, parts that are not zero."""
+        return _named(PATH_PARTS, self.row(who)["path"])
+
+    def own(self, who: Task) -> dict[str, int]:
+        """Its own times up to its last event, parts that are not zero."""
+        return _named(OWN_PARTS, self.row(who)["own"])
+
+    def losses(self) -> dict[str, int]:
+        return _named(LOSSES, self.m.arrays["cpus"]["losses"].sum(axis=0))
+
+    def repairs(self) -> dict[str, int]:
+        return _named(REPAIRS, self.m.arrays["cpus"]["repairs"].sum(axis=0))
+
+    def sources(self) -> dict[str, int]:
+        return _named(SOURCES, self.m.arrays["cpus"]["sources"].sum(axis=0))
+
+    def woke(self) -> dict[str, list[int]]:
+        """Wake-ups by kind: how many, and the sum of their latencies in ns."""
+        record = self.recorded("sched")
+        return {k: [h.count, h.sum_ns] for k, h in record.woke.items() if h.count}
+
+    def recorded(self, name: str):  # type: ignore[no-untyped-def]
+        """What the probe `name` makes of its arrays."""
+        from tracer import probes
+
+        return probes.available()[name].read(self.m.engine.snapshot())
+
+    def check(self) -> None:
+        """Every path of this window covers start to last event (but for the clocks' skew)."""
+        threads = self.m.arrays["threads"][1 : int(self.ctl["next_slot"])]
+        rows = threads[threads["epoch"] == self.ctl["epoch"]]
+        if not self.ctl["epoch"]:
+            return
+        covered = rows["path"].astype("i8").sum(axis=1)
+        wrong = abs(covered - (rows["last_ns"].astype("i8") - int(self.ctl["start_ns"])))
+        assert wrong.max(initial=0) <= self.skew_ns, (
+            rows["tid"][wrong > self.skew_ns].tolist(),
+            wrong.tolist(),
+        )
+
+    def recording(self, result: Mapping[str, object] | None = None) -> Recording:
+        """What a session would have made of this run."""
+        data = self.m.engine.snapshot()
+        ctl = data["ctl"][0]
+        return Recording(
+            argv=("target",),
+            light=self.m.light,
+            epoch=int(ctl["epoch"]),
+            start_ns=int(ctl["start_ns"]),
+            end_ns=int(ctl["end_ns"]),
+            end_slot=int(ctl["end_slot"]),
+            online_cpus=tuple(range(MAX_CPUS)),
+            cpus=data["cpus"],
+            threads=data["threads"],
+            names={},
+            probes={name: self.recorded(name) for name in self.m.names},
+            missed=0,
+            load=HostLoad(0, 0),
+            result=dict(result or {}),
+        )
+
+    def assert_closed(self, unknown_ns: int = 0) -> Recording:
+        """All three ledgers close to the nanosecond, nothing lost, nothing repaired."""
+        found = self.recording()
+        assert self.losses() == {}
+        if not unknown_ns:
+            assert self.repairs() == {}
+        assert ledger.wall(found).residual_ns == unknown_ns
+        assert ledger.threads(found).residual_ns == 0
+        return found
+
+
+def _named(names: tuple[str, ...], values) -> dict[str, int]:  # type: ignore[no-untyped-def]
+    return {n: int(v) for n, v in zip(names, values.tolist(), strict=False) if v}

@@ -1,0 +1,68 @@
+"""Long random schedules on several CPUs: the state machine against an independent reference."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from harness.machine import MAX_CPUS, Machine
+from harness.schedule import Schedule
+from harness.world import World
+
+from tracer.analysis import counts, ledger
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_schedule_against_the_reference(machine: Machine, seed: int) -> None:
+    s = Schedule(World(machine), seed)
+    for _ in range(150):
+        s.step()
+    s.open()
+    for _ in range(1500):
+        s.step()
+        s.compare()
+    s.close()
+    s.compare()
+    found = s.w.assert_closed()
+    assert ledger.cpu(found).residual_ns == 0
+    wall = ledger.wall(found)
+    assert {name: ns for name, ns in wall.parts.items() if ns} == +s.main.path
+    head = ledger.headline(found)
+    shares = (head.io, head.switching, head.user, head.system, head.waiting, head.unknown)
+    assert sum(share or 0 for share in shares) == pytest.approx(1, abs=1e-12)
+    kinds = counts.wakeups(found)
+    assert kinds.pop("total") == sum(kinds.values())
+    kinds.pop("pending")
+    assert {name: n for name, n in kinds.items() if n} == +s.kinds
+    switches = counts.switches(found)
+    assert switches.voluntary == s.switches["voluntary"]
+    assert switches.involuntary == s.switches["involuntary"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_clocks_a_few_ns_apart(machine: Machine, seed: int) -> None:
+    """No path loses or gains a nanosecond although the CPUs' clocks differ by up to 9 ns."""
+    w = World(machine)
+    rng = random.Random(seed)
+    offset = [rng.randrange(10) for _ in range(MAX_CPUS)]
+    for name in ("switch", "waking", "create", "enter", "leave"):
+        _shift(w, name, offset)
+    s = Schedule(w, seed)
+    for _ in range(100):
+        s.step()
+    s.open()
+    for _ in range(1500):
+        s.step()
+    s.close()
+    found = w.recording()
+    assert w.losses() == {}
+    assert ledger.wall(found).residual_ns == 0
+
+
+def _shift(w: World, name: str, offset: list[int]) -> None:
+    event = getattr(w, name)
+
+    def shifted(now: int, cpu: int, *args: object, **kwargs: object) -> object:
+        return event(now + offset[cpu], cpu, *args, **kwargs)
+
+    setattr(w, name, shifted)
