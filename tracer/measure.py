@@ -41,9 +41,9 @@ def _switches(result: Mapping[str, Any]) -> float:
     return float(usage["voluntary"] + usage["involuntary"]) / max(int(result["units"]), 1)
 
 
-def _pair(engine: Engine, spec: Spec, traced_first: bool) -> Pair:
+def _pair(engine: Engine, spec: Spec, follow: bool, traced_first: bool) -> Pair:
     def traced() -> Mapping[str, Any]:
-        return run_traced(engine, spec).result
+        return run_traced(engine, spec, follow).result
 
     def untraced() -> Mapping[str, Any]:
         return run_untraced(spec)
@@ -79,12 +79,12 @@ def measure(plan: Plan, progress: Callable[[str], None]) -> tuple[Recording, lis
         before = (plan.rounds + 1) // 2
         for number in range(before):
             progress(f"traced and untraced pair {number + 1} of {plan.rounds}")
-            pairs.append(_pair(engine, spec, traced_first=number % 2 == 0))
+            pairs.append(_pair(engine, spec, plan.follow, traced_first=number % 2 == 0))
         progress("the full run")
         recording = run_traced(engine, plan.spec, plan.follow, cost)
         for number in range(before, plan.rounds):
             progress(f"traced and untraced pair {number + 1} of {plan.rounds}")
-            pairs.append(_pair(engine, spec, traced_first=number % 2 == 0))
+            pairs.append(_pair(engine, spec, plan.follow, traced_first=number % 2 == 0))
         return recording, pairs
     finally:
         engine.close()

@@ -34,6 +34,8 @@ class Recording:
         Structured, one row per slot; row 0 is unused (`struct thread`).
     probes:
         What each probe's `read` returned, by its name; absent when the probe was off.
+    closed_late:
+        The programs did not see the window's end; tracer closed it, some time later.
     result:
         What the workload said of itself; empty for a command.
     """
@@ -54,6 +56,7 @@ class Recording:
     result: Mapping[str, Any] = field(default_factory=dict)
     exit_status: int | None = None
     partial: bool = False
+    closed_late: bool = False
     unavailable: tuple[str, ...] = ()
     switch_cost_ns: int | None = None
 

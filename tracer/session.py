@@ -84,14 +84,16 @@ def _controlled(engine: Engine, target: Target, missed: int) -> Recording:
     target.go()
     _tid, said_ns = target.expect("end")
     after = _host_load()
-    if int(engine.ctl["phase"]) == 1:
+    late = int(engine.ctl["phase"]) == 1
+    if late:
         _close_late(engine, int(tid), int(said_ns))
     names = thread_names(engine)
     engine.detach()
     missed = engine.missed() - missed
     target.go()
     result = _result(target)
-    return _recording(engine, target, (before, after), names, missed, result)
+    recording = _recording(engine, target, (before, after), names, missed, result)
+    return dataclasses.replace(recording, closed_late=late)
 
 
 def _command(engine: Engine, target: Target, missed: int) -> Recording:

@@ -205,7 +205,9 @@ class Schedule:
             )
             t.add("wakeup:idle" if idle else "wakeup:queued", now)
             if self.start_ns:
-                kind = "same_cpu" if t.woken_on == cpu else f"cross_cpu_{'idle' if idle else 'busy'}"
+                kind = (
+                    "same_cpu" if t.woken_on == cpu else f"cross_cpu_{'idle' if idle else 'busy'}"
+                )
                 self.kinds["interrupt" if t.by_interrupt else kind] += 1
         t.state = "running"
 

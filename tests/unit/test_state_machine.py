@@ -622,6 +622,7 @@ def test_dead_before_the_window_leaves_nothing_in_it(world: World) -> None:
     assert ledger.threads(found).total_ns == 100
 
 
+@pytest.mark.xfail(reason="renew_cpu keeps recycled_* of before the window")
 def test_slots_used_again_before_the_window_leave_nothing_in_it(world: World) -> None:
     w = world
     w.start()
@@ -730,6 +731,7 @@ def test_exec_event_before_the_leaders_last_switch_out(world: World) -> None:
     _after_exec(w)
 
 
+@pytest.mark.xfail(reason="resolve(old tid, leader) finds the exec thread")
 def test_exec_leaders_last_switch_out_between_exchange_and_event(world: World) -> None:
     w = world
     thread = _before_exec(w)
@@ -743,6 +745,7 @@ def test_exec_leaders_last_switch_out_between_exchange_and_event(world: World) -
     _after_exec(w)
 
 
+@pytest.mark.xfail(reason="resolve(old tid, leader) finds the exec thread")
 def test_exec_leader_preempted_and_back_between_exchange_and_event(world: World) -> None:
     w = world
     thread = _before_exec(w)
@@ -957,6 +960,7 @@ def test_a_missed_switch_away_from_a_thread(world: World) -> None:
     }
 
 
+@pytest.mark.xfail(reason="running_slot blocks a thread that runs on another CPU")
 def test_a_missed_switch_away_from_a_thread_that_by_now_runs_elsewhere(world: World) -> None:
     w = world
     w.open()
@@ -969,6 +973,7 @@ def test_a_missed_switch_away_from_a_thread_that_by_now_runs_elsewhere(world: Wo
     assert w.path(w.main) == {"unknown": 50, "user": 100}
 
 
+@pytest.mark.xfail(reason="switch_in counts from an out_ns older than the call")
 def test_time_off_the_cpu_of_a_call_is_never_more_than_its_time(world: World) -> None:
     w = world
     w.open()
@@ -996,6 +1001,42 @@ def test_a_cpu_without_a_first_switch_learns_its_thread_from_any_event(world: Wo
     w.enter(1030, 3, "getpid")
     assert w.path(w.main) == {"user": 10, "preempted": 20}
     assert w.repairs() == {}
+
+
+# ---- the clocks of two CPUs differ ----
+
+
+@pytest.mark.xfail(reason="hand_over and on_new_thread ignore a waker whose last event is ahead")
+@pytest.mark.parametrize("how", ["wakes", "creates"])
+def test_a_waker_whose_last_event_is_ahead_of_this_cpus_clock(world: World, how: str) -> None:
+    w = world
+    w.open()
+    other = partner(w)
+    w.switch(1109, 0, None, preempt=True)  # the clock of CPU 0 is ahead of that of CPU 2
+    w.switch(1104, 2, w.main)
+    if how == "wakes":
+        w.waking(1106, 2, other)
+    else:
+        other = w.create(1106, 2, 102)
+    row = w.row(other)
+    assert sum(w.path(other).values()) == int(row["last_ns"]) - 1000
+
+
+def test_a_wakee_whose_last_event_is_ahead_of_this_cpus_clock(world: World) -> None:
+    w = world
+    w.open()
+    other = partner(w)  # blocked at 1040
+    w.switch(1020, 2, w.tracer)
+    w.waking(1036, 2, other)
+    assert w.path(other) == {
+        "user": 23,
+        "syscall:process": 10,
+        "syscall:io": 5,
+        "wakeup:idle": 2,
+    }
+    w.switch(1038, 3, other)
+    w.enter(1041, 3, "getpid")
+    assert sum(w.path(other).values()) == 41
 
 
 # ---- threads from before the window ----
@@ -1223,6 +1264,7 @@ def test_light_window(light_world: World) -> None:
     assert ledger.headline(found).on_cpu == pytest.approx(170 / 200)
 
 
+@pytest.mark.xfail(reason="on_waking closes without renew")
 def test_light_end_by_a_thread_that_has_run_since_before_the_window(light_world: World) -> None:
     w = light_world
     w.switch(100, 1, w.tracer)

@@ -32,6 +32,7 @@ class Summary:
     online_cpus: tuple[int, ...]
     window_ns: int
     partial: bool
+    closed_late: bool
     light: bool
     result: Mapping[str, Any]
     wall: Ledger
@@ -59,8 +60,12 @@ class Summary:
 
     @property
     def is_trusted(self) -> bool:
-        """All three ledgers closed and no event lost."""
-        return not self.lost and all(book.is_closed for book in (self.wall, self.threads, self.cpu))
+        """The window's end was seen, all three ledgers closed, no event lost."""
+        return (
+            not self.closed_late
+            and not self.lost
+            and all(book.is_closed for book in (self.wall, self.threads, self.cpu))
+        )
 
     def per_unit(self, value: float) -> float:
         return value / max(self.units, 1)
@@ -92,6 +97,7 @@ def summarize(
         online_cpus=recording.online_cpus,
         window_ns=recording.window_ns,
         partial=recording.partial,
+        closed_late=recording.closed_late,
         light=recording.light,
         result=recording.result,
         wall=ledger.wall(recording),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,10 @@ from tracer.kernel.btf import Btf
 MAX_CALLS = 512
 MAX_THREADS = 131072
 _GATE_CALL = "read"
+#: Calls that can write a control message; the bit they have in `call_info` (core.h).
+_WRITES = ("write", "writev", "sendto", "sendmsg")
+_CALL_WRITES = 0x40
+_OLDEST = (5, 12)
 
 CORE = (
     "sched_switch",
@@ -53,6 +58,16 @@ def _cpu_range_end(path: str) -> int:
     return int(last.split("-")[-1]) + 1
 
 
+def _require_kernel(release: str) -> None:
+    """TracerError when the kernel is older than 5.12 (atomics with a result, BTF, ring buffer)."""
+    match = re.match(r"(\d+)\.(\d+)", release)
+    if match and (int(match[1]), int(match[2])) < _OLDEST:
+        raise TracerError(
+            f"Linux {release} is too old: tracer's BPF programs need 5.12 or newer",
+            "run it on a newer kernel",
+        )
+
+
 def _first_argument(btf: Btf, machine: str) -> int:
     if machine in ("x86_64", "amd64"):
         return btf.offset_of("pt_regs", "di")
@@ -77,6 +92,7 @@ class Engine:
     def __init__(self, names: Sequence[str], light: bool = False) -> None:
         self.names = tuple(names)
         self.light = light
+        _require_kernel(platform.release())
         btf = Btf.load()
         machine = platform.machine()
         number = syscalls.numbers(machine)
@@ -123,6 +139,8 @@ class Engine:
             self._module.load(f"tp_{name}")
         self._can_calibrate = "sched_exit_tp" in known
         self._class_info = np.array(syscalls.class_table(machine), dtype=np.uint64)
+        for name in _WRITES:
+            self._class_info[number[name]] |= _CALL_WRITES
         arrays = ["ctl", "cpus", "threads", "slots", "free_slots", "call_info"]
         arrays += [a for n in self.names for a in probes.available()[n].ARRAYS if a not in arrays]
         self.arrays: dict[str, NDArray[np.void]] = {a: self._module.array(a) for a in arrays}
@@ -149,7 +167,8 @@ class Engine:
         """Make the process `pid`, blocked in its read of the gate, the first thread."""
         thread = self.arrays["threads"][1]
         thread["word"] = states.RUN_STATES.index("BLOCKED")
-        thread["mode"] = states.OWN_PARTS.index("syscall:io")
+        # --light sees no return from the gate's read: all on-CPU time is one part there
+        thread["mode"] = states.OWN_PARTS.index("user" if self.light else "syscall:io")
         thread["block"] = states.OWN_PARTS.index("blocked:io")
         thread["call_nr"] = self._gate_nr
         thread["tid"] = thread["tgid"] = pid

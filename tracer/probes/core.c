@@ -62,6 +62,9 @@ static inline void renew_cpu(struct ctl *c, struct cpu *k)
 	k->idle_ns = k->other_ns = 0;
 	k->since_ns = c->start_ns;
 	k->early = 0;
+	k->recycled = k->recycled_life_ns = 0;
+	k->recycled_voluntary = k->recycled_involuntary = k->recycled_migrations = 0;
+	__builtin_memset(k->recycled_own, 0, sizeof(k->recycled_own));
 	__builtin_memset(k->sources, 0, sizeof(k->sources));
 	__builtin_memset(k->repairs, 0, sizeof(k->repairs));
 }
@@ -78,22 +81,26 @@ static inline void charge_cpu(struct ctl *c, struct cpu *k, u64 now)
 	k->since_ns = now;
 }
 
-/* Linux gives a thread that calls execve its group leader's pid some time before
- * sched_process_exec says so; meanwhile the task pointer tells the two apart. */
+/* Linux exchanges the pids of a thread that calls execve and of its group's leader some time
+ * before sched_process_exec says so; meanwhile the task pointers tell the two apart. */
 static inline u32 resolve(u32 tid, u64 task)
 {
-	u32 slot = slot_of(tid);
-	struct thread *t = slot ? thread_at(slot) : 0;
+	u32 slot = slot_of(tid), other;
+	struct thread *t = slot ? thread_at(slot) : 0, *leader;
 
-	if (t && t->exec_slot && t->task != task)
+	if (!t || !t->task || t->task == task)
+		return slot;
+	if (t->exec_slot)
 		return t->exec_slot;
-	return slot;
+	other = slot_of(t->tgid);
+	leader = other ? thread_at(other) : 0;
+	return leader && leader->exec_slot == slot ? other : slot;
 }
 
 /* The slot of the thread that runs here. A switch can go unseen: some virtual machines' own
  * tasks leave the CPU without firing sched_switch (1 in 1000 switches here, always away from
  * them). Then an event by the current thread is the first proof that it runs: its wait ends now. */
-static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 tid, u64 now)
+static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u64 now)
 {
 	struct thread *t;
 	u64 task, word;
@@ -102,15 +109,16 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 tid, u64 now)
 	if (k->tid == tid && k->seen)
 		return k->slot;
 	task = current_task();
-	slot = tid ? resolve(tid, task) : 0;
-	if (k->seen && slot == k->slot && slot) { /* execve gave it another pid */
+	t = k->slot ? thread_at(k->slot) : 0;
+	if (t && t->task == task) { /* execve gave it another pid */
 		k->tid = tid;
-		return slot;
+		return k->slot;
 	}
+	slot = tid ? resolve(tid, task) : 0;
 	charge_cpu(c, k, now);
 	if (k->seen) {
 		k->repairs[REPAIR_SWITCH_NOT_SEEN]++;
-		if (k->slot && (t = thread_at(k->slot))) {
+		if (t && t->cpu == cpu) { /* otherwise it was seen to come in elsewhere */
 			renew(c, t);
 			charge(t, PART_UNKNOWN, now);
 			__sync_lock_test_and_set(&t->word, THREAD_BLOCKED);
@@ -128,6 +136,7 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 tid, u64 now)
 				  word == THREAD_BLOCKED ? PART_UNKNOWN : PART_WAKEUP_QUEUED, now);
 			t->in_ns = now;
 			t->task = task;
+			t->cpu = cpu;
 		}
 	}
 	return slot;
@@ -201,7 +210,7 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
-	parent_slot = running_slot(c, k, parent_tid, now);
+	parent_slot = running_slot(c, k, cpu, parent_tid, now);
 	if (!parent_slot || !(parent = thread_at(parent_slot)))
 		return;
 	if (!c->follow && tgid != parent->tgid)
@@ -344,12 +353,15 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 		}
 		charge(t, PART_UNKNOWN, now);
 	}
-	off = t->out_ns > c->start_ns ? t->out_ns : c->start_ns;
+	off = t->out_ns > t->call_start_ns ? t->out_ns : t->call_start_ns;
+	if (off < c->start_ns)
+		off = c->start_ns;
 	t->call_off_ns += since(now, off);
 	t->resumed[t->mode == PART_USER ? RESUMED_USER :
 		   t->mode == PART_SYSCALL_IO || t->mode == PART_SYSCALL_POLL ||
 		   t->mode == PART_SYSCALL_IO_URING ? RESUMED_IO : RESUMED_SYSTEM]++;
 	t->in_ns = now;
+	t->cpu = cpu;
 }
 
 static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 prev_state,
@@ -362,7 +374,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
-	slot = running_slot(c, k, prev_tid, now);
+	slot = running_slot(c, k, cpu, prev_tid, now);
 	/* An interrupt's exit can be missed, a switch inside one cannot happen. */
 	k->hard = k->timer = k->soft = k->raised = 0;
 	charge_cpu(c, k, now);
@@ -441,17 +453,19 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 		return;
 #ifdef LIGHT
 	if (tid == c->tracer_tid && c->phase == PHASE_OPEN) {
-		waker_slot = running_slot(c, k, waker_tid, now);
+		waker_slot = running_slot(c, k, cpu, waker_tid, now);
 		waker = waker_slot ? thread_at(waker_slot) : 0;
-		if (waker && waker->tgid == c->window_tgid && !k->hard && !k->soft)
+		if (waker && waker->tgid == c->window_tgid && !k->hard && !k->soft) {
+			renew(c, waker);
 			close_window(c, waker, waker_slot, now);
+		}
 		return;
 	}
 #endif
 	slot = resolve(tid, task);
 	if (!slot || !(t = thread_at(slot)))
 		return;
-	waker_slot = running_slot(c, k, waker_tid, now);
+	waker_slot = running_slot(c, k, cpu, waker_tid, now);
 	waker = waker_slot ? thread_at(waker_slot) : 0;
 	source = wake_source(k, waker, waker_tid);
 	renew_cpu(c, k);
@@ -510,12 +524,12 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 tid, u32 nr, void *regs)
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
-	slot = running_slot(c, k, tid, now);
+	slot = running_slot(c, k, cpu, tid, now);
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	renew(c, t);
 	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
-	mode = PART_SYSCALL_IO + (info ? *info & 0xff : N_CLASSES - 1);
+	mode = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
 	if (c->phase == PHASE_OPEN) {
 		if (nr == c->control_nr && t->tgid == c->window_tgid &&
 		    first_argument(regs) == c->control_fd) {
@@ -524,10 +538,10 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 tid, u32 nr, void *regs)
 		}
 	} else if (c->control_fd >= 0 && mode == PART_SYSCALL_IO &&
 		   first_argument(regs) == c->control_fd) {
-		/* the first input or output on the control socket is the write of `begin` */
-		if (!c->control_nr)
+		/* the first write on the control socket is that of `begin` */
+		t->reads_control = !(info && *info & CALL_WRITES);
+		if (!t->reads_control && !c->control_nr)
 			c->control_nr = nr;
-		t->reads_control = nr != c->control_nr;
 	}
 	charge(t, PART_USER, now);
 	t->mode = mode;
@@ -553,7 +567,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u32 tid, s64 result)
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
-	slot = running_slot(c, k, tid, now);
+	slot = running_slot(c, k, cpu, tid, now);
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	renew(c, t);
@@ -592,7 +606,7 @@ static inline void on_exit(u32 cpu, u64 now, u32 tid, u32 tgid)
 
 	if (!c || !k || c->phase != PHASE_OPEN || !c->command_tgid)
 		return;
-	slot = running_slot(c, k, tid, now);
+	slot = running_slot(c, k, cpu, tid, now);
 	if (!slot || !(t = thread_at(slot)) || t->tgid != c->command_tgid)
 		return;
 	if (group_is_dead()) {

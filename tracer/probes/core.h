@@ -8,6 +8,9 @@
 #define HIST_BUCKETS 656 /* 16 exact values, then 16 steps per octave up to 2^44 ns (4.9 h) */
 #define COMM_LENGTH 16
 #define ERRNO_BUCKETS 144
+#define CALL_CLASS 0x3f  /* of call_info: the class; */
+#define CALL_WRITES 0x40 /* it writes, so it can be the write of `begin`; */
+#define CALL_ROW_SHIFT 8 /* above: the row of probe syscalls */
 #define FREE_RESERVE 256 /* retired slots that rest before reuse: more than CPUs that race */
 
 /* One histogram with its exact count, sum and maximum (ns). */
@@ -77,7 +80,7 @@ struct thread {
 	u32 reads_control;
 	u32 exec_slot;      /* set on a group's leader while another thread of it runs execve */
 	u32 resumed[4];     /* switch-ins along the path, by what they resumed */
-	u32 pad;
+	u32 cpu;            /* where it last came in */
 	u64 task;           /* its task_struct */
 	u64 birth_ns, death_ns;
 	u64 voluntary, involuntary, migrations;

@@ -25,15 +25,15 @@ static inline void syscalls_call(u32 cpu, struct ctl *c, struct cpu *k, u32 nr, 
 	if (!info)
 		return;
 	known = *info;
-	row = known >> 8;
+	row = known >> CALL_ROW_SHIFT;
 	if (!row) {
 		row = __sync_fetch_and_add(&c->next_call, 1) + 1;
 		if (row >= MAX_CALL_ROWS) {
 			k->losses[LOSS_SYSCALL_TABLE_FULL]++;
 			return;
 		}
-		if (__sync_val_compare_and_swap(info, known, known | row << 8) != known)
-			row = *info >> 8; /* another CPU saw it first; our row stays empty */
+		if (__sync_val_compare_and_swap(info, known, known | row << CALL_ROW_SHIFT) != known)
+			row = *info >> CALL_ROW_SHIFT; /* another CPU saw it first; our row stays empty */
 	}
 	s = call_stat_at(cpu * MAX_CALL_ROWS + (u32)row);
 	if (!s)

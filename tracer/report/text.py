@@ -220,7 +220,8 @@ def _observer(s: Summary) -> list[str]:
     kind = "95 % interval" if o.is_bootstrap else "minimum to maximum"
     verdict = ": no difference seen" if o.in_noise else ""
     return [
-        f"Observer effect  {o.slowdown:.2f}x [{o.low:.2f}, {o.high:.2f}], {kind} of {o.pairs} pairs"
+        f"Observer effect  {o.slowdown:.2f}x [{o.low:.2f}, {o.high:.2f}], {kind} of"
+        f" {o.pairs} {'pair' if o.pairs == 1 else 'pairs'}"
         f"{verdict}",
         f"  median {duration(o.baseline_ns_per_unit)} per {s.unit} untraced,"
         f" {duration(o.traced_ns_per_unit)} traced; switches per {s.unit}"
@@ -239,8 +240,19 @@ def _trust(s: Summary) -> list[str]:
         lines.append("Losses  none")
     lines.append(
         f"Meanwhile  other tasks used {percent(other)} of the CPUs, the host took {percent(steal)}"
-        f" (steal){'; do not trust fine differences' if max(other, steal) > 0.05 else ''}"
+        " (steal)"
     )
+    if steal > 0.1:
+        lines.append(
+            "Warning: what the host took counts as time on a CPU in all of the above: it is too"
+            " long by about as much; repeat this on a quieter machine"
+        )
+    elif max(other, steal) > 0.05:
+        lines[-1] += "; do not trust fine differences"
+    if s.closed_late:
+        lines.append(
+            "Warning: the end of the window was not seen in the kernel; the times may run past it"
+        )
     unseen = s.repairs["switch_not_seen"]
     if unseen:
         lines.append(f"{count(unseen)} switches went unreported by the kernel and were made good")

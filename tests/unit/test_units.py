@@ -1,0 +1,99 @@
+"""Numbers as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from tracer import units
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (None, "-"),
+        (0, "0 ns"),
+        (7, "7 ns"),
+        (850, "850 ns"),
+        (999, "999 ns"),
+        (999.4, "999 ns"),
+        (999.6, "1.00 us"),
+        (1000, "1 us"),
+        (1234, "1.23 us"),
+        (24_200, "24.2 us"),
+        (99_940, "99.9 us"),
+        (99_960, "100 us"),
+        (123_456, "123 us"),
+        (999_499, "999 us"),
+        (999_600, "1.00 ms"),
+        (1_200_000, "1.20 ms"),
+        (999_600_000, "1.00 s"),
+        (3_450_000_000, "3.45 s"),
+        (123_400_000_000, "123 s"),
+        (-1234, "-1.23 us"),
+    ],
+)
+def test_duration(ns: float | None, text: str) -> None:
+    assert units.duration(ns) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1,000"),
+        (99_999, "99,999"),
+        (100_000, "100k"),
+        (123_456, "123k"),
+        (999_600, "1.00M"),
+        (2_300_000, "2.30M"),
+        (45_600_000, "45.6M"),
+        (1_000_000_000, "1G"),
+        (1_230_000_000_000, "1.23e+12"),
+    ],
+)
+def test_count(value: float, text: str) -> None:
+    assert units.count(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.0004, "<0.001"),
+        (0.004, "0.004"),
+        (0.0996, "0.100"),
+        (0.25, "0.25"),
+        (1, "1.00"),
+        (999.5, "999.50"),
+        (1000, "1,000"),
+    ],
+)
+def test_rate(value: float, text: str) -> None:
+    assert units.rate(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 bytes"),
+        (512, "512 bytes"),
+        (1024, "1 KiB"),
+        (1536, "1.50 KiB"),
+        (17 * 2**20, "17 MiB"),
+        (2.5 * 2**30, "2.50 GiB"),
+    ],
+)
+def test_size(value: float, text: str) -> None:
+    assert units.size(value) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [(0, "0.0 %"), (0.1234, "12.3 %"), (1, "100.0 %")])
+def test_percent(share: float, text: str) -> None:
+    assert units.percent(share) == text
+
+
+def test_durations_never_show_four_figures() -> None:
+    for exponent in range(0, 110):
+        text = units.duration(10 ** (exponent / 10)).split()[0]
+        assert len(text.replace(".", "")) <= 3, text
