@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer import probes
+from tracer.kernel import engine as real
 from tracer.kernel import states, syscalls
 from tracer.kernel.engine import Engine
 
@@ -77,10 +79,10 @@ def _fields(body: str, numbers: dict[str, int]) -> list[tuple[str, str, int]]:
     found = []
     for kind, rest in re.findall(r"(?:struct\s+)?(\w+)\s+([^;]+);", body):
         for item in rest.split(","):
-            match = re.fullmatch(r"(\w+)(?:\[(\w+)\])?", item.strip())
+            match = re.fullmatch(r"(\w+)(?:\[(.+)\])?", item.strip())
             assert match, item
-            length = match[2] or "0"
-            found.append((kind, match[1], numbers.get(length) or int(length)))
+            length = eval(match[2], {"__builtins__": {}}, numbers) if match[2] else 0
+            found.append((kind, match[1], length))
     return found
 
 
@@ -104,7 +106,9 @@ class Machine:
             file.read_text() for file in (files[0].with_name("core.h"), *files)
         ), flags=re.S)  # fmt: skip
         numbers = {name: value for name, value in settings.items() if isinstance(value, int)}
-        numbers |= {name: int(n) for name, n in re.findall(r"#define (\w+) (\d+)\b", text)}
+        for name, value in re.findall(r"^#define (\w+) (.+?)\s*$", text, re.M):
+            with contextlib.suppress(SyntaxError, NameError):  # not a constant
+                numbers[name] = eval(value, {"__builtins__": {}}, numbers)
         structs = {
             name: _fields(body, numbers)
             for name, body in re.findall(r"\bstruct (\w+) \{([^}]*)\}", text)
@@ -180,6 +184,8 @@ class Machine:
         engine.light = self.light
         engine.arrays = self.arrays
         engine._class_info = np.array(syscalls.class_table(MACHINE), dtype=np.uint64)
+        for name in real._WRITES:
+            engine._class_info[NUMBER[name]] |= real._CALL_WRITES
         engine._gate_nr = NUMBER["read"]
         return engine
 

@@ -94,6 +94,6 @@ def test_percent(share: float, text: str) -> None:
 
 
 def test_durations_never_show_four_figures() -> None:
-    for exponent in range(0, 110):
+    for exponent in range(110):
         text = units.duration(10 ** (exponent / 10)).split()[0]
         assert len(text.replace(".", "")) <= 3, text

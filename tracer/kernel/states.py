@@ -50,6 +50,8 @@ PHASES = ("BEFORE", "OPEN", "CLOSED")
 SOURCES = ("process", "timer", "hard_irq", "softirq", "kernel_thread", "other_process")
 #: Kinds of wake-up, by where the woken thread then ran.
 WAKEUP_KINDS = ("same_cpu", "cross_cpu_idle", "cross_cpu_busy", "interrupt")
+#: What a thread waited for before it came in: a wake-up of some kind, or after a preemption.
+WAITS = (*WAKEUP_KINDS, PREEMPTED)
 #: Events that could not be recorded: the numbers they touch are too small.
 LOSSES = ("thread_table_full", "state_race", "unmatched_exit", "syscall_table_full")
 #: Places where the state machine met an impossible order of events and went on with `unknown`
@@ -67,6 +69,7 @@ def macros() -> dict[str, int]:
         ("PHASE_", PHASES),
         ("SOURCE_", SOURCES),
         ("KIND_", WAKEUP_KINDS),
+        ("WAIT_", WAITS),
         ("LOSS_", LOSSES),
         ("REPAIR_", REPAIRS),
         ("RESUMED_", RESUMED),
@@ -80,7 +83,7 @@ def macros() -> dict[str, int]:
         N_PATH=len(PATH_PARTS),
         N_OWN=len(OWN_PARTS),
         N_SOURCES=len(SOURCES),
-        N_KINDS=len(WAKEUP_KINDS),
+        N_WAITS=len(WAITS),
         N_LOSSES=len(LOSSES),
         N_REPAIRS=len(REPAIRS),
         N_CLASSES=len(CLASSES),

@@ -23,7 +23,7 @@ from tracer.errors import TracerError
 
 DIRECTORY = Path(__file__).parent
 #: Hooks of the state machine (core.c) that a probe may implement.
-HOOKS = ("woke", "resumed", "ran", "call")
+HOOKS = ("waited", "ran", "call")
 DEFAULT = ("sched", "syscalls")
 
 

@@ -142,6 +142,13 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u
 	return slot;
 }
 
+/* The same without the repair, for rare events that follow a system call's entry: each copy of
+ * the repair costs start-up time. */
+static inline u32 known_slot(struct cpu *k, u32 tid)
+{
+	return k->seen && k->tid == tid ? k->slot : slot_of(tid);
+}
+
 /* ---- the window ---- */
 
 static inline void open_window(struct ctl *c, struct thread *t, u64 now)
@@ -210,7 +217,7 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
-	parent_slot = running_slot(c, k, cpu, parent_tid, now);
+	parent_slot = known_slot(k, parent_tid);
 	if (!parent_slot || !(parent = thread_at(parent_slot)))
 		return;
 	if (!c->follow && tgid != parent->tgid)
@@ -326,7 +333,7 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u64 now)
 {
 	u64 word, off, was_idle;
-	u32 kind;
+	u32 kind, part;
 
 	renew(c, t);
 	word = __sync_lock_test_and_set(&t->word, THREAD_RUNNING);
@@ -338,21 +345,22 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 			? KIND_INTERRUPT
 			: t->waking_cpu == cpu ? KIND_SAME_CPU
 			: was_idle ? KIND_CROSS_CPU_IDLE : KIND_CROSS_CPU_BUSY;
-		if (c->phase == PHASE_OPEN)
-			hook_woke(cpu, t, kind, since(now, t->last_ns));
-		charge(t, was_idle ? PART_WAKEUP_IDLE : PART_WAKEUP_QUEUED, now);
+		part = was_idle ? PART_WAKEUP_IDLE : PART_WAKEUP_QUEUED;
 	} else if (word == THREAD_PREEMPTED) {
-		if (c->phase == PHASE_OPEN)
-			hook_resumed(cpu, t, since(now, t->last_ns));
-		charge(t, PART_PREEMPTED, now);
+		kind = WAIT_PREEMPTED;
+		part = PART_PREEMPTED;
 	} else {
 		if (t->task) { /* otherwise the first thread, seeded by user space */
 			renew_cpu(c, k);
 			k->repairs[word == THREAD_BLOCKED ? REPAIR_SWITCHED_IN_WHILE_BLOCKED
 							  : REPAIR_SWITCHED_IN_WHILE_RUNNING]++;
 		}
-		charge(t, PART_UNKNOWN, now);
+		kind = N_WAITS;
+		part = PART_UNKNOWN;
 	}
+	if (c->phase == PHASE_OPEN && kind < N_WAITS)
+		hook_waited(cpu, t, kind, since(now, t->last_ns));
+	charge(t, part, now);
 	off = t->out_ns > t->call_start_ns ? t->out_ns : t->call_start_ns;
 	if (off < c->start_ns)
 		off = c->start_ns;
@@ -606,7 +614,7 @@ static inline void on_exit(u32 cpu, u64 now, u32 tid, u32 tgid)
 
 	if (!c || !k || c->phase != PHASE_OPEN || !c->command_tgid)
 		return;
-	slot = running_slot(c, k, cpu, tid, now);
+	slot = known_slot(k, tid);
 	if (!slot || !(t = thread_at(slot)) || t->tgid != c->command_tgid)
 		return;
 	if (group_is_dead()) {

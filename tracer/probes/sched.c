@@ -4,8 +4,7 @@
  */
 
 struct sched_cpu {
-	struct hist woke[N_KINDS];
-	struct hist preempted;
+	struct hist waited[N_WAITS];
 	struct hist slice;
 };
 
@@ -13,20 +12,12 @@ BPF_F_TABLE("array", u32, struct sched_cpu, sched_cpus, MAX_CPUS, BPF_F_MMAPABLE
 
 static inline struct sched_cpu *sched_at(u32 i) { return sched_cpus.lookup(&i); }
 
-static inline void sched_woke(u32 cpu, struct thread *t, u32 kind, u64 ns)
+static inline void sched_waited(u32 cpu, struct thread *t, u32 wait, u64 ns)
 {
 	struct sched_cpu *s = sched_at(cpu);
 
-	if (s && kind < N_KINDS)
-		hist_add(&s->woke[kind], ns);
-}
-
-static inline void sched_resumed(u32 cpu, struct thread *t, u64 ns)
-{
-	struct sched_cpu *s = sched_at(cpu);
-
-	if (s)
-		hist_add(&s->preempted, ns);
+	if (s && wait < N_WAITS)
+		hist_add(&s->waited[wait], ns);
 }
 
 static inline void sched_ran(u32 cpu, struct thread *t, u64 ns)

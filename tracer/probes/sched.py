@@ -12,7 +12,7 @@ from tracer.histogram import Histogram
 from tracer.kernel.states import WAKEUP_KINDS
 
 SUMMARY = "context switches, migrations, wake-ups by kind and their latency, time slices"
-HOOKS = ("woke", "resumed", "ran")
+HOOKS = ("waited", "ran")
 ARRAYS = ("sched_cpus",)
 
 
@@ -30,9 +30,9 @@ def read(arrays: Mapping[str, NDArray[np.void]]) -> SchedRecord:
     cpus = arrays["sched_cpus"]
     return SchedRecord(
         woke={
-            kind: Histogram.merged(cpus["woke"][:, index])
+            kind: Histogram.merged(cpus["waited"][:, index])
             for index, kind in enumerate(WAKEUP_KINDS)
         },
-        preempted=Histogram.merged(cpus["preempted"]),
+        preempted=Histogram.merged(cpus["waited"][:, len(WAKEUP_KINDS)]),
         slice=Histogram.merged(cpus["slice"]),
     )
