@@ -32,9 +32,13 @@ def _physical(cpus: tuple[int, ...]) -> tuple[int, ...]:
     """The first hardware thread of each core."""
     base = Path("/sys/devices/system/cpu")
     siblings = [base / f"cpu{n}/topology/thread_siblings_list" for n in cpus]
-    firsts = {min(numbers(p.read_text())) if p.exists() else n
-              for n, p in zip(cpus, siblings, strict=True)}  # fmt: skip
-    return tuple(n for n in cpus if n in firsts)
+    cores = [
+        set(numbers(path.read_text())) if path.exists() else {cpu}
+        for cpu, path in zip(cpus, siblings, strict=True)
+    ]
+    return tuple(
+        cpu for cpu, core in zip(cpus, cores, strict=True) if cpu == min(core.intersection(cpus))
+    )
 
 
 def parse(text: str) -> tuple[int, ...]:

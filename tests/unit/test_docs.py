@@ -193,6 +193,7 @@ def _summary(**changed: Any) -> Summary:
         "online_cpus": (0, 1),
         "window_ns": 100,
         "partial": False,
+        "closed_late": False,
         "light": False,
         "result": {
             "tasks": 3,

@@ -381,7 +381,7 @@ def test_top_threads(hand: Hand) -> None:
     hand.thread(3, "RUNNING", END, {"user": 600, "wakeup:idle": 400}, voluntary=4)
     hand.thread(4, "BLOCKED", 5000, {"user": 9999}, epoch=1, voluntary=8,
                 block=own_index("blocked:poll"))  # fmt: skip
-    found = hand.recording(names={2: "second"})
+    found = hand.recording(names={2: "second", 3: "third"})
     shown, rest = counts.top_threads(found, 2)
     assert [(row.tid, row.name) for row in shown] == [(102, "second"), (103, "third")]
     assert shown[0].parts["syscall:io"] == 300

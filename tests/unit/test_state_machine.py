@@ -622,7 +622,6 @@ def test_dead_before_the_window_leaves_nothing_in_it(world: World) -> None:
     assert ledger.threads(found).total_ns == 100
 
 
-@pytest.mark.xfail(reason="renew_cpu keeps recycled_* of before the window")
 def test_slots_used_again_before_the_window_leave_nothing_in_it(world: World) -> None:
     w = world
     w.start()
@@ -731,7 +730,6 @@ def test_exec_event_before_the_leaders_last_switch_out(world: World) -> None:
     _after_exec(w)
 
 
-@pytest.mark.xfail(reason="resolve(old tid, leader) finds the exec thread")
 def test_exec_leaders_last_switch_out_between_exchange_and_event(world: World) -> None:
     w = world
     thread = _before_exec(w)
@@ -745,7 +743,6 @@ def test_exec_leaders_last_switch_out_between_exchange_and_event(world: World) -
     _after_exec(w)
 
 
-@pytest.mark.xfail(reason="resolve(old tid, leader) finds the exec thread")
 def test_exec_leader_preempted_and_back_between_exchange_and_event(world: World) -> None:
     w = world
     thread = _before_exec(w)
@@ -960,7 +957,6 @@ def test_a_missed_switch_away_from_a_thread(world: World) -> None:
     }
 
 
-@pytest.mark.xfail(reason="running_slot blocks a thread that runs on another CPU")
 def test_a_missed_switch_away_from_a_thread_that_by_now_runs_elsewhere(world: World) -> None:
     w = world
     w.open()
@@ -973,7 +969,6 @@ def test_a_missed_switch_away_from_a_thread_that_by_now_runs_elsewhere(world: Wo
     assert w.path(w.main) == {"unknown": 50, "user": 100}
 
 
-@pytest.mark.xfail(reason="switch_in counts from an out_ns older than the call")
 def test_time_off_the_cpu_of_a_call_is_never_more_than_its_time(world: World) -> None:
     w = world
     w.open()
@@ -1264,7 +1259,6 @@ def test_light_window(light_world: World) -> None:
     assert ledger.headline(found).on_cpu == pytest.approx(170 / 200)
 
 
-@pytest.mark.xfail(reason="on_waking closes without renew")
 def test_light_end_by_a_thread_that_has_run_since_before_the_window(light_world: World) -> None:
     w = light_world
     w.switch(100, 1, w.tracer)

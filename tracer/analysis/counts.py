@@ -121,7 +121,8 @@ def top_threads(recording: Recording, count: int) -> tuple[list[ThreadRow], Thre
         row(
             order[i : i + 1],
             int(threads["tid"][slot]),
-            recording.names.get(int(slot)) or bytes(threads["comm"][slot]).decode(errors="replace"),
+            recording.names.get(int(slot))
+            or bytes(threads["comm"][slot]).split(b"\0")[0].decode(errors="replace"),
         )
         for i, slot in enumerate(order[:count].tolist())
     ]

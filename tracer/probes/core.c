@@ -230,7 +230,6 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 	renew(c, parent);
 	t->epoch = c->epoch - 1; /* all sums are zeroed by renew, in place */
 	renew(c, t);
-	t->last_ns = now;
 	t->mode = PART_USER;
 	t->block = PART_BLOCKED_OTHER;
 	t->call_nr = 0;
@@ -245,6 +244,7 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 	t->task = task;
 	t->comm[0] = 0;
 	charge(parent, parent->mode, now);
+	t->last_ns = parent->last_ns; /* now, or later where clocks differ */
 	__builtin_memcpy(t->path, parent->path, sizeof(t->path));
 	__builtin_memcpy(t->resumed, parent->resumed, sizeof(t->resumed));
 	t->word = THREAD_WAKING;
@@ -434,6 +434,8 @@ static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, str
 
 	if (t->source == SOURCE_PROCESS) {
 		renew(c, waker);
+		if (waker->last_ns > at)
+			at = waker->last_ns; /* its vector is already that far */
 		charge_own(t, t->block, at);
 		__builtin_memcpy(t->path, waker->path, sizeof(t->path));
 		__builtin_memcpy(t->resumed, waker->resumed, sizeof(t->resumed));
