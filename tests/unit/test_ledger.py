@@ -392,7 +392,6 @@ def test_top_threads(hand: Hand) -> None:
     assert rest.voluntary == 1
 
 
-@pytest.mark.xfail(reason="the zeros after the name are kept")
 def test_a_dead_threads_name_is_that_of_its_comm(hand: Hand) -> None:
     hand.thread(1, "RUNNING", END, {"user": 1000})
     hand.threads["comm"][1][:5] = list("third")

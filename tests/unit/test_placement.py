@@ -80,7 +80,6 @@ def test_kernel_lists() -> None:
     assert placement.numbers("0-3,8\n") == (0, 1, 2, 3, 8)
 
 
-@pytest.mark.xfail(reason="takes the first thread of all, not of those allowed: none is left")
 def test_physical_where_a_cores_first_thread_is_not_allowed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: placement.Path
 ) -> None:

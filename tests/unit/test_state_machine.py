@@ -1001,7 +1001,6 @@ def test_a_cpu_without_a_first_switch_learns_its_thread_from_any_event(world: Wo
 # ---- the clocks of two CPUs differ ----
 
 
-@pytest.mark.xfail(reason="hand_over and on_new_thread ignore a waker whose last event is ahead")
 @pytest.mark.parametrize("how", ["wakes", "creates"])
 def test_a_waker_whose_last_event_is_ahead_of_this_cpus_clock(world: World, how: str) -> None:
     w = world
