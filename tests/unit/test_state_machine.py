@@ -101,6 +101,35 @@ def test_a_read_of_go_that_got_nothing_does_not_open_the_window(world: World, re
     assert int(w.ctl["start_ns"]) == 1000
 
 
+def test_the_return_from_the_write_of_begin_does_not_open_the_window(world: World) -> None:
+    w = world
+    w.start()
+    w.enter(900, 0, "write", CONTROL)
+    w.ctl["armed_tid"] = FIRST_PID  # tracer is quicker than the return from the write
+    w.leave(910, 0, 20)
+    assert int(w.ctl["phase"]) == 0
+    w.enter(920, 0, "futex")
+    w.leave(930, 0, 1)
+    assert int(w.ctl["phase"]) == 0
+    w.enter(940, 0, "read", CONTROL)
+    w.leave(1000, 0, 3)
+    assert int(w.ctl["start_ns"]) == 1000
+
+
+@pytest.mark.parametrize("call", ["fstat", "lseek", "read"])
+def test_looking_at_the_control_socket_is_not_the_write_of_begin(world: World, call: str) -> None:
+    w = world
+    w.start()
+    w.enter(500, 0, call, CONTROL)
+    w.leave(510, 0, 0)
+    w.begin()
+    w.leave(1000, 0, 3)
+    w.enter(1010, 0, call, CONTROL)
+    assert int(w.ctl["phase"]) == 1
+    w.leave(1020, 0, 0)
+    w.close(1100)
+
+
 def test_only_the_thread_that_said_begin_opens_the_window(world: World) -> None:
     w = world
     w.start()
@@ -306,6 +335,37 @@ def test_softirq_raised_in_user_mode_is_external(world: World) -> None:
     assert w.path(other)["external"] == 80
 
 
+def test_an_interrupt_whose_exit_was_missed_ends_at_the_next_switch(world: World) -> None:
+    w = world
+    w.open()
+    other = partner(w)
+    row = w.m.arrays["cpus"][0]
+    for name in ("hard", "timer", "soft", "raised"):
+        row[name] = 1
+    w.switch(1060, 0, None, preempt=True)
+    w.switch(1070, 0, w.main)
+    assert [int(row[name]) for name in ("hard", "timer", "soft", "raised")] == [0] * 4
+    w.m.waking(0, 1080, w.main.at, other.at)
+    assert w.sources() == {}
+
+
+def test_a_waker_without_event_since_before_the_window(world: World) -> None:
+    w = world
+    w.start()
+    waker = w.create(140, 0, 101)
+    sleeper = w.create(150, 0, 102)
+    w.switch(160, 2, waker)
+    w.leave(165, 2)
+    w.enter(170, 2, "futex")
+    w.switch(180, 3, sleeper)
+    w.switch(190, 3, None, SLEEPING)
+    w.begin()
+    w.leave(1000, 0, 3)
+    w.waking(1040, 2, sleeper)
+    assert w.path(sleeper) == {"syscall:futex": 40}
+    assert w.own(sleeper) == {"blocked:other": 40}
+
+
 @pytest.mark.parametrize(
     ("flags", "source"), [(0, "other_process"), (KERNEL_THREAD, "kernel_thread")]
 )
@@ -508,6 +568,17 @@ def test_new_thread_inherits_its_creators_path(world: World) -> None:
     assert w.losses() == {"unmatched_exit": 1}, "only the first exit is forgiven"
 
 
+def test_a_new_threads_second_exit_without_entry_is_a_loss(world: World) -> None:
+    w = world
+    w.open()
+    child = w.create(1030, 0, 101)
+    w.switch(1050, 1, child)
+    w.leave(1060, 1)
+    assert w.losses() == {}
+    w.leave(1070, 1)
+    assert w.losses() == {"unmatched_exit": 1}
+
+
 def test_forked_process_belongs_to_the_target(world: World) -> None:
     w = world
     w.open()
@@ -622,6 +693,23 @@ def test_dead_before_the_window_leaves_nothing_in_it(world: World) -> None:
     assert ledger.threads(found).total_ns == 100
 
 
+def test_slots_of_threads_dead_before_the_window_used_again_in_it(world: World) -> None:
+    w = world
+    w.start()
+    for index in range(MAX_THREADS - 2):
+        _live_and_die(w, 200 + 100 * index, 101 + index)
+    at = 200 + 100 * MAX_THREADS
+    w.begin(now=at)
+    w.leave(at + 100, 0, 3)
+    w.switch(at + 110, 0, None, preempt=True)
+    w.switch(at + 120, 0, w.main)
+    _live_and_die(w, at + 200, 4000)
+    w.close(at + 300)
+    found = w.assert_closed()
+    assert ledger.threads(found).total_ns == 200 + 30
+    assert counts.switches(found).voluntary == 1
+
+
 def test_slots_used_again_before_the_window_leave_nothing_in_it(world: World) -> None:
     w = world
     w.start()
@@ -688,6 +776,34 @@ def _after_exec(w: World, dead: bool = True) -> None:
     own = w.own(thread)
     assert own["user"] == 10 + 10 + 20
     assert sum(own.values()) == 320 - 10
+
+
+def test_the_loser_of_a_race_for_execve_leaves_the_winner_known(world: World) -> None:
+    w = world
+    w.open()
+    thread = w.create(1010, 0, 101)
+    loser = w.create(1015, 0, 102)
+    w.enter(1020, 0, "futex")
+    w.switch(1030, 0, None, SLEEPING)
+    w.switch(1035, 2, loser)
+    w.leave(1036, 2)
+    w.enter(1040, 2, "execve")
+    w.switch(1045, 1, thread)
+    w.leave(1050, 1)
+    w.enter(1060, 1, "execve")
+    w.leave(1065, 2, -11)
+    assert int(w.row(w.main)["exec_slot"]) == thread.slot
+
+
+def test_a_thread_killed_in_execve_leaves_no_entry(world: World) -> None:
+    w = world
+    thread = _before_exec(w)
+    _kill_leader(w, last=1110)
+    w.switch(1120, 1, thread)
+    w.switch(1130, 1, None, DEAD)
+    slots = w.m.arrays["slots"]
+    assert [int(slots[FIRST_PID]), int(slots[101])] == [0, 0]
+    assert int(w.row(w.main)["exec_slot"]) == 0
 
 
 def test_exec_by_another_thread_after_the_leader_was_retired(world: World) -> None:

@@ -33,6 +33,14 @@ static inline void charge(struct thread *t, u32 part, u64 now)
 	}
 }
 
+/* How long a thread that comes in now was off the CPU inside its present call and the window. */
+static inline u64 off_cpu_ns(struct ctl *c, struct thread *t, u64 now)
+{
+	u64 from = t->out_ns > t->call_start_ns ? t->out_ns : t->call_start_ns;
+
+	return since(now, from > c->start_ns ? from : c->start_ns);
+}
+
 static inline void charge_own(struct thread *t, u32 part, u64 now)
 {
 	if (now > t->last_ns && part < N_OWN)
@@ -131,7 +139,7 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u
 		renew(c, t);
 		word = __sync_lock_test_and_set(&t->word, THREAD_RUNNING);
 		if (word != THREAD_RUNNING && word != THREAD_RUNNING_EARLY) {
-			t->call_off_ns += since(now, t->last_ns);
+			t->call_off_ns += off_cpu_ns(c, t, now);
 			charge(t, word == THREAD_PREEMPTED ? PART_PREEMPTED :
 				  word == THREAD_BLOCKED ? PART_UNKNOWN : PART_WAKEUP_QUEUED, now);
 			t->in_ns = now;
@@ -256,9 +264,16 @@ static inline void retire(struct ctl *c, struct thread *t, u32 slot, u64 now)
 {
 	u32 *entry = slot_entry(t->tid);
 	u32 *free = free_at(__sync_fetch_and_add(&c->free_tail, 1) % MAX_THREADS);
+	struct thread *leader;
 
 	if (entry && *entry == slot && !t->exec_slot)
 		*entry = 0;
+	if (t->tid != t->tgid && (entry = slot_entry(t->tgid)) &&
+	    (leader = thread_at(*entry)) && leader->exec_slot == slot) { /* killed in execve */
+		leader->exec_slot = 0;
+		if (leader->word == THREAD_DEAD)
+			*entry = 0;
+	}
 	if (free)
 		*free = slot;
 	t->death_ns = now;
@@ -332,7 +347,7 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 
 static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u64 now)
 {
-	u64 word, off, was_idle;
+	u64 word, was_idle;
 	u32 kind, part;
 
 	renew(c, t);
@@ -361,10 +376,7 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 	if (c->phase == PHASE_OPEN && kind < N_WAITS)
 		hook_waited(cpu, t, kind, since(now, t->last_ns));
 	charge(t, part, now);
-	off = t->out_ns > t->call_start_ns ? t->out_ns : t->call_start_ns;
-	if (off < c->start_ns)
-		off = c->start_ns;
-	t->call_off_ns += since(now, off);
+	t->call_off_ns += off_cpu_ns(c, t, now);
 	t->resumed[t->mode == PART_USER ? RESUMED_USER :
 		   t->mode == PART_SYSCALL_IO || t->mode == PART_SYSCALL_POLL ||
 		   t->mode == PART_SYSCALL_IO_URING ? RESUMED_IO : RESUMED_SYSTEM]++;
@@ -595,7 +607,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u32 tid, s64 result)
 		if ((t->call_nr == NR_EXECVE || t->call_nr == NR_EXECVEAT) && t->tid != t->tgid) {
 			slot = slot_of(t->tgid); /* it failed: the leader keeps its pid */
 			leader = slot ? thread_at(slot) : 0;
-			if (leader)
+			if (leader && leader->exec_slot == k->slot)
 				leader->exec_slot = 0;
 		}
 	}
