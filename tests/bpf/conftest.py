@@ -65,11 +65,12 @@ def planted(engine: Engine) -> Run:
     """Run a mode of the planted program under the engine.
 
     A host that takes the CPU away stretches what was planted, and some virtual machines hide
-    switches (repairs): such a run is made again, a few times.
+    switches (repairs), whose waits then last until the thread's next event: such a run is made
+    again, up to 20 times.
     """
 
     def run(*words: str, cpus: tuple[int, ...] = ()) -> Recording:
-        for _ in range(6):
+        for _ in range(20):
             recording = run_traced(engine, Spec((str(PLANTED), *words), cpus=cpus))
             if not sum(counts.repairs(recording).values()) and stolen_ms(recording) < 1:
                 break

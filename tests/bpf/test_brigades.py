@@ -65,12 +65,24 @@ def test_async_receives_fail_once_per_hop(brigade, flavor):
 
 
 def test_gap_of_the_unpinned_brigade_is_in_the_sleeping_cpus(brigade):
-    """Where unpinned is slower beyond the noise, wakeup:idle carries more than half of the gap."""
+    """Where unpinned is slower beyond the noise, wakeup:idle carries more than half of the gap.
+
+    Time that the host took (steal) counts as on-CPU time, mostly inside calls: with more than
+    3 % of it the gap is the host's as well, and the pairs are made again.
+    """
     words = ("--tasks", "200", "--iters", "60", "--warmups", "10")
     free, pinned = [], []
-    for _ in range(4):
-        free.append(brigade("thread-brigade", *words))
-        pinned.append(brigade("thread-brigade", *words, cpus=(CPU,)))
+    for _ in range(16):
+        pair = [brigade("thread-brigade", *words, cpus=cpus) for cpus in ((), (CPU,))]
+        if any(r.load.steal_ns > 0.03 * len(r.online_cpus) * r.window_ns for r in pair):
+            continue
+        free.append(pair[0])
+        pinned.append(pair[1])
+        if len(free) == 4:
+            break
+    else:
+        print(f"the host is busy: {len(free)} quiet pairs of 16, no statement on the gap")
+        return
     for recording in pinned:
         assert ledger.wall(recording).share("wakeup:idle") < 0.02
 
