@@ -17,8 +17,8 @@ from tracer.target import Spec
 PAIR_RUN_NS = 1_000_000_000
 _FEWEST_ITERATIONS = 10
 #: When the full run is short a first answer matters more: all the runs together about so long.
-FIRST_ANSWER_NS = 8_000_000_000
-_SHORTEST_PAIR_RUN_NS = 250_000_000
+FIRST_ANSWER_NS = 7_000_000_000
+_SHORTEST_PAIR_RUN_NS = 200_000_000
 #: Fewer than a full run's: a pair's run is short, and 10 of them warm up.
 PAIR_WARMUPS = 20
 
