@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -224,10 +224,3 @@ class Target:
             os.close(fd)
         if self._control is not None:
             self._control.close()
-
-
-def command_text(argv: Sequence[str]) -> str:
-    """A command as a shell would take it, control characters escaped."""
-    import shlex
-
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in shlex.join(argv))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.analysis.ledger import in_window, thread_times, touched
+from tracer.analysis.ledger import WAKING, in_window, thread_times, touched, touched_cpus
 from tracer.kernel.states import LOSSES, OWN_PARTS, REPAIRS, RUN_STATES, SOURCES
 from tracer.kernel.syscalls import name_of
 from tracer.probes.sched import SchedRecord
@@ -30,7 +30,7 @@ class Switches:
 def switches(recording: Recording) -> Switches:
     """Switches and migrations inside the window, of living and dead threads."""
     rows = recording.threads[touched(recording)]
-    cpus = recording.cpus[recording.cpus["epoch"] == recording.epoch]
+    cpus = touched_cpus(recording)
     return Switches(
         *(
             int(rows[name].sum()) + int(cpus[f"recycled_{name}"].sum())
@@ -43,16 +43,13 @@ def wakeups(recording: Recording) -> dict[str, int]:
     """Wake-ups by kind; `pending` were still waiting for a CPU at the end; `total` is their sum."""
     record: SchedRecord = recording.probes["sched"]
     found = {kind: times.count for kind, times in record.woke.items()}
-    waking = np.isin(
-        recording.threads["word"],
-        [RUN_STATES.index("WAKING"), RUN_STATES.index("WAKING_EARLY")],
-    )
+    waking = np.isin(recording.threads["word"], WAKING)
     found["pending"] = int((waking & touched(recording)).sum())
     return {"total": sum(found.values()), **found}
 
 
 def _sum_by(recording: Recording, field: str, names: tuple[str, ...]) -> dict[str, int]:
-    cpus = recording.cpus[recording.cpus["epoch"] == recording.epoch]
+    cpus = touched_cpus(recording)
     return dict(zip(names, (int(n) for n in cpus[field].sum(axis=0)), strict=True))
 
 

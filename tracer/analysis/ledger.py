@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.kernel.states import (
-    BLOCKED_PARTS,
     OWN_PARTS,
     PATH_PARTS,
+    RESUMED,
     RUN_STATES,
     SYSCALL_PARTS,
     UNKNOWN,
@@ -25,7 +25,7 @@ from tracer.recording import Recording
 #: A ledger whose residual is above this share of its total is not closed.
 TOLERANCE = 0.01
 _RUNNING = (RUN_STATES.index("RUNNING"), RUN_STATES.index("RUNNING_EARLY"))
-_WAKING = (RUN_STATES.index("WAKING"), RUN_STATES.index("WAKING_EARLY"))
+WAKING = (RUN_STATES.index("WAKING"), RUN_STATES.index("WAKING_EARLY"))
 _BLOCKED = RUN_STATES.index("BLOCKED")
 _PREEMPTED = RUN_STATES.index("PREEMPTED")
 _DEAD = RUN_STATES.index("DEAD")
@@ -87,6 +87,11 @@ def touched(recording: Recording) -> NDArray[np.bool_]:
     return np.asarray(in_window(recording) & (recording.threads["epoch"] == recording.epoch))
 
 
+def touched_cpus(recording: Recording) -> NDArray[np.void]:
+    """The rows of CPUs with an event in the window (the others' sums are older)."""
+    return np.asarray(recording.cpus[recording.cpus["epoch"] == recording.epoch])
+
+
 def thread_times(recording: Recording) -> NDArray[np.int64]:
     """Own time of each slot by part inside the window, shape (slots, len(OWN_PARTS)), ns.
 
@@ -102,7 +107,7 @@ def thread_times(recording: Recording) -> NDArray[np.int64]:
     running = np.isin(word, _RUNNING)
     state[running] = threads["mode"][running]
     state[word == _BLOCKED] = threads["block"][word == _BLOCKED]
-    state[np.isin(word, _WAKING)] = OWN_PARTS.index(WAKEUP_QUEUED)
+    state[np.isin(word, WAKING)] = OWN_PARTS.index(WAKEUP_QUEUED)
     state[word == _PREEMPTED] = OWN_PARTS.index("preempted")
     state[~in_window(recording)] = -1
     rows = np.flatnonzero(state >= 0)
@@ -128,8 +133,7 @@ def wall(recording: Recording) -> Ledger:
 
 
 def _own_sums(recording: Recording) -> NDArray[np.int64]:
-    cpus = recording.cpus[recording.cpus["epoch"] == recording.epoch]
-    recycled = cpus["recycled_own"].astype(np.int64).sum(axis=0)
+    recycled = touched_cpus(recording)["recycled_own"].astype(np.int64).sum(axis=0)
     return np.asarray(thread_times(recording).sum(axis=0) + recycled)
 
 
@@ -138,8 +142,8 @@ def threads(recording: Recording) -> Ledger:
     sums = dict(zip(OWN_PARTS, _own_sums(recording).tolist(), strict=True))
     for name in _NEVER_OWN:
         sums.pop(name)
-    cpus = recording.cpus[recording.cpus["epoch"] == recording.epoch]
-    total = int(lifetimes_ns(recording).sum()) + int(cpus["recycled_life_ns"].sum())
+    recycled = int(touched_cpus(recording)["recycled_life_ns"].sum())
+    total = int(lifetimes_ns(recording).sum()) + recycled
     return Ledger(total, sums)
 
 
@@ -181,8 +185,7 @@ def headline(recording: Recording) -> Headline:
     }
     # no more is moved than was charged there: the estimate must not make a share negative
     moved = {
-        name: min(count * cost, on_cpu[name])
-        for name, count in zip(("user", "io", "system"), resumed, strict=False)
+        name: min(count * cost, on_cpu[name]) for name, count in zip(RESUMED, resumed, strict=False)
     }
     switch_cost = sum(moved.values())
     switching = switch_cost + sum(
@@ -201,6 +204,3 @@ def headline(recording: Recording) -> Headline:
         on_cpu=(sum(on_cpu.values()) - switch_cost) / total,
         switch_cost_ns=switch_cost,
     )
-
-
-__all__ = ["BLOCKED_PARTS", "Headline", "Ledger", "cpu", "headline", "threads", "wall"]

@@ -18,6 +18,7 @@ from tracer.errors import TracerError
 from tracer.kernel import states, syscalls
 from tracer.kernel.bcc import Module
 from tracer.kernel.btf import Btf
+from tracer.probes.syscalls import MAX_ROWS
 
 MAX_CALLS = 512
 MAX_THREADS = 131072
@@ -104,7 +105,7 @@ class Engine:
             "MAX_THREADS": MAX_THREADS,
             "MAX_TIDS": max_tids + 1,
             "MAX_CALLS": MAX_CALLS,
-            "MAX_CALL_ROWS": 96,
+            "MAX_CALL_ROWS": MAX_ROWS,
             "NR_EXECVE": number["execve"],
             "NR_EXECVEAT": number["execveat"],
             "OFFSET_TASK_PID": btf.offset_of("task_struct", "pid"),

@@ -15,7 +15,7 @@ from tracer.kernel.syscalls import class_of, name_of
 SUMMARY = "system calls: count, errors, total, on and off CPU, percentiles"
 HOOKS = ("call",)
 ARRAYS = ("call_stats", "call_info")
-MAX_ROWS = 96  # MAX_CALL_ROWS of the C
+MAX_ROWS = 96  #: per CPU; the C has it as MAX_CALL_ROWS
 _ERRNO_BUCKETS = 144
 #: Never seen by programs (the kernel restarts the call or returns EINTR), seen by sys_exit.
 _RESTARTS = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND"}
