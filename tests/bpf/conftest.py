@@ -49,13 +49,13 @@ Run = Callable[..., Recording]
 def stolen_ms(recording: Recording) -> float:
     """Time on a CPU that the kernel did not charge to the target: the host took it.
 
-    From getrusage, whose times leave steal out; at least 10 ms per tick of steal where a forked
-    child's times are not in it.
+    From getrusage, whose times leave steal out; from the ticks of steal where an exec lost the
+    usage before it.
     """
     usage = recording.result["rusage"]
     parts = ledger.threads(recording).parts
     on_cpu = sum(ns for name, ns in parts.items() if name.split(":")[0] in ("user", "syscall"))
-    if recording.argv[1] in ("fork-child", "exec-non-leader"):
+    if recording.argv[1] == "exec-non-leader":
         return recording.load.steal_ns / 1e6 * 2
     return max(on_cpu - usage["user_ns"] - usage["system_ns"], 0) / 1e6
 
