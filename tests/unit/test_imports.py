@@ -24,7 +24,7 @@ LAYERS = (
     ("tracer.recording", "tracer.placement", "workloads"),
     ("tracer.probes",),
     ("tracer.kernel", "tracer.histogram"),
-    ("tracer.errors", "tracer.units", "tracer.words", "tracer"),
+    ("tracer.errors", "tracer.section", "tracer.units", "tracer.words", "tracer"),
 )
 #: Needs root, BCC, or a running target.
 LIVE = {

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tracer import probes
 from tracer.analysis import counts, ledger
 from tracer.analysis.counts import Switches, ThreadRow
 from tracer.analysis.ledger import Headline, Ledger
@@ -14,6 +15,7 @@ from tracer.analysis.observer import Observer
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 from tracer.recording import HostLoad, Recording
+from tracer.section import Scale, Section
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Summary:
     rest: ThreadRow | None
     unavailable: tuple[str, ...]
     switch_cost_ns: int | None
+    sections: tuple[tuple[str, Section], ...] = ()
 
     @property
     def lost(self) -> int:
@@ -84,11 +87,12 @@ def summarize(
     """All analyses of one recording."""
     shown, rest = counts.top_threads(recording, top) if top else ([], None)
     calls = recording.probes.get("syscalls")
+    units = int(recording.result.get("units", 1))
     return Summary(
         name=name,
         transport=transport,
         unit=unit,
-        units=int(recording.result.get("units", 1)),
+        units=units,
         cpus=cpus,
         argv=recording.argv,
         exit_status=recording.exit_status,
@@ -118,4 +122,5 @@ def summarize(
         rest=rest,
         unavailable=recording.unavailable,
         switch_cost_ns=recording.switch_cost_ns,
+        sections=probes.sections(recording.probes, Scale(unit, units, recording.window_ns)),
     )

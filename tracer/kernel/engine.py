@@ -127,8 +127,10 @@ class Engine:
         if light:
             macros["LIGHT"] = ""
         macros.update(probes.hook_macros(self.names))
+        macros.update(probes.macros(self.names, btf))
         known = btf.tracepoints()
-        wanted = (*INTERRUPTS, *CORE, *(() if light else CALLS))
+        own = probes.tracepoints(self.names)
+        wanted = (*INTERRUPTS, *own, *CORE, *(() if light else CALLS))
         missing = [name for name in (*CORE, *CALLS) if name not in known]
         if missing:
             raise TracerError(

@@ -112,6 +112,7 @@ def document(s: Summary) -> dict[str, Any]:
         "repairs": dict(s.repairs),
         "sched": sched,
         "syscalls": calls,
+        **{name: section.data for name, section in s.sections},
         "ledgers": {"wall": _ledger(s.wall), "threads": _ledger(s.threads), "cpu": _ledger(s.cpu)},
         "headline": {
             "io": head.io,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
 from tracer.analysis.ledger import Ledger
 from tracer.analysis.summary import Summary
 from tracer.report.advice import in_words, try_next
+from tracer.section import Section
 from tracer.units import count, duration, percent, rate, size
 
 WIDTH = 100
@@ -147,7 +148,7 @@ def _scheduler(s: Summary) -> list[str]:
     return lines
 
 
-def _table(rows: list[list[str]], columns: list[str], left: int) -> list[str]:
+def _table(rows: Sequence[Sequence[str]], columns: Sequence[str], left: int) -> list[str]:
     align = ["left"] * left + ["right"] * (len(columns) - left)
     text = tabulate(rows, columns, "simple", colalign=align, disable_numparse=True)
     return text.splitlines()
@@ -180,6 +181,15 @@ def _calls(s: Summary) -> list[str]:
     if s.open_calls:
         text = ", ".join(f"{count(n)} {name}" for name, n in s.open_calls.items())
         lines.append(f"still open at the end: {text}")
+    return lines
+
+
+def _section(section: Section) -> list[str]:
+    lines = [section.title]
+    for block in section.blocks:
+        lines += (
+            [block] if isinstance(block, str) else _table(block.rows, block.columns, block.left)
+        )
     return lines
 
 
@@ -269,7 +279,9 @@ def _trust(s: Summary) -> list[str]:
 
 def render(s: Summary) -> str:
     """The whole report, ending in a newline."""
-    blocks = [_head(s), _path(s), _scheduler(s), _threads(s), _calls(s), _observer(s) + _trust(s)]
+    blocks = [_head(s), _path(s), _scheduler(s), _threads(s), _calls(s)]
+    blocks += [_section(section) for _name, section in s.sections]
+    blocks.append(_observer(s) + _trust(s))
     lines = [line for block in blocks if block for line in [*block, ""]][:-1]
     return "\n".join(piece for line in lines for piece in _fit(line)) + "\n"
 
