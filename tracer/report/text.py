@@ -227,7 +227,7 @@ def _observer(s: Summary) -> list[str]:
     o = s.observer
     if o is None:
         return ["Observer effect  not measured (--no-baseline)"]
-    kind = "95 % interval" if o.is_bootstrap else "minimum to maximum"
+    kind = "95 % interval" if o.is_interval else "minimum to maximum"
     verdict = ": no difference seen" if o.in_noise else ""
     return [
         f"Observer effect  {o.slowdown:.2f}x [{o.low:.2f}, {o.high:.2f}], {kind} of"
