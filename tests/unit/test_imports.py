@@ -14,17 +14,19 @@ ROOT = Path(__file__).parents[2]
 LAYERS = (
     ("tracer.__main__",),
     ("tracer.cli",),
-    ("tracer.measure",),
+    ("tracer.measure", "tracer.output"),
     ("tracer.session",),
     ("tracer.kernel.calibrate", "tracer.kernel.engine"),
     ("tracer.kernel.bcc", "tracer.kernel.bpf", "tracer.target"),
     ("tracer.report",),
     ("tracer.analysis.summary",),
     ("tracer.analysis",),
+    ("tracer.limits",),
     ("tracer.recording", "tracer.placement", "workloads"),
     ("tracer.probes",),
     ("tracer.kernel", "tracer.histogram"),
-    ("tracer.errors", "tracer.section", "tracer.units", "tracer.words", "tracer"),
+    ("tracer.progress", "tracer.section", "tracer.units", "tracer.words"),
+    ("tracer.errors", "tracer"),
 )
 #: Needs root, BCC, or a running target.
 LIVE = {
