@@ -4,7 +4,7 @@
 ARGS = run async-brigade --probe sched --iters 1000
 # Further arguments for pytest in `make test`.
 PYTEST_ARGS =
-# Where `make install` puts its link: $(PREFIX)/bin/tracer.
+# Where `make install` puts its launcher: $(PREFIX)/bin/tracer.
 PREFIX = /usr/local
 export PREFIX
 
@@ -59,10 +59,10 @@ lint: setup ## check style and types: ruff, mypy, rustfmt, clippy
 docs: setup ## make the generated documents again, from runs as root
 	@$(ROOT) $(PYTHON) scripts/make_docs.py; $(AFTER_ROOT)
 
-install: setup ## link tracer into PREFIX/bin, where sudo finds it
+install: setup ## put a launcher into PREFIX/bin, where sudo finds it
 	@$(SETUP) install
 
-uninstall: ## remove that link, if it is this clone's
+uninstall: ## remove that launcher, if it is this clone's
 	@$(SETUP) uninstall
 
 clean: ## remove .venv, build products and caches

@@ -55,7 +55,8 @@ class OutputFile:
         except OSError as error:
             raise TracerError(
                 f"cannot write {self._path}: {error.strerror}",
-                "make room, or name another file; an older file of that name was left as it was",
+                "make room, or name another file"
+                + ("" if self._part is None else "; an older file of that name is as it was"),
             ) from None
         finally:
             self.close()

@@ -87,6 +87,7 @@ def _signalled(number: int, _frame: object) -> None:
 
 def main() -> None:
     """Run the command line; never returns."""
+    _open_standard_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _signalled)
     sys.exit(_status())
@@ -111,7 +112,7 @@ def _status() -> int:
         return 128 + stop.number
     except BrokenPipeError:  # the reader has read enough: `| head`
         _drop_stdout()
-        return 141
+        return 1
     except OSError as error:
         if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
             raise
@@ -119,6 +120,16 @@ def _status() -> int:
         click.echo(f"tracer: cannot write to standard output: {error.strerror}", err=True)
         return 1
     return status if isinstance(status, int) else 0
+
+
+def _open_standard_streams() -> None:
+    """Descriptors 0 to 2 that the caller closed lead nowhere, and not to the next opened file."""
+    null = os.open(os.devnull, os.O_RDWR)
+    while null <= 2:
+        null = os.dup(null)
+    os.close(null)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
 
 
 def _drop_stdout() -> None:
