@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import select
@@ -93,7 +94,7 @@ class Target:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._control = ours
         self._buffer = b""
-        user = None if spec.as_root else Credentials.of_sudo()
+        user = self._user = None if spec.as_root else Credentials.of_sudo()
         env = self._environment(user)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -169,8 +170,20 @@ class Target:
             self.kill()
             reason = os.strerror(int(code)) if int(code) else "it failed before exec"
             raise TracerError(
-                f"cannot start {self.spec.argv[0]}: {reason}", "build it with: make setup"
+                f"cannot start {self.spec.argv[0]}{self._as_whom()}: {reason}",
+                self._cure(int(code)),
             )
+
+    def _as_whom(self) -> str:
+        return f" as the user {self._user.name}" if self._user is not None else ""
+
+    def _cure(self, number: int) -> str:
+        if number == errno.EACCES and self._user is not None:
+            return (
+                f"{self._user.name} cannot reach that file: move tracer to a directory that this"
+                " user can read, or run the workload as root: --as-root"
+            )
+        return "build it with: make setup" if self.spec.controlled else ""
 
     def expect(
         self, word: str, timeout_s: float | None = None, progress: Progress | None = None

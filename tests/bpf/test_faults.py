@@ -41,7 +41,7 @@ def child_of(pid: int, name: str) -> int:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            if name in Path(f"/proc/{child}/cmdline").read_text():
+            if Path(f"/proc/{child}/exe").resolve().name == name:
                 return int(child)
         time.sleep(0.005)
     raise AssertionError(f"no {name} was started")
@@ -154,6 +154,37 @@ def test_a_killed_workload_is_told():
     assert (running.returncode, out) == (1, "")
     assert "thread-brigade ended before `end`, killed by SIGKILL" in err
     assert "Traceback" not in err
+
+
+def test_under_sudo_the_workload_and_the_file_are_the_users(tmp_path):
+    tmp_path.chmod(0o777)
+    for directory in (tmp_path.parent, tmp_path.parent.parent):
+        directory.chmod(0o755)
+    file = tmp_path / "report.json"
+    sudo = {"SUDO_UID": "65534", "SUDO_GID": "65534", "SUDO_USER": "nobody", "PLANTED": "yes"}
+    running = start(*LONG, "--json", str(file), env={**os.environ, **sudo})
+    child = child_of(running.pid, "thread-brigade")
+    status = dict(
+        line.split(":", 1) for line in Path(f"/proc/{child}/status").read_text().splitlines()
+    )
+    seen = Path(f"/proc/{child}/environ").read_text().split("\0")
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=30)
+    assert set(status["Uid"].split() + status["Gid"].split()) == {"65534"}
+    assert status["Groups"].split() == [str(group) for group in os.getgrouplist("nobody", 65534)]
+    assert int(status["CapEff"], 16) == 0
+    assert "PLANTED=yes" in seen and "USER=nobody" in seen
+    assert (file.stat().st_uid, file.stat().st_gid) == (65534, 65534)
+
+
+def test_as_root_is_explicit():
+    sudo = {"SUDO_UID": "65534", "SUDO_GID": "65534", "SUDO_USER": "nobody"}
+    running = start(*LONG, "--as-root", env={**os.environ, **sudo})
+    child = child_of(running.pid, "thread-brigade")
+    uid = Path(f"/proc/{child}").stat().st_uid
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=30)
+    assert uid == 0
 
 
 def test_two_tracers_at_once_do_not_disturb_each_other(tmp_path):

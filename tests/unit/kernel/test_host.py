@@ -1,0 +1,56 @@
+"""What a host can lack: each is told with what to do about it."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from tracer.errors import TracerError
+from tracer.kernel import engine
+from tracer.kernel.bcc import import_bcc
+from tracer.kernel.btf import Btf
+
+
+def test_missing_bcc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bcc", None)
+    with pytest.raises(TracerError, match="cannot be imported") as told:
+        import_bcc()
+    assert "python3-bpfcc" in told.value.hint and "make setup" in told.value.hint
+
+
+def test_the_unrelated_bcc(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = types.ModuleType("bcc")
+    other.__file__ = "/site-packages/bcc/__init__.py"
+    monkeypatch.setitem(sys.modules, "bcc", other)
+    with pytest.raises(TracerError, match="is not the BPF Compiler Collection") as told:
+        import_bcc()
+    assert "pip uninstall bcc" in told.value.hint
+
+
+@pytest.mark.parametrize("release", ["5.11.0-generic", "4.19.3", "3.10.0-1160.el7"])
+def test_an_old_kernel(release: str) -> None:
+    with pytest.raises(TracerError, match="too old") as told:
+        engine._require_kernel(release)
+    assert "5.12" in told.value.message
+
+
+@pytest.mark.parametrize("release", ["5.12.0", "6.1.0-13-amd64", "10.0"])
+def test_a_new_enough_kernel(release: str) -> None:
+    engine._require_kernel(release)
+
+
+def test_no_type_information(tmp_path: Path) -> None:
+    with pytest.raises(TracerError, match="no kernel type information") as told:
+        Btf.load(tmp_path / "vmlinux")
+    assert "CONFIG_DEBUG_INFO_BTF" in told.value.hint
+
+
+def test_a_tracepoint_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Btf.tracepoints
+    monkeypatch.setattr(Btf, "tracepoints", lambda self: kept(self) - {"sched_waking"})
+    with pytest.raises(TracerError, match="no tracepoint sched_waking") as told:
+        engine.Engine(())
+    assert "CONFIG_TRACEPOINTS" in told.value.hint
