@@ -168,6 +168,7 @@ def test_under_sudo_the_workload_and_the_file_are_the_users(tmp_path):
         line.split(":", 1) for line in Path(f"/proc/{child}/status").read_text().splitlines()
     )
     seen = Path(f"/proc/{child}/environ").read_text().split("\0")
+    time.sleep(0.5)
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=30)
     assert set(status["Uid"].split() + status["Gid"].split()) == {"65534"}
