@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from tracer.analysis.ledger import Ledger
+from tracer.analysis.observer import Observer
 from tracer.analysis.summary import Summary
 from tracer.report.advice import in_words, try_next
 from tracer.report.layout import WIDTH, cpu_list, fit, plain, table
@@ -224,21 +225,24 @@ def _threads(s: Summary, width: int) -> list[str]:
     return table(rows, columns, 2, width)
 
 
-def _observer(s: Summary) -> list[str]:
-    o = s.observer
-    if o is None:
-        why = "no pair was complete" if s.interrupted else "--no-baseline"
-        return [f"Observer effect  not measured ({why})"]
+def observer_lines(o: Observer, unit: str) -> list[str]:
+    """What the pairs say: the slowdown with its interval, and whether it is inside the noise."""
     kind = "95 % interval" if o.is_interval else "minimum to maximum"
     verdict = ": no difference seen" if o.in_noise else ""
     return [
         f"Observer effect  {o.slowdown:.2f}x [{o.low:.2f}, {o.high:.2f}], {kind} of"
-        f" {o.pairs} {'pair' if o.pairs == 1 else 'pairs'}"
-        f"{verdict}",
-        f"  median {duration(o.baseline_ns_per_unit)} per {s.unit} untraced,"
-        f" {duration(o.traced_ns_per_unit)} traced; switches per {s.unit}"
+        f" {o.pairs} {'pair' if o.pairs == 1 else 'pairs'}{verdict}",
+        f"  median {duration(o.baseline_ns_per_unit)} per {unit} untraced,"
+        f" {duration(o.traced_ns_per_unit)} traced; switches per {unit}"
         f" {rate(o.untraced_switches)} untraced, {rate(o.traced_switches)} traced",
     ]
+
+
+def _observer(s: Summary) -> list[str]:
+    if s.observer is not None:
+        return observer_lines(s.observer, s.unit)
+    why = "no pair was complete" if s.interrupted else "--no-baseline"
+    return [f"Observer effect  not measured ({why})"]
 
 
 def _trust(s: Summary) -> list[str]:
