@@ -8,7 +8,7 @@ PYTEST_ARGS =
 BENCH_ARGS =
 # Directory of the published reference programs' binaries, for the section `parity`.
 REFERENCE =
-# Where `make install` puts its link: $(PREFIX)/bin/tracer.
+# Where `make install` puts its launcher: $(PREFIX)/bin/tracer.
 PREFIX = /usr/local
 export PREFIX
 
@@ -67,10 +67,10 @@ bench: setup ## measure overhead, parity, start-up (BENCH_ARGS="...", REFERENCE=
 docs: setup ## make the generated documents again, from runs as root
 	@$(ROOT) $(PYTHON) scripts/make_docs.py; $(AFTER_ROOT)
 
-install: setup ## link tracer into PREFIX/bin, where sudo finds it
+install: setup ## put a launcher into PREFIX/bin, where sudo finds it
 	@$(SETUP) install
 
-uninstall: ## remove that link, if it is this clone's
+uninstall: ## remove that launcher, if it is this clone's
 	@$(SETUP) uninstall
 
 clean: ## remove .venv, build products and caches

@@ -12,9 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tracer.analysis.observer import Pair, observe
 from tracer.errors import TracerError
+
+#: With fewer blocks a bootstrap interval would not be worth the name.
+_BOOTSTRAP_BLOCKS = 5
+_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
@@ -64,24 +68,31 @@ class Blocks:
 
     def ratio(self, name: str, base: str) -> Ratio:
         """How much slower `name` was than `base`."""
-        return self._median([(a, b) for a, b in self._pairs(name, base)])
+        return median_of(self._array(name) / self._array(base))
 
     def added_share(self, name: str, other: str, base: str) -> Ratio:
-        """What `name` adds to `base`, as a share of what `other` adds to it."""
-        pairs = [
-            (a.ns_per_unit - b.ns_per_unit, o.ns_per_unit - b.ns_per_unit)
-            for a, o, b in zip(self.runs[name], self.runs[other], self.runs[base], strict=True)
-        ]
-        return self._median([(Run(a), Run(o)) for a, o in pairs if o > 0])
+        """What `name` adds to `base`, as a share of what `other` adds to it.
 
-    def _pairs(self, name: str, base: str) -> list[tuple[Run, Run]]:
-        return list(zip(self.runs[name], self.runs[base], strict=True))
+        Of blocks in which `other` added something; nan where there is none.
+        """
+        zero = self._array(base)
+        ours, theirs = self._array(name) - zero, self._array(other) - zero
+        return median_of(ours[theirs > 0] / theirs[theirs > 0])
 
-    def _median(self, pairs: Sequence[tuple[Run, Run]]) -> Ratio:
-        found = observe([Pair(a.ns_per_unit, b.ns_per_unit, 0.0, 0.0) for a, b in pairs])
-        if found is None:
-            return Ratio(float("nan"), float("nan"), float("nan"))
-        return Ratio(found.slowdown, found.low, found.high)
+    def _array(self, name: str) -> NDArray[np.float64]:
+        return np.array([run.ns_per_unit for run in self.runs[name]])
+
+
+def median_of(values: NDArray[np.float64], seed: int = 1) -> Ratio:
+    """The median with its interval."""
+    if not len(values):
+        return Ratio(float("nan"), float("nan"), float("nan"))
+    low, high = values.min(), values.max()
+    if len(values) >= _BOOTSTRAP_BLOCKS:
+        chance = np.random.default_rng(seed)
+        medians = np.median(chance.choice(values, (_RESAMPLES, len(values))), axis=1)
+        low, high = np.percentile(medians, [2.5, 97.5])
+    return Ratio(float(np.median(values)), float(low), float(high))
 
 
 def measure(

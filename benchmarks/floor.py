@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tracer.kernel.bcc import Module
+from tracer.kernel.bcc import compile_programs
+from tracer.kernel.bpf import Module
 
 
 class Floor:
@@ -14,7 +15,8 @@ class Floor:
     def __init__(self, tracepoints: Sequence[str]) -> None:
         self._tracepoints = tuple(tracepoints)
         programs = " ".join(f"EMPTY({name})" for name in self._tracepoints)
-        self._module = Module([Path(__file__).with_name("floor.c")], {"EMPTIES": programs})
+        source = Path(__file__).with_name("floor.c")
+        self._module = Module(compile_programs([source], {"EMPTIES": programs}))
 
     def __enter__(self) -> None:
         self._module.attach(self._tracepoints)

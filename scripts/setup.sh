@@ -3,7 +3,7 @@
 # workloads. The Makefile calls it; `scripts/setup.sh help` lists the commands.
 #
 # Outside the clone it changes nothing but system packages and, for `install`,
-# one symbolic link. Only those two use root's rights; all else is done as the
+# one small launcher. Only those two use root's rights; all else is done as the
 # user who calls it, so that nothing in the clone ends up owned by root.
 set -euo pipefail
 
@@ -394,12 +394,34 @@ cmd_own() {
     ((${#strays[@]} == 0)) || printf '%s\0' "${strays[@]}" | as_root xargs -0 chown -h "$owner" --
 }
 
-# ---------------------------------------------------------------- the link
+# ---------------------------------------------------------------- the launcher
 
-# link_state: ours, absent or foreign.
-link_state() {
-    if [[ -L $1 && $(readlink "$1") == "$VENV/bin/tracer" ]]; then
+# A script and not a link: a user who may not read this clone (one below /root,
+# say) would get no more than "Permission denied" from a link.
+launcher() {
+    cat <<SH
+#!/bin/sh
+# Starts tracer; made by 'make install' in the clone below, removed by 'make uninstall' there.
+tracer=$(printf '%q' "$VENV/bin/tracer")
+[ ! -r "\$tracer" ] || exec "\$tracer" "\$@"
+if [ "\$(id -u)" = 0 ]; then
+    echo "tracer: \$tracer is gone" >&2
+    echo "        set tracer up again in its clone: make setup install" >&2
+else
+    echo "tracer: this user cannot read tracer's installation (\$tracer), and tracing needs root" >&2
+    echo "        sudo tracer \$*" >&2
+fi
+exit 1
+SH
+}
+
+# launcher_state: ours, old (of another version of this clone), absent or foreign.
+launcher_state() {
+    if [[ -f $1 && ! -L $1 ]] && cmp -s "$1" <(launcher); then
         printf 'ours\n'
+    elif [[ -L $1 && $(readlink "$1") == "$VENV/bin/tracer" ]] ||
+        grep -qsxF "tracer=$(printf '%q' "$VENV/bin/tracer")" "$1"; then
+        printf 'old\n'
     elif [[ -e $1 || -L $1 ]]; then
         printf 'foreign\n'
     else
@@ -428,40 +450,45 @@ sudo_lookup() {
 }
 
 cmd_install() {
-    local bin=$PREFIX/bin link=$PREFIX/bin/tracer found
+    local bin=$PREFIX/bin file=$PREFIX/bin/tracer found made
     [[ -x $VENV/bin/tracer ]] || die "there is no .venv/bin/tracer yet." "Run 'make setup' first."
-    case $(link_state "$link") in
-    ours) say "$link is there already" ;;
+    case $(launcher_state "$file") in
+    ours) say "$file is there already" ;;
     foreign)
-        die "$link is there already and is not this clone's; it is left as it is." \
-            "Look at it (ls -l $link) and remove it, or choose another place: make install PREFIX=..."
+        die "$file is there already and is not this clone's; it is left as it is." \
+            "Look at it (ls -l $file) and remove it, or choose another place: make install PREFIX=..."
         ;;
-    absent)
+    absent | old)
+        made=$(mktemp)
+        launcher >"$made"
         near "$bin" mkdir -p "$bin"
-        near "$bin" ln -s "$VENV/bin/tracer" "$link"
-        say "made $link -> $VENV/bin/tracer"
+        near "$bin" rm -f "$file"
+        near "$bin" cp "$made" "$file"
+        near "$bin" chmod 755 "$file"
+        rm -f "$made"
+        say "made $file, which starts $VENV/bin/tracer"
         ;;
     esac
     found=$(sudo_lookup) || found=""
-    if [[ $found == "$link" ]]; then
+    if [[ $found == "$file" ]]; then
         say "'sudo tracer' finds it"
     elif [[ $PREFIX != /usr/local ]]; then
-        say "'sudo tracer' finds ${found:-nothing}: $bin is not (first) on sudo's PATH; use sudo $link"
+        say "'sudo tracer' finds ${found:-nothing}: $bin is not (first) on sudo's PATH; use sudo $file"
     else
-        die "$link is made, but 'sudo tracer' finds ${found:-nothing}." \
-            "Put $bin into secure_path (visudo), or use: sudo $link"
+        die "$file is made, but 'sudo tracer' finds ${found:-nothing}." \
+            "Put $bin into secure_path (visudo), or use: sudo $file"
     fi
 }
 
 cmd_uninstall() {
-    local link=$PREFIX/bin/tracer
-    case $(link_state "$link") in
-    ours)
-        near "$PREFIX/bin" rm "$link"
-        say "removed $link"
+    local file=$PREFIX/bin/tracer
+    case $(launcher_state "$file") in
+    ours | old)
+        near "$PREFIX/bin" rm "$file"
+        say "removed $file"
         ;;
-    absent) say "$link is not there; nothing to remove" ;;
-    foreign) die "$link is not this clone's; it is left as it is." "Look at it: ls -l $link" ;;
+    absent) say "$file is not there; nothing to remove" ;;
+    foreign) die "$file is not this clone's; it is left as it is." "Look at it: ls -l $file" ;;
     esac
 }
 

@@ -1,4 +1,4 @@
-"""The one exception the program turns into a message for its user."""
+"""The exceptions that end a command: a message for its user, or a signal."""
 
 from __future__ import annotations
 
@@ -21,3 +21,11 @@ class TracerError(Exception):
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
+
+
+class Interrupted(BaseException):
+    """SIGINT or SIGTERM came. Not an Exception: nothing that handles errors may swallow it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number

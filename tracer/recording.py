@@ -34,6 +34,8 @@ class Recording:
         Structured, one row per slot; row 0 is unused (`struct thread`).
     probes:
         What each probe's `read` returned, by its name; absent when the probe was off.
+    interrupted:
+        The signal that ended the window before the workload did; `result` is empty then.
     closed_late:
         The programs did not see the window's end; tracer closed it, some time later.
     result:
@@ -55,7 +57,7 @@ class Recording:
     load: HostLoad
     result: Mapping[str, Any] = field(default_factory=dict)
     exit_status: int | None = None
-    partial: bool = False
+    interrupted: int | None = None
     closed_late: bool = False
     unavailable: tuple[str, ...] = ()
     switch_cost_ns: int | None = None

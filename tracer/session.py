@@ -10,14 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tracer import placement, probes
-from tracer.errors import TracerError
+from tracer.errors import Interrupted, TracerError
 from tracer.kernel.engine import Engine
+from tracer.kernel.states import PATH_PARTS, PHASES, RUN_STATES
+from tracer.progress import Progress
 from tracer.recording import HostLoad, Recording
 from tracer.target import CONTROL_FD, Spec, Target
 
-#: Set-up and warm-up of 100,000 threads take seconds, not minutes.
-BEGIN_TIMEOUT_S = 300.0
+#: Set-up and warm-up of 100,000 threads take less; a workload that needs more hangs.
+BEGIN_TIMEOUT_S = 120.0
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
@@ -27,13 +31,13 @@ def _host_load() -> HostLoad:
     return HostLoad(steal * _TICK_NS, (user + nice + system + irq + softirq) * _TICK_NS)
 
 
-def run_untraced(spec: Spec) -> Mapping[str, Any]:
+def run_untraced(spec: Spec, progress: Progress | None = None) -> Mapping[str, Any]:
     """Run a workload without any probe, by the same protocol; what it said of itself."""
     with Target(spec) as target:
         target.open_gate()
-        target.expect("begin", BEGIN_TIMEOUT_S)
+        target.expect("begin", BEGIN_TIMEOUT_S, progress)
         target.go()
-        target.expect("end")
+        target.expect("end", None, progress)
         target.go()
         return _result(target)
 
@@ -53,9 +57,17 @@ def _result(target: Target) -> Mapping[str, Any]:
 
 
 def run_traced(
-    engine: Engine, spec: Spec, follow: bool = True, switch_cost_ns: int | None = None
+    engine: Engine,
+    spec: Spec,
+    follow: bool = True,
+    switch_cost_ns: int | None = None,
+    progress: Progress | None = None,
 ) -> Recording:
-    """One run of `spec` under `engine`, which is left detached."""
+    """One run of `spec` under `engine`, which is left detached.
+
+    A signal inside the window ends it there: the recording is then `interrupted`. A signal
+    before the window raises Interrupted.
+    """
     missed = engine.missed()
     with Target(spec) as target:
         engine.reset()
@@ -68,7 +80,7 @@ def run_traced(
         try:
             engine.attach()
             if spec.controlled:
-                recording = _controlled(engine, target, missed)
+                recording = _controlled(engine, target, missed, progress)
             else:
                 recording = _command(engine, target, missed)
             return dataclasses.replace(recording, switch_cost_ns=switch_cost_ns)
@@ -76,15 +88,22 @@ def run_traced(
             engine.detach()
 
 
-def _controlled(engine: Engine, target: Target, missed: int) -> Recording:
+def _controlled(
+    engine: Engine, target: Target, missed: int, progress: Progress | None
+) -> Recording:
     target.open_gate()
-    tid, _ns = target.expect("begin", BEGIN_TIMEOUT_S)
+    tid, _ns = target.expect("begin", BEGIN_TIMEOUT_S, progress)
     before = _host_load()
     engine.ctl["armed_tid"] = int(tid)
     target.go()
-    _tid, said_ns = target.expect("end")
+    try:
+        _tid, said_ns = target.expect("end", None, progress)
+    except Interrupted as stop:
+        if int(engine.ctl["phase"]) != PHASES.index("OPEN"):
+            raise
+        return _cut_short(engine, target, missed, before, stop.number)
     after = _host_load()
-    late = int(engine.ctl["phase"]) == 1
+    late = int(engine.ctl["phase"]) == PHASES.index("OPEN")
     if late:
         _close_late(engine, int(tid), int(said_ns))
     names = thread_names(engine)
@@ -96,6 +115,37 @@ def _controlled(engine: Engine, target: Target, missed: int) -> Recording:
     return dataclasses.replace(recording, closed_late=late)
 
 
+def _cut_short(
+    engine: Engine, target: Target, missed: int, before: HostLoad, number: int
+) -> Recording:
+    """What was seen until a signal came. The path is that of the thread last seen to do
+    something; the time since then goes to the state it is in, a sleep stays without a name."""
+    now_ns = time.monotonic_ns()
+    engine.ctl["end_ns"] = now_ns
+    engine.ctl["phase"] = PHASES.index("CLOSED")
+    engine.detach()
+    after = _host_load()
+    threads = engine.arrays["threads"][: int(engine.ctl["next_slot"])]
+    seen = threads["epoch"] == engine.ctl["epoch"]
+    alive = seen & (threads["word"] != RUN_STATES.index("DEAD"))
+    slot = int(np.argmax(np.where(alive if alive.any() else seen, threads["last_ns"], 0)))
+    thread = threads[slot]
+    part = {
+        "RUNNING": int(thread["mode"]),
+        "RUNNING_EARLY": int(thread["mode"]),
+        "WAKING": PATH_PARTS.index("wakeup:queued"),
+        "WAKING_EARLY": PATH_PARTS.index("wakeup:queued"),
+        "PREEMPTED": PATH_PARTS.index("preempted"),
+    }.get(RUN_STATES[int(thread["word"])], PATH_PARTS.index("unknown"))
+    thread["path"][part] += max(now_ns - int(thread["last_ns"]), 0)
+    engine.ctl["end_slot"] = slot
+    names = thread_names(engine)
+    missed = engine.missed() - missed
+    target.kill()
+    recording = _recording(engine, target, (before, after), names, missed, {})
+    return dataclasses.replace(recording, interrupted=number)
+
+
 def _command(engine: Engine, target: Target, missed: int) -> Recording:
     before = _host_load()
     target.open_gate()
@@ -103,7 +153,7 @@ def _command(engine: Engine, target: Target, missed: int) -> Recording:
     after = _host_load()
     engine.detach()
     missed = engine.missed() - missed
-    if int(engine.ctl["phase"]) == 1:
+    if int(engine.ctl["phase"]) == PHASES.index("OPEN"):
         _close_late(engine, target.pid, time.monotonic_ns())
     return _recording(engine, target, (before, after), {}, missed, {})
 
@@ -120,7 +170,7 @@ def _close_late(engine: Engine, tid: int, now_ns: int) -> None:
         thread["last_ns"] = now_ns
     ctl["end_slot"] = slot
     ctl["end_ns"] = now_ns
-    ctl["phase"] = 2
+    ctl["phase"] = PHASES.index("CLOSED")
 
 
 def thread_names(engine: Engine) -> dict[int, str]:
@@ -146,7 +196,7 @@ def _recording(
 ) -> Recording:
     data = engine.snapshot()
     ctl = data["ctl"][0]
-    if int(ctl["phase"]) != 2:
+    if int(ctl["phase"]) != PHASES.index("CLOSED"):
         raise TracerError(
             "the measured window never opened or never closed",
             "does the workload speak the control protocol? see docs/workloads.md",

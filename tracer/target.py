@@ -6,6 +6,7 @@ import ctypes
 import os
 import resource
 import select
+import shlex
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tracer.errors import TracerError
+from tracer.progress import TICK_S, Progress
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -35,6 +37,13 @@ class Spec:
     controlled: bool = True
     as_root: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,8 @@ class Target:
         if self.pid == 0:
             try:
                 os.close(self._gate)
+                if spec.controlled:
+                    os.setpgid(0, 0)  # Ctrl-C is tracer's: it still has a report to write
                 if theirs is not None:
                     os.dup2(theirs.fileno(), CONTROL_FD, inheritable=True)
                 self._become(user, parent)
@@ -126,8 +137,9 @@ class Target:
 
     def _become(self, user: Credentials | None, parent: int) -> None:
         """In the child: limits, placement, then the user; last what a uid change would clear."""
-        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC):
+            _soft, hard = resource.getrlimit(limit)
+            resource.setrlimit(limit, (hard, hard))
         if self.spec.cpus:
             os.sched_setaffinity(0, self.spec.cpus)
         if user is not None:
@@ -160,17 +172,28 @@ class Target:
                 f"cannot start {self.spec.argv[0]}: {reason}", "build it with: make setup"
             )
 
-    def expect(self, word: str, timeout_s: float | None = None) -> list[str]:
+    def expect(
+        self, word: str, timeout_s: float | None = None, progress: Progress | None = None
+    ) -> list[str]:
         """The next control message, which must begin with `word`; its fields.
 
-        TracerError when the program ended or said something else.
+        TracerError when the program ended, said something else, or let the time pass.
         """
         assert self._control is not None
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        ticks = progress is not None and progress.is_shown
         while b"\n" not in self._buffer:
-            ready, _, _ = select.select([self._control], [], [], timeout_s)
+            left = None if deadline is None else max(deadline - time.monotonic(), 0)
+            wait = min(TICK_S, left or TICK_S) if ticks else left
+            ready, _, _ = select.select([self._control], [], [], wait)
+            if not ready and ticks and progress is not None and left != 0:
+                progress.tick()
+                continue
             if not ready:
                 raise TracerError(
-                    f"{self.spec.argv[0]} did not reach `{word}` within {timeout_s:g} s"
+                    f"the workload {Path(self.spec.argv[0]).name} said nothing for {timeout_s:g} s"
+                    f" where `{word}` was due; it was ended",
+                    "does it hang? run it by itself: " + shlex.join(self.spec.argv),
                 )
             try:
                 chunk = self._control.recv(65536)
@@ -187,7 +210,7 @@ class Target:
 
     def _ended(self, word: str) -> TracerError:
         status = self.wait()
-        how = f"killed by signal {-status}" if status < 0 else f"with exit status {status}"
+        how = f"killed by {_signal_name(-status)}" if status < 0 else f"with exit status {status}"
         return TracerError(
             f"the workload {Path(self.spec.argv[0]).name} ended before `{word}`, {how}",
             "its own message, if it had one, is above",

@@ -30,10 +30,32 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What a workload takes of the things that run out, each (per task, fixed).
+
+    `areas` are mappings of memory (a thread has four: its stack and its signal stack, each with
+    a guard); `memory_bytes` includes the kernel's share.
+    """
+
+    descriptors: tuple[int, int] = (0, 20)
+    threads: tuple[int, int] = (0, 1)
+    areas: tuple[int, int] = (0, 200)
+    memory_bytes: tuple[int, int] = (0, 32 << 20)
+
+
+Values = Mapping[str, int | str | None]
+
+
+def _nothing(_values: Values) -> Needs:
+    return Needs()
+
+
+@dataclass(frozen=True)
 class Workload:
     """What a workload measures and how to start it.
 
-    `argv(values)` is the command for option values by name (None: not given).
+    `argv(values)` is the command for option values by name (None: not given); `needs(values)`
+    what it takes, so that a run that cannot fit is refused before it starts.
     """
 
     name: str
@@ -41,13 +63,14 @@ class Workload:
     unit: str
     transport: str
     options: tuple[Option, ...]
-    argv: Callable[[Mapping[str, int | str | None]], tuple[str, ...]]
+    argv: Callable[[Values], tuple[str, ...]]
+    needs: Callable[[Values], Needs] = _nothing
 
 
-def native(program: str) -> Callable[[Mapping[str, int | str | None]], tuple[str, ...]]:
+def native(program: str) -> Callable[[Values], tuple[str, ...]]:
     """Start the Rust program of that name, every given option passed on."""
 
-    def argv(values: Mapping[str, int | str | None]) -> tuple[str, ...]:
+    def argv(values: Values) -> tuple[str, ...]:
         words = [str(NATIVE / program)]
         for name, value in values.items():
             if value is not None:
@@ -55,6 +78,12 @@ def native(program: str) -> Callable[[Mapping[str, int | str | None]], tuple[str
         return tuple(words)
 
     return argv
+
+
+#: A socket pair as this kernel accounts it, both ends: two sockets, files, inodes and dentries.
+SOCKET_PAIR_BYTES = 5 << 10
+#: A thread of a Rust program: touched stack, kernel stack, task, page tables.
+THREAD_BYTES = 34 << 10
 
 
 #: What every brigade has.

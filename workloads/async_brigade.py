@@ -1,6 +1,18 @@
 """A bucket brigade of tokio tasks: one byte handed on through Unix socket pairs."""
 
-from workloads import BRIGADE_OPTIONS, Option, Workload, native
+import os
+
+from workloads import BRIGADE_OPTIONS, SOCKET_PAIR_BYTES, Needs, Option, Values, Workload, native
+
+
+def _needs(values: Values) -> Needs:
+    workers = values["workers"] or os.cpu_count() or 1
+    return Needs(
+        descriptors=(2, 30),
+        threads=(0, 1 + int(workers) * (values["flavor"] == "multi-thread")),
+        memory_bytes=(SOCKET_PAIR_BYTES + 1024, 32 << 20),
+    )
+
 
 WORKLOAD = Workload(
     name="async-brigade",
@@ -18,4 +30,5 @@ WORKLOAD = Workload(
         Option("workers", "count", None, "worker threads (multi-thread; default: one per CPU)"),
     ),
     argv=native("async-brigade"),
+    needs=_needs,
 )

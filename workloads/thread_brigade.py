@@ -1,6 +1,24 @@
 """A bucket brigade of kernel threads: one byte handed on through Unix socket pairs."""
 
-from workloads import BRIGADE_OPTIONS, Workload, native
+from workloads import (
+    BRIGADE_OPTIONS,
+    SOCKET_PAIR_BYTES,
+    THREAD_BYTES,
+    Needs,
+    Values,
+    Workload,
+    native,
+)
+
+
+def _needs(_values: Values) -> Needs:
+    return Needs(
+        descriptors=(2, 22),
+        threads=(1, 1),
+        areas=(4, 200),
+        memory_bytes=(THREAD_BYTES + SOCKET_PAIR_BYTES, 32 << 20),
+    )
+
 
 WORKLOAD = Workload(
     name="thread-brigade",
@@ -9,4 +27,5 @@ WORKLOAD = Workload(
     transport="socketpair",
     options=BRIGADE_OPTIONS,
     argv=native("thread-brigade"),
+    needs=_needs,
 )

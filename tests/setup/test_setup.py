@@ -14,10 +14,14 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = [
     "bash",
     "cat",
+    "chmod",
+    "cmp",
+    "cp",
     "cut",
     "dirname",
     "env",
     "find",
+    "grep",
     "id",
     "ln",
     "mkdir",
@@ -236,17 +240,48 @@ def built(clone: Clone) -> Clone:
     return clone
 
 
-def test_install_makes_one_link_and_uninstall_removes_it(built: Clone, tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", ["nothing", "a link of an older version"])
+def test_install_makes_one_launcher_and_uninstall_removes_it(
+    built: Clone, tmp_path: Path, before: str
+) -> None:
     prefix = tmp_path / "prefix"
-    link = prefix / "bin" / "tracer"
+    file = prefix / "bin" / "tracer"
+    program = built.path / ".venv" / "bin" / "tracer"
+    program.write_text('#!/bin/sh\nprintf "%s," "$@"\n')
+    if before != "nothing":
+        file.parent.mkdir(parents=True)
+        file.symlink_to(program)
     for _ in range(2):
         done = built.run("install", PREFIX=str(prefix))
         assert done.returncode == 0, done.stderr
-        assert link.readlink() == built.path / ".venv" / "bin" / "tracer"
-    assert f"use sudo {link}" in done.stderr
+        assert [p.name for p in file.parent.iterdir()] == ["tracer"]
+        assert not file.is_symlink()
+        started = subprocess.run([file, "a b", "c"], capture_output=True, text=True, check=True)
+        assert started.stdout == "a b,c,"
+    assert f"use sudo {file}" in done.stderr
     for _ in range(2):
         assert built.run("uninstall", PREFIX=str(prefix)).returncode == 0
-        assert not link.is_symlink()
+        assert not file.exists()
+
+
+def test_the_launcher_says_when_the_installation_cannot_be_read(
+    built: Clone, tmp_path: Path
+) -> None:
+    built.run("install", PREFIX=str(tmp_path / "prefix"))
+    shutil.rmtree(built.path / ".venv")
+    file = tmp_path / "prefix" / "bin" / "tracer"
+    (built.bin / "id").unlink()
+    built.stub("id", "echo 1000")
+    done = subprocess.run(
+        [file, "run", "x"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": str(built.bin)},
+    )
+    assert done.returncode == 1
+    assert "cannot read tracer's installation" in done.stderr
+    assert "sudo tracer run x" in done.stderr
 
 
 def test_install_says_that_sudo_finds_it(built: Clone, tmp_path: Path) -> None:

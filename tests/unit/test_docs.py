@@ -192,7 +192,7 @@ def _summary(**changed: Any) -> Summary:
         "machine": "x86_64",
         "online_cpus": (0, 1),
         "window_ns": 100,
-        "partial": False,
+        "interrupted": None,
         "closed_late": False,
         "light": False,
         "result": {
@@ -244,8 +244,9 @@ def test_schema_is_valid(schema: dict[str, Any]) -> None:
         {"sched": None, "wakeups": None, "syscalls": None, "top": (), "rest": None},
         {"light": True, "headline": Headline(None, 0.2, None, None, 0.2, 0, 0.6, 0)},
         {"cpus": (1,), "switch_cost_ns": 900, "exit_status": None},
+        {"interrupted": 2, "units": None, "result": {}},
     ],
-    ids=["all", "no probes", "light", "pinned"],
+    ids=["all", "no probes", "light", "pinned", "partial"],
 )
 def test_schema_describes_what_is_written(schema: dict[str, Any], changed: dict[str, Any]) -> None:
     document = json.loads(json_report.render(_summary(**changed)))

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Fewer pairs give no bootstrap interval worth the name: minimum and maximum then.
-BOOTSTRAP_PAIRS = 5
-_RESAMPLES = 10_000
+#: Fewer pairs give no interval worth the name: minimum and maximum then.
+INTERVAL_PAIRS = 5
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Observer:
-    """Medians over the pairs; the interval is 95 % bootstrap, or minimum and maximum."""
+    """Medians over the pairs; the interval is a 95 % one (see `observe`), or the extremes."""
 
     baseline_ns_per_unit: float
     traced_ns_per_unit: float
@@ -32,7 +31,7 @@ class Observer:
     low: float
     high: float
     pairs: int
-    is_bootstrap: bool
+    is_interval: bool
     untraced_switches: float
     traced_switches: float
 
@@ -42,26 +41,46 @@ class Observer:
         return self.low <= 1 <= self.high
 
 
-def observe(pairs: Sequence[Pair], seed: int = 1) -> Observer | None:
-    """The observer effect of these pairs; None without any."""
+def student_t(degrees: int) -> float:
+    """The 97.5 % quantile of Student's t, for 4 degrees of freedom or more, to 0.2 %.
+
+    Source: Abramowitz and Stegun, 26.7.5 (an expansion about the normal quantile).
+    """
+    z = 1.959964
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return float(z + sum(term / degrees**power for power, term in enumerate(terms, 1)))
+
+
+def observe(pairs: Sequence[Pair]) -> Observer | None:
+    """The observer effect of these pairs; None without any.
+
+    The interval is Student's, of the mean log-ratio: with 5 to 12 pairs it holds the truth 95 %
+    of the time, where a bootstrap of the median does so 92 to 94 % of the time (ADR 0010).
+    """
     if not pairs:
         return None
     ratios = np.array([p.traced_ns_per_unit / p.untraced_ns_per_unit for p in pairs])
-    bootstrap = len(pairs) >= BOOTSTRAP_PAIRS
-    if bootstrap:
-        rng = np.random.default_rng(seed)
-        medians = np.median(rng.choice(ratios, (_RESAMPLES, len(ratios))), axis=1)
-        low, high = np.percentile(medians, [2.5, 97.5])
+    interval = len(pairs) >= INTERVAL_PAIRS
+    if interval:
+        logs = np.log(ratios)
+        half = student_t(len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs))
+        low, high = np.exp(logs.mean() - half), np.exp(logs.mean() + half)
     else:
         low, high = ratios.min(), ratios.max()
+    slowdown = float(np.median(ratios))
     return Observer(
         baseline_ns_per_unit=float(np.median([p.untraced_ns_per_unit for p in pairs])),
         traced_ns_per_unit=float(np.median([p.traced_ns_per_unit for p in pairs])),
-        slowdown=float(np.median(ratios)),
-        low=float(low),
-        high=float(high),
+        slowdown=slowdown,
+        low=min(float(low), slowdown),
+        high=max(float(high), slowdown),
         pairs=len(pairs),
-        is_bootstrap=bootstrap,
+        is_interval=interval,
         untraced_switches=float(np.median([p.untraced_switches for p in pairs])),
         traced_switches=float(np.median([p.traced_switches for p in pairs])),
     )

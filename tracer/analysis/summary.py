@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tracer import probes
 from tracer.analysis import counts, ledger
 from tracer.analysis.counts import Switches, ThreadRow
 from tracer.analysis.ledger import Headline, Ledger
@@ -14,16 +15,21 @@ from tracer.analysis.observer import Observer
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 from tracer.recording import HostLoad, Recording
+from tracer.section import Scale, Section
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One run. Times in ns; `sched` and `syscalls` are None when their probe was off."""
+    """One run. Times in ns; `sched` and `syscalls` are None when their probe was off.
+
+    `interrupted` is the signal that ended the run too early: then `units` is None and `result`
+    is empty.
+    """
 
     name: str
     transport: str
     unit: str
-    units: int
+    units: int | None
     cpus: tuple[int, ...]
     argv: tuple[str, ...]
     exit_status: int | None
@@ -31,7 +37,7 @@ class Summary:
     machine: str
     online_cpus: tuple[int, ...]
     window_ns: int
-    partial: bool
+    interrupted: int | None
     closed_late: bool
     light: bool
     result: Mapping[str, Any]
@@ -53,6 +59,7 @@ class Summary:
     rest: ThreadRow | None
     unavailable: tuple[str, ...]
     switch_cost_ns: int | None
+    sections: tuple[tuple[str, Section], ...] = ()
 
     @property
     def lost(self) -> int:
@@ -68,7 +75,8 @@ class Summary:
         )
 
     def per_unit(self, value: float) -> float:
-        return value / max(self.units, 1)
+        """`value` by units of work; the whole when their number is not known."""
+        return value / (self.units or 1)
 
 
 def summarize(
@@ -84,11 +92,13 @@ def summarize(
     """All analyses of one recording."""
     shown, rest = counts.top_threads(recording, top) if top else ([], None)
     calls = recording.probes.get("syscalls")
+    units = int(recording.result["units"]) if "units" in recording.result else None
+    scale = Scale(unit if units else "run", units or 1, recording.window_ns)
     return Summary(
         name=name,
         transport=transport,
         unit=unit,
-        units=int(recording.result.get("units", 1)),
+        units=units,
         cpus=cpus,
         argv=recording.argv,
         exit_status=recording.exit_status,
@@ -96,7 +106,7 @@ def summarize(
         machine=platform.machine(),
         online_cpus=recording.online_cpus,
         window_ns=recording.window_ns,
-        partial=recording.partial,
+        interrupted=recording.interrupted,
         closed_late=recording.closed_late,
         light=recording.light,
         result=recording.result,
@@ -118,4 +128,5 @@ def summarize(
         rest=rest,
         unavailable=recording.unavailable,
         switch_cost_ns=recording.switch_cost_ns,
+        sections=probes.sections(recording.probes, scale),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import pkgutil
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from tracer.errors import TracerError
+from tracer.errors import Interrupted, TracerError
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # idle BLAS threads spin on the traced CPUs
 
@@ -77,28 +78,60 @@ def cli() -> None:
     """
 
 
-def _terminated(_signal: int, _frame: object) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
+def _signalled(number: int, _frame: object) -> None:
+    """The first signal lets a report be written, the second one ends tracer at once."""
+    for again in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(again, signal.SIG_DFL)
+    raise Interrupted(number)
 
 
 def main() -> None:
     """Run the command line; never returns."""
-    signal.signal(signal.SIGTERM, _terminated)
+    _open_standard_streams()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _signalled)
+    sys.exit(_status())
+
+
+def _status() -> int:
+    """Run the command; every way it can end, as an exit status with its message on stderr."""
     try:
         status = cli.main(prog_name="tracer", standalone_mode=False)
         sys.stdout.flush()
-        sys.exit(status if isinstance(status, int) else 0)
     except TracerError as error:
         click.echo(f"tracer: {error.message}", err=True)
         if error.hint:
             click.echo(f"        {error.hint}", err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("tracer: interrupted; the workload was ended", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(1)
+        return 2
+    except Interrupted as stop:
+        name = signal.Signals(stop.number).name
+        click.echo(f"tracer: ended by {name}; the workload was ended too", err=True)
+        return 128 + stop.number
+    except BrokenPipeError:  # the reader has read enough: `| head`
+        _drop_stdout()
+        return 1
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+            raise
+        _drop_stdout()
+        click.echo(f"tracer: cannot write to standard output: {error.strerror}", err=True)
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _open_standard_streams() -> None:
+    """Descriptors 0 to 2 that the caller closed lead nowhere, and not to the next opened file."""
+    null = os.open(os.devnull, os.O_RDWR)
+    while null <= 2:
+        null = os.dup(null)
+    os.close(null)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
+
+
+def _drop_stdout() -> None:
+    """What is still buffered goes nowhere, so that the interpreter's last flush cannot fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
-from tracer.errors import TracerError
+from tracer.errors import Interrupted, TracerError
 from workloads import Option, Workload, available
 
 
@@ -94,34 +95,28 @@ def command() -> None:
 def _require_rights() -> None:
     if os.geteuid() != 0:
         raise TracerError(
-            "tracing needs root (or CAP_BPF and CAP_PERFMON): this is an ordinary user",
-            f"sudo {' '.join([sys.argv[0], *sys.argv[1:]])}",
+            "loading BPF programs needs root's rights (or CAP_BPF and CAP_PERFMON), and this is"
+            " an ordinary user",
+            "sudo " + shlex.join(sys.argv),
         )
 
 
 def run(workload: Workload, values: Mapping[str, Any]) -> int:
     """The callback of every workload's subcommand; the exit status."""
-    from tracer import placement, probes
+    from tracer import limits, placement, probes
     from tracer.analysis.observer import observe
     from tracer.analysis.summary import summarize
     from tracer.measure import PAIR_WARMUPS, Plan, measure
+    from tracer.output import OutputFile
+    from tracer.progress import Progress
     from tracer.report import json as json_report
     from tracer.report import text as text_report
     from tracer.target import Spec
 
     names = probes.chosen(values["probe"] or probes.DEFAULT)
     cpus = placement.parse(values["cpus"]) if values["cpus"] is not None else ()
-    _require_rights()
-    path = values["json"]
-    stream = None
-    if path is not None and path != "-":
-        try:
-            stream = Path(path).open("w")  # noqa: SIM115 (said before the run, written after it)
-        except OSError as error:
-            raise TracerError(
-                f"cannot write {path}: {error.strerror}", "name another file", exit_code=2
-            ) from None
     own = {option.name: values[option.name] for option in workload.options}
+    _require_rights()
 
     def spec(changed: Mapping[str, int]) -> Spec:
         return Spec(workload.argv({**own, **changed}), cpus=cpus, as_root=values["as_root"])
@@ -133,6 +128,7 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
         raise TracerError(
             f"the program of {workload.name} is not built: {spec({}).argv[0]}", "make setup"
         )
+    limits.require(workload.needs(own), own["tasks"])
     plan = Plan(
         spec=spec({}),
         scaled=scaled,
@@ -142,39 +138,37 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
         follow=not values["no_follow"],
         rounds=0 if values["no_baseline"] else values["rounds"],
     )
-    recording, pairs = measure(plan, _progress)
-    _progress("")
-    summary = summarize(
-        recording,
-        name=workload.name,
-        transport=workload.transport,
-        unit=workload.unit,
-        cpus=cpus,
-        observer=observe(pairs),
-        top=values["top"],
-    )
-    if stream is not None:
-        with stream:
-            stream.write(json_report.render(summary))
-        _give_back(path)
-    if path == "-":
-        click.echo(json_report.render(summary), nl=False)
-    else:
-        click.echo(text_report.render(summary), nl=False)
+    path = values["json"]
+    with contextlib.ExitStack() as stack:
+        file = None
+        if path is not None and path != "-":
+            file = stack.enter_context(OutputFile(path))
+        measured = measure(plan, Progress())
+        summary = summarize(
+            measured.recording,
+            name=workload.name,
+            transport=workload.transport,
+            unit=workload.unit,
+            cpus=cpus,
+            observer=observe(measured.pairs),
+            top=values["top"],
+        )
+        if path == "-":
+            click.echo(json_report.render(summary), nl=False)
+        else:
+            click.echo(text_report.render(summary, _width()), nl=False)
+        if file is not None:
+            file.write(json_report.render(summary))
+    if measured.interrupted is not None:
+        raise Interrupted(measured.interrupted)
     return 0 if summary.is_trusted else 3
 
 
-def _give_back(path: str) -> None:
-    """A file written under sudo belongs to the user who called it."""
-    from tracer.target import Credentials
+def _width() -> int:
+    """Columns for the report: those of the terminal, where standard output is one."""
+    from tracer.report.layout import WIDTH
 
-    user = Credentials.of_sudo()
-    if user is not None:
-        os.chown(path, user.uid, user.gid)
-
-
-def _progress(text: str) -> None:
-    """One changing line on a terminal, nothing elsewhere."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text}" if text else "\r\x1b[K")
-        sys.stderr.flush()
+    try:
+        return min(WIDTH, os.get_terminal_size(1).columns or WIDTH)
+    except OSError:
+        return WIDTH

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from tracer import probes
 from tracer.errors import TracerError
 from tracer.kernel import states, syscalls
-from tracer.kernel.bcc import Module
+from tracer.kernel.bcc import HEADERS, compile_programs
+from tracer.kernel.bpf import Module
 from tracer.kernel.btf import Btf
+from tracer.kernel.compiled import cached
 from tracer.probes.syscalls import MAX_ROWS
 
 MAX_CALLS = 512
@@ -125,8 +127,10 @@ class Engine:
         if light:
             macros["LIGHT"] = ""
         macros.update(probes.hook_macros(self.names))
+        macros.update(probes.macros(self.names, btf))
         known = btf.tracepoints()
-        wanted = (*INTERRUPTS, *CORE, *(() if light else CALLS))
+        own = probes.tracepoints(self.names)
+        wanted = (*INTERRUPTS, *own, *CORE, *(() if light else CALLS))
         missing = [name for name in (*CORE, *CALLS) if name not in known]
         if missing:
             raise TracerError(
@@ -135,7 +139,9 @@ class Engine:
             )
         self.tracepoints = tuple(name for name in wanted if name in known)
         self.unavailable = tuple(name for name in wanted if name not in known)
-        self._module = Module(probes.sources(self.names), macros)
+        depends = [probes.DIRECTORY / "core.h", *sorted(HEADERS.rglob("*.h"))]
+        files = probes.sources(self.names)
+        self._module = Module(cached(files, macros, depends, compile_programs))
         for name in self.tracepoints:
             self._module.load(f"tp_{name}")
         self._can_calibrate = "sched_exit_tp" in known

@@ -5,7 +5,14 @@ A probe's module declares:
 `SUMMARY`  one line for `tracer list`;
 `HOOKS`    the state machine's hooks that its C implements, as `<name>_<hook>`;
 `ARRAYS`   the arrays of its C that are read at the end;
-`read(arrays, recorded)`  the plain record of what it counted, kept in `Recording.probes[name]`.
+`read(arrays)`  the plain record of what it counted, kept in `Recording.probes[name]`;
+
+and, where it needs them:
+
+`TRACEPOINTS`  further raw tracepoints, for each of which its C has a program `tp_<tracepoint>`.
+           One that the kernel lacks is named in the report, the rest works;
+`macros(types)`  `-D` settings of its own, such as offsets and places of arguments;
+`report(record, scale)`  its `Section` of the report.
 
 Found by scan: a new probe is one pair of files.
 """
@@ -18,13 +25,30 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Protocol
 
 from tracer.errors import TracerError
+from tracer.section import Scale, Section
 
 DIRECTORY = Path(__file__).parent
 #: Hooks of the state machine (core.c) that a probe may implement.
 HOOKS = ("waited", "ran", "call")
 DEFAULT = ("sched", "syscalls")
+
+
+class KernelTypes(Protocol):
+    """What a probe may ask of the kernel's own type information (kernel/btf.py)."""
+
+    def offset_of(self, type_name: str, path: str) -> int: ...
+    def has_member(self, type_name: str, path: str) -> bool: ...
+    def tracepoint_args(self, name: str) -> Sequence[NamedArgument] | None: ...
+
+
+class NamedArgument(Protocol):
+    """One argument of a tracepoint; its place is its index."""
+
+    @property
+    def name(self) -> str: ...
 
 
 @cache
@@ -55,6 +79,31 @@ def chosen(text: Sequence[str]) -> tuple[str, ...]:
                 exit_code=2,
             )
     return tuple(known) if "all" in names else tuple(n for n in known if n in names)
+
+
+def tracepoints(names: Sequence[str]) -> tuple[str, ...]:
+    """The probes' own raw tracepoints, in order, each once."""
+    own = [t for name in names for t in getattr(available()[name], "TRACEPOINTS", ())]
+    return tuple(dict.fromkeys(own))
+
+
+def macros(names: Sequence[str], types: KernelTypes) -> dict[str, object]:
+    """The probes' own `-D` settings."""
+    found: dict[str, object] = {}
+    for name in names:
+        module = available()[name]
+        if hasattr(module, "macros"):
+            found.update(module.macros(types))
+    return found
+
+
+def sections(records: Mapping[str, object], scale: Scale) -> tuple[tuple[str, Section], ...]:
+    """Name and section of every probe in `records` that has one, in the order of the records."""
+    return tuple(
+        (name, available()[name].report(record, scale))
+        for name, record in records.items()
+        if hasattr(available()[name], "report")
+    )
 
 
 def sources(names: Sequence[str]) -> list[Path]:

@@ -14,6 +14,17 @@ SCHEMA = "tracer.run/1"
 _RESULT = ("tasks", "iterations", "unit", "units", "mean_ns", "stddev_ns", "ns_per_unit")
 
 
+_RUSAGE = (
+    "user_ns",
+    "system_ns",
+    "max_rss_bytes",
+    "minor_faults",
+    "major_faults",
+    "voluntary",
+    "involuntary",
+)
+
+
 def _times(times: Histogram) -> dict[str, int | None]:
     return {
         "count": times.count,
@@ -34,8 +45,10 @@ def _ledger(book: Ledger) -> dict[str, Any]:
 
 
 def _integers(result: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: round(v) if k.endswith("_ns") or k == "ns_per_unit" else v
-            for k, v in result.items()}  # fmt: skip
+    return {
+        k: round(v) if v is not None and (k.endswith("_ns") or k == "ns_per_unit") else v
+        for k, v in result.items()
+    }
 
 
 def document(s: Summary) -> dict[str, Any]:
@@ -48,7 +61,7 @@ def document(s: Summary) -> dict[str, Any]:
                 "name": call.name,
                 "class": call.cls,
                 "calls": call.times.count,
-                "per_unit": s.per_unit(call.times.count),
+                "per_unit": s.per_unit(call.times.count) if s.units else None,
                 "errors": dict(call.errors),
                 "total_ns": call.times.sum_ns,
                 "on_cpu_ns": max(call.times.sum_ns - call.off_cpu_ns, 0),
@@ -93,10 +106,13 @@ def document(s: Summary) -> dict[str, Any]:
             "cpus": list(s.cpus or s.online_cpus),
             "exit_status": s.exit_status,
         },
-        "result": _integers({name: s.result[name] for name in _RESULT}),
-        "rusage": dict(s.result["rusage"]),
+        "result": {
+            **_integers({name: s.result.get(name) for name in _RESULT}),
+            "unit": s.unit,
+        },
+        "rusage": dict(s.result.get("rusage") or dict.fromkeys(_RUSAGE)),
         "window_ns": s.window_ns,
-        "partial": s.partial,
+        "partial": s.interrupted is not None,
         "light": s.light,
         "observer": {
             "baseline_ns_per_unit": round(o.baseline_ns_per_unit) if o else None,
@@ -112,6 +128,7 @@ def document(s: Summary) -> dict[str, Any]:
         "repairs": dict(s.repairs),
         "sched": sched,
         "syscalls": calls,
+        **{name: section.data for name, section in s.sections},
         "ledgers": {"wall": _ledger(s.wall), "threads": _ledger(s.threads), "cpu": _ledger(s.cpu)},
         "headline": {
             "io": head.io,

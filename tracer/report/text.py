@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable
-
-from tabulate import tabulate
+import signal
 
 from tracer.analysis.ledger import Ledger
 from tracer.analysis.summary import Summary
 from tracer.report.advice import in_words, try_next
+from tracer.report.layout import WIDTH, cpu_list, fit, plain, table
+from tracer.section import Section
 from tracer.units import count, duration, percent, rate, size
 
-WIDTH = 100
 _WAKEUP_NAMES = {
     "same_cpu": "on the same CPU",
     "cross_cpu_idle": "to another CPU, idle",
     "cross_cpu_busy": "to another CPU, busy",
     "interrupt": "by an interrupt or timer",
 }
-
-
-def plain(text: str) -> str:
-    """`text` with control characters escaped: names belong to the target."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
-def cpu_list(cpus: Iterable[int]) -> str:
-    """`0-3,8` for CPU numbers in any order."""
-    text: list[str] = []
-    ordered = sorted(set(cpus))
-    for cpu in ordered:
-        if cpu - 1 not in ordered:
-            text.append(str(cpu))
-        elif cpu + 1 not in ordered:
-            text[-1] += f"-{cpu}"
-    return ",".join(text)
 
 
 def _head(s: Summary) -> list[str]:
@@ -46,6 +27,13 @@ def _head(s: Summary) -> list[str]:
         else f"CPUs {cpu_list(s.online_cpus)} (free to move)"
     )
     kernel = ".".join(s.kernel.split("-")[0].split(".")[:2])
+    if s.units is None:
+        number = signal.Signals(s.interrupted or signal.SIGINT).name
+        return [
+            f"{s.name}  {plain(' '.join(s.argv[1:]))}, {s.transport}, {place}, Linux {kernel}",
+            f"PARTIAL: ended by {number} after {duration(s.window_ns)}; what was seen until then,"
+            f" as totals and not per {s.unit}",
+        ]
     lines = [
         f"{s.name}  {count(r['tasks'])} tasks x {count(r['iterations'])} iterations,"
         f" {s.transport}, {place}, Linux {kernel}"
@@ -67,18 +55,24 @@ def _head(s: Summary) -> list[str]:
     return lines
 
 
-def _path(s: Summary) -> list[str]:
+def _path(s: Summary, width: int) -> list[str]:
     head, book = s.headline, s.wall
-    per = f"us/{s.unit}"
+    per = f"us/{s.unit}" if s.units else "time"
+    label_width = max(min(52, width - 20), 30)
+
+    def amount(ns: float) -> str:
+        if not s.units:
+            return duration(ns)
+        value = s.per_unit(ns) / 1e3
+        return "<0.1" if 0 < value < 0.05 else f"{value:.1f}"
 
     def row(label: str, ns: float) -> str:
-        value = s.per_unit(ns) / 1e3
-        text = "<0.1" if 0 < value < 0.05 else f"{value:.1f}"
-        return f"{label:<52}{text:>8}{percent(ns / max(s.window_ns, 1)):>10}"
+        share = percent(ns / max(s.window_ns, 1))
+        return f"{label[:label_width]:<{label_width}}{amount(ns):>9}{share:>10}"
 
     lines = [
         "Where the time went: the chain of events that decided when the run ended",
-        f"{'':<52}{per:>8}{'share':>10}",
+        f"{'':<{label_width}}{per:>9}{'share':>10}",
         row("switching", head.switching * s.window_ns),
         row("  woken, but the CPU was asleep", book.parts["wakeup:idle"]),
         row("  woken, waited behind another thread", book.parts["wakeup:queued"]),
@@ -96,8 +90,8 @@ def _path(s: Summary) -> list[str]:
         ]
     lines.append(row("waiting (timers, outside world)", head.waiting * s.window_ns))
     lines.append(
-        f"accounted {s.per_unit(book.total_ns - book.residual_ns) / 1e3:.1f} of"
-        f" {s.per_unit(book.total_ns) / 1e3:.1f} us (residual {_residual(book)});"
+        f"accounted {amount(book.total_ns - book.residual_ns)} of {amount(book.total_ns)}"
+        f"{' us' if s.units else ''} (residual {_residual(book)});"
         f" all threads: residual {_residual(s.threads)}, all CPUs: {_residual(s.cpu)}"
     )
     if s.switch_cost_ns is None and s.switches.total:
@@ -115,10 +109,23 @@ def _residual(book: Ledger) -> str:
     return "<0.1 %" if share < 0.001 else percent(share)
 
 
-def _scheduler(s: Summary) -> list[str]:
+def _per(s: Summary) -> list[str]:
+    """The head of a column of rates; none where the units of work were not counted."""
+    return [f"per {s.unit}"] if s.units else []
+
+
+def _rates(s: Summary, times: float) -> list[str]:
+    return [rate(s.per_unit(times))] if s.units else []
+
+
+def _each(s: Summary, times: float) -> str:
+    return f" ({rate(s.per_unit(times))} per {s.unit})" if s.units else ""
+
+
+def _scheduler(s: Summary, width: int) -> list[str]:
     w = s.switches
     lines = [
-        f"Context switches  {count(w.total)} ({rate(s.per_unit(w.total))} per {s.unit}):"
+        f"Context switches  {count(w.total)}{_each(s, w.total)}:"
         f" {count(w.voluntary)} voluntary, {count(w.involuntary)} involuntary;"
         f" {count(w.migrations)} migrations"
     ]
@@ -132,12 +139,12 @@ def _scheduler(s: Summary) -> list[str]:
     for label, found in times:
         if found.count:
             rows.append(
-                [label, count(found.count), rate(s.per_unit(found.count))]
+                [label, count(found.count), *_rates(s, found.count)]
                 + [duration(found.percentile_ns(q)) for q in (50, 90, 99)]
                 + [duration(found.max_ns)]
             )
-    columns = ["threads", "times", f"per {s.unit}", "p50", "p90", "p99", "max"]
-    lines += ["", *_table(rows, columns, 1)]
+    columns = ["threads", "times", *_per(s), "p50", "p90", "p99", "max"]
+    lines += ["", *table(rows, columns, 1, width)]
     if s.wakeups["pending"]:
         lines.append(f"woken and not yet running at the end: {count(s.wakeups['pending'])}")
     outside = {k: n for k, n in s.outside_wakers.items() if n}
@@ -147,13 +154,7 @@ def _scheduler(s: Summary) -> list[str]:
     return lines
 
 
-def _table(rows: list[list[str]], columns: list[str], left: int) -> list[str]:
-    align = ["left"] * left + ["right"] * (len(columns) - left)
-    text = tabulate(rows, columns, "simple", colalign=align, disable_numparse=True)
-    return text.splitlines()
-
-
-def _calls(s: Summary) -> list[str]:
+def _calls(s: Summary, width: int) -> list[str]:
     if s.syscalls is None:
         return []
     rows = []
@@ -164,7 +165,7 @@ def _calls(s: Summary) -> list[str]:
             [
                 call.name,
                 count(times.count),
-                rate(s.per_unit(times.count)),
+                *_rates(s, times.count),
                 duration(times.sum_ns),
                 duration(max(times.sum_ns - call.off_cpu_ns, 0)),
                 *(duration(times.percentile_ns(q)) for q in (50, 99)),
@@ -172,10 +173,10 @@ def _calls(s: Summary) -> list[str]:
                 errors,
             ]
         )
-    columns = ["call", "calls", f"per {s.unit}", "total", "on CPU", "p50", "p99", "max", "errors"]
+    columns = ["call", "calls", *_per(s), "total", "on CPU", "p50", "p99", "max", "errors"]
     lines = [
         "System calls (all threads; total includes sleeping in the call)",
-        *_table(rows, columns, 1),
+        *table(rows, columns, 1, width),
     ]
     if s.open_calls:
         text = ", ".join(f"{count(n)} {name}" for name, n in s.open_calls.items())
@@ -183,7 +184,17 @@ def _calls(s: Summary) -> list[str]:
     return lines
 
 
-def _threads(s: Summary) -> list[str]:
+def _section(section: Section, width: int) -> list[str]:
+    lines = [section.title]
+    for block in section.blocks:
+        if isinstance(block, str):
+            lines.append(block)
+        else:
+            lines += table(block.rows, block.columns, block.left, width)
+    return lines
+
+
+def _threads(s: Summary, width: int) -> list[str]:
     if not s.top:
         return []
     rows = []
@@ -210,14 +221,15 @@ def _threads(s: Summary) -> list[str]:
             ]
         )
     columns = ["tid", "thread", "user", "calls", "asleep", "woken", "preempted", "vol", "invol"]
-    return _table(rows, columns, 2)
+    return table(rows, columns, 2, width)
 
 
 def _observer(s: Summary) -> list[str]:
     o = s.observer
     if o is None:
-        return ["Observer effect  not measured (--no-baseline)"]
-    kind = "95 % interval" if o.is_bootstrap else "minimum to maximum"
+        why = "no pair was complete" if s.interrupted else "--no-baseline"
+        return [f"Observer effect  not measured ({why})"]
+    kind = "95 % interval" if o.is_interval else "minimum to maximum"
     verdict = ": no difference seen" if o.in_noise else ""
     return [
         f"Observer effect  {o.slowdown:.2f}x [{o.low:.2f}, {o.high:.2f}], {kind} of"
@@ -267,15 +279,10 @@ def _trust(s: Summary) -> list[str]:
     return lines
 
 
-def render(s: Summary) -> str:
-    """The whole report, ending in a newline."""
-    blocks = [_head(s), _path(s), _scheduler(s), _threads(s), _calls(s), _observer(s) + _trust(s)]
+def render(s: Summary, width: int = WIDTH) -> str:
+    """The whole report, at most `width` columns where that can be done, ending in a newline."""
+    blocks = [_head(s), _path(s, width), _scheduler(s, width), _threads(s, width), _calls(s, width)]
+    blocks += [_section(section, width) for _name, section in s.sections]
+    blocks.append(_observer(s) + _trust(s))
     lines = [line for block in blocks if block for line in [*block, ""]][:-1]
-    return "\n".join(piece for line in lines for piece in _fit(line)) + "\n"
-
-
-def _fit(line: str) -> list[str]:
-    """Prose wrapped to the width; tables are narrower by construction but for long names."""
-    if len(line) <= WIDTH:
-        return [line]
-    return textwrap.wrap(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(piece for line in lines for piece in fit(line, width)) + "\n"

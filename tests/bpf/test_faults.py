@@ -1,0 +1,259 @@
+"""What goes wrong: a message, the right exit status, nothing left behind, never a traceback."""
+
+import ctypes
+import fcntl
+import json
+import os
+import platform
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TRACER = (sys.executable, "-m", "tracer")
+SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
+SMALL = ("--tasks", "10", "--iters", "20", "--warmups", "2", "--no-baseline")
+LONG = ("run", "thread-brigade", "--tasks", "17", "--iters", "3000000", "--no-baseline")
+
+
+def start(*words: str, **more: object) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [*TRACER, *words],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **more,  # type: ignore[call-overload]
+    )
+
+
+def child_of(pid: int, name: str) -> int:
+    """The child of `pid` that runs the program `name`, once it does."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            if name in Path(f"/proc/{child}/cmdline").read_text():
+                return int(child)
+        time.sleep(0.005)
+    raise AssertionError(f"no {name} was started")
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def gone_within_a_second(pid: int) -> bool:
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline and is_running(pid):
+        time.sleep(0.005)
+    return not is_running(pid)
+
+
+def loaded_programs() -> set[int]:
+    """Ids of all BPF programs in the kernel (bpf(2), BPF_PROG_GET_NEXT_ID)."""
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    number = {"x86_64": 321}.get(platform.machine(), 280)
+    found, last = set(), 0
+    while True:
+        attr = ctypes.create_string_buffer(struct.pack("=3I", last, 0, 0), 12)
+        if call(number, 11, attr, 12) < 0:
+            return found
+        last = struct.unpack("=3I", attr.raw)[1]
+        found.add(last)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_gives_a_partial_report(number, tmp_path):
+    file = tmp_path / "partial.json"
+    running = start(*LONG, "--json", str(file))
+    child = child_of(running.pid, "thread-brigade")
+    time.sleep(0.5)
+    running.send_signal(number)
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 128 + number
+    assert gone_within_a_second(child)
+    assert f"PARTIAL: ended by {number.name} after " in out
+    assert "accounted " in out
+    assert "us/hop" not in out, "how many hops there were is not known"
+    assert "Traceback" not in err
+    document = json.loads(file.read_text())
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    assert document["partial"] is True
+    assert document["result"]["units"] is None
+    assert document["window_ns"] > 100_000_000
+    for name in ("threads", "cpu", "wall"):
+        book = document["ledgers"][name]
+        assert abs(book["residual_ns"]) <= 0.01 * book["total_ns"], name
+    # one hop is one receive and one send by another thread
+    calls = {call["name"]: call["calls"] for call in document["syscalls"]}
+    sends = calls.get("sendto", 0) + calls.get("write", 0)
+    assert abs(sends - calls["recvfrom"]) <= 18
+
+
+def test_a_signal_before_the_full_run_reports_nothing(tmp_path):
+    file = tmp_path / "report.json"
+    file.write_text("old")
+    running = start("run", "thread-brigade", "--iters", "20000", "--json", str(file))
+    child = child_of(running.pid, "thread-brigade")
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=30)
+    assert (running.returncode, out) == (130, "")
+    assert err == "tracer: ended by SIGINT; the workload was ended too\n"
+    assert gone_within_a_second(child)
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("where", ["at the gate", "in the window"])
+def test_kill_9_leaves_no_process_and_no_program(where):
+    before = loaded_programs()
+    if where == "at the gate":
+        code = (
+            "import time; from tracer.kernel.engine import Engine;"
+            "from tracer.target import Spec, Target;"
+            "e = Engine(('sched',)); t = Target(Spec(('thread-brigade',)));"
+            "e.reset(); e.seed(t.pid); e.attach(); print(t.pid, flush=True); time.sleep(60)"
+        )
+        running = subprocess.Popen(
+            [sys.executable, "-c", code], cwd=ROOT, text=True, stdout=subprocess.PIPE
+        )
+        assert running.stdout is not None
+        child = int(running.stdout.readline())
+    else:
+        running = start(*LONG)
+        child = child_of(running.pid, "thread-brigade")
+        time.sleep(0.3)
+    assert loaded_programs() - before
+    running.kill()
+    running.communicate(timeout=30)
+    assert gone_within_a_second(child)
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline and loaded_programs() - before:
+        time.sleep(0.01)
+    assert not loaded_programs() - before
+
+
+def test_a_killed_workload_is_told():
+    running = start(*LONG)
+    child = child_of(running.pid, "thread-brigade")
+    time.sleep(0.3)
+    os.kill(child, signal.SIGKILL)
+    out, err = running.communicate(timeout=30)
+    assert (running.returncode, out) == (1, "")
+    assert "thread-brigade ended before `end`, killed by SIGKILL" in err
+    assert "Traceback" not in err
+
+
+def test_two_tracers_at_once_do_not_disturb_each_other(tmp_path):
+    files = [tmp_path / name for name in ("a.json", "b.json")]
+    both = [
+        start("run", "thread-brigade", *SMALL[:2], "--iters", "2000", "--no-baseline",
+              "--json", str(file))
+        for file in files
+    ]  # fmt: skip
+    for running in both:
+        _out, err = running.communicate(timeout=60)
+        assert running.returncode == 0, err
+    for file in files:
+        document = json.loads(file.read_text())
+        calls = {call["name"]: call["calls"] for call in document["syscalls"]}
+        assert calls["recvfrom"] == 11 * 2000
+        assert document["losses"]["total"] == 0
+
+
+def test_a_full_disk_is_told_and_the_old_file_kept(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", disk]).returncode:
+        pytest.fail("cannot mount a small file system")
+    try:
+        file = disk / "report.json"
+        file.write_text("old")
+        running = start("run", "thread-brigade", *SMALL, "--json", str(file))
+        out, err = running.communicate(timeout=60)
+        assert running.returncode == 1
+        assert "Where the time went" in out, "the report itself is not lost"
+        assert f"cannot write {file}: No space left on device" in err
+        assert file.read_text() == "old"
+        assert list(disk.iterdir()) == [file]
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_standard_output_closed_full_or_read_in_part():
+    words = ("run", "thread-brigade", *SMALL)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*TRACER, *words], cwd=ROOT, text=True, stdout=full,
+                              stderr=subprocess.PIPE, check=False)  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "tracer: cannot write to standard output: No space left on device\n"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*TRACER, *words], cwd=ROOT, text=True, stdout=writer,
+                          stderr=subprocess.PIPE, check=False)  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+    done = subprocess.run([*TRACER, *words], cwd=ROOT, text=True, stderr=subprocess.PIPE,
+                          preexec_fn=lambda: os.close(1), check=False)  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def in_terminal(columns: int, *words: str, **env: str) -> str:
+    """What a terminal of that width is sent."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    running = subprocess.Popen(
+        [*TRACER, *words], cwd=ROOT, stdin=slave, stdout=slave, stderr=slave,
+        env={**os.environ, "TERM": "xterm", **env},
+    )  # fmt: skip
+    os.close(slave)
+    seen = bytearray()
+
+    def read() -> None:
+        try:
+            while data := os.read(master, 65536):
+                seen.extend(data)
+        except OSError:
+            pass  # EIO: the other side is closed
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert running.wait(90) == 0
+    reader.join(10)
+    os.close(master)
+    return seen.decode()
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+def test_a_narrow_terminal_gets_narrow_lines(columns):
+    sent = in_terminal(columns, "run", "thread-brigade", *SMALL)
+    report = sent.split("\x1b[K")[-1].splitlines()
+    assert any("Where the time went" in line for line in report)
+    assert max(map(len, report)) <= columns
+    assert any("no room for" in line for line in report) == (columns < 100)
+
+
+def test_progress_tells_the_time_left_and_leaves_no_trace():
+    words = ("run", "thread-brigade", "--tasks", "50", "--iters", "8000", "--rounds", "1")
+    sent = in_terminal(100, *words)
+    steps = sent.split("\r\x1b[K")
+    assert any(step.startswith("the full run, about ") for step in steps), steps[:-1]
+    assert steps[-1].startswith("thread-brigade  50 tasks"), "the line is taken away at the end"
+    assert "\x1b" not in steps[-1], "no colour, no escape in the report"
+
+
+def test_no_escapes_without_a_terminal_that_knows_them():
+    sent = in_terminal(100, "run", "thread-brigade", *SMALL, TERM="dumb", NO_COLOR="1")
+    assert "\x1b" not in sent

@@ -1,0 +1,160 @@
+"""The bpf(2) system call: create maps, load programs, attach them to raw tracepoints.
+
+Numbers and layouts are of linux/bpf.h, which the kernel keeps stable.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import platform
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.errors import TracerError
+from tracer.kernel.compiled import Compiled, Map
+
+_MAP_CREATE, _PROG_LOAD, _RAW_TRACEPOINT_OPEN = 0, 5, 17
+_RAW_TRACEPOINT = 17
+_LOAD_64, _MAP_FD = 0x18, 1
+_LICENSE = b"GPL\0"
+_NAME_LENGTH = 15
+_LOG_BYTES = 1 << 20
+_RIGHTS = "is BPF allowed here? root or CAP_BPF + CAP_PERFMON is needed"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_NUMBER = {"x86_64": 321, "aarch64": 280}.get(platform.machine(), 280)
+
+
+def _bpf(command: int, attr: bytes) -> int:
+    """A new file descriptor, close-on-exec; raises OSError."""
+    buffer = ctypes.create_string_buffer(attr, len(attr))
+    fd = int(_libc.syscall(_NUMBER, command, buffer, len(attr)))
+    if fd < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return fd
+
+
+def _create(item: Map) -> int:
+    attr = struct.pack("=5I2I16s", item.kind, item.key_bytes, item.value_bytes,
+                       item.max_entries, item.flags, 0, 0,
+                       item.name.encode()[:_NAME_LENGTH])  # fmt: skip
+    try:
+        return _bpf(_MAP_CREATE, attr)
+    except OSError as error:
+        raise TracerError(
+            f"the kernel refused the BPF map {item.name}"
+            f" ({item.value_bytes * item.max_entries >> 10} KiB): {error.strerror}",
+            _RIGHTS,
+        ) from error
+
+
+class Module:
+    """The maps and programs of one `Compiled`, in the kernel.
+
+    The kernel frees everything when the descriptors here are closed, by whatever end.
+    """
+
+    def __init__(self, compiled: Compiled) -> None:
+        self._compiled = compiled
+        self._maps: dict[str, tuple[Map, int]] = {}
+        self._programs: dict[str, int] = {}
+        self._links: list[int] = []
+        self._views: list[mmap.mmap] = []
+        try:
+            for item in compiled.maps:
+                self._maps[item.name] = item, _create(item)
+        except TracerError:
+            self.close()
+            raise
+
+    def load(self, program: str) -> None:
+        """Have the verifier accept the program."""
+        if program in self._programs:
+            return
+        code = self._compiled.programs[program].copy()
+        fds = np.array([fd for _item, fd in self._maps.values()], dtype=np.int32)
+        refers = (code["op"] == _LOAD_64) & (code["regs"] >> 4 == _MAP_FD)
+        code["imm"][refers] = fds[code["imm"][refers]]
+        try:
+            self._programs[program] = self._load(program, code)
+        except OSError as error:
+            raise TracerError(
+                f"the kernel refused the BPF program {program}: {error.strerror}"
+                + self._verifier_log(program, code),
+                _RIGHTS,
+            ) from error
+
+    @staticmethod
+    def _load(program: str, code: NDArray[np.void], log: ctypes.Array[ctypes.c_char] | None = None
+              ) -> int:  # fmt: skip
+        license_ = ctypes.create_string_buffer(_LICENSE)
+        head = struct.pack(
+            "=2I2Q2IQ2I16s",
+            _RAW_TRACEPOINT, len(code), code.ctypes.data, ctypes.addressof(license_),
+            int(log is not None), len(log) if log is not None else 0,
+            ctypes.addressof(log) if log is not None else 0,
+            0, 0, program.encode()[:_NAME_LENGTH],
+        )  # fmt: skip
+        return _bpf(_PROG_LOAD, head)
+
+    def _verifier_log(self, program: str, code: NDArray[np.void]) -> str:
+        """The end of what the verifier says of a program that it refused."""
+        log = ctypes.create_string_buffer(_LOG_BYTES)
+        try:
+            os.close(self._load(program, code, log))
+        except OSError:
+            return "\n" + log.value.decode(errors="replace").strip()[-2000:]
+        return ""
+
+    def attach(self, tracepoints: Sequence[str], prefix: str = "tp_") -> None:
+        """Attach the program `<prefix><name>` to each raw tracepoint in turn; all or nothing."""
+        for name in tracepoints:
+            self.load(prefix + name)
+        for name in tracepoints:
+            text = ctypes.create_string_buffer(name.encode())
+            attr = struct.pack("=QI4x", ctypes.addressof(text), self._programs[prefix + name])
+            try:
+                self._links.append(_bpf(_RAW_TRACEPOINT_OPEN, attr))
+            except OSError as error:
+                self.detach()
+                raise TracerError(
+                    f"cannot attach to the raw tracepoint {name}: {error.strerror}", _RIGHTS
+                ) from error
+
+    def detach(self) -> None:
+        """Detach everything; the arrays stay readable."""
+        while self._links:
+            os.close(self._links.pop())
+
+    def array(self, name: str) -> NDArray[np.void]:
+        """The array map `name` as a writable view of the kernel's own memory."""
+        item, fd = self._maps[name]
+        stride = (item.value_bytes + 7) // 8 * 8  # the kernel rounds elements up
+        length = (stride * item.max_entries + mmap.PAGESIZE - 1) // mmap.PAGESIZE * mmap.PAGESIZE
+        memory = mmap.mmap(fd, length)
+        self._views.append(memory)
+        return np.ndarray((item.max_entries,), item.dtype, memory, strides=(stride,))
+
+    def missed(self) -> int:
+        """Events the kernel dropped because a program was already running on that CPU."""
+        total = 0
+        for fd in self._programs.values():
+            for line in Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines():
+                if line.startswith("recursion_misses:"):
+                    total += int(line.split()[1])
+        return total
+
+    def close(self) -> None:
+        """Detach, unload and free the maps (numpy views keep theirs until they are gone)."""
+        self.detach()
+        for fd in (*self._programs.values(), *(fd for _item, fd in self._maps.values())):
+            os.close(fd)
+        self._programs.clear()
+        self._maps.clear()
