@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -14,64 +14,88 @@ from tracer.errors import TracerError
 from tracer.units import duration, size
 
 NAME = "startup"
-#: In a fresh process each time: imports are paid once per process.
+#: In a fresh process each time: imports are paid once per process. Argument 1: cold or warm.
 _PROGRAM = """
-import time
-at = [time.monotonic_ns()]
-def lap(): at.append(time.monotonic_ns())
-import tracer.cli.run, tracer.measure; lap()
-from tracer.kernel.bcc import import_bcc; import_bcc(); lap()
-from tracer.kernel.btf import Btf; Btf.load(); lap()
-from tracer import probes
-from tracer.kernel.engine import Engine
-engine = Engine(tuple(probes.available())); lap()
-engine.reset(); engine.attach(); lap()
-engine.detach(); lap()
-import json, resource
+import sys, time
+from contextlib import contextmanager
+spent = {}
+@contextmanager
+def timed(name):
+    start = time.monotonic_ns()
+    yield
+    spent[name] = time.monotonic_ns() - start
+def wrapped(name, function):
+    def call(*arguments):
+        with timed(name):
+            return function(*arguments)
+    return call
+with timed("import"):
+    import tracer.cli.run, tracer.measure
+    from tracer import probes
+    from tracer.kernel import engine as module
+names = tuple(probes.available())
+if sys.argv[1] == "cold":
+    module.cached = lambda files, macros, depends, compile_: compile_(files, macros)
+module.cached = wrapped("programs", module.cached)
+module.Btf.load = wrapped("btf", module.Btf.load)
+with timed("engine"):
+    engine = module.Engine(names)
+with timed("attach"):
+    engine.reset()
+    engine.attach()
+with timed("detach"):
+    engine.detach()
+spent["load"] = spent.pop("engine") - spent["btf"] - spent["programs"]
+import json
 from pathlib import Path
 status = Path("/proc/self/status").read_text()
-peak = int(status.split("VmHWM:")[1].split()[0]) * 1024
-now = int(status.split("VmRSS:")[1].split()[0]) * 1024
-print(json.dumps({"ns": [b - a for a, b in zip(at, at[1:])], "peak": peak, "now": now}))
+memory = {key: int(status.split(key + ":")[1].split()[0]) * 1024 for key in ("VmRSS", "VmHWM")}
+print(json.dumps({"ns": spent, "bytes": memory}))
 """
-STEPS = (
-    "import tracer",
-    "import bcc",
-    "read BTF",
-    "compile and load all probes (BTF again)",
-    "empty the arrays, attach",
-    "detach",
-)
+STEPS = {
+    "import": "import tracer",
+    "btf": "read BTF",
+    "programs": "the programs: compile, or read from the cache",
+    "load": "create maps, load all programs (verifier)",
+    "attach": "empty the arrays, attach, visit every CPU",
+    "detach": "detach",
+}
+CASES = ("cold", "warm")
 
 
-def _once() -> tuple[list[int], int, int]:
+def _once(case: str) -> Mapping[str, Mapping[str, int]]:
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, cwd=ROOT
+        [sys.executable, "-c", _PROGRAM, case], capture_output=True, text=True, cwd=ROOT
     )
     if done.returncode:
-        raise TracerError(f"start-up failed: {done.stderr.strip().splitlines()[-1:]}")
-    found = json.loads(done.stdout)
-    return found["ns"], found["peak"], found["now"]
+        raise TracerError(f"start-up failed: {''.join(done.stderr.strip().splitlines()[-1:])}")
+    found: Mapping[str, Mapping[str, int]] = json.loads(done.stdout)
+    return found
+
+
+def _cells(values: Sequence[float]) -> list[str]:
+    return [duration(float(np.median(values))), f"{duration(min(values))}-{duration(max(values))}"]
 
 
 def run(options: Options) -> list[Result]:
     """One table."""
-    runs = []
+    runs: dict[str, list[Mapping[str, Mapping[str, int]]]] = {case: [] for case in CASES}
+    _once("warm")  # fills the cache where it is empty
     for number in range(options.rounds):
         options.progress(f"start {number + 1} of {options.rounds}")
-        runs.append(_once())
-    times = np.array([ns for ns, _peak, _now in runs])
-    totals = times.sum(axis=1)
+        for case in CASES:
+            runs[case].append(_once(case))
     rows = [
-        [step, *(duration(float(f(times[:, i]))) for f in (np.median, np.min, np.max))]
-        for i, step in enumerate(STEPS)
+        [text, *(cell for case in CASES for cell in _cells([r["ns"][key] for r in runs[case]]))]
+        for key, text in STEPS.items()
     ]
-    rows.append(["together", *(duration(float(f(totals))) for f in (np.median, np.min, np.max))])
-    peak, now = (float(np.median([r[i] for r in runs])) for i in (1, 2))
-    below = [f"Memory of tracer's process: {size(now)} resident, {size(peak)} at its peak"]
-    note = f"Median, minimum and maximum of {options.rounds} fresh processes."
-    data = {"steps": STEPS, "ns": times.tolist(), "peak_bytes": peak, "resident_bytes": now}
-    return [Result(NAME, note, ["step", "median", "fastest", "slowest"], rows, data, below=below)]
+    totals = {case: [sum(r["ns"].values()) for r in runs[case]] for case in CASES}
+    rows.append(["together", *(cell for case in CASES for cell in _cells(totals[case]))])
+    now, peak = (np.median([r["bytes"][k] for r in runs["warm"]]) for k in ("VmRSS", "VmHWM"))
+    below = [f"Memory of tracer's process, warm: {size(now)} resident, {size(peak)} at its peak"]
+    note = f"All probes. Median, fastest and slowest of {options.rounds} fresh processes each."
+    columns = ["step", "cold", "fastest-slowest", "warm", "fastest-slowest"]
+    return [Result(NAME, note, columns, rows, {"runs": runs}, below=below)]
 
 
 SECTION: tuple[str, Callable[[Options], list[Result]]] = (NAME, run)
