@@ -84,7 +84,8 @@ def run(options: Options) -> list[Result]:
     note = (
         f"Per unit of work, pinned to one CPU, median of {options.rounds} blocks; ratio with"
         f" its 95 % interval. Reference: github.com/jimblandy/context-switch at"
-        f" {reference.COMMIT[:12]}, built by the user."
+        f" {reference.COMMIT[:12]}, built with the compiler of the workloads. Its async-creation"
+        " runs on another executor (async-std), so that row compares runtimes."
     )
     return [Result(NAME, note, columns, rows, {"programs": data}, left=2)]
 

@@ -139,7 +139,9 @@ def _said(child: subprocess.Popen[bytes], word: str) -> bool:
 def _reason(errors: bytes) -> str:
     """The line that says most: the first with `error` in it, else the last one."""
     lines = [line.strip() for line in errors.decode(errors="replace").splitlines() if line.strip()]
-    telling = [x for x in lines if re.search(r"error: (?!unknown error -1)", x, re.I)]
+    telling = [
+        x for x in lines if re.search(r"error: (?!unknown error -1)|unable to find", x, re.I)
+    ]
     chosen = (telling or lines or ["it ended without a word"])[0 if telling else -1]
     return "".join(c for c in chosen if c.isprintable())
 
@@ -185,8 +187,7 @@ PEERS = (
         "strace -c -f",
         (("strace",),),
         "strace",
-        "count, errors and system time per call; no switches, and another program: it is stopped"
-        " twice a call",
+        "count, errors and system time per call; no switches; it stops the program twice a call",
         around=("strace", "-c", "-f", "-o", "SCRATCH/strace.txt"),
         share=0.05,
     ),
