@@ -24,6 +24,12 @@ from tracer.session import run_untraced
 ENVIRONMENT = dict(os.environ)
 _SCRIPT = Path(__file__).with_name("like.bt")
 _START_S, _STOP_S = 30.0, 20.0
+#: tracefs is mounted for the tool alone, in a mount namespace, where the host has not mounted it.
+_WITH_TRACEFS = (
+    *("unshare", "-m", "sh", "-c"),
+    '[ -e /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing; exec "$@"',
+    "sh",
+)
 
 
 @dataclass(frozen=True)
@@ -87,15 +93,16 @@ def _running(
         for number, (command, word) in enumerate(zip(commands, ready, strict=True)):
             with (Path(scratch) / f"stderr-{number}").open("w+b") as errors:
                 child = subprocess.Popen(
-                    [_found(command[0]), *command[1:]],
+                    [*_WITH_TRACEFS, _found(command[0]), *command[1:]],
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     env={**ENVIRONMENT, "PYTHONUNBUFFERED": "1"},
                 )
                 children.append(child)
-                if not _said(child, word):
+                traces, words = _said(child, word)
+                if not traces:
                     errors.seek(0)
-                    raise TracerError(f"{Path(command[0]).name}: {_reason(errors.read())}")
+                    raise TracerError(f"{command[0]}: {_reason(words + errors.read())}")
         yield
     finally:
         for child in children:
@@ -118,8 +125,8 @@ def _found(name: str) -> str:
     return shutil.which(name) or shutil.which(f"{name}-bpfcc") or name
 
 
-def _said(child: subprocess.Popen[bytes], word: str) -> bool:
-    """Wait until the child prints `word`; False when it ends before."""
+def _said(child: subprocess.Popen[bytes], word: str) -> tuple[bool, bytes]:
+    """Wait until the child prints `word`: whether it did before it ended, and all it printed."""
     assert child.stdout is not None
     deadline, seen = time.monotonic() + _START_S, b""
     with selectors.DefaultSelector() as selector:
@@ -129,11 +136,11 @@ def _said(child: subprocess.Popen[bytes], word: str) -> bool:
                 continue
             chunk = os.read(child.stdout.fileno(), 4096)
             if not chunk:
-                return False
+                return False, seen
             seen += chunk
             if word.encode() in seen:
-                return True
-    return False
+                return True, seen
+    return False, seen
 
 
 def _reason(errors: bytes) -> str:
@@ -146,23 +153,18 @@ def _reason(errors: bytes) -> str:
     return "".join(c for c in chosen if c.isprintable())
 
 
-#: tracefs is mounted for bpftrace alone, in a mount namespace, where the host has not mounted it.
-_WITH_TRACEFS = (
-    '[ -e /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing; exec "$@"'
-)
-
 PEERS = (
     Peer(
         "bpftrace",
         (("bpftrace",), ("unshare",)),
         "bpftrace",
         "counts and latency of switches, wake-ups, calls; no cause, no path, steps of an octave",
-        started=(("unshare", "-m", "sh", "-c", _WITH_TRACEFS, "sh", "bpftrace", str(_SCRIPT)),),
+        started=(("bpftrace", str(_SCRIPT)),),
         ready=("attached",),
     ),
     Peer(
         "syscount -L, runqlat",
-        (("syscount", "syscount-bpfcc"), ("runqlat", "runqlat-bpfcc")),
+        (("syscount", "syscount-bpfcc"), ("runqlat", "runqlat-bpfcc"), ("unshare",)),
         "bpfcc-tools",
         "sum per call, a histogram of run-queue latency; no split of the elapsed time",
         started=(("syscount", "-L"), ("runqlat",)),
