@@ -31,6 +31,7 @@ def _section(name: str, options: Options, docs: bool) -> None:
         if docs:
             into_page(result)
         click.echo(result.text())
+        click.echo(f"written to {(OUTPUT / result.name).relative_to(ROOT)}.json and .md\n")
 
 
 @click.command(name="benchmarks")
@@ -78,7 +79,6 @@ def main(
             click.echo(f"error: {error.message}", err=True)
             if error.hint:
                 click.echo(f"  {error.hint}", err=True)
-    click.echo(f"written to {OUTPUT.relative_to(ROOT)}/")
     sys.exit(1 if failed else 0)
 
 

@@ -14,6 +14,7 @@ from benchmarks.peers import PEERS, Peer
 from benchmarks.result import Options, Result, interval
 from benchmarks.subject import Subject, run_of, scaled
 from tracer import probes
+from tracer.errors import TracerError
 from tracer.kernel.engine import Engine
 from tracer.recording import Recording
 from tracer.session import run_traced, run_untraced
@@ -155,6 +156,8 @@ def _result(
 def run(options: Options) -> list[Result]:
     """A table per subject."""
     chosen = [name for name in options.subjects or SUBJECTS if name in workloads.available()]
+    if not chosen:
+        raise TracerError(f"there is no workload {', '.join(options.subjects)}")
     return [_subject(name, options) for name in chosen]
 
 
