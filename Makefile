@@ -4,6 +4,10 @@
 ARGS = run async-brigade --probe sched --iters 1000
 # Further arguments for pytest in `make test`.
 PYTEST_ARGS =
+# Arguments of `make bench`: sections, --rounds N, --quick, ...; see docs/overhead.md.
+BENCH_ARGS =
+# Directory of the published reference programs' binaries, for the section `parity`.
+REFERENCE =
 # Where `make install` puts its launcher: $(PREFIX)/bin/tracer.
 PREFIX = /usr/local
 export PREFIX
@@ -29,7 +33,7 @@ AFTER_ROOT := status=$$?; scripts/setup.sh own; exit $$status
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup test lint docs install uninstall clean
+.PHONY: help run setup test lint bench docs install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -52,9 +56,13 @@ lint: setup ## check style and types: ruff, mypy, rustfmt, clippy
 	@$(SETUP) lint-tools
 	$(USER_DOES) $(PYTHON) -m ruff check .
 	$(USER_DOES) $(PYTHON) -m ruff format --check .
-	$(USER_DOES) $(PYTHON) -m mypy --strict tracer workloads
+	$(USER_DOES) $(PYTHON) -m mypy --strict tracer workloads benchmarks
 	$(SETUP) cargo fmt $(CRATE) --check
 	$(SETUP) cargo clippy --locked --quiet $(CRATE) --all-targets -- -D warnings
+
+bench: setup ## measure overhead, parity, start-up (BENCH_ARGS="...", REFERENCE=DIR)
+	@$(ROOT) $(PYTHON) -m benchmarks $(if $(REFERENCE),--reference '$(REFERENCE)') $(BENCH_ARGS); \
+		$(AFTER_ROOT)
 
 docs: setup ## make the generated documents again, from runs as root
 	@$(ROOT) $(PYTHON) scripts/make_docs.py; $(AFTER_ROOT)

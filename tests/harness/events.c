@@ -44,13 +44,14 @@ void ev_migrate(u32 cpu, u64 now, struct fake_task *by, struct fake_task *task)
 void ev_call_enter(u32 cpu, u64 now, struct fake_task *by, u32 nr, u64 first)
 {
 	current = by;
-	on_call_enter(cpu, now, by->pid, nr, &first);
+	by->registers = first;
+	on_call_enter(cpu, now, nr, (u64)&by->registers);
 }
 
 void ev_call_exit(u32 cpu, u64 now, struct fake_task *by, s64 result)
 {
 	current = by;
-	on_call_exit(cpu, now, by->pid, result);
+	on_call_exit(cpu, now, (u64)&by->registers, result);
 }
 #endif
 

@@ -32,6 +32,7 @@ typedef int64_t s64;
 struct fake_task {
 	u32 pid, tgid, flags, pad;
 	u64 signal;
+	u64 registers; /* of its call: the first argument */
 	char comm[16];
 };
 

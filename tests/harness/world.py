@@ -27,6 +27,7 @@ class Task(ctypes.Structure):
         ("flags", ctypes.c_uint32),
         ("pad", ctypes.c_uint32),
         ("signal", ctypes.c_uint64),
+        ("registers", ctypes.c_uint64),
         ("comm", ctypes.c_char * 16),
     )
     slot = 0
@@ -77,7 +78,7 @@ class World:
     def task(self, pid: int, tgid: int = 0, flags: int = 0) -> Task:
         """A task that nobody traces."""
         signal = ctypes.addressof(self.live)
-        return Task(pid, tgid or pid, flags, 0, signal, f"task{pid}".encode())
+        return Task(pid, tgid or pid, flags, 0, signal, 0, f"task{pid}".encode())
 
     # ---- events ----
 

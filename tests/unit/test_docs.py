@@ -139,7 +139,7 @@ def test_relative_links_exist(page: Path) -> None:
 
 def test_paths_in_backticks_exist() -> None:
     """Files of this repository that a page names; what the set-up builds is left out."""
-    roots = r"(?:tracer|workloads|tests|scripts|docs)"
+    roots = r"(?:tracer|workloads|benchmarks|tests|scripts|docs)"
     for page in PAGES:
         for name in re.findall(rf"`({roots}/[\w./-]+)`", page.read_text()):
             if "/target/" not in name:

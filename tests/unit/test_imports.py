@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 #: Further down may not import further up. What stands on one line may import each other as long
 #: as there is no circle (tested apart).
 LAYERS = (
+    ("benchmarks",),
     ("tracer.__main__",),
     ("tracer.cli",),
     ("tracer.measure", "tracer.output"),
@@ -45,7 +46,7 @@ LIVE = {
 
 def _modules() -> dict[str, Path]:
     found = {}
-    for package in ("tracer", "workloads"):
+    for package in ("benchmarks", "tracer", "workloads"):
         for file in sorted((ROOT / package).rglob("*.py")):
             if "native" in file.parts:
                 continue

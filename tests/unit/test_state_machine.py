@@ -1085,6 +1085,22 @@ def test_a_missed_switch_away_from_a_thread_that_by_now_runs_elsewhere(world: Wo
     assert w.path(w.main) == {"unknown": 50, "user": 100}
 
 
+def test_a_return_to_the_last_caller_that_nobody_saw(world: World) -> None:
+    """Where the last call's registers lay says who calls only until the next switch."""
+    w = world
+    w.open()
+    other = w.create(1010, 0, 101)
+    w.enter(1020, 0, "getpid")
+    w.switch(1030, 0, other)
+    w.unseen_switch(0, w.main)
+    w.leave(1060, 0)
+    assert w.word(w.main) == "RUNNING"
+    assert w.repairs() == {"switch_not_seen": 1}
+    path = w.path(w.main)
+    assert path["preempted"] == 30
+    assert sum(ns for part, ns in path.items() if part.startswith("syscall")) == 10
+
+
 def test_time_off_the_cpu_of_a_call_is_never_more_than_its_time(world: World) -> None:
     w = world
     w.open()

@@ -124,6 +124,7 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u
 	}
 	slot = tid ? resolve(tid, task) : 0;
 	charge_cpu(c, k, now);
+	k->regs = 0;
 	if (k->seen) {
 		k->repairs[REPAIR_SWITCH_NOT_SEEN]++;
 		if (t && t->cpu == cpu) { /* otherwise it was seen to come in elsewhere */
@@ -147,6 +148,20 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u
 			t->cpu = cpu;
 		}
 	}
+	return slot;
+}
+
+/* The same for system calls. The registers of a call lie at one place of its thread's own stack:
+ * a call that has them where the last one on this CPU had them, with no switch in between, is by
+ * the same thread, and needs no helper to say which. */
+static inline u32 calling_slot(struct ctl *c, struct cpu *k, u32 cpu, u64 regs, u64 now)
+{
+	u32 slot;
+
+	if (k->regs == regs)
+		return k->slot;
+	slot = running_slot(c, k, cpu, current_tid(), now);
+	k->regs = regs;
 	return slot;
 }
 
@@ -415,6 +430,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	}
 	k->tid = next_tid;
 	k->slot = next;
+	k->regs = 0;
 }
 
 /* ---- wake-ups ---- */
@@ -536,7 +552,7 @@ static inline void on_migrate(u32 tid, u64 task)
 
 /* ---- system calls ---- */
 
-static inline void on_call_enter(u32 cpu, u64 now, u32 tid, u32 nr, void *regs)
+static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 {
 	struct ctl *c = ctl_at(0);
 	struct cpu *k = cpu_at(cpu);
@@ -546,7 +562,7 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 tid, u32 nr, void *regs)
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
-	slot = running_slot(c, k, cpu, tid, now);
+	slot = calling_slot(c, k, cpu, regs, now);
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	renew(c, t);
@@ -579,7 +595,7 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 tid, u32 nr, void *regs)
 	}
 }
 
-static inline void on_call_exit(u32 cpu, u64 now, u32 tid, s64 result)
+static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 {
 	struct ctl *c = ctl_at(0);
 	struct cpu *k = cpu_at(cpu);
@@ -589,7 +605,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u32 tid, s64 result)
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
-	slot = running_slot(c, k, cpu, tid, now);
+	slot = calling_slot(c, k, cpu, regs, now);
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	renew(c, t);

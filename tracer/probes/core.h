@@ -50,6 +50,7 @@ struct cpu {
 	u32 seen;           /* 1 from the first event after attach on: tid and slot are set */
 	u32 hard, timer, soft, raised;
 	u32 epoch;
+	u64 regs;           /* where the caller of the last call keeps its registers, 0 after a switch */
 	u64 since_ns;
 	u64 idle_ns, other_ns;
 	u64 idle_in_ns, idle_out_ns;

@@ -41,6 +41,11 @@ static inline u32 task_u32(u64 task, u32 offset)
 	return value;
 }
 
+static inline u32 current_tid(void)
+{
+	return (u32)bpf_get_current_pid_tgid();
+}
+
 static inline u64 current_task(void)
 {
 	return bpf_get_current_task();
@@ -62,10 +67,10 @@ static inline u32 group_is_dead(void)
 }
 
 /* First argument of a system call, as the C int that a file descriptor is. */
-static inline s32 first_argument(void *regs)
+static inline s32 first_argument(u64 regs)
 {
 	u64 value = 0;
 
-	bpf_probe_read_kernel(&value, sizeof(value), regs + OFFSET_REGS_FIRST);
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)(regs + OFFSET_REGS_FIRST));
 	return (s32)value;
 }

@@ -1,0 +1,86 @@
+"""The command line: python -m benchmarks [OPTIONS] [SECTION]..."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from benchmarks import overhead, parity, startup
+from benchmarks.reference import HOW_TO_GET
+from benchmarks.result import OUTPUT, ROOT, Options, into_page, write
+from tracer.errors import TracerError
+
+SECTIONS = dict((parity.SECTION, overhead.SECTION, startup.SECTION))
+_ROUNDS, _RUN_NS = 12, 600_000_000
+_QUICK_ROUNDS, _QUICK_RUN_NS = 3, 150_000_000
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{text[:79]}", nl=False, err=True)
+
+
+def _section(name: str, options: Options, docs: bool) -> None:
+    results = SECTIONS[name](options)
+    _progress("")
+    for result in results:
+        write(result)
+        if docs:
+            into_page(result)
+        click.echo(result.text())
+        click.echo(f"written to {(OUTPUT / result.name).relative_to(ROOT)}.json and .md\n")
+
+
+@click.command(name="benchmarks")
+@click.argument("sections", nargs=-1, type=click.Choice(list(SECTIONS)))
+@click.option("--rounds", type=click.IntRange(1), help="blocks, default 12 (3 with --quick)")
+@click.option("--quick", is_flag=True, help="shorter runs, fewer blocks: a look, not a result")
+@click.option(
+    "--reference",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="directory of the reference programs' binaries (parity)",
+)
+@click.option(
+    "--subject",
+    "subjects",
+    multiple=True,
+    type=click.Choice(overhead.SUBJECTS),
+    help="this workload only (overhead)",
+)
+@click.option("--docs", is_flag=True, help="put the tables into docs/overhead.md as well")
+def main(
+    sections: tuple[str, ...],
+    rounds: int | None,
+    quick: bool,
+    reference: Path | None,
+    subjects: tuple[str, ...],
+    docs: bool,
+) -> None:
+    """Measure parity, overhead and start-up (all by default); tables, and files in build/bench."""
+    if os.geteuid() != 0:
+        click.echo("error: benchmarks attach BPF programs and need root: make bench", err=True)
+        sys.exit(1)
+    if rounds is None:
+        rounds = _QUICK_ROUNDS if quick else _ROUNDS
+    run_ns = _QUICK_RUN_NS if quick else _RUN_NS
+    options = Options(rounds, run_ns, reference, subjects, _progress)
+    failed = False
+    for name in sections or SECTIONS:
+        if name == parity.NAME and reference is None and not sections:
+            click.echo(f"{name}\nskipped: {HOW_TO_GET}\n")
+            continue
+        try:
+            _section(name, options, docs)
+        except TracerError as error:
+            failed = True
+            click.echo(f"error: {error.message}", err=True)
+            if error.hint:
+                click.echo(f"  {error.hint}", err=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The published reference programs, as binaries that the user built: run and read.
+
+They are not part of this repository and are not built by it. How to get them: HOW_TO_GET.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.blocks import Run
+from benchmarks.subject import last_cpu
+from tracer.errors import TracerError
+
+COMMIT = "692fcf07024861fecf1c08bfbe31a74b4118de14"
+HOW_TO_GET = (
+    "needs the published programs: clone github.com/jimblandy/context-switch elsewhere, check out"
+    f" {COMMIT}, run `cargo build --release` there with the cargo that built the workloads"
+    " (scripts/setup.sh find-cargo), then: make bench REFERENCE=that-clone/target/release"
+)
+_UNITS_NS = {"ns": 1.0, "µs": 1e3, "ms": 1e6, "s": 1e9}
+_TIME = r"([0-9.]+)(ns|µs|ms|s)\b"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One of their programs against one of ours.
+
+    `flags` are its names for our options; without them its sizes are fixed at `tasks` and
+    `iterations`, and `warmups` trips go before. `figure` finds the time per unit in its output:
+    the mean over all iterations divided by the tasks, which is what ns_per_unit is of ours.
+    """
+
+    workload: str
+    flags: Mapping[str, str]
+    figure: str
+    tasks: int = 500
+    iterations: int = 10_000
+    warmups: int = 5
+
+
+_BRIGADE = {"tasks": "--threads", "iters": "--iters", "warmups": "--warmups"}
+_CREATION = {"tasks": "--tasks", "iters": "--iters", "warmups": "--warmups"}
+_PER_HOP = rf"\({_TIME} per task per iter\)"
+_PER_TASK = rf"create a task: .*\({_TIME} per task\)"
+
+#: A further program is one more row; rows whose workload does not exist are left out.
+REFERENCES = (
+    Reference("thread-brigade", _BRIGADE, _PER_HOP),
+    Reference("async-brigade", _BRIGADE, _PER_HOP),
+    Reference("one-thread-brigade", {}, _PER_HOP),
+    Reference("async-mem-brigade", {}, _PER_HOP),
+    Reference("thread-creation", _CREATION, _PER_TASK, tasks=1000),
+    # theirs runs on another executor (async-std), so this row compares runtimes, not programs
+    Reference("async-creation", _CREATION, _PER_TASK, tasks=10_000),
+)
+
+
+def figure_ns(text: str, pattern: str) -> float:
+    """The time that `pattern` finds in a program's output, in ns; TracerError if none."""
+    match = re.search(pattern, text)
+    if not match:
+        raise TracerError(f"no time in the reference program's output: {text.strip()[:200]!r}")
+    return float(match[1]) * _UNITS_NS[match[2]]
+
+
+def run(reference: Reference, directory: Path, sizes: Mapping[str, int]) -> Run:
+    """One run, pinned as ours; `sizes` are our options (tasks, iters, warmups)."""
+    program = directory / reference.workload
+    argv = [str(program)]
+    for name, flag in reference.flags.items():
+        argv += [flag, str(sizes[name])]
+    return Run(figure_ns(_output(argv), reference.figure))
+
+
+def _output(argv: Sequence[str]) -> str:
+    command = ["taskset", "-c", str(last_cpu()), *argv]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise TracerError(f"{argv[0]}: exit status {done.returncode}: {done.stderr.strip()[-200:]}")
+    return done.stdout + done.stderr

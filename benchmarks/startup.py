@@ -1,0 +1,101 @@
+"""Start-up: what a user waits for before the first event, step by step, and tracer's memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from benchmarks.result import ROOT, Options, Result
+from tracer.errors import TracerError
+from tracer.units import duration, size
+
+NAME = "startup"
+#: In a fresh process each time: imports are paid once per process. Argument 1: cold or warm.
+_PROGRAM = """
+import sys, time
+from contextlib import contextmanager
+spent = {}
+@contextmanager
+def timed(name):
+    start = time.monotonic_ns()
+    yield
+    spent[name] = time.monotonic_ns() - start
+def wrapped(name, function):
+    def call(*arguments):
+        with timed(name):
+            return function(*arguments)
+    return call
+with timed("import"):
+    import tracer.cli.run, tracer.measure
+    from tracer import probes
+    from tracer.kernel import engine as module
+names = tuple(probes.available())
+if sys.argv[1] == "cold":
+    module.cached = lambda files, macros, depends, compile_: compile_(files, macros)
+module.cached = wrapped("programs", module.cached)
+module.Btf.load = wrapped("btf", module.Btf.load)
+with timed("engine"):
+    engine = module.Engine(names)
+with timed("attach"):
+    engine.reset()
+    engine.attach()
+with timed("detach"):
+    engine.detach()
+spent["load"] = spent.pop("engine") - spent["btf"] - spent["programs"]
+import json
+from pathlib import Path
+status = Path("/proc/self/status").read_text()
+memory = {key: int(status.split(key + ":")[1].split()[0]) * 1024 for key in ("VmRSS", "VmHWM")}
+print(json.dumps({"ns": spent, "bytes": memory}))
+"""
+STEPS = {
+    "import": "import tracer",
+    "btf": "read BTF",
+    "programs": "the programs: compile, or read from the cache",
+    "load": "create maps, load all programs (verifier)",
+    "attach": "empty the arrays, attach, visit every CPU",
+    "detach": "detach",
+}
+CASES = ("cold", "warm")
+
+
+def _once(case: str) -> Mapping[str, Mapping[str, int]]:
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, case], capture_output=True, text=True, cwd=ROOT
+    )
+    if done.returncode:
+        raise TracerError(f"start-up failed: {''.join(done.stderr.strip().splitlines()[-1:])}")
+    found: Mapping[str, Mapping[str, int]] = json.loads(done.stdout)
+    return found
+
+
+def _cells(values: Sequence[float]) -> list[str]:
+    return [duration(float(np.median(values))), f"{duration(min(values))}-{duration(max(values))}"]
+
+
+def run(options: Options) -> list[Result]:
+    """One table."""
+    runs: dict[str, list[Mapping[str, Mapping[str, int]]]] = {case: [] for case in CASES}
+    _once("warm")  # fills the cache where it is empty
+    for number in range(options.rounds):
+        options.progress(f"start {number + 1} of {options.rounds}")
+        for case in CASES:
+            runs[case].append(_once(case))
+    rows = [
+        [text, *(cell for case in CASES for cell in _cells([r["ns"][key] for r in runs[case]]))]
+        for key, text in STEPS.items()
+    ]
+    totals = {case: [sum(r["ns"].values()) for r in runs[case]] for case in CASES}
+    rows.append(["together", *(cell for case in CASES for cell in _cells(totals[case]))])
+    now, peak = (np.median([r["bytes"][k] for r in runs["warm"]]) for k in ("VmRSS", "VmHWM"))
+    below = [f"Memory of tracer's process, warm: {size(now)} resident, {size(peak)} at its peak"]
+    note = f"All probes. Median, fastest and slowest of {options.rounds} fresh processes each."
+    columns = ["step", "cold", "fastest-slowest", "warm", "fastest-slowest"]
+    return [Result(NAME, note, columns, rows, {"runs": runs}, below=below)]
+
+
+SECTION: tuple[str, Callable[[Options], list[Result]]] = (NAME, run)

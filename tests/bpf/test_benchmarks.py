@@ -1,0 +1,61 @@
+"""The benchmarks run: every way to trace is measured, and the files hold what was printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks import overhead, result, startup
+from benchmarks.floor import Floor
+from benchmarks.peers import PEERS
+from benchmarks.result import Options
+from benchmarks.subject import Subject, run_of
+from tracer.kernel.engine import Engine
+from tracer.session import run_untraced
+
+
+def _options(progress: Callable[[str], None] = lambda _: None) -> Options:
+    return Options(1, 20_000_000, None, ("thread-brigade",), progress)
+
+
+def test_the_floor_has_a_program_on_each_tracepoint(engine: Engine) -> None:
+    """Links of the kernel to raw tracepoints, by their descriptors in /proc."""
+
+    def links() -> int:
+        infos = Path("/proc/self/fdinfo").iterdir()
+        return sum("tp_name:" in info.read_text() for info in infos if info.exists())
+
+    floor = Floor(engine.tracepoints)
+    before = links()
+    with floor:
+        assert links() == before + len(engine.tracepoints)
+        subject = Subject("thread-brigade", 5, 10, 1)
+        assert run_of(run_untraced(subject.spec())).ns_per_unit > 0
+    assert links() == before
+    floor.close()
+
+
+def test_each_condition_is_measured_or_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(result, "OUTPUT", tmp_path)
+    (made,) = overhead.run(_options())
+    result.write(made)
+    data = json.loads((tmp_path / "overhead-thread-brigade.json").read_text())
+    ours = {overhead.UNTRACED, overhead.FLOOR, overhead.LIGHT_FLOOR, *overhead.OURS}
+    assert set(data["ns_per_unit"]) | set(data["errors"]) == ours | {p.name for p in PEERS}
+    assert not ours & set(data["errors"])
+    assert all(len(runs) == 1 for runs in data["ns_per_unit"].values())
+    # two calls, one switch and one wake-up a hop, and what preemption adds
+    assert 2 * 2 + 1 + 1 <= data["events_per_unit"] + 0.1 < 9
+    assert isinstance(made, result.Result) and len(made.rows) == len(ours) + len(PEERS)
+
+
+def test_a_start_has_all_its_steps() -> None:
+    (made,) = startup.run(_options())
+    assert [row[0] for row in made.rows] == [*startup.STEPS.values(), "together"]
+    for runs in made.data["runs"].values():
+        assert all(ns > 0 for run in runs for ns in run["ns"].values())
