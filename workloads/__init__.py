@@ -5,6 +5,7 @@ A workload's module declares `WORKLOAD`, a `Workload`. docs/workloads.md says ho
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -43,7 +44,8 @@ class Needs:
     memory_bytes: tuple[int, int] = (0, 32 << 20)
 
 
-Values = Mapping[str, int | str | None]
+Value = int | str | None
+Values = Mapping[str, Value]
 
 
 def _nothing(_values: Values) -> Needs:
@@ -92,6 +94,12 @@ BRIGADE_OPTIONS = (
     Option("iters", "count", 10000, "trips of the byte that are measured"),
     Option("warmups", "number", 100, "trips before the measured ones"),
 )
+
+
+def nearest(name: str) -> str:
+    """What to type instead of a name that is not known."""
+    near = difflib.get_close_matches(name, available(), 1)
+    return (f"Did you mean {near[0]!r}? " if near else "") + "Try: tracer list"
 
 
 @cache
