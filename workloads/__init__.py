@@ -33,7 +33,8 @@ class Option:
 class Workload:
     """What a workload measures and how to start it.
 
-    `argv(values)` is the command for option values by name (None: not given).
+    `argv(values)` is the command for option values by name (None: not given). `transport` is
+    what the tasks hand over through; an option of that name takes its place.
     """
 
     name: str
@@ -42,6 +43,10 @@ class Workload:
     transport: str
     options: tuple[Option, ...]
     argv: Callable[[Mapping[str, int | str | None]], tuple[str, ...]]
+
+    def transport_of(self, values: Mapping[str, int | str | None]) -> str:
+        """What the tasks hand over through in a run with these option values."""
+        return str(values.get("transport") or self.transport)
 
 
 def native(program: str) -> Callable[[Mapping[str, int | str | None]], tuple[str, ...]]:
@@ -62,6 +67,13 @@ BRIGADE_OPTIONS = (
     Option("tasks", "count", 500, "tasks that pass the byte on"),
     Option("iters", "count", 10000, "trips of the byte that are measured"),
     Option("warmups", "number", 100, "trips before the measured ones"),
+    Option("tokens", "count", 1, "bytes or values in flight: a trip sends N and waits for N"),
+    Option("work", "number", 0, "dependent steps of arithmetic at each hop"),
+)
+
+#: What every brigade with descriptors between its tasks has.
+TRANSPORT = Option(
+    "transport", ("socketpair", "pipe"), "socketpair", "what joins two tasks of the row"
 )
 
 

@@ -1,14 +1,15 @@
-"""A bucket brigade of tokio tasks: one byte handed on through Unix socket pairs."""
+"""A bucket brigade of tokio tasks: one byte handed on through Unix socket pairs or pipes."""
 
-from workloads import BRIGADE_OPTIONS, Option, Workload, native
+from workloads import BRIGADE_OPTIONS, TRANSPORT, Option, Workload, native
 
 WORKLOAD = Workload(
     name="async-brigade",
-    summary="a byte passed through a chain of async tasks (tokio, socket pairs)",
+    summary="a byte passed through a chain of async tasks (tokio)",
     unit="hop",
     transport="socketpair",
     options=(
         *BRIGADE_OPTIONS,
+        TRANSPORT,
         Option(
             "flavor",
             ("multi-thread", "current-thread"),

@@ -53,6 +53,22 @@ def test_threads_make_exactly_one_receive_and_one_send_per_hop(brigade, cpus):
         assert counts.switches(recording).migrations == 0
 
 
+@pytest.mark.parametrize("tokens", [1, 3])
+@pytest.mark.parametrize(
+    ("transport", "receive", "send"),
+    [("socketpair", "recvfrom", "sendto"), ("pipe", "read", "write")],
+)
+def test_one_thread_makes_all_calls_and_no_switch(brigade, transport, receive, send, tokens):
+    words = ("--transport", transport, "--tokens", str(tokens), "--work", "10")
+    recording = brigade("one-thread-brigade", *SIZE, *words)
+    check_books(recording)
+    made = calls(recording)
+    assert made[receive] == made[send] == (TASKS + 1) * ITERS * tokens
+    assert recording.result["units"] == TASKS * ITERS * tokens
+    assert len(ledger.lifetimes_ns(recording).nonzero()[0]) == 1
+    assert counts.switches(recording).voluntary == 0
+
+
 @pytest.mark.parametrize("flavor", ["multi-thread", "current-thread"])
 def test_async_receives_fail_once_per_hop(brigade, flavor):
     recording = brigade("async-brigade", *SIZE, "--flavor", flavor)

@@ -93,7 +93,10 @@ def document(s: Summary) -> dict[str, Any]:
             "cpus": list(s.cpus or s.online_cpus),
             "exit_status": s.exit_status,
         },
-        "result": _integers({name: s.result[name] for name in _RESULT}),
+        "result": {
+            **_integers({name: s.result[name] for name in _RESULT}),
+            "extra": _integers(s.result.get("extra", {})),
+        },
         "rusage": dict(s.result["rusage"]),
         "window_ns": s.window_ns,
         "partial": s.partial,

@@ -64,7 +64,17 @@ def _head(s: Summary) -> list[str]:
         f" {size(usage['max_rss_bytes'])} resident,"
         f" {count(usage['minor_faults'] + usage['major_faults'])} faults"
     )
+    if extra := r.get("extra"):
+        lines.append("also: " + ", ".join(_figure(name, value) for name, value in extra.items()))
     return lines
+
+
+def _figure(name: str, value: float) -> str:
+    """`work 53.1 ns` for work_ns, `tokens 4` for tokens: whatever the workload calls it."""
+    words = plain(name).replace("_", " ")
+    if words.endswith(" ns"):
+        return f"{words.removesuffix(' ns')} {duration(value)}"
+    return f"{words} {count(value)}"
 
 
 def _path(s: Summary) -> list[str]:

@@ -9,8 +9,12 @@ pub mod clock;
 pub mod control;
 pub mod error;
 pub mod limits;
+pub mod load;
 pub mod report;
+pub mod row;
+pub mod runtime;
 pub mod rusage;
 pub mod stats;
+pub mod transport;
 
 pub use error::{Error, Result};

@@ -39,7 +39,7 @@ fn open_files() -> Option<libc::rlimit> {
 /// Turns the system's refusal into a message with the limit to raise.
 pub fn explain(making: Making, number: usize, error: &io::Error) -> Error {
     let what = match making {
-        Making::Sockets => format!("sockets for {number} tasks"),
+        Making::Sockets => format!("sockets or pipes for {number} tasks"),
         Making::Threads => format!("threads for {number} tasks"),
         Making::Workers => format!("{number} worker threads"),
     };

@@ -1,4 +1,4 @@
-//! The two brigades as programs.
+//! The brigades as programs.
 
 mod common;
 
@@ -8,14 +8,19 @@ use std::process::Command;
 
 const THREAD: &str = env!("CARGO_BIN_EXE_thread-brigade");
 const ASYNC: &str = env!("CARGO_BIN_EXE_async-brigade");
+const ONE: &str = env!("CARGO_BIN_EXE_one-thread-brigade");
 const SMALL: &[&str] = &["--tasks", "10", "--iters", "10", "--warmups", "3"];
 
-/// Both programs, the asynchronous one in each of its forms.
+/// Every program in each of its forms.
 const FORMS: &[(&str, &[&str])] = &[
     (THREAD, &[]),
     (ASYNC, &[]),
     (ASYNC, &["--flavor", "multi-thread", "--workers", "3"]),
     (ASYNC, &["--flavor", "current-thread"]),
+    (ASYNC, &["--transport", "pipe"]),
+    (THREAD, &["--transport", "pipe"]),
+    (ONE, &[]),
+    (ONE, &["--transport", "pipe"]),
 ];
 
 fn small(program: &str, more: &[&str]) -> Command {
@@ -89,6 +94,20 @@ fn smallest_brigade_without_warm_up() {
 }
 
 #[test]
+fn more_bytes_in_flight_are_more_units() {
+    for (program, more) in FORMS {
+        let mut command = small(program, more);
+        command.args(["--tokens", "5", "--work", "100"]);
+        let json = Controlled::start(&mut command).complete(|_| {});
+        assert_eq!(number(&json, "units"), 500.0, "{json}");
+        assert_eq!(number(&json, "tokens"), 5.0);
+        assert_eq!(number(&json, "work_steps"), 100.0);
+        assert!(number(&json, "work_ns") > 1.0);
+        assert!((number(&json, "ns_per_unit") - number(&json, "mean_ns") / 50.0).abs() < 0.01);
+    }
+}
+
+#[test]
 fn wrong_answers_end_the_program() {
     for (program, more) in FORMS {
         for before in ["", "go\n"] {
@@ -135,6 +154,16 @@ fn bad_usage() {
         (ASYNC, &["--tasks", "many"], "from 1 to"),
         (ASYNC, &["--flavor", "x"], "multi-thread, current-thread"),
         (ASYNC, &["--workers", "0"], "--workers \"0\""),
+        (ONE, &["--tokens", "0"], "--tokens \"0\""),
+        (ONE, &["--tokens", "70000"], "stand still"),
+        (
+            THREAD,
+            &["--transport", "pipe", "--tokens", "65537"],
+            "at most 65536",
+        ),
+        (ASYNC, &["--tokens", "x"], "--tokens \"x\""),
+        (THREAD, &["--work", "-1"], "--work \"-1\""),
+        (ONE, &["--transport", "tcp"], "socketpair, pipe"),
         (
             ASYNC,
             &["--workers", "2", "--flavor", "current-thread"],
@@ -151,10 +180,16 @@ fn bad_usage() {
 
 #[test]
 fn help() {
-    for program in [THREAD, ASYNC] {
+    for program in [THREAD, ASYNC, ONE] {
         let ended = output(Command::new(program).arg("--help"));
         assert!(ended.status.success());
-        for expected in ["--tasks", "--iters", "--warmups", "TRACER_CONTROL_FD"] {
+        for expected in [
+            "--tasks",
+            "--iters",
+            "--tokens",
+            "--work",
+            "TRACER_CONTROL_FD",
+        ] {
             assert!(stdout(&ended).contains(expected));
         }
     }
