@@ -34,7 +34,7 @@ class Workload:
     """What a workload measures and how to start it.
 
     `argv(values)` is the command for option values by name (None: not given). `transport` is
-    what the tasks hand over through; an option of that name takes its place.
+    what the tasks hand over through, empty for nothing; an option of that name takes its place.
     """
 
     name: str
@@ -70,6 +70,29 @@ BRIGADE_OPTIONS = (
     Option("tokens", "count", 1, "bytes or values in flight: a trip sends N and waits for N"),
     Option("work", "number", 0, "dependent steps of arithmetic at each hop"),
 )
+
+
+def scheduler_options(flavor: str) -> tuple[Option, ...]:
+    """What every workload on tokio has; `flavor` is its default."""
+    return (
+        Option(
+            "flavor",
+            ("multi-thread", "current-thread"),
+            flavor,
+            "tokio's scheduler: worker threads, or the one thread that drives the workload",
+        ),
+        Option("workers", "count", None, "worker threads (multi-thread; default: one per CPU)"),
+    )
+
+
+def creation_options(tasks: int) -> tuple[Option, ...]:
+    """What the creation workloads have; `tasks` is the default."""
+    return (
+        Option("tasks", "count", tasks, "tasks that an iteration creates"),
+        Option("iters", "count", 100, "iterations that are measured"),
+        Option("warmups", "number", 10, "iterations before the measured ones"),
+    )
+
 
 #: What every brigade with descriptors between its tasks has.
 TRANSPORT = Option(

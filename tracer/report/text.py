@@ -13,6 +13,10 @@ from tracer.report.advice import in_words, try_next
 from tracer.units import count, duration, percent, rate, size
 
 WIDTH = 100
+#: Shorter units of work than this are shown in ns: a tenth of a us would be too coarse.
+_SHORT_UNIT_NS = 2000
+#: A longer name of the unit would make the tables too wide.
+_LONGEST_UNIT = 8
 _WAKEUP_NAMES = {
     "same_cpu": "on the same CPU",
     "cross_cpu_idle": "to another CPU, idle",
@@ -46,20 +50,20 @@ def _head(s: Summary) -> list[str]:
         else f"CPUs {cpu_list(s.online_cpus)} (free to move)"
     )
     kernel = ".".join(s.kernel.split("-")[0].split(".")[:2])
-    lines = [
-        f"{s.name}  {count(r['tasks'])} tasks x {count(r['iterations'])} iterations,"
-        f" {s.transport}, {place}, Linux {kernel}"
-    ]
+    what = [f"{s.name}  {count(r['tasks'])} tasks x {count(r['iterations'])} iterations"]
+    what += [s.transport] if s.transport else []
+    lines = [", ".join([*what, place, f"Linux {kernel}"])]
+    trip = "trip" if s.unit == "hop" else "iteration"
     usage = r["rusage"]
     busy = (usage["user_ns"] + usage["system_ns"]) / max(s.window_ns, 1)
     lines.append(
-        f"one trip {duration(r['mean_ns'])} (sd {duration(r['stddev_ns'])}),"
+        f"one {trip} {duration(r['mean_ns'])} (sd {duration(r['stddev_ns'])}),"
         f" {duration(s.per_unit(s.window_ns))} per {s.unit}"
         f"   user {duration(usage['user_ns'])}, system {duration(usage['system_ns'])},"
         f" {100 * busy:.0f} % CPU"
     )
     lines.append(
-        f"trips: fastest {duration(r['min_ns'])}, p50 {duration(r['p50_ns'])},"
+        f"{trip}s: fastest {duration(r['min_ns'])}, p50 {duration(r['p50_ns'])},"
         f" p99 {duration(r['p99_ns'])}, slowest {duration(r['max_ns'])};"
         f" {size(usage['max_rss_bytes'])} resident,"
         f" {count(usage['minor_faults'] + usage['major_faults'])} faults"
@@ -79,16 +83,17 @@ def _figure(name: str, value: float) -> str:
 
 def _path(s: Summary) -> list[str]:
     head, book = s.headline, s.wall
-    per = f"us/{s.unit}"
+    scale, short = (1.0, "ns") if s.per_unit(s.window_ns) < _SHORT_UNIT_NS else (1e3, "us")
+    per = f"{short}/{s.unit}"
 
     def row(label: str, ns: float) -> str:
-        value = s.per_unit(ns) / 1e3
+        value = s.per_unit(ns) / scale
         text = "<0.1" if 0 < value < 0.05 else f"{value:.1f}"
         return f"{label:<52}{text:>8}{percent(ns / max(s.window_ns, 1)):>10}"
 
     lines = [
         "Where the time went: the chain of events that decided when the run ended",
-        f"{'':<52}{per:>8}{'share':>10}",
+        f"{per:>60}{'share':>10}",
         row("switching", head.switching * s.window_ns),
         row("  woken, but the CPU was asleep", book.parts["wakeup:idle"]),
         row("  woken, waited behind another thread", book.parts["wakeup:queued"]),
@@ -106,8 +111,8 @@ def _path(s: Summary) -> list[str]:
         ]
     lines.append(row("waiting (timers, outside world)", head.waiting * s.window_ns))
     lines.append(
-        f"accounted {s.per_unit(book.total_ns - book.residual_ns) / 1e3:.1f} of"
-        f" {s.per_unit(book.total_ns) / 1e3:.1f} us (residual {_residual(book)});"
+        f"accounted {s.per_unit(book.total_ns - book.residual_ns) / scale:.1f} of"
+        f" {s.per_unit(book.total_ns) / scale:.1f} {short} (residual {_residual(book)});"
         f" all threads: residual {_residual(s.threads)}, all CPUs: {_residual(s.cpu)}"
     )
     if s.switch_cost_ns is None and s.switches.total:
@@ -146,7 +151,7 @@ def _scheduler(s: Summary) -> list[str]:
                 + [duration(found.percentile_ns(q)) for q in (50, 90, 99)]
                 + [duration(found.max_ns)]
             )
-    columns = ["threads", "times", f"per {s.unit}", "p50", "p90", "p99", "max"]
+    columns = ["threads", "times", _per_unit(s), "p50", "p90", "p99", "max"]
     lines += ["", *_table(rows, columns, 1)]
     if s.wakeups["pending"]:
         lines.append(f"woken and not yet running at the end: {count(s.wakeups['pending'])}")
@@ -155,6 +160,11 @@ def _scheduler(s: Summary) -> list[str]:
         text = ", ".join(f"{count(n)} by {k.replace('_', ' ')}" for k, n in outside.items())
         lines.append(f"Wake-ups from outside the program: {text}")
     return lines
+
+
+def _per_unit(s: Summary) -> str:
+    """The heading of a column of counts per unit of work."""
+    return f"per {s.unit if len(s.unit) <= _LONGEST_UNIT else 'unit'}"
 
 
 def _table(rows: list[list[str]], columns: list[str], left: int) -> list[str]:
@@ -182,7 +192,7 @@ def _calls(s: Summary) -> list[str]:
                 errors,
             ]
         )
-    columns = ["call", "calls", f"per {s.unit}", "total", "on CPU", "p50", "p99", "max", "errors"]
+    columns = ["call", "calls", _per_unit(s), "total", "on CPU", "p50", "p99", "max", "errors"]
     lines = [
         "System calls (all threads; total includes sleeping in the call)",
         *_table(rows, columns, 1),

@@ -11,6 +11,7 @@ use std::io;
 pub enum Making {
     Sockets,
     Threads,
+    Processes,
     /// Threads of an async runtime; the number counts these and not tasks.
     Workers,
 }
@@ -41,6 +42,7 @@ pub fn explain(making: Making, number: usize, error: &io::Error) -> Error {
     let what = match making {
         Making::Sockets => format!("sockets or pipes for {number} tasks"),
         Making::Threads => format!("threads for {number} tasks"),
+        Making::Processes => format!("processes for {number} tasks"),
         Making::Workers => format!("{number} worker threads"),
     };
     let advice = match (making, error.raw_os_error()) {
@@ -52,7 +54,7 @@ pub fn explain(making: Making, number: usize, error: &io::Error) -> Error {
         ),
         (_, Some(libc::ENFILE)) => "; raise fs.file-max".into(),
         (_, Some(libc::ENOSPC)) => "; raise fs.epoll.max_user_watches".into(),
-        (Making::Threads | Making::Workers, Some(libc::EAGAIN)) => {
+        (Making::Threads | Making::Processes | Making::Workers, Some(libc::EAGAIN)) => {
             "; raise the limit of processes (ulimit -u), of the control group (pids.max, TasksMax) \
              or of the system (kernel.threads-max, kernel.pid_max), or free memory"
                 .into()

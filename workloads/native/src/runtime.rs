@@ -1,9 +1,11 @@
 //! The tokio runtimes of the asynchronous workloads.
 
+use crate::error::Context;
 use crate::limits::{explain, Making};
 use crate::{args, brigade, Error, Result};
 use std::{io, panic};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 
 /// The lines of `--help` about the options below.
 pub fn help(default: Flavor) -> String {
@@ -109,4 +111,18 @@ fn parse_flavor(parser: &mut lexopt::Parser) -> Result<Flavor> {
     ];
     let value = args::value(parser, "--flavor", "multi-thread or current-thread")?;
     args::one_of("--flavor", value, &accepted)
+}
+
+/// Waits for all tasks, whose input has ended by now. A task's own error explains more than
+/// the driver's `outcome`, which follows from it.
+pub async fn finish<T>(tasks: Vec<JoinHandle<io::Result<()>>>, outcome: Result<T>) -> Result<T> {
+    let mut failed = Ok(());
+    for task in tasks {
+        let ended = match task.await {
+            Ok(ended) => ended.context("a task of the brigade"),
+            Err(_) => Err(Error::failed("a task of the brigade panicked")),
+        };
+        failed = failed.and(ended);
+    }
+    failed.and(outcome)
 }

@@ -9,6 +9,9 @@ use std::process::Command;
 const THREAD: &str = env!("CARGO_BIN_EXE_thread-brigade");
 const ASYNC: &str = env!("CARGO_BIN_EXE_async-brigade");
 const ONE: &str = env!("CARGO_BIN_EXE_one-thread-brigade");
+const PROCESS: &str = env!("CARGO_BIN_EXE_process-brigade");
+const THREAD_MEM: &str = env!("CARGO_BIN_EXE_thread-mem-brigade");
+const ASYNC_MEM: &str = env!("CARGO_BIN_EXE_async-mem-brigade");
 const SMALL: &[&str] = &["--tasks", "10", "--iters", "10", "--warmups", "3"];
 
 /// Every program in each of its forms.
@@ -21,6 +24,11 @@ const FORMS: &[(&str, &[&str])] = &[
     (THREAD, &["--transport", "pipe"]),
     (ONE, &[]),
     (ONE, &["--transport", "pipe"]),
+    (PROCESS, &[]),
+    (PROCESS, &["--transport", "pipe"]),
+    (THREAD_MEM, &[]),
+    (ASYNC_MEM, &[]),
+    (ASYNC_MEM, &["--flavor", "multi-thread", "--workers", "2"]),
 ];
 
 fn small(program: &str, more: &[&str]) -> Command {
@@ -164,6 +172,9 @@ fn bad_usage() {
         (ASYNC, &["--tokens", "x"], "--tokens \"x\""),
         (THREAD, &["--work", "-1"], "--work \"-1\""),
         (ONE, &["--transport", "tcp"], "socketpair, pipe"),
+        (ASYNC_MEM, &["--workers", "2"], "no workers"),
+        (ASYNC_MEM, &["--transport", "pipe"], "--transport"),
+        (THREAD_MEM, &["--tasks", "3", "--tokens", "8"], "at most 7"),
         (
             ASYNC,
             &["--workers", "2", "--flavor", "current-thread"],
@@ -180,7 +191,7 @@ fn bad_usage() {
 
 #[test]
 fn help() {
-    for program in [THREAD, ASYNC, ONE] {
+    for program in [THREAD, ASYNC, ONE, PROCESS, THREAD_MEM, ASYNC_MEM] {
         let ended = output(Command::new(program).arg("--help"));
         assert!(ended.status.success());
         for expected in [
@@ -197,7 +208,11 @@ fn help() {
 
 #[test]
 fn too_few_descriptors() {
-    for (program, more) in FORMS {
+    let needs_none = [PROCESS, THREAD_MEM, ASYNC_MEM];
+    for (program, more) in FORMS
+        .iter()
+        .filter(|(program, _)| !needs_none.contains(program))
+    {
         let mut command = Command::new(program);
         command.args(["--tasks", "100"]).args(*more);
         let limit = libc::rlimit {
@@ -237,4 +252,76 @@ fn soft_limit_is_raised() {
     }
     let ended = output(&mut command);
     assert!(ended.status.success(), "{}", stderr(&ended));
+}
+
+#[test]
+fn as_many_values_as_fit_do_not_stand_still() {
+    for program in [THREAD_MEM, ASYNC_MEM] {
+        let mut command = small(program, &["--tokens", "21"]);
+        let json = Controlled::start(&mut command).complete(|_| {});
+        assert_eq!(number(&json, "units"), 2100.0);
+    }
+}
+
+#[test]
+fn a_quarter_of_a_million_tasks() {
+    let mut command = Command::new(ASYNC_MEM);
+    command.args(["--tasks", "250000", "--iters", "1", "--warmups", "1"]);
+    let json = Controlled::start(&mut command).complete(|_| {});
+    assert_eq!(number(&json, "units"), 250_000.0);
+}
+
+/// The children of a process, as the kernel lists them.
+fn children(pid: u32) -> Vec<libc::pid_t> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let text = std::fs::read_to_string(path).unwrap();
+    text.split_whitespace()
+        .map(|pid| pid.parse().unwrap())
+        .collect()
+}
+
+fn is_there(pid: libc::pid_t) -> bool {
+    // SAFETY: signal 0 only asks.
+    unsafe { libc::kill(pid, 0) == 0 }
+}
+
+#[test]
+fn a_killed_process_of_the_brigade_is_an_error_and_none_is_left() {
+    let mut controlled = Controlled::start(&mut small(PROCESS, &[]));
+    controlled.announced("begin");
+    let members = children(controlled.child.id());
+    assert_eq!(members.len(), 10);
+    // SAFETY: a child of the program under test.
+    unsafe { libc::kill(members[4], libc::SIGKILL) };
+    controlled.answer("go\n");
+    let ended = controlled.ended();
+    assert_eq!(ended.status.code(), Some(1));
+    let text = stderr(&ended);
+    assert!(text.contains("process 5 of the brigade"), "{text}");
+    assert!(text.contains("killed by signal 9"), "{text}");
+    assert!(members.iter().all(|&pid| !is_there(pid)));
+}
+
+#[test]
+fn the_processes_die_with_their_driver() {
+    let mut controlled = Controlled::start(&mut small(PROCESS, &[]));
+    controlled.announced("begin");
+    let members = children(controlled.child.id());
+    controlled.child.kill().unwrap();
+    controlled.child.wait().unwrap();
+    for _ in 0..500 {
+        if members.iter().all(|&pid| !runs(pid)) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("processes outlive their driver: {members:?}");
+}
+
+/// False too for a zombie, which is its new parent's to reap.
+fn runs(pid: libc::pid_t) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ")
+        .next()
+        .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }

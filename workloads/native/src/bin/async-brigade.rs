@@ -15,7 +15,7 @@ use tracer_workloads::limits::{self, explain, Making};
 use tracer_workloads::load::{self, Load};
 use tracer_workloads::runtime::{self, Flavor, Scheduler};
 use tracer_workloads::transport::{self, Transport};
-use tracer_workloads::{Error, Result};
+use tracer_workloads::Result;
 
 const ABOUT: &str = "\
 Measures how long a byte takes through a row of async tasks joined by sockets or pipes.
@@ -80,16 +80,9 @@ async fn run<R: Reader, W: Writer>(
     let (front, back, tasks) = line_up(join, options.tasks, load)?;
     let outcome = drive(front, back, options, load, &mut times, control).await;
     // The driver's ends are closed by now, so every task sees the end of its input.
-    // A task's own error explains more than the driver's, which follows from it.
-    let mut failed = Ok(());
-    for task in tasks {
-        let ended = match task.await {
-            Ok(ended) => ended.context("a task of the brigade"),
-            Err(_) => Err(Error::failed("a task of the brigade panicked")),
-        };
-        failed = failed.and(ended);
-    }
-    failed.and(outcome).map(|measured| (times, measured))
+    runtime::finish(tasks, outcome)
+        .await
+        .map(|measured| (times, measured))
 }
 
 type Row<R, W> = (W, R, Vec<JoinHandle<io::Result<()>>>);

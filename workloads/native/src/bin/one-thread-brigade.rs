@@ -11,8 +11,9 @@ use tracer_workloads::control::{Control, Measured};
 use tracer_workloads::error::run_main;
 use tracer_workloads::limits::{self, explain, Making};
 use tracer_workloads::load::{self, Load};
+use tracer_workloads::row::Driver;
 use tracer_workloads::transport::{self, End, Transport};
-use tracer_workloads::{row, Result};
+use tracer_workloads::Result;
 
 const ABOUT: &str = "\
 Measures the reads and writes of a brigade alone: one thread moves the byte along the row.
@@ -53,8 +54,10 @@ fn run(
         let (next_back, downstream) = transport.join().map_err(no_joints)?;
         members.push((std::mem::replace(&mut back, next_back), downstream));
     }
-    let pass = || pass_along(&mut members, load);
-    let measured = row::drive(front, back, options, load, &mut times, control, pass)?;
+    let mut driver = Driver { front, back, load };
+    let mut pass = || pass_along(&mut members, load);
+    driver.warm_up(options.warmups, &mut pass)?;
+    let measured = driver.measure(&mut times, control, &mut pass)?;
     Ok((times, measured))
 }
 
