@@ -31,12 +31,14 @@ class Spec:
 
     `cpus` empty means free to move. With `controlled` the program speaks the control protocol
     (docs/workloads.md) and the window is its measured part; otherwise it is exec to exit.
+    `policy` "batch" starts it under SCHED_BATCH.
     """
 
     argv: tuple[str, ...]
     cpus: tuple[int, ...] = ()
     controlled: bool = True
     as_root: bool = False
+    policy: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -73,6 +75,13 @@ class Credentials:
         except KeyError:
             return cls(uid, gid, (gid,), "/", str(uid))
         return cls(uid, gid, tuple(os.getgrouplist(user.pw_name, gid)), user.pw_dir, user.pw_name)
+
+
+def die_with_parent(parent: int) -> None:
+    """In a child, after its last change of user: the kernel kills it when `parent` is gone."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(127)
 
 
 class Target:
@@ -147,9 +156,9 @@ class Target:
             os.setgroups(list(user.groups))
             os.setresgid(user.gid, user.gid, user.gid)
             os.setresuid(user.uid, user.uid, user.uid)
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(127)
+        if self.spec.policy == "batch":
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        die_with_parent(parent)
         for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
 

@@ -5,27 +5,35 @@ A workload's module declares `WORKLOAD`, a `Workload`. docs/workloads.md says ho
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import os
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 DIRECTORY = Path(__file__).parent
 NATIVE = DIRECTORY / "native" / "target" / "release"
+
+
+#: What an option is given: None for nothing.
+Value = int | str | bool | None
 
 
 @dataclass(frozen=True)
 class Option:
     """An option of a workload: `--name VALUE`.
 
-    `kind` is "count" (1 or more), "number" (0 or more) or a tuple of words to choose from.
+    `kind` is "count" (1 or more), "number" (0 or more), "flag" (no value; default False) or a
+    tuple of words to choose from.
     """
 
     name: str
     kind: str | tuple[str, ...]
-    default: int | str | None
+    default: Value
     help: str
 
 
@@ -43,7 +51,7 @@ class Needs:
     memory_bytes: tuple[int, int] = (0, 32 << 20)
 
 
-Values = Mapping[str, int | str | None]
+Values = Mapping[str, Value]
 
 
 def _nothing(_values: Values) -> Needs:
@@ -55,7 +63,8 @@ class Workload:
     """What a workload measures and how to start it.
 
     `argv(values)` is the command for option values by name (None: not given); `needs(values)`
-    what it takes, so that a run that cannot fit is refused before it starts.
+    what it takes, so that a run that cannot fit is refused before it starts. `transport` is
+    what the tasks hand over through, empty for nothing; an option of that name takes its place.
     """
 
     name: str
@@ -66,6 +75,10 @@ class Workload:
     argv: Callable[[Values], tuple[str, ...]]
     needs: Callable[[Values], Needs] = _nothing
 
+    def transport_of(self, values: Values) -> str:
+        """What the tasks hand over through in a run with these option values."""
+        return str(values.get("transport") or self.transport)
+
 
 def native(program: str) -> Callable[[Values], tuple[str, ...]]:
     """Start the Rust program of that name, every given option passed on."""
@@ -73,17 +86,41 @@ def native(program: str) -> Callable[[Values], tuple[str, ...]]:
     def argv(values: Values) -> tuple[str, ...]:
         words = [str(NATIVE / program)]
         for name, value in values.items():
-            if value is not None:
+            if value is True:
+                words.append(f"--{name}")
+            elif value is not None and value is not False:
                 words += [f"--{name}", str(value)]
         return tuple(words)
 
     return argv
 
 
-#: A socket pair as this kernel accounts it, both ends: two sockets, files, inodes and dentries.
-SOCKET_PAIR_BYTES = 5 << 10
-#: A thread of a Rust program: touched stack, kernel stack, task, page tables.
-THREAD_BYTES = 34 << 10
+#: Memory with the kernel's share: a socket pair (two sockets, files, inodes and dentries), a
+#: thread of a Rust program (touched stack, kernel stack, page tables), a small process, a task.
+_PAIR_BYTES = 5 << 10
+_THREAD_BYTES = 34 << 10
+_PROCESS_BYTES = 300 << 10
+_TASK_BYTES = 1 << 10
+
+
+def takes(
+    *, pairs: bool = False, each: Literal["task", "thread", "process"] = "task"
+) -> Callable[[Values], Needs]:
+    """What a workload needs whose tasks are these, joined by pairs of descriptors or not."""
+    memory = {"task": _TASK_BYTES, "thread": _THREAD_BYTES, "process": _PROCESS_BYTES}[each]
+
+    def needs(values: Values) -> Needs:
+        workers = 0
+        if values.get("flavor") == "multi-thread":
+            workers = int(values.get("workers") or os.cpu_count() or 1)
+        return Needs(
+            descriptors=(2 * pairs, 30),
+            threads=(int(each != "task"), 1 + workers),
+            areas=(4 * (each == "thread"), 200),
+            memory_bytes=(memory + _PAIR_BYTES * pairs, 32 << 20),
+        )
+
+    return needs
 
 
 #: What every brigade has.
@@ -91,7 +128,43 @@ BRIGADE_OPTIONS = (
     Option("tasks", "count", 500, "tasks that pass the byte on"),
     Option("iters", "count", 10000, "trips of the byte that are measured"),
     Option("warmups", "number", 100, "trips before the measured ones"),
+    Option("tokens", "count", 1, "bytes or values in flight: a trip sends N and waits for N"),
+    Option("work", "number", 0, "dependent steps of arithmetic at each hop"),
 )
+
+
+def scheduler_options(flavor: str) -> tuple[Option, ...]:
+    """What every workload on tokio has; `flavor` is its default."""
+    return (
+        Option(
+            "flavor",
+            ("multi-thread", "current-thread"),
+            flavor,
+            "tokio's scheduler: worker threads, or the one thread that drives the workload",
+        ),
+        Option("workers", "count", None, "worker threads (multi-thread; default: one per CPU)"),
+    )
+
+
+def creation_options(tasks: int) -> tuple[Option, ...]:
+    """What the creation workloads have; `tasks` is the default."""
+    return (
+        Option("tasks", "count", tasks, "tasks that an iteration creates"),
+        Option("iters", "count", 100, "iterations that are measured"),
+        Option("warmups", "number", 10, "iterations before the measured ones"),
+    )
+
+
+#: What every brigade with descriptors between its tasks has.
+TRANSPORT = Option(
+    "transport", ("socketpair", "pipe"), "socketpair", "what joins two tasks of the row"
+)
+
+
+def nearest(name: str) -> str:
+    """What to type instead of a name that is not known."""
+    near = difflib.get_close_matches(name, available(), 1)
+    return (f"Did you mean {near[0]!r}? " if near else "") + "Try: tracer list"
 
 
 @cache
@@ -99,6 +172,8 @@ def available() -> Mapping[str, Workload]:
     """Every workload by name."""
     found = {}
     for info in pkgutil.iter_modules([str(DIRECTORY)]):
+        if info.ispkg:
+            continue
         workload: Workload = importlib.import_module(f"{__name__}.{info.name}").WORKLOAD
         found[workload.name] = workload
     return found

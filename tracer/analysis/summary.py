@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tracer import probes
@@ -12,6 +12,7 @@ from tracer.analysis import counts, ledger
 from tracer.analysis.counts import Switches, ThreadRow
 from tracer.analysis.ledger import Headline, Ledger
 from tracer.analysis.observer import Observer
+from tracer.fingerprint import fingerprint
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 from tracer.recording import HostLoad, Recording
@@ -60,6 +61,7 @@ class Summary:
     unavailable: tuple[str, ...]
     switch_cost_ns: int | None
     sections: tuple[tuple[str, Section], ...] = ()
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def lost(self) -> int:
@@ -128,5 +130,6 @@ def summarize(
         rest=rest,
         unavailable=recording.unavailable,
         switch_cost_ns=recording.switch_cost_ns,
+        fingerprint=fingerprint(),
         sections=probes.sections(recording.probes, scale),
     )

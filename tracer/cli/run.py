@@ -6,13 +6,17 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tracer.errors import Interrupted, TracerError
-from workloads import Option, Workload, available
+from tracer.lines import workload_option
+from workloads import Workload, available, nearest
+
+if TYPE_CHECKING:
+    from tracer.analysis.budget import Budget
 
 
 def _own_options() -> list[click.Parameter]:
@@ -36,21 +40,12 @@ def _own_options() -> list[click.Parameter]:
                      help="Processes forked by the target do not belong to it."),
         click.Option(["--json"], metavar="FILE",
                      help="Write the report as JSON to FILE; `-`: to standard output, alone."),
+        click.Option(["--budget"], multiple=True, metavar="LIMIT",
+                     help='Limit on a number of the JSON report: "headline.io<=0.4"; exit status 4'
+                          " when broken. Repeatable."),
         click.Option(["--as-root"], is_flag=True,
                      help="Under sudo, run the workload as root, not as the calling user."),
     ]  # fmt: skip
-
-
-def _workload_option(option: Option) -> click.Option:
-    kinds: dict[str, click.ParamType[int]] = {
-        "count": click.IntRange(min=1),
-        "number": click.IntRange(min=0),
-    }
-    kind = kinds[option.kind] if isinstance(option.kind, str) else click.Choice(option.kind)
-    return click.Option(
-        [f"--{option.name}"], type=kind, default=option.default, help=option.help,
-        show_default=option.default is not None,
-    )  # fmt: skip
 
 
 class Workloads(click.Group):
@@ -65,7 +60,7 @@ class Workloads(click.Group):
             return None
         return click.Command(
             cmd_name,
-            params=[*map(_workload_option, workload.options), *_own_options()],
+            params=[*map(workload_option, workload.options), *_own_options()],
             callback=lambda **values: run(workload, values),
             help=f"{workload.summary[0].upper()}{workload.summary[1:]}.",
             context_settings={"max_content_width": 98},
@@ -74,16 +69,8 @@ class Workloads(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        import difflib
-
         if args and args[0] not in available():
-            near = difflib.get_close_matches(args[0], available(), 1)
-            raise click.UsageError(
-                f"No such workload {args[0]!r}."
-                + (f" Did you mean {near[0]!r}?" if near else "")
-                + " Try: tracer list",
-                ctx,
-            )
+            raise click.UsageError(f"No such workload {args[0]!r}. {nearest(args[0])}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -92,7 +79,7 @@ def command() -> None:
     """Run a workload under the probes and say where the time went."""
 
 
-def _require_rights() -> None:
+def require_rights() -> None:
     if os.geteuid() != 0:
         raise TracerError(
             "loading BPF programs needs root's rights (or CAP_BPF and CAP_PERFMON), and this is"
@@ -104,6 +91,7 @@ def _require_rights() -> None:
 def run(workload: Workload, values: Mapping[str, Any]) -> int:
     """The callback of every workload's subcommand; the exit status."""
     from tracer import limits, placement, probes
+    from tracer.analysis import budget
     from tracer.analysis.observer import observe
     from tracer.analysis.summary import summarize
     from tracer.measure import PAIR_WARMUPS, Plan, measure
@@ -114,9 +102,10 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
     from tracer.target import Spec
 
     names = probes.chosen(values["probe"] or probes.DEFAULT)
+    budgets = [budget.parse(text) for text in values["budget"]]
     cpus = placement.parse(values["cpus"]) if values["cpus"] is not None else ()
     own = {option.name: values[option.name] for option in workload.options}
-    _require_rights()
+    require_rights()
 
     def spec(changed: Mapping[str, int]) -> Spec:
         return Spec(workload.argv({**own, **changed}), cpus=cpus, as_root=values["as_root"])
@@ -147,7 +136,7 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
         summary = summarize(
             measured.recording,
             name=workload.name,
-            transport=workload.transport,
+            transport=workload.transport_of(own),
             unit=workload.unit,
             cpus=cpus,
             observer=observe(measured.pairs),
@@ -156,15 +145,27 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
         if path == "-":
             click.echo(json_report.render(summary), nl=False)
         else:
-            click.echo(text_report.render(summary, _width()), nl=False)
+            click.echo(text_report.render(summary, report_width()), nl=False)
         if file is not None:
             file.write(json_report.render(summary))
     if measured.interrupted is not None:
         raise Interrupted(measured.interrupted)
-    return 0 if summary.is_trusted else 3
+    if not summary.is_trusted:
+        return 3
+    return budget_status(budgets, json_report.document(summary))
 
 
-def _width() -> int:
+def budget_status(budgets: Sequence[Budget], document: Mapping[str, Any]) -> int:
+    """4 when a budget is broken, each named on standard error; else 0."""
+    from tracer.analysis.budget import broken
+
+    lines = broken(budgets, document)
+    for line in lines:
+        click.echo(f"tracer: {line}", err=True)
+    return 4 if lines else 0
+
+
+def report_width() -> int:
     """Columns for the report: those of the terminal, where standard output is one."""
     from tracer.report.layout import WIDTH
 

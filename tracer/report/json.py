@@ -77,7 +77,11 @@ def document(s: Summary) -> dict[str, Any]:
     sched = None
     if s.sched is not None and s.wakeups is not None:
         sched = {
-            "switches": {"voluntary": s.switches.voluntary, "involuntary": s.switches.involuntary},
+            "switches": {
+                "voluntary": s.switches.voluntary,
+                "involuntary": s.switches.involuntary,
+                "per_unit": s.per_unit(s.switches.total) if s.units else None,
+            },
             "migrations": s.switches.migrations,
             "wakeups": dict(s.wakeups),
             "wakeup_latency_ns": {
@@ -98,6 +102,7 @@ def document(s: Summary) -> dict[str, Any]:
             "steal_ns": s.load.steal_ns,
             "switch_cost_ns": s.switch_cost_ns,
             "unavailable": list(s.unavailable),
+            "fingerprint": dict(s.fingerprint),
         },
         "target": {
             "kind": "workload",
@@ -109,6 +114,7 @@ def document(s: Summary) -> dict[str, Any]:
         "result": {
             **_integers({name: s.result.get(name) for name in _RESULT}),
             "unit": s.unit,
+            "extra": _integers(s.result.get("extra", {})),
         },
         "rusage": dict(s.result.get("rusage") or dict.fromkeys(_RUSAGE)),
         "window_ns": s.window_ns,

@@ -1,0 +1,107 @@
+"""`tracer compare` on real runs: what must hold on any machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TRACER = (sys.executable, "-m", "tracer", "compare")
+CPU = max(os.sched_getaffinity(0))
+SMALL = "--tasks 50 --iters 60 --warmups 5"
+
+
+def compare(state: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*TRACER, *words], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "XDG_STATE_HOME": str(state)},
+    )  # fmt: skip
+
+
+def test_a_workload_against_itself_shows_no_difference(tmp_path):
+    """A false alarm comes less than once in 20; three in a row, once in 8,000."""
+    line = f"thread-brigade {SMALL} --cpus {CPU}"
+    for _ in range(3):
+        done = compare(tmp_path, line, line, "--untraced", "--json", "-")
+        assert done.returncode == 0, done.stderr
+        document = json.loads(done.stdout)
+        if not document["differs"]:
+            break
+    assert document["words"].startswith("no difference beyond noise")
+    assert document["ratio"]["blocks"] == 12
+    assert not list((tmp_path / "tracer").iterdir()), "a complete experiment leaves no file"
+
+
+def test_pinned_against_unpinned_and_its_reasons(tmp_path):
+    done = compare(
+        tmp_path, f"thread-brigade {SMALL}", f"thread-brigade {SMALL} --cpus {CPU}",
+        "--rounds", "12", "--json", "-",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    a, b = (sum(line[side] for line in document["lines"]) for side in ("a_ns", "b_ns"))
+    gap = sum(line["difference_ns"]["median"] for line in document["lines"])
+    assert abs((a - b) - gap) <= len(document["lines"])  # each is rounded
+    counts = document["per_unit"]
+    assert counts["wake-ups to another CPU, idle"]["b"] == 0
+    assert abs(counts["system calls"]["a"] - 2 * 51 / 50) < 0.01
+    if document["differs"] and document["traced_ratio"]["low"] > 1.2 and document["steal"] < 0.02:
+        crossing = {"wakeup:idle", "wakeup:queued"}
+        assert document["lines"][0]["name"] in crossing
+        assert counts["wake-ups to another CPU, idle"]["a"] > 0.05
+
+
+def test_a_broken_off_comparison_goes_on_with_the_same_command(tmp_path):
+    words = [f"thread-brigade {SMALL}", f"thread-brigade {SMALL} --cpus {CPU}", "--untraced"]
+    words += ["--rounds", "12", "--json", "-"]
+    running = subprocess.Popen(
+        [*TRACER, *words], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    saved: list[str] = []
+    while len(saved) < 5 and time.monotonic() < deadline:
+        time.sleep(0.02)
+        saved = [line for file in (tmp_path / "tracer").glob("*") for line in file.open()]
+    running.send_signal(signal.SIGINT)
+    _out, err = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "the same command goes on" in err
+    (file,) = (tmp_path / "tracer").iterdir()
+    before = file.read_text().splitlines()
+    assert len(before) >= 5
+    done = compare(tmp_path, *words)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ratio"]["blocks"] == 12
+
+
+def test_budgets_of_counts(tmp_path):
+    words = ["run", "thread-brigade", *SMALL.split(), "--no-baseline", "--cpus", str(CPU)]
+    for budget, status in (("syscalls.recvfrom.per_unit<=1.02", 0), ("window_ns<=1", 4)):
+        done = subprocess.run(
+            [*TRACER[:-1], *words, "--budget", budget],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == status, done.stderr
+    assert "budget broken: window_ns is " in done.stderr
+
+
+def test_saved_reports_of_different_hosts_are_told_apart(tmp_path):
+    file, other = tmp_path / "a.json", tmp_path / "b.json"
+    subprocess.run(
+        [*TRACER[:-1], "run", "thread-brigade", *SMALL.split(), "--no-baseline", "--json", file],
+        cwd=ROOT, capture_output=True, check=True,
+    )  # fmt: skip
+    document = json.loads(file.read_text())
+    document["host"]["fingerprint"]["kernel"] = "9.9"
+    other.write_text(json.dumps(document))
+    done = compare(tmp_path, str(file), str(other))
+    assert done.returncode == 0, done.stderr
+    assert "Warning: the reports are of different hosts:" in done.stdout
+    assert "kernel: " in done.stdout and "against 9.9" in done.stdout
+    assert "not enough runs to tell: 1 block, 12 would do" in done.stdout
+    done = compare(tmp_path, str(file), str(file))
+    assert "Warning" not in done.stdout

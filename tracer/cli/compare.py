@@ -1,0 +1,162 @@
+"""`tracer compare A B`: is it faster, and why."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracer.errors import Interrupted, TracerError
+
+if TYPE_CHECKING:
+    from tracer.analysis.compare import Comparison
+
+_PROBES = ("sched", "syscalls", "idle")
+
+
+@click.command("compare", context_settings={"max_content_width": 98})
+@click.argument("a")
+@click.argument("b")
+@click.option(
+    "--rounds",
+    type=click.IntRange(2, 10000),
+    default=12,
+    show_default=True,
+    metavar="N",
+    help="Blocks; each holds every run once, in random order.",
+)
+@click.option("--untraced", is_flag=True, help="No traced runs: the ratio only, not its reasons.")
+@click.option(
+    "--json",
+    "path",
+    metavar="FILE",
+    help="Write the comparison as JSON to FILE; `-`: to standard output, alone.",
+)
+@click.option("--budget", "budgets", multiple=True, metavar="LIMIT",
+              help='Limit on a number of B\'s report, "sched.switches.per_unit<=1.05", or on'
+                   ' "ratio<=1.10" (A/B); exit status 4 when broken. Repeatable.')  # fmt: skip
+def command(
+    a: str, b: str, rounds: int, untraced: bool, path: str | None, budgets: Sequence[str]
+) -> int:
+    """Compare two workloads, or two saved reports of tracer run --json.
+
+    A and B are each a workload with its options in quotes, "thread-brigade --cpus 1", or the
+    name of a saved report. A run that was broken off goes on with the same command.
+    """
+    from tracer.analysis.budget import parse
+    from tracer.cli.run import budget_status, report_width
+    from tracer.output import OutputFile
+    from tracer.report import compare as report
+
+    limits = [parse(text) for text in budgets]
+    saved = [Path(side).is_file() for side in (a, b)]
+    if any(saved) and not all(saved):
+        raise TracerError(
+            "one side is a saved report and the other a workload: they did not run side by side",
+            "compare two saved reports or two workload lines",
+            exit_code=2,
+        )
+    with contextlib.ExitStack() as stack:
+        file = None
+        if path is not None and path != "-":
+            file = stack.enter_context(OutputFile(path))
+        found = _saved(a, b) if all(saved) else _live(a, b, rounds, untraced)
+        document = report.document(found.comparison, (a, b), found.host, found.warnings)
+        if path == "-":
+            click.echo(report.render_json(document), nl=False)
+        else:
+            text = report.render(found.comparison, (a, b), found.warnings, report_width())
+            click.echo(text, nl=False)
+        if file is not None:
+            file.write(report.render_json(document))
+    if found.interrupted is not None:
+        click.echo("tracer: what was measured is saved; the same command goes on", err=True)
+        raise Interrupted(found.interrupted)
+    return budget_status(limits, {**found.report_b, "ratio": found.comparison.ratio.median})
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A comparison, this host, and one report of B for budgets."""
+
+    comparison: Comparison
+    host: Mapping[str, str]
+    report_b: Mapping[str, Any]
+    warnings: Sequence[str] = ()
+    interrupted: int | None = None
+
+
+def _live(a: str, b: str, rounds: int, untraced: bool) -> _Found:
+    from tracer import placement, probes
+    from tracer.analysis.compare import compare
+    from tracer.cli.run import require_rights
+    from tracer.experiment.blocks import Design, run_trials
+    from tracer.experiment.runner import Runner
+    from tracer.experiment.store import Store
+    from tracer.fingerprint import fingerprint
+    from tracer.lines import condition
+    from tracer.progress import Progress
+    from workloads import available
+
+    conditions = [condition(a, "A"), condition(b, "B")]
+    unit, other = (available()[c.workload].unit for c in conditions)
+    if unit != other:
+        raise TracerError(
+            f"A counts in units of one {unit} and B of one {other}: there is no ratio of the two",
+            "compare workloads of the same unit: tracer list",
+            exit_code=2,
+        )
+    require_rights()
+    names = [] if untraced else [name for name in _PROBES if name in probes.available()]
+    design = Design(("A", "B"), rounds, untraced=untraced, twin="A")
+    host = fingerprint()
+    plan = {"conditions": [c.plain() for c in conditions], "probes": names, "host": host,
+            "rounds": rounds}  # fmt: skip
+    progress = Progress()
+    store = Store("compare", plan)
+    try:
+        with Runner(conditions, names, progress) as runner:
+            done = run_trials(design.trials(), runner, store, progress)
+    finally:
+        progress.clear()
+        store.close()
+    if done.interrupted is None:
+        store.complete()
+    found = compare(done.outcomes, "A", "B", unit, len(placement.online()))
+    if found is None:
+        raise Interrupted(done.interrupted or 2)
+    traced = [o.report for o in done.outcomes if o.trial.traced and o.trial.condition == "B"]
+    report_b = (traced[-1] if traced else None) or {}
+    return _Found(found, host, report_b, interrupted=done.interrupted)
+
+
+def _saved(a: str, b: str) -> _Found:
+    from tracer.analysis.compare import compare_documents
+    from tracer.fingerprint import differences
+
+    first, second = _read(a), _read(b)
+    prints = [d["host"].get("fingerprint", {}) for d in (first, second)]
+    different = differences(*prints)
+    warnings = ["Warning: the reports are of different hosts:", *different] if different else []
+    return _Found(compare_documents(first, second, ("A", "B")), prints[1], second, warnings)
+
+
+def _read(path: str) -> Mapping[str, Any]:
+    try:
+        document = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise _refused(f"cannot read {path}: {error}") from None
+    if not isinstance(document, dict) or document.get("schema") != "tracer.run/1":
+        raise _refused(f"{path} is no report of tracer run")
+    if document.get("partial"):
+        raise _refused(f"{path} is a partial report: how much work was done is not known")
+    return document
+
+
+def _refused(message: str) -> TracerError:
+    return TracerError(message, "make one with: tracer run WORKLOAD --json FILE", exit_code=2)

@@ -1,0 +1,81 @@
+"""Runs one trial at a time: the only place where an experiment starts a workload."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from tracer.analysis.summary import summarize
+from tracer.errors import Interrupted
+from tracer.experiment import interventions
+from tracer.experiment.condition import Condition
+from tracer.experiment.surroundings import HostTimes, surroundings, timed_spin_ns
+from tracer.kernel.calibrate import switch_cost_ns
+from tracer.kernel.engine import Engine
+from tracer.outcome import Outcome, Trial
+from tracer.progress import Progress
+from tracer.report.json import document
+from tracer.session import run_traced, run_untraced
+from workloads import available
+
+
+class Runner:
+    """Holds the compiled probes; use as a context manager.
+
+    Parameters
+    ----------
+    conditions:
+        By label.
+    probes:
+        Whose detail traced trials keep; empty when no trial is traced.
+    """
+
+    def __init__(
+        self, conditions: Sequence[Condition], probes: Sequence[str], progress: Progress
+    ) -> None:
+        self._conditions = {condition.label: condition for condition in conditions}
+        self._probes = tuple(probes)
+        self._progress = progress
+        self._engine: Engine | None = None
+        self._cost_ns: int | None = None
+
+    def run(self, trial: Trial) -> Outcome:
+        """Run it; Interrupted when a signal comes, TracerError when the workload fails."""
+        condition = self._conditions[trial.condition]
+        own_before = sum(os.times()[:4])
+        before, spin = HostTimes.now(), timed_spin_ns()
+        with ExitStack() as stack:
+            changes = stack.enter_context(interventions.applied(condition.intervention))
+            spec = interventions.changed(condition.spec(), changes)
+            report = None
+            if trial.traced:
+                recording = run_traced(self._traced_engine(), spec, True, self._cost_ns,
+                                       self._progress)  # fmt: skip
+                if recording.interrupted is not None:
+                    raise Interrupted(recording.interrupted)
+                workload = available()[condition.workload]
+                summary = summarize(recording, name=workload.name, transport="", unit=workload.unit)
+                report = {k: v for k, v in document(summary).items() if k != "threads"}
+                result = recording.result
+            else:
+                result = run_untraced(spec, self._progress)
+        spins = spin, timed_spin_ns()
+        after = HostTimes.now()
+        own = int((sum(os.times()[:4]) - own_before) * 1e9)
+        return Outcome(trial, result, surroundings(before, after, spins, own), report)
+
+    def _traced_engine(self) -> Engine:
+        if self._engine is None:
+            self._progress.say("preparing the probes")
+            self._engine = Engine(self._probes)
+            self._cost_ns = switch_cost_ns(self._engine)
+        return self._engine
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None

@@ -1,0 +1,112 @@
+"""Blocks saved as they end, so that the same command goes on where it was broken off.
+
+One file of JSON lines for each experiment: the first line says what it is, each further one is an
+outcome. It lies in the state directory of the user (XDG_STATE_HOME, else ~/.local/state), belongs
+to that user also under sudo, and is removed when the experiment is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tracer.errors import TracerError
+from tracer.outcome import Outcome
+from tracer.target import Credentials
+
+_VERSION = 1
+
+
+def directory() -> Path:
+    """Where saved experiments lie; it need not exist yet."""
+    user = Credentials.of_sudo()
+    if user is not None:
+        return Path(user.home) / ".local" / "state" / "tracer"
+    base = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "tracer"
+
+
+class Store:
+    """The saved outcomes of one experiment.
+
+    Parameters
+    ----------
+    kind:
+        The command, for the file's name.
+    plan:
+        Everything that decides what is measured, as JSON data. Another plan is another file.
+
+    Raises TracerError when the file cannot be written.
+    """
+
+    def __init__(self, kind: str, plan: Mapping[str, Any]) -> None:
+        head = json.dumps({"version": _VERSION, "kind": kind, "plan": plan}, sort_keys=True)
+        name = hashlib.sha256(head.encode()).hexdigest()[:16]
+        self.path = directory() / f"{kind}-{name}.jsonl"
+        self.outcomes: list[Outcome] = []
+        self.notes: dict[str, Any] = {}
+        try:
+            self._open(head)
+        except OSError as error:
+            raise TracerError(
+                f"cannot save blocks in {self.path}: {error.strerror}",
+                "set XDG_STATE_HOME to a directory that can be written to",
+            ) from None
+
+    def _open(self, head: str) -> None:
+        made = [p for p in (self.path.parent, *self.path.parent.parents) if not p.exists()]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for path in made:
+            _give(path)
+        whole: list[str] = []
+        if self.path.exists():
+            # a kill can cut the last line; what is not a whole line was not saved
+            lines = self.path.read_text().split("\n")
+            if lines[0] == head:
+                whole = lines[1:-1]
+        for line in whole:
+            data = json.loads(line)
+            if "note" in data:
+                self.notes[data["note"]] = data["value"]
+            else:
+                self.outcomes.append(Outcome.from_plain(data))
+        self._file = self.path.open("w")
+        _give(self.path)
+        self._file.write("\n".join([head, *whole]) + "\n")
+        self._sync()
+
+    def add(self, outcome: Outcome) -> None:
+        """Save one outcome; it is on the disk when this returns."""
+        self.outcomes.append(outcome)
+        self._file.write(json.dumps(outcome.plain()) + "\n")
+        self._sync()
+
+    def note(self, name: str, value: Any) -> None:
+        """Save something else under a name, once: a second value does not replace the first."""
+        if name not in self.notes:
+            self.notes[name] = value
+            self._file.write(json.dumps({"note": name, "value": value}) + "\n")
+            self._sync()
+
+    def _sync(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def complete(self) -> None:
+        """The experiment is done: remove the file."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Leave the file for the next time."""
+        self._file.close()
+
+
+def _give(path: Path) -> None:
+    user = Credentials.of_sudo()
+    if user is not None:
+        os.chown(path, user.uid, user.gid)
