@@ -141,8 +141,9 @@ def test_an_option_without_its_value(tracer: Run, option: str) -> None:
 
 
 def test_an_ordinary_user_is_told_the_command(tracer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("tracer.cli.run")
+    module = importlib.import_module("tracer.cli._shared")
     monkeypatch.setattr(module.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(module, "_capabilities", lambda: 0)
     status, out, err = tracer("run", "async-brigade", "--iters", "10")
     assert status == 1
     assert out == ""
@@ -153,13 +154,13 @@ def test_an_ordinary_user_is_told_the_command(tracer: Run, monkeypatch: pytest.M
 def test_wrong_usage_is_said_before_missing_rights(
     tracer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = importlib.import_module("tracer.cli.run")
+    module = importlib.import_module("tracer.cli._shared")
     monkeypatch.setattr(module.os, "geteuid", lambda: 1000)
     assert tracer("run", "async-brigade", "--probe", "zzz")[0] == 2
 
 
 def test_a_json_file_that_cannot_be_written(tracer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("tracer.cli.run")
+    module = importlib.import_module("tracer.cli._shared")
     monkeypatch.setattr(module.os, "geteuid", lambda: 0)
     status, _out, err = tracer("run", "async-brigade", "--json", "/nonexistent/file")
     assert status == 2

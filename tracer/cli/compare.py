@@ -49,7 +49,7 @@ def command(
     name of a saved report. A run that was broken off goes on with the same command.
     """
     from tracer.analysis.budget import parse
-    from tracer.cli.run import budget_status, report_width
+    from tracer.cli._shared import budget_status, report_width
     from tracer.output import OutputFile
     from tracer.report import compare as report
 
@@ -94,7 +94,7 @@ class _Found:
 def _live(a: str, b: str, rounds: int, untraced: bool) -> _Found:
     from tracer import placement, probes
     from tracer.analysis.compare import compare
-    from tracer.cli.run import require_rights
+    from tracer.cli._shared import require_rights
     from tracer.experiment.blocks import Design, run_trials
     from tracer.experiment.runner import Runner
     from tracer.experiment.store import Store
