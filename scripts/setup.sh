@@ -340,6 +340,27 @@ cmd_cargo() {
     with_cargo "$@"
 }
 
+# Programs that the BPF tests run and compare with, and the Debian package of each.
+TEST_TOOLS="perf:linux-perf strace:strace redis-benchmark:redis-tools hackbench:rt-tests
+    nginx:nginx-light ab:apache2-utils make:make setpriv:util-linux"
+
+# nginx's package starts a server, so nothing is installed for a mere `make test`: a test whose
+# program is missing is skipped then, and fails where TRACER_FORCE_BPF=1 says that all must run.
+cmd_test_tools() {
+    local pair
+    local -a packages=()
+    for pair in $TEST_TOOLS; do
+        have "${pair%%:*}" || packages+=("${pair##*:}")
+    done
+    ((${#packages[@]})) || return 0
+    if [[ ${TRACER_FORCE_BPF-} != 1 ]] || ! have apt-get; then
+        say "not installed, so their tests are skipped: ${packages[*]}"
+        return 0
+    fi
+    as_root apt-get update -qq -o DPkg::Lock::Timeout=300 >/dev/null 2>&1 </dev/null || true
+    install_packages apt-get "${packages[@]}"
+}
+
 cmd_lint_tools() {
     local cargo manager=none names=""
     lint_tools_there && return 0
@@ -511,6 +532,7 @@ usage: scripts/setup.sh COMMAND
   native        build the Rust workloads
   examples      build the Rust examples
   all           venv and native
+  test-tools    with TRACER_FORCE_BPF=1, install the programs that BPF tests compare with
   lint-tools    see that clippy and rustfmt are there
   find-cargo    print the cargo that is used
   cargo ARGS    run that cargo
@@ -530,6 +552,7 @@ main() {
         "cmd_$command" "$@"
         ;;
     lint-tools) cmd_lint_tools ;;
+    test-tools) cmd_test_tools ;;
     missing) missing_parts ;;
     find-cargo) find_cargo ;;
     *)

@@ -22,7 +22,7 @@ from tracer.target import Spec, Target
 from tracer.window import Snapshot, choose_path, close_now, is_open, open_now, processes_of
 
 #: How long a command has to end by itself after a SIGTERM.
-_GRACE_S = 5.0
+_GRACE_S = 3.0
 _KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
 
 

@@ -83,7 +83,7 @@ def test_sudo_names_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_command_finds_what_its_caller_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Environment, limits and ignored signals are the caller's, not what tracer has made of them."""
+    """Environment, limits and ignored signals are the caller's, not what tracer made of them."""
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     code = (
         "import os, resource, signal, sys;"
