@@ -7,7 +7,7 @@ import dataclasses
 import os
 import select
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,10 +50,14 @@ class Request:
 
 
 def attached(
-    engine: Engine, request: Request, switch_cost_ns: int | None = None
+    engine: Engine,
+    request: Request,
+    switch_cost_ns: int | None = None,
+    on_open: Callable[[int, int], None] = lambda _threads, _processes: None,
 ) -> Iterator[Recording]:
     """Attach and yield one recording for each window; the last one ends it.
 
+    `on_open(threads, processes)` is called when the first window is open.
     A signal ends the last window: it is raised again, as Interrupted, after that was yielded.
     TracerError when there is nothing to attach to.
     """
@@ -70,7 +74,10 @@ def attached(
         for pid in pids:
             seeder.add(pid)
         engine.visit()
-        yield from _Watch(engine, request, seeder, pids, switch_cost_ns).windows()
+        watch = _Watch(engine, request, seeder, pids, switch_cost_ns)
+        open_now(engine)
+        on_open(seeder.count, len(processes_of(engine)))
+        yield from watch.windows()
     finally:
         engine.detach()
 
@@ -97,7 +104,6 @@ class _Watch:
 
     def windows(self) -> Iterator[Recording]:
         request = self._request
-        open_now(self._engine)
         began_s = time.monotonic()
         end_s = None if request.duration_s is None else began_s + request.duration_s
         number, stopped = 0, None
@@ -167,12 +173,13 @@ class _Watch:
             switch_cost_ns=self._switch_cost_ns,
             path_thread=(end.tid, names.get(end.slot, "")),
             asleep_ns=end.asleep_ns,
-            processes=tuple(self._known(data)),
+            processes=tuple(self._known()),
         )
         self._events, self._missed, self._load = events, missed, load
         return found
 
-    def _known(self, data: Snapshot) -> Iterator[Process]:
+    def _known(self) -> Iterator[Process]:
         """The processes of the window that are still there, the first one in any case."""
-        for pid in sorted({self._main, *processes_of(self._engine)}, key=lambda p: p != self._main):
+        there = sorted(processes_of(self._engine) - {self._main})
+        for pid in (self._main, *there):
             yield described(pid)

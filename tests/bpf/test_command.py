@@ -15,7 +15,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from programs import ROOT, TRACER, assert_books_close, calls, start, switches, traced
+from programs import ROOT, TRACER, assert_books_close, calls, near, start, switches, traced
 
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
 
@@ -339,3 +339,26 @@ def test_sigkill_in_the_window(tmp_path):
     found = json.loads(file.read_text())
     assert_books_close(found)
     assert found["target"]["exit_status"] == -9
+
+
+def test_a_script_that_sleeps_and_then_computes(tmp_path):
+    """Planted: the path is the sleep and the work, as long as the script itself says they were."""
+    code = (
+        "import time\n"
+        "a = time.monotonic_ns(); time.sleep(0.4)\n"
+        "b = time.monotonic_ns()\n"
+        "while time.monotonic_ns() < b + 400_000_000: pass\n"
+        "print(b - a, time.monotonic_ns() - b)"
+    )
+    file = tmp_path / "report.json"
+    done = run("--json", str(file), "--", *python(code))
+    slept_ns, worked_ns = map(int, done.stdout.split())
+    found = json.loads(file.read_text())
+    assert_books_close(found)
+    parts = found["ledgers"]["wall"]["parts"]
+    ran = parts["user"] + parts["preempted"] + sum(
+        ns for name, ns in parts.items() if name.startswith("syscall:")
+    )  # fmt: skip
+    start_up = found["window_ns"] - slept_ns - worked_ns
+    assert near(parts["sleep"], slept_ns, slack=1_000_000)
+    assert worked_ns * 0.99 <= ran <= worked_ns + start_up

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracer.cli._shared import (
+    Seconds,
     budget_status,
     report_width,
     require_rights,
@@ -27,23 +28,6 @@ if TYPE_CHECKING:
 
 #: A longer command is not repeated in the advice.
 _LONGEST = 50
-
-
-class Seconds(click.ParamType[float]):
-    """A time in seconds, more than none."""
-
-    name = "seconds"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = 0.0
-        if not 0 < seconds < 1e9:
-            self.fail(f"{value!r} is no time in seconds", param, ctx)
-        return seconds
 
 
 def command_of_user() -> click.Command:

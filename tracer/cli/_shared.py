@@ -37,6 +37,23 @@ def require_rights() -> None:
         )
 
 
+class Seconds(click.ParamType[float]):
+    """A time in seconds, more than none."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < 1e9:
+            self.fail(f"{value!r} is no time in seconds", param, ctx)
+        return seconds
+
+
 def shared_options() -> list[click.Parameter]:
     """The options of every traced run."""
     from tracer import probes

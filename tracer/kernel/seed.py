@@ -44,6 +44,11 @@ class Seeder:
             )
         engine.ctl["next_slot"] = self._end
 
+    @property
+    def count(self) -> int:
+        """Threads entered so far."""
+        return len(self._added)
+
     def add(self, pid: int) -> None:
         """All threads of a process that are not known yet, also those it creates meanwhile."""
         for _ in range(_PASSES):
