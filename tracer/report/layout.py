@@ -5,11 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
+import tabulate as tabulating
 from tabulate import tabulate
 
 #: The widest a report gets; narrower where the terminal is.
 WIDTH = 100
 _NARROWEST = 40
+# tabulate widens every heading by two columns, which a wide table cannot spare
+tabulating.MIN_PADDING = 0
 
 
 def plain(text: str) -> str:
