@@ -16,16 +16,21 @@ DIRECTORY = Path(__file__).parent
 NATIVE = DIRECTORY / "native" / "target" / "release"
 
 
+#: What an option is given: None for nothing.
+Value = int | str | bool | None
+
+
 @dataclass(frozen=True)
 class Option:
     """An option of a workload: `--name VALUE`.
 
-    `kind` is "count" (1 or more), "number" (0 or more) or a tuple of words to choose from.
+    `kind` is "count" (1 or more), "number" (0 or more), "flag" (no value; default False) or a
+    tuple of words to choose from.
     """
 
     name: str
     kind: str | tuple[str, ...]
-    default: int | str | None
+    default: Value
     help: str
 
 
@@ -42,20 +47,22 @@ class Workload:
     unit: str
     transport: str
     options: tuple[Option, ...]
-    argv: Callable[[Mapping[str, int | str | None]], tuple[str, ...]]
+    argv: Callable[[Mapping[str, Value]], tuple[str, ...]]
 
-    def transport_of(self, values: Mapping[str, int | str | None]) -> str:
+    def transport_of(self, values: Mapping[str, Value]) -> str:
         """What the tasks hand over through in a run with these option values."""
         return str(values.get("transport") or self.transport)
 
 
-def native(program: str) -> Callable[[Mapping[str, int | str | None]], tuple[str, ...]]:
+def native(program: str) -> Callable[[Mapping[str, Value]], tuple[str, ...]]:
     """Start the Rust program of that name, every given option passed on."""
 
-    def argv(values: Mapping[str, int | str | None]) -> tuple[str, ...]:
+    def argv(values: Mapping[str, Value]) -> tuple[str, ...]:
         words = [str(NATIVE / program)]
         for name, value in values.items():
-            if value is not None:
+            if value is True:
+                words.append(f"--{name}")
+            elif value is not None and value is not False:
                 words += [f"--{name}", str(value)]
         return tuple(words)
 

@@ -124,6 +124,31 @@ def test_creation_of_tasks_creates_no_thread(brigade):
     assert threads(recording) == 3
 
 
+@pytest.mark.parametrize(
+    ("mode", "enters", "alive"),
+    [("per-hop", TASKS + 1, 1), ("chain", 1, 1), ("per-thread", TASKS + 1, TASKS + 1)],
+)
+def test_a_ring_takes_one_call_a_hop_or_one_a_trip(brigade, mode, enters, alive):
+    recording = brigade("uring-brigade", *SIZE, "--mode", mode)
+    check_books(recording)
+    assert calls(recording) == {"io_uring_enter": enters * ITERS}
+    assert threads(recording) == alive
+
+
+@pytest.mark.parametrize("mode", ["per-hop", "chain"])
+def test_the_kernels_polling_thread_is_not_the_target(brigade, mode):
+    recording = brigade("uring-brigade", *SIZE, "--mode", mode, "--sqpoll")
+    check_books(recording)
+    assert set(calls(recording)) <= {"io_uring_enter"}
+    assert threads(recording) == 1
+    books = ledger.cpu(recording)
+    polling_ns = recording.result["extra"]["iou-sqp_thread_cpu_ns"]
+    # it also spins while the workload waits for `go`, outside of the window
+    assert books.parts["other"] >= 0.5 * polling_ns > 0
+    woken = counts.outside_wakers(recording)
+    assert woken["other_process"] <= 0.01 * TASKS * ITERS
+
+
 @pytest.mark.parametrize("flavor", ["multi-thread", "current-thread"])
 def test_async_receives_fail_once_per_hop(brigade, flavor):
     recording = brigade("async-brigade", *SIZE, "--flavor", flavor)

@@ -41,6 +41,8 @@ def _own_options() -> list[click.Parameter]:
 
 
 def _workload_option(option: Option) -> click.Option:
+    if option.kind == "flag":
+        return click.Option([f"--{option.name}"], is_flag=True, help=option.help)
     kinds: dict[str, click.ParamType[int]] = {
         "count": click.IntRange(min=1),
         "number": click.IntRange(min=0),

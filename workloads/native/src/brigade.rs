@@ -137,9 +137,22 @@ pub fn report(
     control: &mut Control,
     options: &Options,
     load: Load,
+    times: Vec<u64>,
+    measured: Measured,
+) -> Result<()> {
+    report_with(control, options, load, Vec::new(), times, measured)
+}
+
+/// The same, with further `figures` by name.
+pub fn report_with(
+    control: &mut Control,
+    options: &Options,
+    load: Load,
+    mut figures: Vec<(&'static str, f64)>,
     mut times: Vec<u64>,
     measured: Measured,
 ) -> Result<()> {
+    figures.splice(..0, load.figures());
     Report {
         tasks: options.tasks,
         iterations: options.iterations,
@@ -147,7 +160,7 @@ pub fn report(
         unit: "hop",
         units: options.tasks as u128 * options.iterations as u128 * load.tokens as u128,
         stats: Stats::of(&mut times),
-        extra: load.figures(),
+        extra: figures,
         measured,
     }
     .deliver(control, options.json)

@@ -17,9 +17,10 @@ pub struct Crew {
 }
 
 impl Crew {
-    /// Room for `size` threads; refused beforehand where they cannot fit.
-    pub fn new(size: usize) -> Result<Crew> {
-        limits::check_memory_areas(size)?;
+    /// Room for `size` threads that take `areas` memory areas each beside their stacks;
+    /// refused beforehand where they cannot fit.
+    pub fn new(size: usize, areas: u64) -> Result<Crew> {
+        limits::check_memory_areas(size, areas)?;
         Ok(Crew {
             size,
             threads: Vec::with_capacity(size),

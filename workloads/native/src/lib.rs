@@ -15,6 +15,7 @@ pub mod limits;
 pub mod load;
 pub mod memory;
 pub mod report;
+pub mod ring;
 pub mod row;
 pub mod runtime;
 pub mod rusage;

@@ -1,6 +1,7 @@
 //! What joins two neighbours of a brigade, and its blocking ends.
 
 use crate::error::Context;
+use crate::limits::{explain, Making};
 use crate::load::Load;
 use crate::{args, Result};
 use std::fs::File;
@@ -52,6 +53,18 @@ impl Transport {
         }
     }
 
+    /// A row of joints: the driver's front and back, and the two ends of each member.
+    pub fn row(self, tasks: usize) -> Result<(End, End, Vec<Member>)> {
+        let no_joints = |error| explain(Making::Sockets, tasks, &error);
+        let (mut back, front) = self.join().map_err(no_joints)?;
+        let mut members = Vec::with_capacity(tasks);
+        for _ in 0..tasks {
+            let (next_back, downstream) = self.join().map_err(no_joints)?;
+            members.push((std::mem::replace(&mut back, next_back), downstream));
+        }
+        Ok((front, back, members))
+    }
+
     /// Refuses more tokens than one joint holds.
     pub fn fit(self, load: Load) -> Result<()> {
         match load.tokens {
@@ -74,6 +87,9 @@ impl Transport {
         Ok(taken)
     }
 }
+
+/// What a member of a brigade holds: the end to read from and the end to write to.
+pub type Member = (End, End);
 
 /// The two ends of a pipe, closed on exec: to read from, to write to.
 pub fn pipe(flags: libc::c_int) -> io::Result<(OwnedFd, OwnedFd)> {

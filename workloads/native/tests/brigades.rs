@@ -12,6 +12,7 @@ const ONE: &str = env!("CARGO_BIN_EXE_one-thread-brigade");
 const PROCESS: &str = env!("CARGO_BIN_EXE_process-brigade");
 const THREAD_MEM: &str = env!("CARGO_BIN_EXE_thread-mem-brigade");
 const ASYNC_MEM: &str = env!("CARGO_BIN_EXE_async-mem-brigade");
+const URING: &str = env!("CARGO_BIN_EXE_uring-brigade");
 const SMALL: &[&str] = &["--tasks", "10", "--iters", "10", "--warmups", "3"];
 
 /// Every program in each of its forms.
@@ -26,6 +27,11 @@ const FORMS: &[(&str, &[&str])] = &[
     (ONE, &["--transport", "pipe"]),
     (PROCESS, &[]),
     (PROCESS, &["--transport", "pipe"]),
+    (URING, &[]),
+    (URING, &["--transport", "pipe"]),
+    (URING, &["--mode", "chain"]),
+    (URING, &["--mode", "chain", "--transport", "pipe"]),
+    (URING, &["--mode", "per-thread"]),
     (THREAD_MEM, &[]),
     (ASYNC_MEM, &[]),
     (ASYNC_MEM, &["--flavor", "multi-thread", "--workers", "2"]),
@@ -104,6 +110,9 @@ fn smallest_brigade_without_warm_up() {
 #[test]
 fn more_bytes_in_flight_are_more_units() {
     for (program, more) in FORMS {
+        if more.contains(&"chain") {
+            continue; // it takes no work
+        }
         let mut command = small(program, more);
         command.args(["--tokens", "5", "--work", "100"]);
         let json = Controlled::start(&mut command).complete(|_| {});
@@ -173,6 +182,20 @@ fn bad_usage() {
         (THREAD, &["--work", "-1"], "--work \"-1\""),
         (ONE, &["--transport", "tcp"], "socketpair, pipe"),
         (ASYNC_MEM, &["--workers", "2"], "no workers"),
+        (URING, &["--mode", "x"], "per-hop, chain, per-thread"),
+        (URING, &["--mode", "chain", "--work", "1"], "--work"),
+        (
+            URING,
+            &["--mode", "chain", "--tasks", "16384"],
+            "at most 32768",
+        ),
+        (
+            URING,
+            &["--mode", "chain", "--tokens", "99"],
+            "at most 32768",
+        ),
+        (URING, &["--mode", "per-thread", "--sqpoll"], "--sqpoll"),
+        (URING, &["--sqpoll=1"], "--sqpoll"),
         (ASYNC_MEM, &["--transport", "pipe"], "--transport"),
         (THREAD_MEM, &["--tasks", "3", "--tokens", "8"], "at most 7"),
         (
@@ -191,7 +214,7 @@ fn bad_usage() {
 
 #[test]
 fn help() {
-    for program in [THREAD, ASYNC, ONE, PROCESS, THREAD_MEM, ASYNC_MEM] {
+    for program in [THREAD, ASYNC, ONE, PROCESS, THREAD_MEM, ASYNC_MEM, URING] {
         let ended = output(Command::new(program).arg("--help"));
         assert!(ended.status.success());
         for expected in [
@@ -260,6 +283,81 @@ fn as_many_values_as_fit_do_not_stand_still() {
         let mut command = small(program, &["--tokens", "21"]);
         let json = Controlled::start(&mut command).complete(|_| {});
         assert_eq!(number(&json, "units"), 2100.0);
+    }
+}
+
+#[test]
+fn chains_carry_more_bytes() {
+    let mut command = small(URING, &["--mode", "chain", "--tokens", "5"]);
+    let json = Controlled::start(&mut command).complete(|_| {});
+    assert_eq!(number(&json, "units"), 500.0);
+}
+
+#[test]
+fn the_kernels_thread_takes_the_submissions() {
+    for mode in ["per-hop", "chain"] {
+        let mut command = small(URING, &["--sqpoll", "--mode", mode]);
+        let json = Controlled::start(&mut command).complete(|_| {});
+        assert!(number(&json, "iou-sqp_thread_cpu_ns") > 0.0, "{json}");
+    }
+}
+
+/// Lets io_uring_setup fail with `code` in the program, as a container's profile would.
+fn without_uring(command: &mut Command, code: i32) {
+    const SECCOMP_RET_ERRNO: u32 = 0x0005_0000;
+    const SECCOMP_RET_ALLOW: u32 = 0x7fff_0000;
+    let statement = |code: u32, jump: (u8, u8), k: u32| libc::sock_filter {
+        code: code as u16,
+        jt: jump.0,
+        jf: jump.1,
+        k,
+    };
+    let mut filter = [
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, (0, 0), 0),
+        statement(
+            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
+            (0, 1),
+            libc::SYS_io_uring_setup as u32,
+        ),
+        statement(
+            libc::BPF_RET | libc::BPF_K,
+            (0, 0),
+            SECCOMP_RET_ERRNO | code as u32,
+        ),
+        statement(libc::BPF_RET | libc::BPF_K, (0, 0), SECCOMP_RET_ALLOW),
+    ];
+    // SAFETY: prctl may be called between fork and exec; the program it gets is valid.
+    unsafe {
+        command.pre_exec(move || {
+            let program = libc::sock_fprog {
+                len: filter.len() as u16,
+                filter: filter.as_mut_ptr(),
+            };
+            let given = std::ptr::addr_of!(program);
+            if libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+                || libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, given) != 0
+            {
+                return Err(std::io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn where_uring_is_forbidden_the_message_says_how_to_allow_it() {
+    for (code, expected) in [(libc::ENOSYS, "CONFIG_IO_URING"), (libc::EPERM, "allow")] {
+        let mut command = small(URING, &[]);
+        without_uring(&mut command, code);
+        let ended = output(&mut command);
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(
+            stderr(&ended).contains("io_uring cannot be used"),
+            "{}",
+            stderr(&ended)
+        );
+        assert!(stderr(&ended).contains(expected), "{}", stderr(&ended));
+        assert_eq!(stderr(&ended).lines().count(), 1);
     }
 }
 

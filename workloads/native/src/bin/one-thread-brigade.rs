@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use tracer_workloads::brigade::{self, Options};
 use tracer_workloads::control::{Control, Measured};
 use tracer_workloads::error::run_main;
-use tracer_workloads::limits::{self, explain, Making};
+use tracer_workloads::limits;
 use tracer_workloads::load::{self, Load};
 use tracer_workloads::row::Driver;
 use tracer_workloads::transport::{self, End, Transport};
@@ -47,13 +47,7 @@ fn run(
     limits::raise_open_files();
     transport.fit(load)?;
     let mut times = brigade::room_for_times(options.iterations)?;
-    let no_joints = |error| explain(Making::Sockets, options.tasks, &error);
-    let (mut back, front) = transport.join().map_err(no_joints)?;
-    let mut members = Vec::with_capacity(options.tasks);
-    for _ in 0..options.tasks {
-        let (next_back, downstream) = transport.join().map_err(no_joints)?;
-        members.push((std::mem::replace(&mut back, next_back), downstream));
-    }
+    let (front, back, mut members) = transport.row(options.tasks)?;
     let mut driver = Driver { front, back, load };
     let mut pass = || pass_along(&mut members, load);
     driver.warm_up(options.warmups, &mut pass)?;

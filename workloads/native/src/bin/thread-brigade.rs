@@ -8,7 +8,7 @@ use tracer_workloads::brigade::{self, Options};
 use tracer_workloads::control::{Control, Measured};
 use tracer_workloads::crew::Crew;
 use tracer_workloads::error::run_main;
-use tracer_workloads::limits::{self, explain, Making};
+use tracer_workloads::limits;
 use tracer_workloads::load::{self, Load};
 use tracer_workloads::row::{self, Driver};
 use tracer_workloads::transport::{self, Transport};
@@ -46,7 +46,7 @@ fn run(
     limits::raise_open_files();
     transport.fit(load)?;
     let mut times = brigade::room_for_times(options.iterations)?;
-    let mut crew = Crew::new(options.tasks)?;
+    let mut crew = Crew::new(options.tasks, 0)?;
     let driver = line_up(&mut crew, options.tasks, load, transport)?;
     let outcome = driver.drive(options, &mut times, control);
     // The driver's ends are closed by now, so every thread sees the end of its input.
@@ -55,11 +55,8 @@ fn run(
 
 /// Starts the threads; returns the driver's ends.
 fn line_up(crew: &mut Crew, tasks: usize, load: Load, transport: Transport) -> Result<Driver> {
-    let no_joints = |error| explain(Making::Sockets, tasks, &error);
-    let (mut back, front) = transport.join().map_err(no_joints)?;
-    for _ in 0..tasks {
-        let (next_back, downstream) = transport.join().map_err(no_joints)?;
-        let upstream = std::mem::replace(&mut back, next_back);
+    let (front, back, members) = transport.row(tasks)?;
+    for (upstream, downstream) in members {
         crew.add(move || row::pass_on(upstream, downstream, load, |_| ()))?;
     }
     Ok(Driver { front, back, load })

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             return Ok(());
         };
         let mut control = Control::from_env()?;
-        limits::check_memory_areas(options.tasks)?;
+        limits::check_memory_areas(options.tasks, 0)?;
         let mut times = Times::new(&options)?;
         let mut started = Vec::with_capacity(options.tasks);
         for _ in 0..options.warmups {

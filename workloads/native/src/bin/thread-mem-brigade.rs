@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options, load: Load, control: &mut Control) -> Result<(Vec<u64>, Measured)> {
     let mut times = brigade::room_for_times(options.iterations)?;
-    let mut crew = Crew::new(options.tasks)?;
+    let mut crew = Crew::new(options.tasks, 0)?;
     let (front, mut back) = sync_channel(CAPACITY);
     for _ in 0..options.tasks {
         let (downstream, next_back) = sync_channel(CAPACITY);
