@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -51,15 +52,32 @@ class Workload:
 
     def transport_of(self, values: Mapping[str, Value]) -> str:
         """What the tasks hand over through in a run with these option values."""
-        return str(values.get("transport") or self.transport)
+        transport = str(values.get("transport") or self.transport)
+        return f"{transport}, in Python" if self.in_python(values) else transport
+
+    def in_python(self, values: Mapping[str, Value]) -> bool:
+        """Whether the twin in Python runs with these option values."""
+        return self.argv(values)[0] == sys.executable
 
 
-def native(program: str) -> Callable[[Mapping[str, Value]], tuple[str, ...]]:
-    """Start the Rust program of that name, every given option passed on."""
+def native(
+    program: str, twin: str | None = None
+) -> Callable[[Mapping[str, Value]], tuple[str, ...]]:
+    """Start the Rust program of that name, every given option passed on.
+
+    `twin` is a module that does the same in Python: it runs with `--runtime python`, and without
+    the option where the program is not built.
+    """
 
     def argv(values: Mapping[str, Value]) -> tuple[str, ...]:
-        words = [str(NATIVE / program)]
-        for name, value in values.items():
+        rest = dict(values)
+        runtime = rest.pop("runtime", None)
+        path = NATIVE / program
+        if twin and (runtime == "python" or (runtime is None and not path.exists())):
+            words = [sys.executable, "-m", twin]
+        else:
+            words = [str(path)]
+        for name, value in rest.items():
             if value is True:
                 words.append(f"--{name}")
             elif value is not None and value is not False:
@@ -68,6 +86,14 @@ def native(program: str) -> Callable[[Mapping[str, Value]], tuple[str, ...]]:
 
     return argv
 
+
+#: What every workload with a twin in Python has.
+RUNTIME = Option(
+    "runtime",
+    ("native", "python"),
+    None,
+    "the Rust program or its twin in Python (default: native; python where that is not built)",
+)
 
 #: What every brigade has.
 BRIGADE_OPTIONS = (
@@ -85,8 +111,9 @@ def scheduler_options(flavor: str) -> tuple[Option, ...]:
         Option(
             "flavor",
             ("multi-thread", "current-thread"),
-            flavor,
-            "tokio's scheduler: worker threads, or the one thread that drives the workload",
+            None,
+            "tokio's scheduler: worker threads, or the one thread that drives the workload"
+            f" (default: {flavor})",
         ),
         Option("workers", "count", None, "worker threads (multi-thread; default: one per CPU)"),
     )
@@ -112,6 +139,8 @@ def available() -> Mapping[str, Workload]:
     """Every workload by name."""
     found = {}
     for info in pkgutil.iter_modules([str(DIRECTORY)]):
+        if info.ispkg:
+            continue
         workload: Workload = importlib.import_module(f"{__name__}.{info.name}").WORKLOAD
         found[workload.name] = workload
     return found
