@@ -41,10 +41,10 @@ void ev_migrate(u32 cpu, u64 now, struct fake_task *by, struct fake_task *task)
 }
 
 #ifndef LIGHT
-void ev_call_enter(u32 cpu, u64 now, struct fake_task *by, u32 nr, u64 first)
+void ev_call_enter(u32 cpu, u64 now, struct fake_task *by, u32 nr, u64 *arguments)
 {
 	current = by;
-	on_call_enter(cpu, now, by->pid, nr, &first);
+	on_call_enter(cpu, now, by->pid, nr, arguments);
 }
 
 void ev_call_exit(u32 cpu, u64 now, struct fake_task *by, s64 result)

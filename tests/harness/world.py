@@ -115,9 +115,10 @@ class World:
         self.check()
         return child
 
-    def enter(self, now: int, cpu: int, call: str, first: int = 0) -> None:
+    def enter(self, now: int, cpu: int, call: str, *arguments: int) -> None:
         """The current task of `cpu` enters a system call."""
-        self.m.call_enter(cpu, now, self.on[cpu].at, NUMBER[call], first)
+        registers = (ctypes.c_uint64 * 6)(*arguments)
+        self.m.call_enter(cpu, now, self.on[cpu].at, NUMBER[call], ctypes.addressof(registers))
         self.check()
 
     def leave(self, now: int, cpu: int, result: int = 0) -> None:

@@ -122,5 +122,7 @@ def summarize(
         rest=rest,
         unavailable=recording.unavailable,
         switch_cost_ns=recording.switch_cost_ns,
-        sections=probes.sections(recording.probes, Scale(unit, units, recording.window_ns)),
+        sections=probes.sections(
+            recording.probes, Scale(unit, units, recording.window_ns), recording.light
+        ),
     )
