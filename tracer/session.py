@@ -89,10 +89,11 @@ def _controlled(engine: Engine, target: Target, missed: int) -> Recording:
         _close_late(engine, int(tid), int(said_ns))
     names = thread_names(engine)
     engine.detach()
+    alive = probes.ask_living(engine.names, engine.arrays)
     missed = engine.missed() - missed
     target.go()
     result = _result(target)
-    recording = _recording(engine, target, (before, after), names, missed, result)
+    recording = _recording(engine, target, (before, after), names, missed, result, alive)
     return dataclasses.replace(recording, closed_late=late)
 
 
@@ -105,7 +106,7 @@ def _command(engine: Engine, target: Target, missed: int) -> Recording:
     missed = engine.missed() - missed
     if int(engine.ctl["phase"]) == 1:
         _close_late(engine, target.pid, time.monotonic_ns())
-    return _recording(engine, target, (before, after), {}, missed, {})
+    return _recording(engine, target, (before, after), {}, missed, {}, {})
 
 
 def _close_late(engine: Engine, tid: int, now_ns: int) -> None:
@@ -143,6 +144,7 @@ def _recording(
     names: Mapping[int, str],
     missed: int,
     result: Mapping[str, Any],
+    alive: Mapping[str, object],
 ) -> Recording:
     data = engine.snapshot()
     ctl = data["ctl"][0]
@@ -162,7 +164,7 @@ def _recording(
         cpus=data["cpus"],
         threads=data["threads"],
         names=names,
-        probes={name: probes.available()[name].read(data) for name in engine.names},
+        probes=probes.records(engine.names, data, alive),
         missed=missed,
         load=HostLoad(load[1].steal_ns - load[0].steal_ns, load[1].busy_ns - load[0].busy_ns),
         result=result,

@@ -39,8 +39,9 @@ def command(log: Path, calls: Sequence[str], program: Sequence[str]) -> tuple[st
     if shutil.which("strace") is None:
         say = pytest.fail if os.environ.get("TRACER_FORCE_BPF") == "1" else pytest.skip
         say("strace is missing: make test installs it")
-    traced = ",".join(dict.fromkeys([*calls, "read", "write", "sendto"]))
-    return ("strace", "-f", "-qq", "-o", str(log), "-e", f"trace=?{traced}", *program)
+    # `?`: an older strace may lack a name
+    traced = ",".join(f"?{name}" for name in dict.fromkeys([*calls, "read", "write", "sendto"]))
+    return ("strace", "-f", "-qq", "-o", str(log), "-e", f"trace={traced}", *program)
 
 
 def window(log: Path) -> list[Call]:

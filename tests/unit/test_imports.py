@@ -24,7 +24,14 @@ LAYERS = (
     ("tracer.recording", "tracer.placement", "workloads"),
     ("tracer.probes",),
     ("tracer.kernel", "tracer.histogram"),
-    ("tracer.errors", "tracer.section", "tracer.units", "tracer.words", "tracer"),
+    (
+        "tracer.errors",
+        "tracer.mappings",
+        "tracer.section",
+        "tracer.units",
+        "tracer.words",
+        "tracer",
+    ),
 )
 #: Needs root, BCC, or a running target.
 LIVE = {

@@ -11,6 +11,8 @@ and, where it needs them:
 
 `TRACEPOINTS`  further raw tracepoints, for each of which its C has a program `tp_<tracepoint>`.
            One that the kernel lacks is named in the report, the rest works;
+`living(arrays)`  what only the living target can tell, asked between the end of the window and the
+           target's; its `read(arrays, alive)` gets it, None for a command, which has ended by then;
 `CALLS`    system calls whose numbers its C uses as `NR_<NAME>`;
 `NEEDS_CALLS`  true when it has nothing to say without the system-call tracepoints (`--light`);
 `macros(types)`  `-D` settings of its own, such as offsets and places of arguments;
@@ -27,7 +29,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 from tracer.errors import TracerError
 from tracer.section import Scale, Section
@@ -97,6 +99,27 @@ def macros(names: Sequence[str], types: KernelTypes) -> dict[str, object]:
         if hasattr(module, "macros"):
             found.update(module.macros(types))
     return found
+
+
+def ask_living(names: Sequence[str], arrays: Mapping[str, Any]) -> dict[str, object]:
+    """What each probe asks the living target, by its name."""
+    return {
+        name: available()[name].living(arrays)
+        for name in names
+        if hasattr(available()[name], "living")
+    }
+
+
+def records(
+    names: Sequence[str], arrays: Mapping[str, Any], alive: Mapping[str, object]
+) -> dict[str, Any]:
+    """Each probe's record by its name; `alive` is of `ask_living`, or empty."""
+    return {
+        name: available()[name].read(arrays, alive.get(name))
+        if hasattr(available()[name], "living")
+        else available()[name].read(arrays)
+        for name in names
+    }
 
 
 def call_numbers(names: Sequence[str], number: Mapping[str, int]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from tracer.analysis.ledger import Ledger
 from tracer.analysis.summary import Summary
 from tracer.report.advice import in_words, try_next
 from tracer.section import Section
-from tracer.units import count, duration, percent, rate, size
+from tracer.units import count, duration, percent, plain, rate, size
 
 WIDTH = 100
 _WAKEUP_NAMES = {
@@ -20,11 +20,6 @@ _WAKEUP_NAMES = {
     "cross_cpu_busy": "to another CPU, busy",
     "interrupt": "by an interrupt or timer",
 }
-
-
-def plain(text: str) -> str:
-    """`text` with control characters escaped: names belong to the target."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def cpu_list(cpus: Iterable[int]) -> str:
