@@ -40,7 +40,6 @@ def against_strace(engine, tmp_path, program, edges):
             assert abs(op.woke_none - woke.count(0)) <= edges
             assert abs(op.woke_one - woke.count(1)) <= edges
             assert op.woke_none + op.woke_one + op.woke_more + op.failed == op.calls
-    assert seen
     return recording.probes["futex"]
 
 
@@ -49,7 +48,7 @@ def test_async_brigade_is_as_strace_saw_it(engine, release, tmp_path, flavor):
     program = (str(release / "async-brigade"), *SIZE, "--flavor", flavor)
     log = tmp_path / "strace"
     if flavor == "multi-thread":
-        against_strace(engine, tmp_path, program, edges=3)
+        assert against_strace(engine, tmp_path, program, edges=3).operations
         return
     recording = run_traced(engine, Spec(straced.command(log, CALLS, program)))
     assert [c for c in straced.window(log) if c.name in CALLS] == []
@@ -57,12 +56,18 @@ def test_async_brigade_is_as_strace_saw_it(engine, release, tmp_path, flavor):
 
 
 def test_std_mutex_is_as_strace_saw_it(engine, planted_program, tmp_path):
-    record = against_strace(engine, tmp_path, (planted_program, "std-mutex", "3000"), edges=4)
-    assert {op.name for op in record.operations} == {"WAIT_BITSET", "WAKE"}
+    program = (planted_program, "std-mutex", "20000")
+    for _ in range(10):  # until the threads meet
+        record = against_strace(engine, tmp_path, program, edges=4)
+        names = {op.name for op in record.operations}
+        if "WAIT_BITSET" in names:
+            break
+    assert names == {"WAIT_BITSET", "WAKE"}
 
 
 def test_known_calls_are_as_strace_saw_them(engine, planted_program, tmp_path):
-    against_strace(engine, tmp_path, (planted_program, "futex-calls", "30", "4"), edges=0)
+    program = (planted_program, "futex-calls", "30", "4")
+    assert len(against_strace(engine, tmp_path, program, edges=0).operations) == 5
 
 
 def test_known_calls(planted):
@@ -107,7 +112,7 @@ def test_addresses_of_known_calls(planted):
 def test_a_contended_std_mutex_has_one_address(planted):
     for _ in range(5):  # four threads on two CPUs nearly always meet
         record = planted("std-mutex", "30000").probes["futex"]
-        if record.operations:
+        if len(record.operations) == 2:
             break
     busiest = record.places[0]
     assert busiest.waiters == (("worker-*", busiest.waits),)
