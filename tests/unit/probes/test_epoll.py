@@ -208,18 +208,25 @@ def test_report_of_a_calm_program(built: Machine) -> None:
     jsonschema.Draft202012Validator(part).validate(json.loads(json.dumps(section.data)))
 
 
-@pytest.mark.parametrize(("empty", "busy"), [(20, False), (21, True)])
-def test_busy_polling_is_named_from_more_than_half_on(
-    built: Machine, empty: int, busy: bool
+@pytest.mark.parametrize(
+    ("empty", "empty_ns", "said"),
+    [(20, 2_000, None), (21, 2_000, "Busy polling: 52.5 %"), (21, 1_000, "52.5 %")],
+    ids=["half of the calls", "more, and long", "more, but short"],
+)
+def test_busy_polling_is_named_by_calls_and_time(
+    built: Machine, empty: int, empty_ns: int, said: str | None
 ) -> None:
-    record = EpollRecord((made(built, empty=empty, empty_ns=2_000),), 0, 0)
+    record = EpollRecord((made(built, empty=empty, empty_ns=empty_ns),), 0, 0)
     section = epoll.report(record, SCALE)
-    assert section.data["busy_polling"] is busy
     first = section.blocks[0]
-    assert isinstance(first, str) is busy
-    if isinstance(first, str):
-        assert "52.5 % of the calls (21, epoll_wait)" in first
-        assert "2.10 per hop" in first and "20.0 % of the window" in first
+    assert section.data["busy_polling"] is (said is not None and said.startswith("Busy"))
+    if said is None:
+        assert isinstance(first, Table)
+        return
+    assert isinstance(first, str)
+    assert first.startswith(f"{said} of the calls (21, epoll_wait)")
+    assert "2.10 per hop" in first and f"{empty_ns / 100:.1f} % of the window" in first
+    assert ("no busy polling" in first) is not section.data["busy_polling"]
 
 
 def test_report_without_any_call() -> None:
