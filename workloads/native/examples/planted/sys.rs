@@ -125,7 +125,9 @@ impl Futex {
             tv_sec: most.as_secs() as libc::time_t,
             tv_nsec: libc::c_long::from(most.subsec_nanos() as i32),
         });
-        let pointer = time.as_ref().map_or(0, |time| ptr::from_ref(time) as usize);
+        let pointer = time
+            .as_ref()
+            .map_or(0, |time| ptr::addr_of!(*time) as usize);
         self.call(libc::FUTEX_WAIT, expected, pointer, &self.0, 0)
             .map(drop)
     }
