@@ -373,6 +373,18 @@ lint_tools_there() {
         with_cargo fmt --version >/dev/null 2>&1
 }
 
+# strace is the second source of the tests that count system calls.
+cmd_test_tools() {
+    local manager
+    have strace && return 0
+    manager=$(package_manager) ||
+        die "strace is missing, which 'make test' needs." "Install it and run the same command again."
+    if [[ $manager == apt-get ]] && { ((EUID == 0)) || have sudo; }; then
+        as_root apt-get update -qq -o DPkg::Lock::Timeout=300 >/dev/null 2>&1 </dev/null || true
+    fi
+    install_packages "$manager" strace
+}
+
 # Runs a command as root, and shows it.
 cmd_root() {
     if ((EUID == 0)); then
@@ -511,6 +523,7 @@ usage: scripts/setup.sh COMMAND
   native        build the Rust workloads
   examples      build the Rust examples
   all           venv and native
+  test-tools    see that strace is there
   lint-tools    see that clippy and rustfmt are there
   find-cargo    print the cargo that is used
   cargo ARGS    run that cargo
@@ -529,6 +542,7 @@ main() {
     system | venv | native | examples | all | cargo | root | own | install | uninstall | clean | help)
         "cmd_$command" "$@"
         ;;
+    test-tools) cmd_test_tools ;;
     lint-tools) cmd_lint_tools ;;
     missing) missing_parts ;;
     find-cargo) find_cargo ;;

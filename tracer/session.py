@@ -108,10 +108,11 @@ def _controlled(
         _close_late(engine, int(tid), int(said_ns))
     names = thread_names(engine)
     engine.detach()
+    alive = probes.ask_living(engine.names, engine.arrays)
     missed = engine.missed() - missed
     target.go()
     result = _result(target)
-    recording = _recording(engine, target, (before, after), names, missed, result)
+    recording = _recording(engine, target, (before, after), names, missed, result, alive)
     return dataclasses.replace(recording, closed_late=late)
 
 
@@ -140,9 +141,10 @@ def _cut_short(
     thread["path"][part] += max(now_ns - int(thread["last_ns"]), 0)
     engine.ctl["end_slot"] = slot
     names = thread_names(engine)
+    living = probes.ask_living(engine.names, engine.arrays)
     missed = engine.missed() - missed
     target.kill()
-    recording = _recording(engine, target, (before, after), names, missed, {})
+    recording = _recording(engine, target, (before, after), names, missed, {}, living)
     return dataclasses.replace(recording, interrupted=number)
 
 
@@ -155,7 +157,7 @@ def _command(engine: Engine, target: Target, missed: int) -> Recording:
     missed = engine.missed() - missed
     if int(engine.ctl["phase"]) == PHASES.index("OPEN"):
         _close_late(engine, target.pid, time.monotonic_ns())
-    return _recording(engine, target, (before, after), {}, missed, {})
+    return _recording(engine, target, (before, after), {}, missed, {}, {})
 
 
 def _close_late(engine: Engine, tid: int, now_ns: int) -> None:
@@ -193,6 +195,7 @@ def _recording(
     names: Mapping[int, str],
     missed: int,
     result: Mapping[str, Any],
+    alive: Mapping[str, object],
 ) -> Recording:
     data = engine.snapshot()
     ctl = data["ctl"][0]
@@ -212,7 +215,7 @@ def _recording(
         cpus=data["cpus"],
         threads=data["threads"],
         names=names,
-        probes={name: probes.available()[name].read(data) for name in engine.names},
+        probes=probes.records(engine.names, data, alive),
         missed=missed,
         load=HostLoad(load[1].steal_ns - load[0].steal_ns, load[1].busy_ns - load[0].busy_ns),
         result=result,

@@ -3,6 +3,8 @@
 WORDS: dict[str, str] = {
     "accounted": "How much of the measured time has a name; the rest is the residual, and more than"
     " 1 % of it is a warning and exit status 3.",
+    "busy polling": "Asking again and again with time-out 0 whether something is ready, where a"
+    " call that waits would sleep.",
     "context switch": "A CPU stops running one thread and runs another: voluntary when the thread"
     " went to sleep, involuntary when it could have gone on.",
     "critical path": "The chain of events that decided when the run ended, followed back through"

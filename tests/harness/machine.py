@@ -39,7 +39,7 @@ _EVENTS = {
     "exec": "iqpi",
     "exit": "iqp",
     "migrate": "iqpp",
-    "call_enter": "iqpiq",
+    "call_enter": "iqpip",
     "call_exit": "iqpl",
 }
 _ARGUMENTS = {
@@ -68,6 +68,7 @@ def macros(names: tuple[str, ...], light: bool) -> dict[str, object]:
         "NR_EXECVEAT": NUMBER["execveat"],
         "IN_CALL(t)": "1" if light else "((t)->mode)",
         **probes.hook_macros(names),
+        **probes.call_numbers(names, NUMBER),
     }
     if light:
         found["LIGHT"] = ""

@@ -31,7 +31,7 @@ LAYERS = (
     ("tracer.probes",),
     ("tracer.kernel", "tracer.histogram"),
     ("tracer.progress", "tracer.section", "tracer.units", "tracer.words"),
-    ("tracer.errors", "tracer"),
+    ("tracer.errors", "tracer.mappings", "tracer"),
 )
 #: Needs root, BCC, or a running target.
 LIVE = {

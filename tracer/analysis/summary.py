@@ -131,5 +131,5 @@ def summarize(
         unavailable=recording.unavailable,
         switch_cost_ns=recording.switch_cost_ns,
         fingerprint=fingerprint(),
-        sections=probes.sections(recording.probes, scale),
+        sections=probes.sections(recording.probes, scale, recording.light),
     )

@@ -9,13 +9,9 @@
  * real race is a wake-up against the switch-out that puts its thread to sleep; `word` decides it.
  */
 
+#define TASK_STATE_INTERRUPTIBLE 1
 #define TASK_STATE_STOPPED 0x0c /* __TASK_STOPPED | __TASK_TRACED */
 #define TASK_STATE_DEAD 0x80    /* TASK_DEAD */
-
-static inline u64 since(u64 now, u64 then)
-{
-	return now > then ? now - then : 0;
-}
 
 /* Adds the time since the last event to one part of both vectors. Signed in effect: clocks of two
  * CPUs, read before a race was decided, may differ by some ns, and time must not run backwards. */
@@ -351,6 +347,7 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 		__sync_lock_test_and_set(&t->word, THREAD_PREEMPTED);
 	} else {
 		t->voluntary++;
+		t->sleeps += prev_state & TASK_STATE_INTERRUPTIBLE;
 		t->block = prev_state & TASK_STATE_STOPPED ? PART_BLOCKED_STOPPED :
 			   t->mode ? PART_BLOCKED_IO + t->mode - 1 : PART_BLOCKED_OTHER;
 		if (__sync_val_compare_and_swap(&t->word, THREAD_RUNNING, THREAD_BLOCKED) !=
@@ -362,7 +359,8 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 	}
 }
 
-static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u64 now)
+static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u32 slot,
+			     u64 now)
 {
 	u64 word, was_idle;
 	u32 kind, part;
@@ -378,6 +376,7 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 			: t->waking_cpu == cpu ? KIND_SAME_CPU
 			: was_idle ? KIND_CROSS_CPU_IDLE : KIND_CROSS_CPU_BUSY;
 		part = was_idle ? PART_WAKEUP_IDLE : PART_WAKEUP_QUEUED;
+		hook_woken(cpu, c, t, slot, now);
 	} else if (word == THREAD_PREEMPTED) {
 		kind = WAIT_PREEMPTED;
 		part = PART_PREEMPTED;
@@ -423,7 +422,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	if (!next_tid)
 		k->idle_in_ns = now;
 	else if ((next = resolve(next_tid, next_task)) && (t = thread_at(next))) {
-		switch_in(c, k, cpu, t, now);
+		switch_in(c, k, cpu, t, next, now);
 		t->task = next_task;
 #ifdef LIGHT
 		if (c->armed_tid && c->armed_tid == next_tid)
@@ -588,7 +587,9 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 	t->call_nr = nr;
 	t->call_start_ns = now;
 	t->call_off_ns = 0;
+	t->sleeps = 0;
 	t->fresh = 0;
+	hook_enter(c, t, k->slot, regs);
 	if ((nr == NR_EXECVE || nr == NR_EXECVEAT) && t->tid != t->tgid) {
 		slot = slot_of(t->tgid);
 		leader = slot ? thread_at(slot) : 0;
@@ -621,6 +622,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 		if (c->phase == PHASE_OPEN) {
 			from = t->call_start_ns > c->start_ns ? t->call_start_ns : c->start_ns;
 			hook_call(cpu, c, k, t->call_nr, result, since(now, from), t->call_off_ns);
+			hook_returned(cpu, t, slot, result, since(now, from), now);
 		}
 		if ((t->call_nr == NR_EXECVE || t->call_nr == NR_EXECVEAT) && t->tid != t->tgid) {
 			slot = slot_of(t->tgid); /* it failed: the leader keeps its pid */

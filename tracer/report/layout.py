@@ -15,11 +15,6 @@ _NARROWEST = 40
 tabulating.MIN_PADDING = 0
 
 
-def plain(text: str) -> str:
-    """`text` with control characters escaped: names belong to the target."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def cpu_list(cpus: Iterable[int]) -> str:
     """`0-3,8` for CPU numbers in any order."""
     text: list[str] = []

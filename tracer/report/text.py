@@ -8,9 +8,9 @@ from tracer.analysis.ledger import Ledger
 from tracer.analysis.observer import Observer
 from tracer.analysis.summary import Summary
 from tracer.report.advice import in_words, try_next
-from tracer.report.layout import WIDTH, cpu_list, fit, plain, table
+from tracer.report.layout import WIDTH, cpu_list, fit, table
 from tracer.section import Section
-from tracer.units import count, duration, percent, rate, size
+from tracer.units import count, duration, percent, plain, rate, size
 
 #: Shorter units of work than this are shown in ns: a tenth of a us would be too coarse.
 _SHORT_UNIT_NS = 2000
@@ -203,7 +203,7 @@ def _calls(s: Summary, width: int) -> list[str]:
     return lines
 
 
-def _section(section: Section, width: int) -> list[str]:
+def _section(section: Section, width: int = WIDTH) -> list[str]:
     lines = [section.title]
     for block in section.blocks:
         if isinstance(block, str):
