@@ -40,8 +40,12 @@ def command(log: Path, calls: Sequence[str], program: Sequence[str]) -> tuple[st
         say = pytest.fail if os.environ.get("TRACER_FORCE_BPF") == "1" else pytest.skip
         say("strace is missing: make test installs it")
     # `?`: an older strace may lack a name
-    traced = ",".join(f"?{name}" for name in dict.fromkeys([*calls, "read", "write", "sendto"]))
+    traced = ",".join(f"?{name}" for name in dict.fromkeys([*calls, "read", *_SAYS]))
     return ("strace", "-f", "-qq", "-o", str(log), "-e", f"trace={traced}", *program)
+
+
+#: With what the native programs, and others, write control messages.
+_SAYS = ("sendmsg", "write", "sendto")
 
 
 def window(log: Path) -> list[Call]:
@@ -54,7 +58,7 @@ def window(log: Path) -> list[Call]:
         if not match:
             continue
         tid, text = match["tid"], match["text"]
-        if re.match(r'(write|sendto)\(\d+, "end ', text):
+        if text.startswith(_SAYS) and '"end ' in text:
             return found
         if unfinished := _UNFINISHED.match(text):
             open_calls[tid] = unfinished["text"]
@@ -66,7 +70,7 @@ def window(log: Path) -> list[Call]:
             name, rest = whole["name"], whole["text"]
         else:
             continue
-        begun = begun or (name in ("write", "sendto") and '"begin ' in rest)
+        begun = begun or (name in _SAYS and '"begin ' in rest)
         results = list(_RESULT.finditer(rest))  # the last one: arguments may contain `) = `
         if not results or results[-1]["value"] == "?":
             continue
