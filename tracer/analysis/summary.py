@@ -12,6 +12,7 @@ from tracer.analysis import counts, ledger
 from tracer.analysis.counts import Switches, ThreadRow
 from tracer.analysis.ledger import Headline, Ledger
 from tracer.analysis.observer import Observer
+from tracer.probes.idle import IdleRecord
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 from tracer.recording import HostLoad, Recording
@@ -20,7 +21,10 @@ from tracer.section import Scale, Section
 
 @dataclass(frozen=True)
 class Summary:
-    """One run. Times in ns; `sched` and `syscalls` are None when their probe was off."""
+    """One run. Times in ns; `sched` and `syscalls` are None when their probe was off.
+
+    `idle_path`: the parts of the wall ledger's `wakeup:idle`, None without probe idle.
+    """
 
     name: str
     transport: str
@@ -56,6 +60,7 @@ class Summary:
     unavailable: tuple[str, ...]
     switch_cost_ns: int | None
     sections: tuple[tuple[str, Section], ...] = ()
+    idle_path: Mapping[str, int] | None = None
 
     @property
     def lost(self) -> int:
@@ -87,6 +92,7 @@ def summarize(
     """All analyses of one recording."""
     shown, rest = counts.top_threads(recording, top) if top else ([], None)
     calls = recording.probes.get("syscalls")
+    idle: IdleRecord | None = recording.probes.get("idle")
     units = int(recording.result.get("units", 1))
     return Summary(
         name=name,
@@ -123,4 +129,5 @@ def summarize(
         unavailable=recording.unavailable,
         switch_cost_ns=recording.switch_cost_ns,
         sections=probes.sections(recording.probes, Scale(unit, units, recording.window_ns)),
+        idle_path=idle.path if idle else None,
     )

@@ -114,6 +114,7 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u
 	u64 task, word;
 	u32 slot;
 
+	hook_seen(cpu, now);
 	if (k->tid == tid && k->seen)
 		return k->slot;
 	task = current_task();
@@ -255,6 +256,7 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 	t->last_ns = parent->last_ns; /* now, or later where clocks differ */
 	__builtin_memcpy(t->path, parent->path, sizeof(t->path));
 	__builtin_memcpy(t->resumed, parent->resumed, sizeof(t->resumed));
+	hook_born(cpu, t, slot, parent_slot, now);
 	t->word = THREAD_WAKING;
 	*entry = slot;
 }
@@ -345,7 +347,8 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 	}
 }
 
-static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u64 now)
+static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u32 slot,
+			     u64 now)
 {
 	u64 word, was_idle;
 	u32 kind, part;
@@ -375,6 +378,7 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 	}
 	if (c->phase == PHASE_OPEN && kind < N_WAITS)
 		hook_waited(cpu, t, kind, since(now, t->last_ns));
+	hook_came_in(cpu, c, t, slot, kind, part, now);
 	charge(t, part, now);
 	t->call_off_ns += off_cpu_ns(c, t, now);
 	t->resumed[t->mode == PART_USER ? RESUMED_USER :
@@ -406,7 +410,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	if (!next_tid)
 		k->idle_in_ns = now;
 	else if ((next = resolve(next_tid, next_task)) && (t = thread_at(next))) {
-		switch_in(c, k, cpu, t, now);
+		switch_in(c, k, cpu, t, next, now);
 		t->task = next_task;
 #ifdef LIGHT
 		if (c->armed_tid && c->armed_tid == next_tid)
@@ -511,6 +515,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 				t->waking_cpu = cpu;
 				t->source = source;
 				hand_over(c, k, t, waker, now);
+				hook_woken(cpu, t, slot, waker_slot);
 				return;
 			}
 		} else {
