@@ -32,7 +32,7 @@ from tracer.section import Scale, Section
 
 DIRECTORY = Path(__file__).parent
 #: Hooks of the state machine (core.c) that a probe may implement.
-HOOKS = ("waited", "ran", "call", "seen", "woken", "born", "came_in")
+HOOKS = ("waited", "ran", "call", "seen", "waking", "born", "came_in")
 DEFAULT = ("sched", "syscalls")
 
 

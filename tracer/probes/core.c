@@ -12,11 +12,6 @@
 #define TASK_STATE_STOPPED 0x0c /* __TASK_STOPPED | __TASK_TRACED */
 #define TASK_STATE_DEAD 0x80    /* TASK_DEAD */
 
-static inline u64 since(u64 now, u64 then)
-{
-	return now > then ? now - then : 0;
-}
-
 /* Adds the time since the last event to one part of both vectors. Signed in effect: clocks of two
  * CPUs, read before a race was decided, may differ by some ns, and time must not run backwards. */
 static inline void charge(struct thread *t, u32 part, u64 now)
@@ -515,7 +510,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 				t->waking_cpu = cpu;
 				t->source = source;
 				hand_over(c, k, t, waker, now);
-				hook_woken(cpu, t, slot, waker_slot);
+				hook_waking(cpu, t, slot, waker_slot);
 				return;
 			}
 		} else {

@@ -39,7 +39,6 @@ BPF_F_TABLE("array", u32, struct idle_thread, idle_threads, MAX_THREADS, BPF_F_M
 static inline struct idle_cpu *idle_cpu_at(u32 i) { return idle_cpus.lookup(&i); }
 static inline struct idle_row *idle_row_at(u32 i) { return idle_rows.lookup(&i); }
 static inline struct idle_thread *idle_thread_at(u32 i) { return idle_threads.lookup(&i); }
-static inline u64 since(u64 now, u64 then);
 static inline u32 resolve(u32 tid, u64 task);
 
 /* ---- hooks of the state machine ---- */
@@ -58,7 +57,7 @@ static inline void idle_seen(u32 cpu, u64 now)
 }
 
 /* The wakee takes over its waker's path, so the parts of its idle time too. */
-static inline void idle_woken(u32 cpu, struct thread *t, u32 slot, u32 waker_slot)
+static inline void idle_waking(u32 cpu, struct thread *t, u32 slot, u32 waker_slot)
 {
 	struct idle_cpu *s = idle_cpu_at(cpu);
 	struct idle_thread *i = idle_thread_at(slot), *waker;
@@ -77,7 +76,7 @@ static inline void idle_born(u32 cpu, struct thread *t, u32 slot, u32 parent_slo
 {
 	struct idle_thread *i = idle_thread_at(slot);
 
-	idle_woken(cpu, t, slot, parent_slot);
+	idle_waking(cpu, t, slot, parent_slot);
 	if (i)
 		i->enqueued_ns = now;
 }

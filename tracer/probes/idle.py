@@ -17,8 +17,8 @@ from tracer.units import count, duration, percent
 if TYPE_CHECKING:
     from tracer.probes import KernelTypes
 
-SUMMARY = "idle CPUs: state when woken, interrupts sent, the parts of the wake-up, residency"
-HOOKS = ("seen", "woken", "born", "came_in")
+SUMMARY = "idle CPUs: the state a wake-up met, its parts, interrupts; time in each state"
+HOOKS = ("seen", "waking", "born", "came_in")
 ARRAYS = ("idle_cpus", "idle_rows", "idle_threads")
 TRACEPOINTS = (
     "cpu_idle",
@@ -104,14 +104,10 @@ def state_names(cpu: int) -> list[str]:
 
     Without one the kernel knows two: 0 polls (idle=poll), 1 is the machine's own halt.
     """
-    found = {}
-    for directory in (SYSFS / f"cpu{cpu}" / "cpuidle").glob("state*"):
-        try:
-            found[int(directory.name[5:])] = (directory / "name").read_text().strip()
-        except (OSError, ValueError):
-            continue
-    if not found:
-        found = {0: "POLL", 1: "HLT"}
+    found = {
+        int(file.parent.name[5:]): file.read_text().strip()
+        for file in (SYSFS / f"cpu{cpu}" / "cpuidle").glob("state[0-9]*/name")
+    } or {0: "POLL", 1: "HLT"}
     names = [found.get(number, f"state {number}") for number in range(STATES)]
     names[_OTHER], names[_BETWEEN] = "others", BETWEEN
     return names
@@ -167,18 +163,6 @@ def _wakes(state: str, rows: NDArray[np.void]) -> Wakes:
 # ---- the report ----
 
 
-def _times(times: Histogram) -> dict[str, int | None]:
-    return {
-        "count": times.count,
-        "sum_ns": times.sum_ns,
-        "mean_ns": times.mean_ns,
-        "p50_ns": times.percentile_ns(50),
-        "p90_ns": times.percentile_ns(90),
-        "p99_ns": times.percentile_ns(99),
-        "max_ns": times.max_ns if times.count else None,
-    }
-
-
 def _data(record: IdleRecord) -> dict[str, Any]:
     return {
         "path": dict(record.path),
@@ -188,12 +172,13 @@ def _data(record: IdleRecord) -> dict[str, Any]:
                 "polling": w.polling,
                 "sent": dict(w.sent),
                 "not_enqueued": w.not_enqueued,
-                **{name: _times(times) for name, times in w.parts.items()},
-                "whole": _times(w.whole),
+                **{f"{name}_ns": times.data() for name, times in w.parts.items()},
+                "whole_ns": w.whole.data(),
+                "sum_ns": {name: times.sum_ns for name, times in w.parts.items()},
             }
             for w in record.wakes
         ],
-        "sender_held": {name: _times(times) for name, times in record.held.items() if times.count},
+        "sender_held_ns": {name: record.held[name].data() for name in SENT[1:]},
         "cpus": [
             {
                 "cpu": c.cpu,

@@ -25,6 +25,12 @@ static inline u32 *slot_entry(u32 tid) { return slots.lookup(&tid); }
 static inline u32 *free_at(u32 i) { return free_slots.lookup(&i); }
 static inline u64 *call_info_at(u32 nr) { return call_info.lookup(&nr); }
 
+/* 0 where the clocks of two CPUs differ by some ns. */
+static inline u64 since(u64 now, u64 then)
+{
+	return now > then ? now - then : 0;
+}
+
 static inline u32 slot_of(u32 tid)
 {
 	u32 *slot = slot_entry(tid);
