@@ -9,13 +9,13 @@ WORDS: dict[str, str] = {
     " wake-ups: while a thread slept, the path is at the thread that later woke it.",
     "cross-CPU wake-up": "A thread woken from one CPU and run on another, which was idle (asleep or"
     " polling) or busy with another thread.",
+    "delivery": "Of a wake-up to an idle CPU: from waking the thread until it is on that CPU's"
+    " queue. A halted CPU must first be interrupted.",
     "external": "Waiting for something outside the program: a device, or another process.",
     "hop": "One byte moved by one task: the unit of work of the brigades.",
-    "delivery": "Of a wake-up to an idle CPU: from waking the thread until it is on that CPU's queue."
-    " A halted CPU must first be interrupted.",
     "I/O": "Time on a CPU inside read, write, send, receive, poll and epoll calls.",
-    "idle state": "What a CPU without work does: it polls for work, or halts and must be interrupted."
-    " Deeper states save more and take longer to leave.",
+    "idle state": "What a CPU without work does: it polls for work, or halts and must be"
+    " interrupted. Deeper states save more and take longer to leave.",
     "IPI": "An interrupt that one CPU sends to another, here to make it look at its queue.",
     "losses": "Events that could not be recorded; the numbers they touch are too small.",
     "migration": "The kernel moved a thread from one CPU's queue to another's.",
