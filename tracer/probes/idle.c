@@ -39,7 +39,6 @@ BPF_F_TABLE("array", u32, struct idle_thread, idle_threads, MAX_THREADS, BPF_F_M
 static inline struct idle_cpu *idle_cpu_at(u32 i) { return idle_cpus.lookup(&i); }
 static inline struct idle_row *idle_row_at(u32 i) { return idle_rows.lookup(&i); }
 static inline struct idle_thread *idle_thread_at(u32 i) { return idle_threads.lookup(&i); }
-static inline u32 resolve(u32 tid, u64 task);
 
 /* ---- hooks of the state machine ---- */
 
@@ -98,20 +97,22 @@ static inline u32 idle_state_at(struct idle_cpu *s, u64 then)
 static inline void idle_came_in(u32 cpu, struct ctl *c, struct thread *t, u32 slot, u32 kind,
 				u32 part, u64 now)
 {
-	struct idle_cpu *s = idle_cpu_at(cpu);
-	struct idle_thread *i = idle_thread_at(slot);
+	struct idle_cpu *s;
+	struct idle_thread *i;
 	struct idle_row *w;
 	u64 from = t->last_ns, seen_ns, enqueued, out, ns[N_IDLE_PARTS];
 	u32 state, sent;
 
+	if (part != PART_WAKEUP_IDLE || !t->epoch || now <= from)
+		return;
+	s = idle_cpu_at(cpu);
+	i = idle_thread_at(slot);
 	if (!s || !i)
 		return;
 	seen_ns = i->enqueued_ns;
 	sent = i->sent_cpu == cpu ? i->sent : SENT_NOTHING; /* else it moved on to here */
 	i->enqueued_ns = 0; /* a wake-up that meets its thread running resets nothing */
 	i->sent = SENT_NOTHING;
-	if (part != PART_WAKEUP_IDLE || !t->epoch || now <= from)
-		return;
 	/* not seen counts as late: nothing is known of what followed the wake-up */
 	enqueued = seen_ns && seen_ns < now ? seen_ns : now;
 	if (enqueued < from)
@@ -177,8 +178,9 @@ int tp_cpu_idle(struct bpf_raw_tracepoint_args *ctx)
 /* The thread is on the queue of the CPU it will run on. */
 int tp_sched_wakeup(struct bpf_raw_tracepoint_args *ctx)
 {
-	u64 task = ctx->args[0];
-	u32 slot = resolve(task_u32(task, OFFSET_TASK_PID), task);
+	/* While execve exchanges two pids this may find the other thread: then the parts of one
+	 * wake-up are not told apart. Following them (resolve in core.c) costs two look-ups each. */
+	u32 slot = slot_of(task_u32(ctx->args[0], OFFSET_TASK_PID));
 	struct idle_thread *i = slot ? idle_thread_at(slot) : 0;
 	struct idle_cpu *s;
 
