@@ -4,19 +4,24 @@
  * Settings (-D) come from io_uring.py: the place of an argument differs between kernels.
  *
  * A submission and its completion are matched by the address of the kernel's request, kept in a
- * table of fixed size: an address may lie in any of the URING_PROBES places from its hash on, all
- * of which are looked at, so that taking one out leaves no gap behind.
+ * table of fixed size: the address may lie in any place of the bucket that it hashes to, so one
+ * look-up finds it, and taking one out leaves no gap behind.
  */
 
 #define URING_POLLED 1 /* flags: it waited for its file to be ready; */
-#define URING_WORKER 2 /* a worker thread of the kernel does it */
+#define URING_WORKER 2 /* a worker thread of the kernel does it; */
+#define URING_OP_SHIFT 8 /* above: the opcode */
+#define URING_PLACES 4
 
 struct io_uring_request {
 	u64 req;             /* 0: free */
 	u64 submit_ns;
 	u32 slot;            /* the thread that submitted it */
 	u32 flags;
-	u64 op;
+};
+
+struct io_uring_bucket {
+	struct io_uring_request at[URING_PLACES];
 };
 
 /* One CPU and opcode. */
@@ -38,7 +43,7 @@ struct io_uring_cpu {
 	u64 without_calls;     /* --light: calls are not seen */
 };
 
-BPF_F_TABLE("array", u32, struct io_uring_request, io_uring_requests, URING_REQUESTS,
+BPF_F_TABLE("array", u32, struct io_uring_bucket, io_uring_buckets, URING_BUCKETS,
 	    BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct io_uring_row, io_uring_rows, MAX_CPUS * N_URING_OPS,
 	    BPF_F_MMAPABLE);
@@ -47,50 +52,44 @@ BPF_F_TABLE("array", u32, struct io_uring_cpu, io_uring_cpus, MAX_CPUS, BPF_F_MM
  * did not complete at once. */
 BPF_F_TABLE("array", u32, u64, io_uring_left, MAX_THREADS, BPF_F_MMAPABLE);
 
-static inline struct io_uring_request *io_uring_request_at(u32 i)
+static inline struct io_uring_bucket *io_uring_bucket_at(u32 i)
 {
-	return io_uring_requests.lookup(&i);
+	return io_uring_buckets.lookup(&i);
 }
 static inline struct io_uring_row *io_uring_row_at(u32 i) { return io_uring_rows.lookup(&i); }
 static inline struct io_uring_cpu *io_uring_cpu_at(u32 i) { return io_uring_cpus.lookup(&i); }
 static inline u64 *io_uring_left_at(u32 i) { return io_uring_left.lookup(&i); }
 
-static inline struct io_uring_row *io_uring_row_of(u64 op)
+static inline struct io_uring_row *io_uring_row_of(u32 op)
 {
-	return io_uring_row_at(CPU * N_URING_OPS + (u32)(op < N_URING_OPS ? op : N_URING_OPS - 1));
+	return io_uring_row_at(CPU * N_URING_OPS + (op < N_URING_OPS ? op : N_URING_OPS - 1));
 }
 
-static inline u32 io_uring_hash(u64 req)
+static inline struct io_uring_bucket *io_uring_bucket_of(u64 req)
 {
-	return (u32)(req * 0x9e3779b97f4a7c15ULL >> 40);
+	return io_uring_bucket_at((u32)(req * 0x9e3779b97f4a7c15ULL >> 40) % URING_BUCKETS);
 }
 
-static inline struct io_uring_request *io_uring_find(u64 req)
+static inline struct io_uring_request *io_uring_find(struct io_uring_bucket *b, u64 req)
 {
-	u32 hash = io_uring_hash(req);
-	struct io_uring_request *r;
-
-#pragma clang loop unroll(disable)
-	for (u32 n = 0; n < URING_PROBES; n++) {
-		r = io_uring_request_at((hash + n) % URING_REQUESTS);
-		if (r && r->req == req)
-			return r;
-	}
+	if (!b)
+		return 0;
+#pragma clang loop unroll(full)
+	for (int n = 0; n < URING_PLACES; n++)
+		if (b->at[n].req == req)
+			return &b->at[n];
 	return 0;
 }
 
 /* A free place for `req`, which is then taken. */
-static inline struct io_uring_request *io_uring_place(u64 req)
+static inline struct io_uring_request *io_uring_take(struct io_uring_bucket *b, u64 req)
 {
-	u32 hash = io_uring_hash(req);
-	struct io_uring_request *r;
-
-#pragma clang loop unroll(disable)
-	for (u32 n = 0; n < URING_PROBES; n++) {
-		r = io_uring_request_at((hash + n) % URING_REQUESTS);
-		if (r && !r->req && __sync_val_compare_and_swap(&r->req, 0, req) == 0)
-			return r;
-	}
+	if (!b)
+		return 0;
+#pragma clang loop unroll(full)
+	for (int n = 0; n < URING_PLACES; n++)
+		if (!b->at[n].req && __sync_val_compare_and_swap(&b->at[n].req, 0, req) == 0)
+			return &b->at[n];
 	return 0;
 }
 
@@ -124,6 +123,7 @@ int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 req = ctx->args[URING_SUBMIT_REQ];
 	struct ctl *c = ctl_at(0);
+	struct io_uring_bucket *b;
 	struct io_uring_request *r;
 	struct io_uring_row *row;
 	struct io_uring_cpu *s;
@@ -134,7 +134,8 @@ int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	/* no completion was seen of what this request was before (none was asked for, or the
 	 * ring overflowed) */
-	r = io_uring_find(req);
+	b = io_uring_bucket_of(req);
+	r = io_uring_find(b, req);
 	slot = slot_of(CURRENT_TID);
 	if (!slot) {
 		if (r)
@@ -151,15 +152,14 @@ int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
 #endif
 	if (c->phase == PHASE_OPEN)
 		row->submitted++;
-	if (!r && !(r = io_uring_place(req))) {
+	if (!r && !(r = io_uring_take(b, req))) {
 		if (c->phase == PHASE_OPEN)
 			s->table_full++;
 		return 0;
 	}
 	r->submit_ns = NOW;
 	r->slot = slot;
-	r->flags = 0;
-	r->op = op;
+	r->flags = (u32)op << URING_OP_SHIFT;
 	return 0;
 }
 
@@ -175,7 +175,8 @@ static inline u32 io_uring_way(struct ctl *c, struct io_uring_request *r)
 	if (left && *left < r->submit_ns && r->submit_ns >= c->start_ns &&
 	    slot_of(CURRENT_TID) == r->slot)
 		return URING_INLINE;
-	return URING_LATER;
+	/* a poll by its opcode does not fire io_uring_poll_arm */
+	return r->flags >> URING_OP_SHIFT == URING_OP_POLL_ADD ? URING_BY_POLL : URING_LATER;
 }
 
 int tp_io_uring_complete(struct bpf_raw_tracepoint_args *ctx)
@@ -198,10 +199,10 @@ int tp_io_uring_complete(struct bpf_raw_tracepoint_args *ctx)
 			s->more++;
 		return 0;
 	}
-	r = io_uring_find(req);
+	r = io_uring_find(io_uring_bucket_of(req), req);
 	if (!r)
 		return 0;
-	row = io_uring_row_of(r->op);
+	row = io_uring_row_of(r->flags >> URING_OP_SHIFT);
 	if (row && c->phase == PHASE_OPEN) {
 #ifdef URING_COMPLETE_CQE
 		bpf_probe_read_kernel(&result, sizeof(result),
@@ -223,7 +224,7 @@ int tp_io_uring_complete(struct bpf_raw_tracepoint_args *ctx)
 
 static inline void io_uring_mark(u64 req, u32 flag)
 {
-	struct io_uring_request *r = io_uring_find(req);
+	struct io_uring_request *r = io_uring_find(io_uring_bucket_of(req), req);
 
 	if (r)
 		r->flags |= flag;
@@ -232,13 +233,6 @@ static inline void io_uring_mark(u64 req, u32 flag)
 int tp_io_uring_poll_arm(struct bpf_raw_tracepoint_args *ctx)
 {
 	io_uring_mark(ctx->args[URING_POLL_REQ], URING_POLLED);
-	return 0;
-}
-
-/* The file of a request that waits for it became ready. */
-int tp_io_uring_task_add(struct bpf_raw_tracepoint_args *ctx)
-{
-	io_uring_mark(ctx->args[URING_TASK_REQ], URING_POLLED);
 	return 0;
 }
 

@@ -24,7 +24,6 @@ TRACEPOINTS = (
     "io_uring_submit_req",
     "io_uring_complete",
     "io_uring_poll_arm",
-    "io_uring_task_add",
     "io_uring_queue_async_work",
     "io_uring_task_work_run",
     "io_uring_local_work_run",
@@ -46,7 +45,7 @@ _NAMES = """
 """
 OPERATIONS = tuple(_NAMES.split())
 _ROWS = 80  #: per CPU; later opcodes share the last one
-_REQUESTS, _PROBES = 65536, 8
+_BUCKETS = 32768  #: of four requests each
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,6 @@ def macros(types: KernelTypes) -> dict[str, object]:
     places = {
         "URING_SUBMIT_REQ": _place(types, "io_uring_submit_req", "req", 0) or 0,
         "URING_POLL_REQ": _place(types, "io_uring_poll_arm", "req", 0) or 0,
-        "URING_TASK_REQ": _place(types, "io_uring_task_add", "req", 0) or 0,
         "URING_ASYNC_REQ": _place(types, "io_uring_queue_async_work", "req", 0) or 0,
         "URING_COMPLETE_REQ": _place(types, "io_uring_complete", "req", 1),
         "URING_COMPLETE_CQE": _place(types, "io_uring_complete", "cqe", 2),
@@ -122,8 +120,8 @@ def macros(types: KernelTypes) -> dict[str, object]:
         "URING_LATER": WAYS.index("later"),
         "N_URING_WAYS": len(WAYS),
         "N_URING_OPS": _ROWS,
-        "URING_REQUESTS": _REQUESTS,
-        "URING_PROBES": _PROBES,
+        "URING_BUCKETS": _BUCKETS,
+        "URING_OP_POLL_ADD": OPERATIONS.index("poll_add"),
     }
 
 

@@ -14,8 +14,8 @@ from tracer.probes import io_uring
 from tracer.probes.io_uring import UringRecord
 from tracer.section import Scale, Table
 
-NOP, TIMEOUT, SEND, RECV = (
-    io_uring.OPERATIONS.index(name) for name in ("nop", "timeout", "send", "recv")
+NOP, TIMEOUT, SEND, RECV, POLL_ADD = (
+    io_uring.OPERATIONS.index(name) for name in ("nop", "timeout", "send", "recv", "poll_add")
 )
 
 
@@ -91,12 +91,21 @@ def test_what_waited_for_its_file_completed_by_poll(ring: Ring) -> None:
     ring.event(1021, "poll_arm", 1)
     ring.submit(1022, 2, SEND)
     ring.complete(1030, 2)
-    ring.event(1031, "task_add", 1)
     ring.w.raw(1032, 0, "io_uring_task_work_run", 0, 3)
     ring.complete(1033, 1)
     assert ring.completed() == {"send": {"inline": 1}, "recv": {"poll": 1}}
     record = ring.record()
     assert (record.task_runs, record.task_items) == (1, 3)
+
+
+def test_a_poll_by_its_opcode_completes_by_poll_unless_at_once(ring: Ring) -> None:
+    ring.w.enter(1010, 0, "io_uring_enter")
+    ring.submit(1020, 1, POLL_ADD)
+    ring.complete(1025, 1)
+    ring.submit(1030, 2, POLL_ADD)
+    ring.w.leave(1040, 0, 2)
+    ring.complete(1050, 2)
+    assert ring.completed() == {"poll_add": {"inline": 1, "poll": 1}}
 
 
 def test_a_workers_operation_is_the_workers_even_when_it_polled(ring: Ring) -> None:
@@ -191,7 +200,7 @@ def test_multishot_and_overflow(ring: Ring) -> None:
 
 
 def test_what_does_not_fit_into_the_table_is_counted_and_nothing_is_mixed_up(ring: Ring) -> None:
-    places = len(ring.w.m.arrays["io_uring_requests"])
+    places = ring.w.m.arrays["io_uring_buckets"]["at"]["req"].size
     for number in range(places + 1000):
         ring.submit(1020, number, NOP)
     untracked = ring.record().untracked
@@ -202,7 +211,7 @@ def test_what_does_not_fit_into_the_table_is_counted_and_nothing_is_mixed_up(rin
     (op,) = record.operations
     assert op.submitted == places + 1000
     assert op.times.count == op.submitted - untracked
-    assert not ring.w.m.arrays["io_uring_requests"]["req"].any()
+    assert not ring.w.m.arrays["io_uring_buckets"]["at"]["req"].any()
 
 
 def test_opcodes_newer_than_the_table(ring: Ring) -> None:
