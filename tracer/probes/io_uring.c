@@ -93,12 +93,22 @@ static inline struct io_uring_request *io_uring_take(struct io_uring_bucket *b, 
 	return 0;
 }
 
+/* The current thread's slot; for the kernel's own threads in the target's processes, which submit
+ * for it and work for it, that of the process's first thread. 0: another process. */
+static inline u32 io_uring_who(void)
+{
+	u64 id = bpf_get_current_pid_tgid();
+	u32 slot = slot_of((u32)id);
+
+	return slot ? slot : slot_of(id >> 32);
+}
+
 /* The counters of this CPU when the current thread is the target's and the window is open. */
 static inline struct io_uring_cpu *io_uring_own(void)
 {
 	struct ctl *c = ctl_at(0);
 
-	if (!c || c->phase != PHASE_OPEN || !slot_of(CURRENT_TID))
+	if (!c || c->phase != PHASE_OPEN || !io_uring_who())
 		return 0;
 	return io_uring_cpu_at(CPU);
 }
@@ -136,7 +146,7 @@ int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
 	 * ring overflowed) */
 	b = io_uring_bucket_of(req);
 	r = io_uring_find(b, req);
-	slot = slot_of(CURRENT_TID);
+	slot = io_uring_who();
 	if (!slot) {
 		if (r)
 			r->req = 0;
@@ -173,7 +183,7 @@ static inline u32 io_uring_way(struct ctl *c, struct io_uring_request *r)
 		return URING_BY_POLL;
 	left = io_uring_left_at(r->slot);
 	if (left && *left < r->submit_ns && r->submit_ns >= c->start_ns &&
-	    slot_of(CURRENT_TID) == r->slot)
+	    io_uring_who() == r->slot)
 		return URING_INLINE;
 	/* a poll by its opcode does not fire io_uring_poll_arm */
 	return r->flags >> URING_OP_SHIFT == URING_OP_POLL_ADD ? URING_BY_POLL : URING_LATER;
@@ -272,7 +282,7 @@ int tp_io_uring_cqring_wait(struct bpf_raw_tracepoint_args *ctx)
 	if (!s)
 		return 0;
 	s->waits++;
-	left = io_uring_left_at(slot_of(CURRENT_TID));
+	left = io_uring_left_at(io_uring_who());
 	if (left)
 		*left = NOW;
 	return 0;

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "io_uring: operations by opcode, inline, by poll or by a worker; enters, overflows"
 HOOKS = ("call",)
-ARRAYS = ("io_uring_rows", "io_uring_cpus")
+#: The last two only to be emptied before a run.
+ARRAYS = ("io_uring_rows", "io_uring_cpus", "io_uring_buckets", "io_uring_left")
 TRACEPOINTS = (
     "io_uring_submit_req",
     "io_uring_complete",

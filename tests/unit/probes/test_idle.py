@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -284,7 +285,9 @@ def test_without_cpuidle_the_states_are_known_by_number(
     assert idle.state_names(0)[:3] == ["POLL", "HLT", "state 2"]
 
 
-def test_the_report_has_the_wake_ups_and_the_cpus(world: World) -> None:
+def test_the_report_has_the_wake_ups_and_the_cpus(
+    world: World, validate: Callable[[str, Mapping[str, object]], None]
+) -> None:
     w = world
     other = sleeper(w)
     w.raw(1050, 1, "cpu_idle", HALT, 1)
@@ -299,6 +302,16 @@ def test_the_report_has_the_wake_ups_and_the_cpus(world: World) -> None:
     (data,) = section.data["wakeups"]
     assert data["sum_ns"] == {"delivery": 41, "leaving_idle": 9, "switch_in": 20}
     assert data["whole_ns"]["mean"] == 70
+    validate("idle", section.data)
+
+
+def test_no_wake_up_is_reported_too(
+    world: World, validate: Callable[[str, Mapping[str, object]], None]
+) -> None:
+    world.open()
+    section = idle.report(world.recorded("idle"), Scale("hop", 2, 1000))
+    assert section.blocks[0] == "No thread was woken from another CPU onto an idle one."
+    validate("idle", section.data)
 
 
 class Disturbed(Schedule):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import pytest
 from harness.machine import Machine, Types, compiler
-from harness.world import SLEEPING, Task, World
+from harness.world import FIRST_PID, SLEEPING, Task, World
 
 from tracer.probes import io_uring
 from tracer.probes.io_uring import UringRecord
@@ -164,6 +164,14 @@ def stranger(w: World) -> Task:
     return task
 
 
+def test_the_kernels_threads_in_the_process_submit_for_it(ring: Ring) -> None:
+    poller = ring.w.task(4000, FIRST_PID)  # of its process, and not created by any of its threads
+    ring.w.switch(1010, 1, poller)
+    ring.submit(1020, 1, NOP, cpu=1)
+    ring.complete(1030, 1, cpu=1)
+    assert ring.completed() == {"nop": {"inline": 1}}
+
+
 def test_operations_of_others_do_not_count(ring: Ring) -> None:
     stranger(ring.w)
     ring.submit(1020, 1, NOP, cpu=1)
@@ -249,10 +257,11 @@ def test_arguments_are_found_where_the_kernel_has_them() -> None:
     assert new["URING_COMPLETE_CQE"] == 2
 
 
-def test_the_report(ring: Ring) -> None:
+def test_the_report(ring: Ring, validate: Callable[[str, Mapping[str, object]], None]) -> None:
     assert io_uring.report(ring.record(), Scale("hop", 2, 1000)).blocks == [
         "The program submitted none."
     ]
+    validate("io_uring", io_uring.report(ring.record(), Scale("hop", 2, 1000)).data)
     ring.w.enter(1010, 0, "io_uring_enter")
     ring.submit(1020, 1, NOP)
     ring.complete(1030, 1)
@@ -267,3 +276,4 @@ def test_the_report(ring: Ring) -> None:
     )
     assert work == "task work: 0 runs for 0 items; of the ring's own: 0 for 0"
     assert section.data["enters_per_completion"] == 1
+    validate("io_uring", section.data)
