@@ -13,7 +13,7 @@ int tp_sched_switch(struct bpf_raw_tracepoint_args *ctx)
 	u64 prev_state = task_u32(prev, OFFSET_TASK_STATE);
 #endif
 	/* prev is the current task; the helper is cheaper than a read */
-	on_switch(CPU, NOW, (u32)ctx->args[0] & 1, CURRENT_TID, prev_state,
+	on_switch(CPU, NOW, (u32)ctx->args[0] & 1, current_tid(), prev_state,
 		  task_u32(next, OFFSET_TASK_PID), next);
 	return 0;
 }
@@ -22,7 +22,7 @@ int tp_sched_waking(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 task = ctx->args[0];
 
-	on_waking(CPU, NOW, CURRENT_TID, task_u32(task, OFFSET_TASK_PID), task);
+	on_waking(CPU, NOW, current_tid(), task_u32(task, OFFSET_TASK_PID), task);
 	return 0;
 }
 
@@ -30,14 +30,14 @@ int tp_sched_wakeup_new(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 task = ctx->args[0];
 
-	on_new_thread(CPU, NOW, CURRENT_TID, task_u32(task, OFFSET_TASK_PID),
+	on_new_thread(CPU, NOW, current_tid(), task_u32(task, OFFSET_TASK_PID),
 		      task_u32(task, OFFSET_TASK_TGID), task);
 	return 0;
 }
 
 int tp_sched_process_exec(struct bpf_raw_tracepoint_args *ctx)
 {
-	on_exec(CPU, NOW, CURRENT_TID, (u32)ctx->args[1]);
+	on_exec(CPU, NOW, current_tid(), (u32)ctx->args[1]);
 	return 0;
 }
 
@@ -60,13 +60,13 @@ int tp_sched_migrate_task(struct bpf_raw_tracepoint_args *ctx)
 #ifndef LIGHT
 int tp_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
-	on_call_enter(CPU, NOW, CURRENT_TID, (u32)ctx->args[1], (void *)ctx->args[0]);
+	on_call_enter(CPU, NOW, current_tid(), (u32)ctx->args[1], (void *)ctx->args[0]);
 	return 0;
 }
 
 int tp_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-	on_call_exit(CPU, NOW, CURRENT_TID, (s64)ctx->args[1]);
+	on_call_exit(CPU, NOW, current_tid(), (s64)ctx->args[1]);
 	return 0;
 }
 #endif

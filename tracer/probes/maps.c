@@ -7,7 +7,6 @@
 
 #include "core.h"
 
-#define CURRENT_TID ((u32)bpf_get_current_pid_tgid())
 #define CPU bpf_get_smp_processor_id()
 #define NOW bpf_ktime_get_ns()
 
@@ -49,6 +48,11 @@ static inline u32 task_u32(u64 task, u32 offset)
 
 	bpf_probe_read_kernel(&value, sizeof(value), (void *)(task + offset));
 	return value;
+}
+
+static inline u32 current_tid(void)
+{
+	return (u32)bpf_get_current_pid_tgid();
 }
 
 static inline u64 current_task(void)
