@@ -109,7 +109,6 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u
 	u64 task, word;
 	u32 slot;
 
-	hook_seen(cpu, now);
 	if (k->tid == tid && k->seen)
 		return k->slot;
 	task = current_task();
@@ -397,6 +396,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	/* An interrupt's exit can be missed, a switch inside one cannot happen. */
 	k->hard = k->timer = k->soft = k->raised = 0;
 	charge_cpu(c, k, now);
+	hook_seen(cpu, now);
 	if (slot && (t = thread_at(slot)))
 		switch_out(c, k, cpu, t, slot, now, preempt, prev_state);
 	next = 0;
@@ -490,6 +490,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 	waker = waker_slot ? thread_at(waker_slot) : 0;
 	source = wake_source(k, waker, waker_tid);
 	renew_cpu(c, k);
+	hook_seen(cpu, now);
 	word = t->word;
 #pragma clang loop unroll(disable)
 	for (int attempt = 0; attempt < 3; attempt++) {
@@ -550,6 +551,7 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 tid, u32 nr, void *regs)
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	renew(c, t);
+	hook_seen(cpu, now);
 	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
 	mode = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
 	if (c->phase == PHASE_OPEN) {
@@ -593,6 +595,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u32 tid, s64 result)
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	renew(c, t);
+	hook_seen(cpu, now);
 	if (c->armed_tid && c->armed_tid == t->tid && t->reads_control && result > 0) {
 		open_window(c, t, now);
 	} else if (t->mode == PART_USER) {

@@ -42,7 +42,7 @@ static inline struct idle_thread *idle_thread_at(u32 i) { return idle_threads.lo
 
 /* ---- hooks of the state machine ---- */
 
-/* Any event of this CPU: whatever it had sent, it has come back from. An interrupt that sends
+/* An event of this CPU: whatever it had sent, it has come back from. An interrupt that sends
  * may return into a long sleep, so only what a thread sent is timed. */
 static inline void idle_seen(u32 cpu, u64 now)
 {

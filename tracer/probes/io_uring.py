@@ -17,7 +17,7 @@ from tracer.units import count, duration, rate
 if TYPE_CHECKING:
     from tracer.probes import KernelTypes
 
-SUMMARY = "io_uring: operations by opcode, inline, by poll or by a worker; enters, overflows"
+SUMMARY = "io_uring: operations by opcode, how they completed and how long they took"
 HOOKS = ("call",)
 #: The last two only to be emptied before a run.
 ARRAYS = ("io_uring_rows", "io_uring_cpus", "io_uring_buckets", "io_uring_left")
