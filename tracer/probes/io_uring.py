@@ -200,9 +200,8 @@ def _data(record: UringRecord) -> dict[str, Any]:
 def _table(record: UringRecord, scale: Scale) -> Table:
     rows = []
     for op in record.operations:
-        done = sum(op.completed.values())
         rows.append(
-            [op.name, count(op.submitted), rate(scale.per_unit(done))]
+            [op.name, count(op.submitted), rate(scale.per_unit(op.submitted))]
             + [count(op.completed[way]) for way in WAYS]
             + [count(op.failed)]
             + [duration(op.times.percentile_ns(q)) for q in (50, 99)]
@@ -229,7 +228,9 @@ def report(record: UringRecord, scale: Scale) -> Section:
         f"task work: {count(record.task_runs)} runs for {count(record.task_items)} items;"
         f" of the ring's own: {count(record.local_runs)} for {count(record.local_items)}"
     )
+    silent = sum(max(op.submitted - sum(op.completed.values()), 0) for op in record.operations)
     for number, text in (
+        (silent, "begun without a completion in the window: none asked for, or not yet there"),
         (record.more, "further completions (multishot operations, messages)"),
         (record.overflows, "completions overflowed their ring: it is too small"),
         (record.untracked, "submissions could not be followed: too many in flight"),

@@ -222,6 +222,16 @@ def test_what_does_not_fit_into_the_table_is_counted_and_nothing_is_mixed_up(rin
     assert not ring.w.m.arrays["io_uring_buckets"]["at"]["req"].any()
 
 
+def test_what_has_no_completion_is_said(ring: Ring) -> None:
+    ring.submit(1020, 1, SEND)
+    ring.submit(1021, 2, RECV)
+    ring.complete(1030, 2)
+    blocks = io_uring.report(ring.record(), Scale("hop", 1, 1000)).blocks
+    assert blocks[-1] == (
+        "1 begun without a completion in the window: none asked for, or not yet there"
+    )
+
+
 def test_opcodes_newer_than_the_table(ring: Ring) -> None:
     ring.submit(1020, 1, len(io_uring.OPERATIONS))
     ring.submit(1021, 2, 200)
