@@ -198,14 +198,13 @@ def _data(record: UringRecord) -> dict[str, Any]:
 
 
 def _table(record: UringRecord, scale: Scale) -> Table:
-    rows = []
-    for op in record.operations:
-        rows.append(
-            [op.name, count(op.submitted), rate(scale.per_unit(op.submitted))]
-            + [count(op.completed[way]) for way in WAYS]
-            + [count(op.failed)]
-            + [duration(op.times.percentile_ns(q)) for q in (50, 99)]
-        )
+    rows = [
+        [op.name, count(op.submitted), rate(scale.per_unit(op.submitted))]
+        + [count(op.completed[way]) for way in WAYS]
+        + [count(op.failed)]
+        + [duration(op.times.percentile_ns(q)) for q in (50, 99)]
+        for op in record.operations
+    ]
     columns = ["operation", "begun", f"per {scale.unit}", *WAYS, "failed", "p50", "p99"]
     return Table(columns, rows)
 
