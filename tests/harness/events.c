@@ -56,6 +56,14 @@ void ev_call_exit(u32 cpu, u64 now, struct fake_task *by, s64 result)
 }
 #endif
 
+/* Where a probe's own tracepoint program, called next, finds itself. */
+void ev_place(u32 cpu, u64 now, struct fake_task *by)
+{
+	current = by;
+	current_cpu = cpu;
+	current_ns = now;
+}
+
 u32 ev_hist_bucket(u64 ns) { return hist_bucket(ns); }
 
 void ev_hist_add(struct hist *h, u64 ns) { hist_add(h, ns); }

@@ -40,6 +40,18 @@ static struct fake_task *current;
 
 static inline u64 bpf_get_current_task(void) { return (u64)current; }
 
+static u32 current_cpu;
+static u64 current_ns;
+
+static inline u32 bpf_get_smp_processor_id(void) { return current_cpu; }
+
+static inline u64 bpf_ktime_get_ns(void) { return current_ns; }
+
+/* As BCC has it; the tracepoints' arguments. */
+struct bpf_raw_tracepoint_args {
+	u64 args[6];
+};
+
 static inline u64 bpf_get_current_pid_tgid(void)
 {
 	return (u64)current->tgid << 32 | current->pid;

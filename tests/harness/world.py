@@ -145,6 +145,11 @@ class World:
         self.m.migrate(cpu, now, self.on[cpu].at, who.at)
         self.check()
 
+    def raw(self, now: int, cpu: int, name: str, *args: int) -> None:
+        """A tracepoint that only a probe has, in what runs on `cpu`."""
+        self.m.place(cpu, now, self.on[cpu].at)
+        self.m.tracepoint(name, *args)
+
     # ---- the window ----
 
     def start(self) -> None:

@@ -13,6 +13,7 @@ from tracer.analysis.counts import Switches, ThreadRow
 from tracer.analysis.ledger import Headline, Ledger
 from tracer.analysis.observer import Observer
 from tracer.fingerprint import fingerprint
+from tracer.probes.idle import IdleRecord
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 from tracer.recording import HostLoad, Recording
@@ -24,7 +25,7 @@ class Summary:
     """One run. Times in ns; `sched` and `syscalls` are None when their probe was off.
 
     `interrupted` is the signal that ended the run too early: then `units` is None and `result`
-    is empty.
+    is empty. `idle_path`: the parts of the wall ledger's `wakeup:idle`, None without probe idle.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Summary:
     switch_cost_ns: int | None
     sections: tuple[tuple[str, Section], ...] = ()
     fingerprint: Mapping[str, str] = field(default_factory=dict)
+    idle_path: Mapping[str, int] | None = None
 
     @property
     def lost(self) -> int:
@@ -94,6 +96,7 @@ def summarize(
     """All analyses of one recording."""
     shown, rest = counts.top_threads(recording, top) if top else ([], None)
     calls = recording.probes.get("syscalls")
+    idle: IdleRecord | None = recording.probes.get("idle")
     units = int(recording.result["units"]) if "units" in recording.result else None
     scale = Scale(unit if units else "run", units or 1, recording.window_ns)
     return Summary(
@@ -132,4 +135,5 @@ def summarize(
         switch_cost_ns=recording.switch_cost_ns,
         fingerprint=fingerprint(),
         sections=probes.sections(recording.probes, scale, recording.light),
+        idle_path=idle.path if idle else None,
     )

@@ -4,7 +4,7 @@ A probe's module declares:
 
 `SUMMARY`  one line for `tracer list`;
 `HOOKS`    the state machine's hooks that its C implements, as `<name>_<hook>`;
-`ARRAYS`   the arrays of its C that are read at the end;
+`ARRAYS`   the arrays of its C that are emptied before a run and read at its end;
 `read(arrays)`  the plain record of what it counted, kept in `Recording.probes[name]`;
 
 and, where it needs them:
@@ -36,7 +36,18 @@ from tracer.section import Scale, Section
 
 DIRECTORY = Path(__file__).parent
 #: Hooks of the state machine (core.c) that a probe may implement.
-HOOKS = ("waited", "ran", "woken", "enter", "call", "returned")
+HOOKS = (
+    "waited",
+    "ran",
+    "woken",
+    "enter",
+    "call",
+    "returned",
+    "seen",
+    "waking",
+    "born",
+    "came_in",
+)
 DEFAULT = ("sched", "syscalls")
 
 

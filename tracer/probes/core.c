@@ -268,6 +268,7 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 	t->last_ns = parent->last_ns; /* now, or later where clocks differ */
 	__builtin_memcpy(t->path, parent->path, sizeof(t->path));
 	__builtin_memcpy(t->resumed, parent->resumed, sizeof(t->resumed));
+	hook_born(cpu, t, slot, parent_slot, now);
 	t->word = THREAD_WAKING;
 	*entry = slot;
 }
@@ -391,6 +392,7 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 	}
 	if (c->phase == PHASE_OPEN && kind < N_WAITS)
 		hook_waited(cpu, t, kind, since(now, t->last_ns));
+	hook_came_in(cpu, c, t, slot, kind, part, now);
 	charge(t, part, now);
 	t->call_off_ns += off_cpu_ns(c, t, now);
 	t->resumed[t->mode == PART_USER ? RESUMED_USER :
@@ -414,6 +416,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	/* An interrupt's exit can be missed, a switch inside one cannot happen. */
 	k->hard = k->timer = k->soft = k->raised = 0;
 	charge_cpu(c, k, now);
+	hook_seen(cpu, now);
 	if (slot && (t = thread_at(slot)))
 		switch_out(c, k, cpu, t, slot, now, preempt, prev_state);
 	next = 0;
@@ -508,6 +511,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 	waker = waker_slot ? thread_at(waker_slot) : 0;
 	source = wake_source(k, waker, waker_tid);
 	renew_cpu(c, k);
+	hook_seen(cpu, now);
 	word = t->word;
 #pragma clang loop unroll(disable)
 	for (int attempt = 0; attempt < 3; attempt++) {
@@ -528,6 +532,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 				t->waking_cpu = cpu;
 				t->source = source;
 				hand_over(c, k, t, waker, now);
+				hook_waking(cpu, t, slot, waker_slot);
 				return;
 			}
 		} else {
@@ -567,6 +572,7 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	renew(c, t);
+	hook_seen(cpu, now);
 	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
 	mode = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
 	if (c->phase == PHASE_OPEN) {
@@ -612,6 +618,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	renew(c, t);
+	hook_seen(cpu, now);
 	if (c->armed_tid && c->armed_tid == t->tid && t->reads_control && result > 0) {
 		open_window(c, t, now);
 	} else if (t->mode == PART_USER) {

@@ -7,6 +7,9 @@
 
 #include "core.h"
 
+#define CPU bpf_get_smp_processor_id()
+#define NOW bpf_ktime_get_ns()
+
 BPF_F_TABLE("array", u32, struct ctl, ctl, 1, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct cpu, cpus, MAX_CPUS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct thread, threads, MAX_THREADS, BPF_F_MMAPABLE);

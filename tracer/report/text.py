@@ -22,6 +22,11 @@ _WAKEUP_NAMES = {
     "cross_cpu_busy": "to another CPU, busy",
     "interrupt": "by an interrupt or timer",
 }
+_IDLE_PARTS = {
+    "delivery": "until that CPU had the thread on its queue",
+    "leaving_idle": "that CPU leaving its idle state",
+    "switch_in": "switching the thread in",
+}
 
 
 def _head(s: Summary) -> list[str]:
@@ -93,6 +98,7 @@ def _path(s: Summary, width: int) -> list[str]:
         f"{per:>{label_width + 9}}{'share':>10}",
         row("switching", head.switching * s.window_ns),
         row("  woken, but the CPU was asleep", book.parts["wakeup:idle"]),
+        *(row("    " + _IDLE_PARTS[name], ns) for name, ns in (s.idle_path or {}).items()),
         row("  woken, waited behind another thread", book.parts["wakeup:queued"]),
         row("  pushed off the CPU by another thread", book.parts["preempted"]),
     ]
