@@ -45,8 +45,8 @@ setup: ## install what is missing, make .venv, build the Rust workloads
 	@$(SETUP) all
 
 test: setup ## set up and run all tests, those that need BPF as root
-	@$(SETUP) examples
 	@$(SETUP) test-tools
+	@$(SETUP) examples
 	$(SETUP) cargo test --release --locked --quiet $(CRATE)
 	$(USER_DOES) $(PYTHON) -m pytest --ignore=tests/bpf $(PYTEST_ARGS)
 	@$(ROOT) env $${TRACER_FORCE_BPF:+TRACER_FORCE_BPF="$$TRACER_FORCE_BPF"} \

@@ -340,27 +340,6 @@ cmd_cargo() {
     with_cargo "$@"
 }
 
-# Programs that the BPF tests run and compare with, and the Debian package of each.
-TEST_TOOLS="perf:linux-perf strace:strace redis-benchmark:redis-tools hackbench:rt-tests
-    nginx:nginx-light ab:apache2-utils make:make setpriv:util-linux"
-
-# nginx's package starts a server, so nothing is installed for a mere `make test`: a test whose
-# program is missing is skipped then, and fails where TRACER_FORCE_BPF=1 says that all must run.
-cmd_test_tools() {
-    local pair
-    local -a packages=()
-    for pair in $TEST_TOOLS; do
-        have "${pair%%:*}" || packages+=("${pair##*:}")
-    done
-    ((${#packages[@]})) || return 0
-    if [[ ${TRACER_FORCE_BPF-} != 1 ]] || ! have apt-get; then
-        say "not installed, so their tests are skipped: ${packages[*]}"
-        return 0
-    fi
-    as_root apt-get update -qq -o DPkg::Lock::Timeout=300 >/dev/null 2>&1 </dev/null || true
-    install_packages apt-get "${packages[@]}"
-}
-
 cmd_lint_tools() {
     local cargo manager=none names=""
     lint_tools_there && return 0
@@ -392,6 +371,33 @@ cmd_lint_tools() {
 lint_tools_there() {
     find_cargo >/dev/null && with_cargo clippy --version >/dev/null 2>&1 &&
         with_cargo fmt --version >/dev/null 2>&1
+}
+
+# strace is the second source of the tests that count system calls.
+# Programs that tests with TRACER_FORCE_BPF=1 run and compare with, and Debian's package of each.
+# For a mere `make test` they are not installed: nginx's package starts a server.
+COMPARED_WITH="perf:linux-perf redis-benchmark:redis-tools hackbench:rt-tests nginx:nginx-light
+    ab:apache2-utils make:make setpriv:util-linux"
+
+cmd_test_tools() {
+    local manager pair
+    local -a needed=() others=()
+    have strace || needed=(strace)
+    for pair in $COMPARED_WITH; do
+        have "${pair%%:*}" || others+=("${pair##*:}")
+    done
+    if [[ ${TRACER_FORCE_BPF-} == 1 ]] && have apt-get; then
+        needed+=("${others[@]}")
+    elif ((${#others[@]})); then
+        say "tests that need one of these are skipped: ${others[*]}"
+    fi
+    ((${#needed[@]})) || return 0
+    manager=$(package_manager) ||
+        die "strace is missing, which 'make test' needs." "Install it and run the same command again."
+    if [[ $manager == apt-get ]] && { ((EUID == 0)) || have sudo; }; then
+        as_root apt-get update -qq -o DPkg::Lock::Timeout=300 >/dev/null 2>&1 </dev/null || true
+    fi
+    install_packages "$manager" "${needed[@]}"
 }
 
 # Runs a command as root, and shows it.
@@ -532,7 +538,7 @@ usage: scripts/setup.sh COMMAND
   native        build the Rust workloads
   examples      build the Rust examples
   all           venv and native
-  test-tools    with TRACER_FORCE_BPF=1, install the programs that BPF tests compare with
+  test-tools    see that strace is there; with TRACER_FORCE_BPF=1 all that tests compare with
   lint-tools    see that clippy and rustfmt are there
   find-cargo    print the cargo that is used
   cargo ARGS    run that cargo
@@ -551,8 +557,8 @@ main() {
     system | venv | native | examples | all | cargo | root | own | install | uninstall | clean | help)
         "cmd_$command" "$@"
         ;;
-    lint-tools) cmd_lint_tools ;;
     test-tools) cmd_test_tools ;;
+    lint-tools) cmd_lint_tools ;;
     missing) missing_parts ;;
     find-cargo) find_cargo ;;
     *)

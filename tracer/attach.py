@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer import probes
 from tracer.errors import Interrupted, TracerError
 from tracer.kernel.engine import Engine
 from tracer.kernel.seed import Seeder
@@ -163,8 +164,9 @@ class _Watch:
         self._losses = losses
         events, missed, load = engine.events(), engine.missed(), host_load()
         end = choose_path(data, path_of, self._main)
+        living = probes.ask_living(engine.names, engine.arrays)
         found = recording_of(
-            engine, None, (self._load, load), names, missed - self._missed, {}, data
+            engine, None, (self._load, load), names, missed - self._missed, {}, living, data
         )
         found = dataclasses.replace(
             found,

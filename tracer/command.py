@@ -9,10 +9,11 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tracer import probes
 from tracer.errors import Interrupted, TracerError
 from tracer.kernel.engine import Engine
 from tracer.processes import described, is_alive, session_of
@@ -142,7 +143,9 @@ def run_command(
         units = terms.units if seen.interrupted is None else None
         window_ns = int(seen.data["ctl"][0]["end_ns"] - seen.data["ctl"][0]["start_ns"])
         result = _result(window_ns, gate.usage(target), units)
-        found = recording_of(engine, target, seen.load, seen.names, missed, result, seen.data)
+        found = recording_of(
+            engine, target, seen.load, seen.names, missed, result, seen.living, seen.data
+        )
         return dataclasses.replace(
             found,
             switch_cost_ns=switch_cost_ns,
@@ -168,6 +171,7 @@ class _Seen:
     path_thread: tuple[int, str] | None = None
     asleep_ns: int = 0
     events_before: int = 0
+    living: Mapping[str, object] = field(default_factory=dict)
 
 
 def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
@@ -190,6 +194,7 @@ def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
         names = thread_names(engine)
         data = close_now(engine)
         end = choose_path(data, "busiest", target.pid)
+        living = probes.ask_living(engine.names, engine.arrays)
         name = names.get(end.slot, "")
         _ended_or_stopped(target, None, lambda: _session(engine, target))
         return _Seen(
@@ -200,6 +205,7 @@ def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
             path_thread=(end.tid, name),
             asleep_ns=end.asleep_ns,
             events_before=events,
+            living=living,
         )
     late = is_open(engine)
     names = thread_names(engine)

@@ -55,6 +55,17 @@ class Histogram:
         middle = low if bucket < 16 else (low + lower_bound_ns(bucket + 1) - 1) // 2
         return min(middle, self.max_ns)
 
+    def data(self) -> dict[str, int | None]:
+        """Count, mean, percentiles and maximum (ns) for a JSON report; null when empty."""
+        return {
+            "count": self.count,
+            "mean": self.mean_ns,
+            "p50": self.percentile_ns(50),
+            "p90": self.percentile_ns(90),
+            "p99": self.percentile_ns(99),
+            "max": self.max_ns if self.count else None,
+        }
+
     @classmethod
     def merged(cls, records: NDArray[np.void]) -> Histogram:
         """Sum of C `struct hist` records of any shape."""

@@ -40,10 +40,14 @@ class OutputFile:
 
     def write(self, text: str) -> None:
         """Write the whole content; TracerError when the disk is full or the like."""
+        self.write_bytes(text.encode())
+
+    def write_bytes(self, data: bytes) -> None:
+        """The same with bytes."""
         try:
-            with os.fdopen(self._fd, "w") as stream:
+            with os.fdopen(self._fd, "wb") as stream:
                 self._fd = -1
-                stream.write(text)
+                stream.write(data)
                 stream.flush()
                 if self._part is not None:
                     user = Credentials.of_sudo()

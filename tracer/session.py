@@ -104,10 +104,11 @@ def _controlled(
         _close_late(engine, int(tid), int(said_ns))
     names = thread_names(engine)
     engine.detach()
+    alive = probes.ask_living(engine.names, engine.arrays)
     missed = engine.missed() - missed
     target.go()
     result = _result(target)
-    recording = recording_of(engine, target, (before, after), names, missed, result)
+    recording = recording_of(engine, target, (before, after), names, missed, result, alive)
     return dataclasses.replace(recording, closed_late=late)
 
 
@@ -136,9 +137,10 @@ def _cut_short(
     thread["path"][part] += max(now_ns - int(thread["last_ns"]), 0)
     engine.ctl["end_slot"] = slot
     names = thread_names(engine)
+    living = probes.ask_living(engine.names, engine.arrays)
     missed = engine.missed() - missed
     target.kill()
-    recording = recording_of(engine, target, (before, after), names, missed, {})
+    recording = recording_of(engine, target, (before, after), names, missed, {}, living)
     return dataclasses.replace(recording, interrupted=number)
 
 
@@ -181,6 +183,7 @@ def recording_of(
     names: Mapping[int, str],
     missed: int,
     result: Mapping[str, Any],
+    alive: Mapping[str, object],
     data: Mapping[str, NDArray[np.void]] | None = None,
 ) -> Recording:
     """What the arrays, or a snapshot of them, hold of a closed window.
@@ -205,7 +208,7 @@ def recording_of(
         cpus=data["cpus"],
         threads=data["threads"],
         names=names,
-        probes={name: probes.available()[name].read(data) for name in engine.names},
+        probes=probes.records(engine.names, data, alive),
         missed=missed,
         load=HostLoad(load[1].steal_ns - load[0].steal_ns, load[1].busy_ns - load[0].busy_ns),
         result=result,

@@ -50,3 +50,8 @@ def size(value_bytes: float) -> str:
 def percent(share: float) -> str:
     """A share of one as `12.3 %`."""
     return f"{100 * share:.1f} %"
+
+
+def plain(text: str) -> str:
+    """`text` with control characters escaped: names and paths belong to the target."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

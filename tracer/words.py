@@ -3,15 +3,24 @@
 WORDS: dict[str, str] = {
     "accounted": "How much of the measured time has a name; the rest is the residual, and more than"
     " 1 % of it is a warning and exit status 3.",
+    "busy polling": "Asking again and again with time-out 0 whether something is ready, where a"
+    " call that waits would sleep.",
     "context switch": "A CPU stops running one thread and runs another: voluntary when the thread"
     " went to sleep, involuntary when it could have gone on.",
     "critical path": "The chain of events that decided when the run ended, followed back through"
     " wake-ups: while a thread slept, the path is at the thread that later woke it.",
     "cross-CPU wake-up": "A thread woken from one CPU and run on another, which was idle (asleep or"
     " polling) or busy with another thread.",
+    "delivery": "Of a wake-up to an idle CPU: from waking the thread until it is on that CPU's"
+    " queue. A halted CPU must first be interrupted.",
     "external": "Waiting for something outside the program: a device, or another process.",
     "hop": "One byte moved by one task: the unit of work of the brigades.",
     "I/O": "Time on a CPU inside read, write, send, receive, poll and epoll calls.",
+    "io-wq worker": "A thread that the kernel makes in the program to do an io_uring operation that"
+    " would block.",
+    "idle state": "What a CPU without work does: it polls for work, or halts and must be"
+    " interrupted. Deeper states save more and take longer to leave.",
+    "IPI": "An interrupt that one CPU sends to another, here to make it look at its queue.",
     "losses": "Events that could not be recorded; the numbers they touch are too small.",
     "migration": "The kernel moved a thread from one CPU's queue to another's.",
     "observer effect": "What tracing itself cost: the same workload run with and without the"
@@ -22,6 +31,8 @@ WORDS: dict[str, str] = {
     "steal": "Time in which the host ran something else on a CPU of this virtual machine.",
     "switching": "The next thread was ready but not yet running: its CPU was waking up, another"
     " thread was on it, or the switch itself was going on.",
+    "task work": "What the kernel has a thread do on its next way out of the kernel, such as"
+    " finishing an io_uring operation whose file became ready.",
     "the switch itself": "Saving one thread and loading the next: an estimate (~), the switches on"
     " the path times their cost as measured on this host just before the run.",
     "wake-up latency": "From the moment a thread is woken until it runs.",

@@ -9,6 +9,7 @@ import difflib
 import importlib
 import os
 import pkgutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -77,15 +78,30 @@ class Workload:
 
     def transport_of(self, values: Values) -> str:
         """What the tasks hand over through in a run with these option values."""
-        return str(values.get("transport") or self.transport)
+        transport = str(values.get("transport") or self.transport)
+        return f"{transport}, in Python" if self.in_python(values) else transport
+
+    def in_python(self, values: Values) -> bool:
+        """Whether the twin in Python runs with these option values."""
+        return self.argv(values)[0] == sys.executable
 
 
-def native(program: str) -> Callable[[Values], tuple[str, ...]]:
-    """Start the Rust program of that name, every given option passed on."""
+def native(program: str, twin: str | None = None) -> Callable[[Values], tuple[str, ...]]:
+    """Start the Rust program of that name, every given option passed on.
+
+    `twin` is a module that does the same in Python: it runs with `--runtime python`, and without
+    the option where the program is not built.
+    """
 
     def argv(values: Values) -> tuple[str, ...]:
-        words = [str(NATIVE / program)]
-        for name, value in values.items():
+        rest = dict(values)
+        runtime = rest.pop("runtime", None)
+        path = NATIVE / program
+        if twin and (runtime == "python" or (runtime is None and not path.exists())):
+            words = [sys.executable, "-m", twin]
+        else:
+            words = [str(path)]
+        for name, value in rest.items():
             if value is True:
                 words.append(f"--{name}")
             elif value is not None and value is not False:
@@ -123,6 +139,14 @@ def takes(
     return needs
 
 
+#: What every workload with a twin in Python has.
+RUNTIME = Option(
+    "runtime",
+    ("native", "python"),
+    None,
+    "the Rust program or its twin in Python (default: native; python where that is not built)",
+)
+
 #: What every brigade has.
 BRIGADE_OPTIONS = (
     Option("tasks", "count", 500, "tasks that pass the byte on"),
@@ -139,8 +163,9 @@ def scheduler_options(flavor: str) -> tuple[Option, ...]:
         Option(
             "flavor",
             ("multi-thread", "current-thread"),
-            flavor,
-            "tokio's scheduler: worker threads, or the one thread that drives the workload",
+            None,
+            "tokio's scheduler: worker threads, or the one thread that drives the workload"
+            f" (default: {flavor})",
         ),
         Option("workers", "count", None, "worker threads (multi-thread; default: one per CPU)"),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tracer import probes
 from tracer.analysis import counts, ledger
 from tracer.kernel.engine import Engine
 from tracer.recording import Recording
@@ -38,9 +39,21 @@ def _rights() -> None:
 @pytest.fixture(scope="session")
 def engine(_rights: None) -> Iterator[Engine]:
     """One compiled engine with all probes for the whole session."""
-    made = Engine(("sched", "syscalls"))
+    made = Engine(tuple(probes.available()))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def release() -> Path:
+    """Where the workloads' programs are."""
+    return RELEASE
+
+
+@pytest.fixture(scope="session")
+def planted_program() -> str:
+    """The program of the planted modes."""
+    return str(PLANTED)
 
 
 Run = Callable[..., Recording]

@@ -1,12 +1,15 @@
 """The brigades against what they say of themselves, arithmetic and /proc."""
 
 import os
+import sys
 from statistics import median
 
 import pytest
 
 from tracer.analysis import counts, ledger
 from tracer.recording import Recording
+from tracer.session import run_traced
+from tracer.target import Spec
 
 TASKS, ITERS = 50, 200
 SIZE = ("--tasks", str(TASKS), "--iters", str(ITERS), "--warmups", "20")
@@ -158,6 +161,21 @@ def test_async_receives_fail_once_per_hop(brigade, flavor):
     # the driver's own receive fails once per trip as well
     assert abs(receives.errors["EAGAIN"] - (hops + ITERS)) <= 0.01 * hops
     assert counts.switches(recording).total < 0.1 * hops
+
+
+@pytest.mark.parametrize(
+    ("name", "reads", "lives"), [("thread_brigade", 1, TASKS + 1), ("async_brigade", 2, 1)]
+)
+def test_the_twins_in_python_make_the_calls_of_the_native_ones(engine, name, reads, lives):
+    recording = run_traced(engine, Spec((sys.executable, "-m", f"workloads.python.{name}", *SIZE)))
+    check_books(recording)
+    made = calls(recording)
+    assert made["write"] == (TASKS + 1) * ITERS
+    assert abs(made["read"] - reads * (TASKS + 1) * ITERS) <= 0.01 * TASKS * ITERS
+    assert threads(recording) == lives
+    if name == "async_brigade":
+        # one finds the byte, one comes before the task's turn
+        assert abs(made["epoll_wait"] - 2 * (TASKS + 1) * ITERS) <= 0.01 * TASKS * ITERS
 
 
 def test_gap_of_the_unpinned_brigade_is_in_the_sleeping_cpus(brigade):

@@ -57,6 +57,19 @@ def test_json_follows_its_schema_and_its_books_balance(name, light):
         assert sum(head.values()) + residual == pytest.approx(1, abs=1e-9)
 
 
+def test_all_probes_have_their_sections():
+    done = tracer(
+        *("run", "thread-brigade", *SMALL, "--no-baseline", "--probe", "all", "--json", "-")
+    )
+    document = json.loads(done.stdout)
+    schema = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
+    jsonschema.validate(document, schema)
+    parts = document["ledgers"]["wall"]["parts"]
+    assert sum(document["idle"]["path"].values()) == parts["wakeup:idle"]
+    assert document["io_uring"]["operations"] == []
+    assert document["syscalls"]
+
+
 def test_probe_sched_still_splits_io_from_switching():
     done = tracer(
         "run", "thread-brigade", *SMALL, "--no-baseline", "--probe", "sched", "--json", "-"

@@ -41,19 +41,28 @@ void ev_migrate(u32 cpu, u64 now, struct fake_task *by, struct fake_task *task)
 }
 
 #ifndef LIGHT
-void ev_call_enter(u32 cpu, u64 now, struct fake_task *by, u32 nr, u64 first)
+void ev_call_enter(u32 cpu, u64 now, struct fake_task *by, u32 nr, u64 *arguments)
 {
 	current = by;
-	by->registers = first;
-	on_call_enter(cpu, now, nr, (u64)&by->registers);
+	if (arguments)
+		memcpy(by->registers, arguments, sizeof(by->registers));
+	on_call_enter(cpu, now, nr, (u64)by->registers);
 }
 
 void ev_call_exit(u32 cpu, u64 now, struct fake_task *by, s64 result)
 {
 	current = by;
-	on_call_exit(cpu, now, (u64)&by->registers, result);
+	on_call_exit(cpu, now, (u64)by->registers, result);
 }
 #endif
+
+/* Where a probe's own tracepoint program, called next, finds itself. */
+void ev_place(u32 cpu, u64 now, struct fake_task *by)
+{
+	current = by;
+	current_cpu = cpu;
+	current_ns = now;
+}
 
 u32 ev_hist_bucket(u64 ns) { return hist_bucket(ns); }
 

@@ -32,13 +32,25 @@ typedef int64_t s64;
 struct fake_task {
 	u32 pid, tgid, flags, pad;
 	u64 signal;
-	u64 registers; /* of its call: the first argument */
+	u64 registers[6]; /* of its call: its arguments */
 	char comm[16];
 };
 
 static struct fake_task *current;
 
 static inline u64 bpf_get_current_task(void) { return (u64)current; }
+
+static u32 current_cpu;
+static u64 current_ns;
+
+static inline u32 bpf_get_smp_processor_id(void) { return current_cpu; }
+
+static inline u64 bpf_ktime_get_ns(void) { return current_ns; }
+
+/* As BCC has it; the tracepoints' arguments. */
+struct bpf_raw_tracepoint_args {
+	u64 args[6];
+};
 
 static inline u64 bpf_get_current_pid_tgid(void)
 {
@@ -57,9 +69,20 @@ static inline long bpf_probe_read_kernel(void *to, u32 size, const void *from)
 	return 0;
 }
 
+static inline long bpf_probe_read_user(void *to, u32 size, const void *from)
+{
+	memcpy(to, from, size);
+	return 0;
+}
+
 #define OFFSET_TASK_PID offsetof(struct fake_task, pid)
 #define OFFSET_TASK_TGID offsetof(struct fake_task, tgid)
 #define OFFSET_TASK_FLAGS offsetof(struct fake_task, flags)
 #define OFFSET_TASK_SIGNAL offsetof(struct fake_task, signal)
 #define OFFSET_SIGNAL_LIVE 0
 #define OFFSET_REGS_FIRST 0
+#define OFFSET_REGS_SECOND 8
+#define OFFSET_REGS_THIRD 16
+#define OFFSET_REGS_FOURTH 24
+#define OFFSET_REGS_FIFTH 32
+#define OFFSET_REGS_SIXTH 40

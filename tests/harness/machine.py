@@ -39,15 +39,31 @@ _EVENTS = {
     "exec": "iqpi",
     "exit": "iqp",
     "migrate": "iqpp",
-    "call_enter": "iqpiq",
+    "call_enter": "iqpip",
     "call_exit": "iqpl",
+    "place": "iqp",
 }
+#: (type, member) -> offset of what probes ask for and tests lay out by hand.
+_OFFSETS = {("io_kiocb", "opcode"): 0, ("io_uring_cqe", "res"): 8}
 _ARGUMENTS = {
     "i": ctypes.c_uint32,
     "q": ctypes.c_uint64,
     "l": ctypes.c_int64,
     "p": ctypes.c_void_p,
 }
+
+
+class Types:
+    """What probes are told of the kernel's types: members of harness/glue.c's structs."""
+
+    def offset_of(self, type_name: str, path: str) -> int:
+        return _OFFSETS[type_name, path]
+
+    def has_member(self, type_name: str, path: str) -> bool:
+        return (type_name, path) in _OFFSETS
+
+    def tracepoint_args(self, name: str) -> None:
+        return None
 
 
 def compiler() -> str | None:
@@ -68,6 +84,8 @@ def macros(names: tuple[str, ...], light: bool) -> dict[str, object]:
         "NR_EXECVEAT": NUMBER["execveat"],
         "IN_CALL(t)": "1" if light else "((t)->mode)",
         **probes.hook_macros(names),
+        **probes.call_numbers(names, NUMBER),
+        **probes.macros(names, Types()),
     }
     if light:
         found["LIGHT"] = ""
@@ -154,6 +172,10 @@ class Machine:
         self._library.ev_hist_add.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
         self._library.ev_clear.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
         self.engine = self._engine()
+
+    def tracepoint(self, name: str, *args: int) -> None:
+        """Run a probe's own program `tp_<name>`; `place` said where."""
+        self._library[f"tp_{name}"]((ctypes.c_uint64 * 6)(*args))
 
     def _struct_types(
         self, structs: dict[str, list[tuple[str, str, int]]], count: int

@@ -28,7 +28,7 @@ class Task(ctypes.Structure):
         ("flags", ctypes.c_uint32),
         ("pad", ctypes.c_uint32),
         ("signal", ctypes.c_uint64),
-        ("registers", ctypes.c_uint64),
+        ("registers", ctypes.c_uint64 * 6),
         ("comm", ctypes.c_char * 16),
     )
     slot = 0
@@ -79,7 +79,9 @@ class World:
     def task(self, pid: int, tgid: int = 0, flags: int = 0) -> Task:
         """A task that nobody traces."""
         signal = ctypes.addressof(self.live)
-        return Task(pid, tgid or pid, flags, 0, signal, 0, f"task{pid}".encode())
+        return Task(
+            pid, tgid or pid, flags, 0, signal, (ctypes.c_uint64 * 6)(), f"task{pid}".encode()
+        )
 
     # ---- events ----
 
@@ -117,9 +119,10 @@ class World:
         self.check()
         return child
 
-    def enter(self, now: int, cpu: int, call: str, first: int = 0) -> None:
+    def enter(self, now: int, cpu: int, call: str, *arguments: int) -> None:
         """The current task of `cpu` enters a system call."""
-        self.m.call_enter(cpu, now, self.on[cpu].at, NUMBER[call], first)
+        registers = (ctypes.c_uint64 * 6)(*arguments)
+        self.m.call_enter(cpu, now, self.on[cpu].at, NUMBER[call], ctypes.addressof(registers))
         self.check()
 
     def leave(self, now: int, cpu: int, result: int = 0) -> None:
@@ -141,6 +144,11 @@ class World:
         """`who` is moved to another CPU's queue by the current task of `cpu`."""
         self.m.migrate(cpu, now, self.on[cpu].at, who.at)
         self.check()
+
+    def raw(self, now: int, cpu: int, name: str, *args: int) -> None:
+        """A tracepoint that only a probe has, in what runs on `cpu`."""
+        self.m.place(cpu, now, self.on[cpu].at)
+        self.m.tracepoint(name, *args)
 
     # ---- the window ----
 
@@ -209,7 +217,7 @@ class World:
         """What the probe `name` makes of its arrays."""
         from tracer import probes
 
-        return probes.available()[name].read(self.m.engine.snapshot())
+        return probes.records((name,), self.m.engine.snapshot(), {})[name]
 
     def check(self) -> None:
         """Every path of this window covers start to last event (but for the clocks' skew)."""

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,10 +228,8 @@ def test_probes(text: tuple[str, ...], names: tuple[str, ...]) -> None:
     from tracer import probes
 
     assert set(names) <= set(probes.chosen(text))
-    if "all" not in ",".join(text):
-        assert probes.chosen(text) == names
-    else:
-        assert probes.chosen(text) == tuple(probes.available())
+    every = "all" in text[0].split(",")  # which `syscalls` contains
+    assert probes.chosen(text) == (tuple(probes.available()) if every else names)
 
 
 def test_a_workloads_command() -> None:
@@ -246,8 +245,42 @@ def test_a_workloads_command() -> None:
         "--tokens": "1",
         "--work": "0",
         "--transport": "socketpair",
-        "--flavor": "multi-thread",
     }
+
+
+@pytest.mark.parametrize("name", ["async-brigade", "thread-brigade"])
+def test_the_twin_in_python_stands_in_for_a_program_that_is_not_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    workload = workloads.available()[name]
+    values = {option.name: option.default for option in workload.options}
+    module = f"workloads.python.{name.replace('-', '_')}"
+    twin = workload.argv({**values, "runtime": "python"})
+    assert twin[:3] == (sys.executable, "-m", module)
+    assert "--runtime" not in twin
+    monkeypatch.setattr(workloads, "NATIVE", tmp_path)
+    assert workload.argv(values) == twin
+    assert workload.transport_of(values) == "socketpair, in Python"
+    native = workload.argv({**values, "runtime": "native"})
+    assert native[0] == str(tmp_path / name)
+    assert not workload.in_python({**values, "runtime": "native"})
+
+
+def test_native_is_an_error_where_it_is_not_built(
+    monkeypatch: pytest.MonkeyPatch, tracer: Run, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(workloads, "NATIVE", tmp_path)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    status, _out, err = tracer("run", "thread-brigade", "--runtime", "native")
+    assert status == 1
+    assert "not built" in err and "make setup" in err
+
+
+def test_a_flag_is_passed_on_without_a_value() -> None:
+    workload = workloads.available()["uring-brigade"]
+    values = {option.name: option.default for option in workload.options}
+    assert "--sqpoll" not in workload.argv(values)
+    assert workload.argv({**values, "sqpoll": True})[-1] == "--sqpoll"
 
 
 # ---- what is printed ----

@@ -15,6 +15,7 @@ LAYERS = (
     ("benchmarks",),
     ("tracer.__main__",),
     ("tracer.cli",),
+    ("tracer.experiment.suite",),
     ("tracer.lines",),
     ("tracer.experiment.blocks",),
     ("tracer.experiment.store", "tracer.experiment.runner"),
@@ -33,7 +34,7 @@ LAYERS = (
     ("tracer.probes",),
     ("tracer.kernel", "tracer.histogram"),
     ("tracer.progress", "tracer.section", "tracer.units", "tracer.words"),
-    ("tracer.errors", "tracer"),
+    ("tracer.errors", "tracer.mappings", "tracer"),
 )
 #: Needs root, BCC, or a running target.
 LIVE = {
@@ -46,6 +47,7 @@ LIVE = {
     "tracer.target",
     "tracer.experiment",
     "tracer.experiment.runner",
+    "tracer.experiment.suite",
     "tracer.lines",
     "tracer.kernel.bcc",
     "tracer.kernel.bpf",

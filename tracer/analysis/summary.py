@@ -13,6 +13,7 @@ from tracer.analysis.counts import GroupRow, Switches, ThreadRow
 from tracer.analysis.ledger import Headline, Ledger
 from tracer.analysis.observer import Estimate, Observer
 from tracer.fingerprint import fingerprint
+from tracer.probes.idle import IdleRecord
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 from tracer.recording import HostLoad, Process, Recording
@@ -26,7 +27,7 @@ class Summary:
     `kind` is `workload`, `command` or `attach`. `units` is None where they were not counted: in a
     run that the signal `interrupted` ended too early, and of a command or process without
     `--units`. `again` is the start of the command that made the run, with `{}` where further
-    options go.
+    options go. `idle_path`: the parts of the wall ledger's `wakeup:idle`, None without probe idle.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Summary:
     survivors: tuple[Process, ...] = ()
     path_thread: tuple[int, str] | None = None
     asleep_ns: int = 0
+    idle_path: Mapping[str, int] | None = None
 
     @property
     def lost(self) -> int:
@@ -106,6 +108,7 @@ def summarize(
     """All analyses of one recording; the other arguments are as in `Summary`."""
     shown, rest = counts.top_threads(recording, top) if top else ([], None)
     calls = recording.probes.get("syscalls")
+    idle: IdleRecord | None = recording.probes.get("idle")
     units = int(recording.result["units"]) if "units" in recording.result else None
     scale = Scale(unit if units else "run", units or 1, recording.window_ns)
     return Summary(
@@ -151,7 +154,8 @@ def summarize(
         survivors=recording.survivors,
         path_thread=recording.path_thread,
         asleep_ns=recording.asleep_ns,
-        sections=probes.sections(recording.probes, scale),
+        sections=probes.sections(recording.probes, scale, recording.light),
+        idle_path=idle.path if idle else None,
     )
 
 

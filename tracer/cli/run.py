@@ -123,6 +123,12 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
             f"the program of {workload.name} is not built: {spec({}).argv[0]}", "make setup"
         )
     limits.require(workload.needs(own), own["tasks"])
+    if workload.in_python(own) and own["runtime"] is None:
+        click.echo(
+            f"tracer: the native {workload.name} is not built, so its twin in Python runs;"
+            " make setup builds it",
+            err=True,
+        )
     plan = Plan(
         spec=spec({}),
         scaled=scaled,

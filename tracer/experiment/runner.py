@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from tracer.analysis.summary import summarize
-from tracer.errors import Interrupted
+from tracer.errors import Interrupted, TracerError
 from tracer.experiment import interventions
 from tracer.experiment.condition import Condition
 from tracer.experiment.surroundings import HostTimes, surroundings, timed_spin_ns
@@ -64,6 +64,16 @@ class Runner:
         after = HostTimes.now()
         own = int((sum(os.times()[:4]) - own_before) * 1e9)
         return Outcome(trial, result, surroundings(before, after, spins, own), report)
+
+    def cannot(self, condition: Condition) -> str | None:
+        """Why this condition cannot be run here, found by a shortest run; None when it can."""
+        smallest = {name: n for name, n in (("iters", 1), ("warmups", 0), ("tasks", 2))
+                    if name in condition.values}  # fmt: skip
+        try:
+            run_untraced(condition.spec(smallest), self._progress)
+        except TracerError as error:
+            return error.message
+        return None
 
     def _traced_engine(self) -> Engine:
         if self._engine is None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,11 +74,21 @@ def _require_kernel(release: str) -> None:
         )
 
 
-def _first_argument(btf: Btf, machine: str) -> int:
+def _arguments(btf: Btf, machine: str) -> dict[str, int]:
+    """Where a system call's arguments are in pt_regs, at its entry."""
+    names = ("FIRST", "SECOND", "THIRD", "FOURTH", "FIFTH", "SIXTH")
     if machine in ("x86_64", "amd64"):
-        return btf.offset_of("pt_regs", "di")
-    if machine in ("aarch64", "arm64"):
-        return btf.offset_of("pt_regs", "orig_x0")
+        registers = ("di", "si", "dx", "r10", "r8", "r9")
+        offsets = [btf.offset_of("pt_regs", register) for register in registers]
+    elif machine in ("aarch64", "arm64"):
+        start = btf.offset_of("pt_regs", "regs")
+        offsets = [btf.offset_of("pt_regs", "orig_x0"), *(start + 8 * i for i in range(1, 6))]
+    else:
+        _unknown_machine(machine)
+    return {f"OFFSET_REGS_{name}": at for name, at in zip(names, offsets, strict=True)}
+
+
+def _unknown_machine(machine: str) -> NoReturn:
     raise TracerError(
         f"tracer knows the system calls of x86_64 and aarch64, not of {machine}", exit_code=1
     )
@@ -117,7 +128,7 @@ class Engine:
             "OFFSET_TASK_FLAGS": btf.offset_of("task_struct", "flags"),
             "OFFSET_TASK_SIGNAL": btf.offset_of("task_struct", "signal"),
             "OFFSET_SIGNAL_LIVE": btf.offset_of("signal_struct", "live"),
-            "OFFSET_REGS_FIRST": _first_argument(btf, machine),
+            **_arguments(btf, machine),
             "SWITCH_PREV": switch.index("prev") if "prev" in switch else 1,
             "IN_CALL(t)": "1" if light else "((t)->mode)",
         }
@@ -130,6 +141,7 @@ class Engine:
             macros["LIGHT"] = ""
         macros.update(probes.hook_macros(self.names))
         macros.update(probes.macros(self.names, btf))
+        macros.update(probes.call_numbers(self.names, number))
         known = btf.tracepoints()
         own = probes.tracepoints(self.names)
         wanted = (*INTERRUPTS, *own, *CORE, *(() if light else CALLS))

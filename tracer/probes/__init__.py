@@ -4,13 +4,17 @@ A probe's module declares:
 
 `SUMMARY`  one line for `tracer list`;
 `HOOKS`    the state machine's hooks that its C implements, as `<name>_<hook>`;
-`ARRAYS`   the arrays of its C that are read at the end;
+`ARRAYS`   the arrays of its C that are emptied before a run and read at its end;
 `read(arrays)`  the plain record of what it counted, kept in `Recording.probes[name]`;
 
 and, where it needs them:
 
 `TRACEPOINTS`  further raw tracepoints, for each of which its C has a program `tp_<tracepoint>`.
            One that the kernel lacks is named in the report, the rest works;
+`living(arrays)`  what only the living target can tell, asked between the end of the window and the
+           target's; its `read(arrays, alive)` gets it, None for a command, which has ended by then;
+`CALLS`    system calls whose numbers its C uses as `NR_<NAME>`;
+`NEEDS_CALLS`  true when it has nothing to say without the system-call tracepoints (`--light`);
 `macros(types)`  `-D` settings of its own, such as offsets and places of arguments;
 `report(record, scale)`  its `Section` of the report.
 
@@ -25,14 +29,25 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 from tracer.errors import TracerError
 from tracer.section import Scale, Section
 
 DIRECTORY = Path(__file__).parent
 #: Hooks of the state machine (core.c) that a probe may implement.
-HOOKS = ("waited", "ran", "call")
+HOOKS = (
+    "waited",
+    "ran",
+    "woken",
+    "enter",
+    "call",
+    "returned",
+    "seen",
+    "waking",
+    "born",
+    "came_in",
+)
 DEFAULT = ("sched", "syscalls")
 
 
@@ -97,12 +112,48 @@ def macros(names: Sequence[str], types: KernelTypes) -> dict[str, object]:
     return found
 
 
-def sections(records: Mapping[str, object], scale: Scale) -> tuple[tuple[str, Section], ...]:
+def ask_living(names: Sequence[str], arrays: Mapping[str, Any]) -> dict[str, object]:
+    """What each probe asks the living target, by its name."""
+    return {
+        name: available()[name].living(arrays)
+        for name in names
+        if hasattr(available()[name], "living")
+    }
+
+
+def records(
+    names: Sequence[str], arrays: Mapping[str, Any], alive: Mapping[str, object]
+) -> dict[str, Any]:
+    """Each probe's record by its name; `alive` is of `ask_living`, or empty."""
+    return {
+        name: available()[name].read(arrays, alive.get(name))
+        if hasattr(available()[name], "living")
+        else available()[name].read(arrays)
+        for name in names
+    }
+
+
+def call_numbers(names: Sequence[str], number: Mapping[str, int]) -> dict[str, int]:
+    """`-D` settings with the numbers of the system calls that the probes' C names.
+
+    A call that this machine lacks gets a number that no call has, another for each.
+    """
+    calls = [call for name in names for call in getattr(available()[name], "CALLS", ())]
+    return {
+        f"NR_{call.upper()}": number.get(call, 2**32 - 1 - index)
+        for index, call in enumerate(dict.fromkeys(calls))
+    }
+
+
+def sections(
+    records: Mapping[str, object], scale: Scale, light: bool = False
+) -> tuple[tuple[str, Section], ...]:
     """Name and section of every probe in `records` that has one, in the order of the records."""
     return tuple(
         (name, available()[name].report(record, scale))
         for name, record in records.items()
         if hasattr(available()[name], "report")
+        and not (light and getattr(available()[name], "NEEDS_CALLS", False))
     )
 
 
@@ -118,9 +169,13 @@ def sources(names: Sequence[str]) -> list[Path]:
 def hook_macros(names: Sequence[str]) -> dict[str, str]:
     """`-D` settings that make each hook call the probes that implement it."""
     return {
-        f"hook_{hook}(...)": ";".join(
-            f"{name}_{hook}(__VA_ARGS__)" for name in names if hook in available()[name].HOOKS
+        f"hook_{hook}(...)": "("
+        + (
+            ",".join(
+                f"{name}_{hook}(__VA_ARGS__)" for name in names if hook in available()[name].HOOKS
+            )
+            or "(void)0"
         )
-        or "((void)0)"
+        + ")"
         for hook in HOOKS
     }

@@ -9,13 +9,9 @@
  * real race is a wake-up against the switch-out that puts its thread to sleep; `word` decides it.
  */
 
+#define TASK_STATE_INTERRUPTIBLE 1
 #define TASK_STATE_STOPPED 0x0c /* __TASK_STOPPED | __TASK_TRACED */
 #define TASK_STATE_DEAD 0x80    /* TASK_DEAD */
-
-static inline u64 since(u64 now, u64 then)
-{
-	return now > then ? now - then : 0;
-}
 
 /* Adds the time since the last event to one part of both vectors. Signed in effect: clocks of two
  * CPUs, read before a race was decided, may differ by some ns, and time must not run backwards. */
@@ -272,6 +268,7 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 	t->last_ns = parent->last_ns; /* now, or later where clocks differ */
 	__builtin_memcpy(t->path, parent->path, sizeof(t->path));
 	__builtin_memcpy(t->resumed, parent->resumed, sizeof(t->resumed));
+	hook_born(cpu, t, slot, parent_slot, now);
 	t->word = THREAD_WAKING;
 	*entry = slot;
 }
@@ -351,6 +348,7 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 		__sync_lock_test_and_set(&t->word, THREAD_PREEMPTED);
 	} else {
 		t->voluntary++;
+		t->sleeps += prev_state & TASK_STATE_INTERRUPTIBLE;
 		t->block = prev_state & TASK_STATE_STOPPED ? PART_BLOCKED_STOPPED :
 			   t->mode == PART_UNKNOWN ? PART_UNKNOWN :
 			   t->mode ? PART_BLOCKED_IO + t->mode - 1 : PART_BLOCKED_OTHER;
@@ -363,7 +361,8 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 	}
 }
 
-static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u64 now)
+static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u32 slot,
+			     u64 now)
 {
 	u64 word, was_idle;
 	u32 kind, part;
@@ -379,6 +378,7 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 			: t->waking_cpu == cpu ? KIND_SAME_CPU
 			: was_idle ? KIND_CROSS_CPU_IDLE : KIND_CROSS_CPU_BUSY;
 		part = was_idle ? PART_WAKEUP_IDLE : PART_WAKEUP_QUEUED;
+		hook_woken(cpu, c, t, slot, now);
 	} else if (word == THREAD_PREEMPTED) {
 		kind = WAIT_PREEMPTED;
 		part = PART_PREEMPTED;
@@ -393,6 +393,7 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 	}
 	if (c->phase == PHASE_OPEN && kind < N_WAITS)
 		hook_waited(cpu, t, kind, since(now, t->last_ns));
+	hook_came_in(cpu, c, t, slot, kind, part, now);
 	charge(t, part, now);
 	t->call_off_ns += off_cpu_ns(c, t, now);
 	t->resumed[t->mode == PART_USER ? RESUMED_USER :
@@ -416,6 +417,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	/* An interrupt's exit can be missed, a switch inside one cannot happen. */
 	k->hard = k->timer = k->soft = k->raised = 0;
 	charge_cpu(c, k, now);
+	hook_seen(cpu, now);
 	if (slot && (t = thread_at(slot)))
 		switch_out(c, k, cpu, t, slot, now, preempt, prev_state);
 	next = 0;
@@ -424,7 +426,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	if (!next_tid)
 		k->idle_in_ns = now;
 	else if ((next = resolve(next_tid, next_task)) && (t = thread_at(next))) {
-		switch_in(c, k, cpu, t, now);
+		switch_in(c, k, cpu, t, next, now);
 		t->task = next_task;
 #ifdef LIGHT
 		if (c->armed_tid && c->armed_tid == next_tid)
@@ -513,6 +515,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 	source = wake_source(k, waker, waker_tid);
 	renew_cpu(c, k);
 	k->events++;
+	hook_seen(cpu, now);
 	word = t->word;
 #pragma clang loop unroll(disable)
 	for (int attempt = 0; attempt < 3; attempt++) {
@@ -533,6 +536,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 				t->waking_cpu = cpu;
 				t->source = source;
 				hand_over(c, k, t, waker, now);
+				hook_waking(cpu, t, slot, waker_slot);
 				return;
 			}
 		} else {
@@ -573,6 +577,7 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 		return;
 	k->events++;
 	renew(c, t);
+	hook_seen(cpu, now);
 	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
 	mode = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
 	if (c->phase == PHASE_OPEN) {
@@ -593,7 +598,9 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 	t->call_nr = nr;
 	t->call_start_ns = now;
 	t->call_off_ns = 0;
+	t->sleeps = 0;
 	t->fresh = 0;
+	hook_enter(c, t, k->slot, regs);
 	if ((nr == NR_EXECVE || nr == NR_EXECVEAT) && t->tid != t->tgid) {
 		slot = slot_of(t->tgid);
 		leader = slot ? thread_at(slot) : 0;
@@ -617,6 +624,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 		return;
 	k->events++;
 	renew(c, t);
+	hook_seen(cpu, now);
 	if (c->armed_tid && c->armed_tid == t->tid && t->reads_control && result > 0) {
 		open_window(c, t, now);
 	} else if (t->mode == PART_USER) {
@@ -627,6 +635,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 		if (c->phase == PHASE_OPEN && t->mode != PART_UNKNOWN) {
 			from = t->call_start_ns > c->start_ns ? t->call_start_ns : c->start_ns;
 			hook_call(cpu, c, k, t->call_nr, result, since(now, from), t->call_off_ns);
+			hook_returned(cpu, t, slot, result, since(now, from), now);
 		}
 		if ((t->call_nr == NR_EXECVE || t->call_nr == NR_EXECVEAT) && t->tid != t->tgid) {
 			slot = slot_of(t->tgid); /* it failed: the leader keeps its pid */

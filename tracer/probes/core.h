@@ -74,6 +74,7 @@ struct thread {
 	u32 block;          /* the part of `own` that a sleep counts under */
 	u32 call_nr;
 	u64 call_start_ns, call_off_ns;
+	u64 sleeps;         /* interruptible ones in the present call: for an event, not for a lock */
 	u64 in_ns, out_ns;  /* last switch-in, switch-out */
 	u64 woken_ns;
 	u32 waking_cpu;

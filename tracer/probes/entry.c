@@ -4,9 +4,6 @@
  * One program per tracepoint, whatever the number of probes. Offsets come from BTF (-D).
  */
 
-#define CPU bpf_get_smp_processor_id()
-#define NOW bpf_ktime_get_ns()
-
 int tp_sched_switch(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 prev = ctx->args[SWITCH_PREV], next = ctx->args[SWITCH_PREV + 1];

@@ -7,6 +7,9 @@
 
 #include "core.h"
 
+#define CPU bpf_get_smp_processor_id()
+#define NOW bpf_ktime_get_ns()
+
 BPF_F_TABLE("array", u32, struct ctl, ctl, 1, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct cpu, cpus, MAX_CPUS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct thread, threads, MAX_THREADS, BPF_F_MMAPABLE);
@@ -20,6 +23,12 @@ static inline struct thread *thread_at(u32 i) { return threads.lookup(&i); }
 static inline u32 *slot_entry(u32 tid) { return slots.lookup(&tid); }
 static inline u32 *free_at(u32 i) { return free_slots.lookup(&i); }
 static inline u64 *call_info_at(u32 nr) { return call_info.lookup(&nr); }
+
+/* 0 where the clocks of two CPUs differ by some ns. */
+static inline u64 since(u64 now, u64 then)
+{
+	return now > then ? now - then : 0;
+}
 
 static inline u32 slot_of(u32 tid)
 {
@@ -77,11 +86,17 @@ static inline u32 group_is_dead(void)
 	return task_u32(signal, OFFSET_SIGNAL_LIVE) == 0;
 }
 
-/* First argument of a system call, as the C int that a file descriptor is. */
-static inline s32 first_argument(u64 regs)
+/* An argument of a system call, at its entry. */
+static inline u64 argument(u64 regs, u32 offset)
 {
 	u64 value = 0;
 
-	bpf_probe_read_kernel(&value, sizeof(value), (void *)(regs + OFFSET_REGS_FIRST));
-	return (s32)value;
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)(regs + offset));
+	return value;
+}
+
+/* The first one, as the C int that a file descriptor is. */
+static inline s32 first_argument(u64 regs)
+{
+	return (s32)argument(regs, OFFSET_REGS_FIRST);
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracer.analysis.summary import Summary
-from tracer.report.layout import plain
+from tracer.units import plain
 
 _CAUSES = {
     "wakeup:idle": "while a sleeping CPU woke",

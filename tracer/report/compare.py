@@ -10,8 +10,8 @@ from typing import Any
 from tracer.analysis.compare import Comparison, Line
 from tracer.analysis.document import LINES
 from tracer.analysis.statistics import Ratio
-from tracer.report.layout import WIDTH, fit, plain, table
-from tracer.units import duration, percent, rate
+from tracer.report.layout import WIDTH, fit, table
+from tracer.units import duration, percent, plain, rate
 
 SCHEMA = "tracer.compare/1"
 #: A line that carries less than this of the gap is not the answer.

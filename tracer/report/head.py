@@ -6,8 +6,8 @@ import signal
 
 from tracer.analysis.summary import Summary
 from tracer.recording import Process
-from tracer.report.layout import cpu_list, plain
-from tracer.units import count, duration, size
+from tracer.report.layout import cpu_list
+from tracer.units import count, duration, plain, size
 
 #: More of a command line is left out.
 _LONGEST_NAME = 150

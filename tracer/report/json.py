@@ -8,7 +8,6 @@ from typing import Any
 
 from tracer.analysis.ledger import Ledger
 from tracer.analysis.summary import Summary
-from tracer.histogram import Histogram
 from tracer.recording import Process
 
 SCHEMA = "tracer.run/1"
@@ -24,17 +23,6 @@ _RUSAGE = (
     "voluntary",
     "involuntary",
 )
-
-
-def _times(times: Histogram) -> dict[str, int | None]:
-    return {
-        "count": times.count,
-        "mean": times.mean_ns,
-        "p50": times.percentile_ns(50),
-        "p90": times.percentile_ns(90),
-        "p99": times.percentile_ns(99),
-        "max": times.max_ns if times.count else None,
-    }
 
 
 def _ledger(book: Ledger) -> dict[str, Any]:
@@ -90,11 +78,11 @@ def document(s: Summary) -> dict[str, Any]:
             "migrations": s.switches.migrations,
             "wakeups": dict(s.wakeups),
             "wakeup_latency_ns": {
-                kind: _times(s.sched.woke[kind])
+                kind: s.sched.woke[kind].data()
                 for kind in ("same_cpu", "cross_cpu_idle", "cross_cpu_busy")
             },
-            "preempted_ns": _times(s.sched.preempted),
-            "slice_ns": _times(s.sched.slice),
+            "preempted_ns": s.sched.preempted.data(),
+            "slice_ns": s.sched.slice.data(),
             "outside_wakers": dict(s.outside_wakers),
         }
     head = s.headline

@@ -5,16 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
+import tabulate as tabulating
 from tabulate import tabulate
 
 #: The widest a report gets; narrower where the terminal is.
 WIDTH = 100
 _NARROWEST = 40
-
-
-def plain(text: str) -> str:
-    """`text` with control characters escaped: names belong to the target."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+# tabulate widens every heading by two columns, which a wide table cannot spare
+tabulating.MIN_PADDING = 0
 
 
 def cpu_list(cpus: Iterable[int]) -> str:

@@ -7,10 +7,10 @@ from tracer.analysis.observer import Observer
 from tracer.analysis.summary import Summary
 from tracer.report.advice import in_words, try_next
 from tracer.report.head import head, path_title
-from tracer.report.layout import WIDTH, fit, plain, table
+from tracer.report.layout import WIDTH, fit, table
 from tracer.report.threads import groups, threads
 from tracer.section import Section
-from tracer.units import count, duration, percent, rate
+from tracer.units import count, duration, percent, plain, rate
 
 #: Shorter units of work than this are shown in ns: a tenth of a us would be too coarse.
 _SHORT_UNIT_NS = 2000
@@ -21,6 +21,11 @@ _WAKEUP_NAMES = {
     "cross_cpu_idle": "to another CPU, idle",
     "cross_cpu_busy": "to another CPU, busy",
     "interrupt": "by an interrupt or timer",
+}
+_IDLE_PARTS = {
+    "delivery": "until that CPU had the thread on its queue",
+    "leaving_idle": "that CPU leaving its idle state",
+    "switch_in": "switching the thread in",
 }
 
 
@@ -45,6 +50,7 @@ def _path(s: Summary, width: int) -> list[str]:
         f"{per:>{label_width + 9}}{'share':>10}",
         row("switching", head.switching * s.window_ns),
         row("  woken, but the CPU was asleep", book.parts["wakeup:idle"]),
+        *(row("    " + _IDLE_PARTS[name], ns) for name, ns in (s.idle_path or {}).items()),
         row("  woken, waited behind another thread", book.parts["wakeup:queued"]),
         row("  pushed off the CPU by another thread", book.parts["preempted"]),
     ]
@@ -161,7 +167,7 @@ def _calls(s: Summary, width: int) -> list[str]:
     return lines
 
 
-def _section(section: Section, width: int) -> list[str]:
+def _section(section: Section, width: int = WIDTH) -> list[str]:
     lines = [section.title]
     for block in section.blocks:
         if isinstance(block, str):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tracer.analysis.counts import GroupRow, ThreadRow
 from tracer.analysis.summary import Summary
-from tracer.report.layout import plain, table
-from tracer.units import count, duration
+from tracer.report.layout import table
+from tracer.units import count, duration, plain
 
 #: More groups than these are left to the JSON report.
 _MOST_GROUPS = 12

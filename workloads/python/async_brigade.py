@@ -13,29 +13,34 @@ from workloads.python.options import Options, compute, fail, parse, row
 class Reader:
     """Bytes from a descriptor; a read that finds none waits for the event loop.
 
-    The descriptor stays registered, as tokio's do.
+    The descriptor stays registered, as tokio's do. The loop reports it as long as something is
+    there, so the byte is taken at the report: a task that took it later would be woken twice.
     """
 
     def __init__(self, fd: int) -> None:
         os.set_blocking(fd, False)
         self.fd = fd
         self.loop = asyncio.get_running_loop()
-        self.waiter: asyncio.Future[None] | None = None
-        self.loop.add_reader(fd, self._wake)
+        self.waiter: asyncio.Future[bytes] | None = None
+        self.loop.add_reader(fd, self._arrived)
 
-    def _wake(self) -> None:
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
+    def _arrived(self) -> None:
+        if self.waiter is None:
+            return
+        try:
+            byte = os.read(self.fd, 1)
+        except BlockingIOError:
+            return  # the task was quicker, and waits for the next one
+        self.waiter.set_result(byte)
+        self.waiter = None
 
     async def read(self) -> bytes:
         """One byte; empty at the end of the input."""
-        while True:
-            try:
-                return os.read(self.fd, 1)
-            except BlockingIOError:
-                self.waiter = self.loop.create_future()
-                await self.waiter
-                self.waiter = None
+        try:
+            return os.read(self.fd, 1)
+        except BlockingIOError:
+            self.waiter = self.loop.create_future()
+            return await self.waiter
 
     def close(self) -> None:
         """Take the descriptor out of the loop and close it."""
@@ -44,13 +49,15 @@ class Reader:
 
 
 async def pass_on(upstream: Reader, downstream: int, work: int) -> None:
-    """One member of the brigade, until its input ends."""
-    while byte := await upstream.read():
-        if work:
-            compute(work)
-        os.write(downstream, byte)
-    upstream.close()
-    os.close(downstream)
+    """One member of the brigade, until its input ends; its own end ends its neighbours."""
+    try:
+        while byte := await upstream.read():
+            if work:
+                compute(work)
+            os.write(downstream, byte)
+    finally:
+        upstream.close()
+        os.close(downstream)
 
 
 async def trip(front: int, back: Reader, tokens: int) -> int:

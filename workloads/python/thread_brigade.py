@@ -14,16 +14,17 @@ STACK_BYTES = 1 << 20
 
 
 def pass_on(upstream: int, downstream: int, work: int) -> None:
-    """One member of the brigade, until its input ends."""
-    while byte := os.read(upstream, 1):
-        if work:
-            compute(work)
-        try:
+    """One member of the brigade, until its input ends; its own end ends its neighbours."""
+    try:
+        while byte := os.read(upstream, 1):
+            if work:
+                compute(work)
             os.write(downstream, byte)
-        except BrokenPipeError:
-            break
-    os.close(upstream)
-    os.close(downstream)
+    except BrokenPipeError:
+        pass
+    finally:
+        os.close(upstream)
+        os.close(downstream)
 
 
 def trip(front: int, back: int, tokens: int) -> int:

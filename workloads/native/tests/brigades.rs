@@ -296,7 +296,8 @@ fn chains_carry_more_bytes() {
 #[test]
 fn the_kernels_thread_takes_the_submissions() {
     for mode in ["per-hop", "chain"] {
-        let mut command = small(URING, &["--sqpoll", "--mode", mode]);
+        // the thread's time is known in clock ticks: it must poll for several
+        let mut command = small(URING, &["--sqpoll", "--mode", mode, "--iters", "3000"]);
         let json = Controlled::start(&mut command).complete(|_| {});
         assert!(number(&json, "iou-sqp_thread_cpu_ns") > 0.0, "{json}");
     }

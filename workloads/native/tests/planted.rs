@@ -41,6 +41,9 @@ fn modes_that_need_nobody() {
         (&["fork-child"], 50.0),
         (&["broadcast-futex"], 21.0),
         (&["spurious"], 80.0),
+        (&["busy-poll"], 10.0),
+        (&["futex-calls"], 10.0),
+        (&["std-mutex"], 0.001),
     ] {
         let json = Controlled::start(&mut mode(words)).complete(|_| {});
         check(words, &json, least_ms);

@@ -14,7 +14,9 @@ mod crew;
 mod crowd;
 mod gate;
 mod handover;
+mod locks;
 mod params;
+mod polling;
 mod process;
 mod signals;
 mod sys;
@@ -66,6 +68,17 @@ const MODES: &[(&str, &str, Mode)] = &[
         "[OTHER 60] [EVERY 10] [OWN 20]",
         crowd::spurious,
     ),
+    (
+        "busy-poll",
+        "[EMPTY 2000] [TIMEOUTS 10] [READY 100]  (counts)",
+        polling::busy_poll,
+    ),
+    (
+        "futex-calls",
+        "[TIMES 100] [TIMEOUTS 10]  (counts)",
+        locks::futex_calls,
+    ),
+    ("std-mutex", "[TIMES 2000]  (counts)", locks::std_mutex),
 ];
 
 fn main() -> ExitCode {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracer_workloads::{args, Error, Result};
 
 const MOST_MS: u64 = 3_600_000;
+const MOST_TIMES: u64 = 1_000_000_000;
 
 /// The words after the mode, taken by the mode one after the other.
 pub struct Params {
@@ -33,6 +34,14 @@ impl Params {
             None => default,
         };
         Ok(Duration::from_millis(ms))
+    }
+
+    /// The next count, or the default one.
+    pub fn count(&mut self, name: &str, default: u64) -> Result<u64> {
+        match self.words.next() {
+            Some(value) => args::whole_number(name, value, 1, MOST_TIMES),
+            None => Ok(default),
+        }
     }
 
     /// To be called when the mode has taken all its parameters.

@@ -91,6 +91,79 @@ pub fn futex_wake(word: &AtomicU32, most: i32) -> Result<()> {
     checked("futex", woken).map(drop)
 }
 
+/// A futex word with the calls that this process may make on it.
+#[derive(Default)]
+pub struct Futex(AtomicU32);
+
+impl Futex {
+    fn call(
+        &self,
+        op: i32,
+        value: u32,
+        fourth: usize,
+        other: &AtomicU32,
+        last: u32,
+    ) -> Result<i64> {
+        // SAFETY: both words and what `fourth` may point to live longer than the call.
+        let code = unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                self.0.as_ptr(),
+                op | libc::FUTEX_PRIVATE_FLAG,
+                value,
+                fourth,
+                other.as_ptr(),
+                last,
+            )
+        };
+        checked("futex", code)
+    }
+
+    /// Sleeps if the word is `expected`, until woken or for as long as given.
+    pub fn wait(&self, expected: u32, most: Option<Duration>) -> Result<()> {
+        let time = most.map(|most| libc::timespec {
+            tv_sec: most.as_secs() as libc::time_t,
+            tv_nsec: libc::c_long::from(most.subsec_nanos() as i32),
+        });
+        let pointer = time
+            .as_ref()
+            .map_or(0, |time| ptr::addr_of!(*time) as usize);
+        self.call(libc::FUTEX_WAIT, expected, pointer, &self.0, 0)
+            .map(drop)
+    }
+
+    /// How many it woke.
+    pub fn wake(&self, most: u32) -> Result<i64> {
+        self.call(libc::FUTEX_WAKE, most, 0, &self.0, 0)
+    }
+
+    /// Wakes up to `wake` and moves the others to `other`; how many it woke or moved.
+    pub fn requeue(&self, other: &Futex, wake: u32, most: usize) -> Result<i64> {
+        self.call(libc::FUTEX_CMP_REQUEUE, wake, most, &other.0, 0)
+    }
+
+    pub fn lock_pi(&self) -> Result<()> {
+        self.call(libc::FUTEX_LOCK_PI, 0, 0, &self.0, 0).map(drop)
+    }
+
+    pub fn unlock_pi(&self) -> Result<()> {
+        self.call(libc::FUTEX_UNLOCK_PI, 0, 0, &self.0, 0).map(drop)
+    }
+}
+
+/// Succeeds if the call failed with this error.
+pub fn expect_error(errno: i32, result: Result<()>) -> Result<()> {
+    match result {
+        Err(_) if io::Error::last_os_error().raw_os_error() == Some(errno) => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => Err(Error::failed(format!("a call did not fail with {errno}"))),
+    }
+}
+
+pub fn expect_again(result: Result<()>) -> Result<()> {
+    expect_error(libc::EAGAIN, result)
+}
+
 /// An eventfd and an epoll descriptor that watches it.
 pub struct Event {
     event: OwnedFd,
@@ -101,7 +174,10 @@ impl Event {
     pub fn new() -> Result<Event> {
         // SAFETY: both descriptors are new and ours; the epoll_event is valid.
         unsafe {
-            let event = checked("eventfd", libc::eventfd(0, libc::EFD_CLOEXEC))?;
+            let event = checked(
+                "eventfd",
+                libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK),
+            )?;
             let event = OwnedFd::from_raw_fd(event as RawFd);
             let epoll = checked("epoll_create1", libc::epoll_create1(libc::EPOLL_CLOEXEC))?;
             let epoll = OwnedFd::from_raw_fd(epoll as RawFd);
@@ -132,6 +208,25 @@ impl Event {
                 _ => return Err(io::Error::last_os_error()).context("epoll_wait"),
             }
         }
+    }
+
+    /// Asks for the event and sleeps as long as given at most.
+    pub fn ask(&self, most: Duration) -> Result<()> {
+        let mut ready = libc::epoll_event { events: 0, u64: 0 };
+        // SAFETY: room for one event.
+        let code = unsafe {
+            let ms = most.as_millis() as i32;
+            libc::epoll_wait(self.epoll.as_raw_fd(), &mut ready, 1, ms)
+        };
+        checked("epoll_wait", code).map(drop)
+    }
+
+    /// Takes what was raised; an error (EAGAIN) when there is nothing.
+    pub fn take(&self) -> Result<()> {
+        let mut value = 0;
+        // SAFETY: room for the value.
+        let code = unsafe { libc::eventfd_read(self.event.as_raw_fd(), &mut value) };
+        checked("read of the eventfd", code).map(drop)
     }
 
     pub fn raise(&self) -> Result<()> {

@@ -1,0 +1,259 @@
+"""Probe futex: its C on hand-written events, its report on hand-made records."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from harness.machine import MAX_CPUS, Machine, compiler
+from harness.world import FIRST_PID, SLEEPING, UNINTERRUPTIBLE, Task, World
+
+from tracer.histogram import Histogram
+from tracer.probes import futex
+from tracer.probes.futex import OPERATIONS, FutexRecord, Operation, Place, group_of
+from tracer.report.text import _section
+from tracer.section import Scale
+
+SCHEMA = Path(__file__).parents[3] / "docs" / "schema" / "tracer.run-1.json"
+PRIVATE, CLOCK_REALTIME = 128, 256
+EAGAIN, ETIMEDOUT, EINTR, RESTART, EINVAL = -11, -110, -4, -516, -22
+WAIT, WAKE, CMP_REQUEUE, LOCK_PI, UNLOCK_PI, WAIT_BITSET = 0, 1, 4, 6, 7, 9
+HERE, THERE = 0x7F0000001000, 0x7F0000001004
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    if compiler() is None:
+        pytest.skip("no C compiler")
+    return Machine(tmp_path_factory.mktemp("machine"), ("futex", "sched", "syscalls"))
+
+
+@pytest.fixture
+def w(built: Machine) -> World:
+    made = World(built)
+    made.open()
+    return made
+
+
+def call(w: World, at: int, result: int, op: int, address: int = HERE, cpu: int = 0) -> None:
+    """A futex call of 10 ns that does not sleep."""
+    w.enter(at, cpu, "futex", address, op, 1)
+    w.leave(at + 10, cpu, result)
+
+
+def sleep(w: World, at: int, woken: int, state: int = SLEEPING) -> None:
+    """The first thread sleeps on CPU 0 from `at` on; CPU 1 wakes it at `woken`, it runs 5 later."""
+    w.switch(at, 0, None, state)
+    w.switch(woken - 1, 1, w.tracer)
+    w.waking(woken, 1, w.main)
+    w.switch(woken + 1, 1, None, SLEEPING)
+    w.switch(woken + 5, 0, w.main)
+
+
+def second(w: World) -> Task:
+    """Another thread, in user mode on CPU 1 from 1040 on."""
+    w.enter(1010, 0, "clone")
+    other = w.create(1020, 0, 101)
+    w.leave(1030, 0, 101)
+    w.switch(1035, 1, other)
+    w.leave(1040, 1)
+    return other
+
+
+def operations(w: World) -> dict[str, Operation]:
+    return {op.name: op for op in w.recorded("futex").operations}
+
+
+@pytest.mark.parametrize("flags", [0, PRIVATE, PRIVATE | CLOCK_REALTIME])
+def test_every_operation_by_its_name(w: World, flags: int) -> None:
+    for number in range(14):
+        call(w, 1100 + 20 * number, 0, number | flags)
+    call(w, 1500, EINVAL, 77 | flags)
+    for number, name in enumerate(("futex_wait", "futex_wake")):
+        w.enter(1600 + 20 * number, 0, name, HERE)
+        w.leave(1610 + 20 * number, 0, 0)
+    waiters = (ctypes.c_uint64 * 6)(1, HERE, 0, 1, THERE, 0)
+    for number, name in enumerate(("futex_waitv", "futex_requeue")):
+        w.enter(1700 + 20 * number, 0, name, ctypes.addressof(waiters))
+        w.leave(1710 + 20 * number, 0, 0)
+    found = w.recorded("futex")
+    assert tuple(op.name for op in found.operations) == OPERATIONS
+    assert {op.calls for op in found.operations} == {1}
+    assert [(at.address, at.waits, at.wakes) for at in found.places] == [(HERE, 8, 11)]
+    assert operations(w)["unknown"].failed == 1
+
+
+def test_how_waits_end(w: World) -> None:
+    for number, result in enumerate((EAGAIN, ETIMEDOUT, ETIMEDOUT, EINTR, RESTART, EINVAL, 0)):
+        call(w, 1100 + 20 * number, result, WAIT_BITSET | PRIVATE)
+    op = operations(w)["WAIT_BITSET"]
+    assert (op.calls, op.again, op.timed_out, op.interrupted, op.failed) == (7, 1, 2, 2, 1)
+    assert (op.slept, op.woke_none, op.woken) == (0, 0, 0)
+
+
+def test_what_wakes_wake(w: World) -> None:
+    for number, result in enumerate((0, 0, 1, 5)):
+        call(w, 1100 + 20 * number, result, WAKE | PRIVATE)
+    call(w, 1300, 8, CMP_REQUEUE)
+    call(w, 1400, 0, UNLOCK_PI)
+    wake, requeue, unlock = (operations(w)[n] for n in ("WAKE", "CMP_REQUEUE", "UNLOCK_PI"))
+    assert (wake.woke_none, wake.woke_one, wake.woke_more, wake.woken) == (2, 1, 1, 6)
+    assert (requeue.woke_more, requeue.woken) == (1, 8)
+    assert (unlock.calls, unlock.woke_none) == (1, 0)
+
+
+def test_time_asleep_and_time_to_run(w: World) -> None:
+    w.enter(1100, 0, "futex", HERE, WAIT)
+    sleep(w, 1110, 1300)
+    sleep(w, 1310, 1350)
+    w.leave(1360, 0, 0)
+    op = operations(w)["WAIT"]
+    assert (op.calls, op.slept) == (1, 1)
+    assert (op.asleep.count, op.asleep.sum_ns, op.asleep.max_ns) == (2, 190 + 40, 190)
+    assert (op.to_run.count, op.to_run.sum_ns) == (2, 10)
+    (place,) = w.recorded("futex").places
+    assert (place.waits, place.slept, place.asleep_ns) == (1, 1, 230)
+
+
+def test_a_preemption_or_a_page_fault_in_the_call_is_no_sleep(w: World) -> None:
+    w.enter(1100, 0, "futex", HERE, WAKE)
+    w.switch(1110, 0, None)
+    w.switch(1120, 0, w.main)
+    sleep(w, 1130, 1200, UNINTERRUPTIBLE)
+    w.leave(1210, 0, 1)
+    op = operations(w)["WAKE"]
+    assert (op.slept, op.asleep.count) == (0, 0)
+
+
+def test_a_sleep_in_another_call_is_not_the_futexes(w: World) -> None:
+    w.enter(1100, 0, "read", 5)
+    sleep(w, 1110, 1200)
+    w.leave(1210, 0, 1)
+    assert w.recorded("futex").operations == ()
+
+
+def test_a_wait_begun_before_the_window_counts_with_its_time_inside(built: Machine) -> None:
+    w = World(built)
+    w.start()
+    w.enter(200, 0, "clone")
+    other = w.create(210, 0, 101)
+    w.leave(220, 0, 101)
+    w.switch(230, 1, other)
+    w.leave(240, 1)
+    w.enter(250, 1, "futex", HERE, WAIT_BITSET)
+    w.switch(260, 1, None, SLEEPING)
+    w.begin()
+    w.leave(1000, 0, 3)
+    w.enter(1050, 0, "futex", HERE, WAKE)
+    w.waking(1100, 0, other)
+    w.leave(1110, 0, 1)
+    w.switch(1105, 1, other)
+    w.leave(1150, 1, 0)
+    found = operations(w)
+    assert found["WAIT_BITSET"].slept == 1
+    assert found["WAIT_BITSET"].asleep.sum_ns == 100
+    assert found["WAIT_BITSET"].to_run.sum_ns == 5
+    assert found["WAKE"].woke_one == 1
+
+
+def test_addresses_with_their_threads(w: World) -> None:
+    other = second(w)
+    other.comm, w.main.comm = b"worker-2", b"main"
+    for number in range(3):
+        call(w, 1100 + 20 * number, EAGAIN, WAIT, HERE)
+        call(w, 1200 + 20 * number, 1, WAKE, HERE, cpu=1)
+    call(w, 1300, EAGAIN, WAIT, THERE, cpu=1)
+    here, there = w.recorded("futex").places
+    assert (here.tgid, here.address, here.where) == (FIRST_PID, HERE, None)
+    assert (here.waits, here.wakes, here.woken) == (3, 3, 3)
+    assert (here.waiters, here.wakers) == ((("main", 3),), (("worker-*", 3),))
+    assert (there.address, there.waiters) == (THERE, (("worker-*", 1),))
+    arrays = w.m.engine.snapshot()
+    known = futex.read(arrays, {(FIRST_PID, HERE): "heap + 0x10"})
+    assert [at.where for at in known.places] == ["heap + 0x10", None]
+
+
+def test_one_address_in_two_processes_is_two_places(w: World) -> None:
+    child = w.create(1010, 0, 200, tgid=200)
+    w.switch(1020, 1, child)
+    w.leave(1030, 1)
+    call(w, 1100, EAGAIN, WAIT)
+    call(w, 1100, EAGAIN, WAIT, cpu=1)
+    call(w, 1200, EAGAIN, WAIT, cpu=1)
+    assert [(at.tgid, at.waits) for at in w.recorded("futex").places] == [(200, 2), (FIRST_PID, 1)]
+
+
+def test_more_addresses_than_are_shown_and_than_fit(w: World) -> None:
+    rows = w.m.arrays["futex_places"]
+    size = len(rows)
+    for number in range(12):
+        call(w, 1100 + 20 * number, EAGAIN, WAIT, HERE + 4 * number)
+    found = w.recorded("futex")
+    assert (len(found.places), found.other_places, found.unplaced) == (10, 2, 0)
+    rows["key"][rows["key"] == 0] = HERE >> 2 << 17 | w.main.slot  # no room for another key
+    for number in range(5):
+        call(w, 2000 + 20 * number, EAGAIN, WAIT, HERE + 4 * (100 + number))
+    assert int(w.m.arrays["futex_unplaced"].sum()) == 5
+    assert operations(w)["WAIT"].calls == 17
+    assert len(rows) == size == 65536
+    assert len(w.m.arrays["futex_unplaced"]) == MAX_CPUS
+
+
+def test_groups() -> None:
+    assert group_of("worker-12") == group_of("worker-3") == "worker-*"
+    assert group_of("tokio-rt-worker") == "tokio-rt-worker"
+
+
+# ---- the report ----
+
+
+def _record(machine: Machine) -> FutexRecord:
+    def times(values: list[int]) -> Histogram:
+        return Histogram.merged(machine.hist_of(values))
+
+    names = ("calls", "slept", "again", "timed_out", "interrupted", "failed")
+    names += ("woke_none", "woke_one", "woke_more", "woken")
+    zero = dict.fromkeys(names, 0)
+    wait = Operation("WAIT_BITSET", **{**zero, "calls": 20, "slept": 15, "again": 5},
+                     asleep=times([40_000] * 15), to_run=times([3_000] * 15))  # fmt: skip
+    wake = Operation("WAKE", **{**zero, "calls": 30, "woke_none": 15, "woke_one": 15, "woken": 15},
+                     asleep=times([]), to_run=times([]))  # fmt: skip
+    unlock = Operation("UNLOCK_PI", **{**zero, "calls": 1}, asleep=times([]), to_run=times([]))
+    place = Place(7, HERE, "\x1b[31mvery-long-library-name-without-end.so + 0x123456",
+                  20, 15, 600_000, 31, 15, (("\x1b]0;x\x07", 20),),
+                  (("a", 20), ("b", 11)))  # fmt: skip
+    return FutexRecord((wait, wake, unlock), (place,), 4, 2)
+
+
+def test_report(built: Machine) -> None:
+    section = futex.report(_record(built), Scale("hop", 10, 1_000_000))
+    lines = _section(section)
+    text = "\n".join(lines)
+    assert "51 calls, 5.10 per hop" in text
+    rows = {line.split()[0]: line.split() for line in lines if line.strip()}
+    assert rows["WAKE"][1:] == ["30", "3.00", "15", "15", "0", "15", "0"]
+    assert rows["UNLOCK_PI"][1:] == ["1", "0.10", "-", "-", "-", "-", "0"]
+    assert next(line.split()[1:] for line in lines if line.startswith("WAIT_BITSET")) == [
+        "20", "2.00", "15", "5", "0", "0", "0",
+    ]  # fmt: skip
+    assert "and 4 other addresses" in text and "2 calls are in no line" in text
+    assert "\x1b" not in text and "\x07" not in text
+    assert ".. + 0x123456" in text and "a +1" in text
+    assert max(map(len, lines)) <= 100
+
+
+def test_json_section_is_as_the_schema_says(built: Machine) -> None:
+    data = futex.report(_record(built), Scale("hop", 10, 1_000_000)).data
+    schema = json.loads(SCHEMA.read_text())
+    part = {**schema["properties"]["futex"], "$defs": schema["$defs"]}
+    jsonschema.Draft202012Validator(part).validate(json.loads(json.dumps(data)))
+    assert data["operations"][0]["asleep_ns"]["count"] == 15
+    assert data["addresses"][0]["wakers"] == {"a": 20, "b": 11}
+
+
+def test_report_without_any_call() -> None:
+    section = futex.report(FutexRecord((), (), 0, 0), Scale("hop", 10, 1))
+    assert section.blocks == ["no futex call was made"]

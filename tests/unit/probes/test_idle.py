@@ -1,0 +1,347 @@
+"""Probe idle on hand-written sequences with exact times, and its identity on random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from harness.machine import MAX_CPUS, Machine, compiler
+from harness.schedule import Schedule
+from harness.world import SLEEPING, Task, World
+
+from tracer.probes import idle
+from tracer.section import Scale, Table
+
+EXIT = 2**32 - 1
+POLL, HALT = 0, 1
+CALLBACK = 0xFFFF
+
+
+@pytest.fixture(scope="module")
+def idle_machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    if compiler() is None:
+        pytest.skip("no C compiler")
+    return Machine(tmp_path_factory.mktemp("idle"), ("idle", "sched", "syscalls"))
+
+
+@pytest.fixture
+def world(idle_machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A host whose CPUs have the states POLL and C1."""
+    for cpu in range(MAX_CPUS):
+        for number, name in enumerate(("POLL", "C1")):
+            state = tmp_path / f"cpu{cpu}" / "cpuidle" / f"state{number}"
+            state.mkdir(parents=True)
+            (state / "name").write_text(name + "\n")
+    monkeypatch.setattr(idle, "SYSFS", tmp_path)
+    return World(idle_machine)
+
+
+def sleeper(w: World) -> Task:
+    """A second thread, blocked since 1040; CPU 1 is idle since then."""
+    w.open()
+    w.switch(1005, 1, w.tracer)  # so the thread's birth is no wake-up to an idle CPU
+    w.enter(1010, 0, "clone")
+    other = w.create(1020, 0, 101)
+    w.leave(1030, 0, 101)
+    w.switch(1032, 1, other)
+    w.leave(1034, 1)
+    w.enter(1036, 1, "read", 5)
+    w.switch(1040, 1, None, SLEEPING)
+    return other
+
+
+def path_of(w: World, who: Task) -> dict[str, int]:
+    row = w.m.arrays["idle_threads"][who.slot]["path"].tolist()
+    return dict(zip(idle.PARTS, row, strict=True))
+
+
+def check_identity(w: World) -> None:
+    for who in w.targets:
+        assert sum(path_of(w, who).values()) == w.path(who).get("wakeup:idle", 0)
+
+
+def wake(w: World, who: Task, at: int, sent: str = "call_function") -> None:
+    """The first thread on CPU 0 wakes `who` for CPU 1 at `at` and returns from its call."""
+    w.enter(at - 10, 0, "write", 5)
+    w.waking(at, 0, who)
+    if sent == "flag":
+        w.raw(at + 3, 0, "sched_wake_idle_without_ipi", 1)
+    elif sent != "nothing":
+        w.raw(at + 3, 0, "ipi_send_cpu", 1, 0, CALLBACK if sent == "call_function" else 0)
+    w.leave(at + 8, 0, 1)
+
+
+def test_a_halted_cpu_enqueues_inside_its_idle_state(world: World) -> None:
+    w = world
+    other = sleeper(w)
+    w.raw(1050, 1, "cpu_idle", HALT, 1)
+    wake(w, other, 1100)
+    w.raw(1140, 1, "call_function_single_entry", 0xFB)
+    w.raw(1141, 1, "sched_wakeup", other.at)
+    w.raw(1150, 1, "cpu_idle", EXIT, 1)
+    w.switch(1170, 1, other)
+    assert path_of(w, other) == {"delivery": 41, "leaving_idle": 9, "switch_in": 20}
+    check_identity(w)
+    record = w.recorded("idle")
+    (found,) = record.wakes
+    assert (found.state, found.polling, found.whole.sum_ns) == ("C1", False, 70)
+    assert found.sent == {"nothing": 0, "call_function": 1, "reschedule": 0, "flag": 0}
+    assert {name: h.sum_ns for name, h in found.parts.items()} == path_of(w, other)
+    held = record.held["call_function"]
+    assert (held.count, held.sum_ns) == (1, 5)  # to the return of the write
+    assert [(c.cpu, c.call_function) for c in record.cpus] == [(1, 1)]
+
+
+def test_a_polling_cpu_leaves_idle_before_it_enqueues(world: World) -> None:
+    w = world
+    other = sleeper(w)
+    w.raw(1050, 1, "cpu_idle", POLL, 1)
+    wake(w, other, 1100, "flag")
+    w.raw(1110, 1, "cpu_idle", EXIT, 1)
+    w.raw(1112, 1, "sched_wakeup", other.at)
+    w.switch(1120, 1, other)
+    assert path_of(w, other) == {"delivery": 12, "leaving_idle": 0, "switch_in": 8}
+    (found,) = w.recorded("idle").wakes
+    assert (found.state, found.polling) == ("POLL", True)
+    assert found.sent["flag"] == 1
+
+
+def test_a_cpu_between_two_states_is_neither(world: World) -> None:
+    w = world
+    other = sleeper(w)
+    w.raw(1050, 1, "cpu_idle", HALT, 1)
+    w.raw(1060, 1, "cpu_idle", EXIT, 1)
+    wake(w, other, 1100, "nothing")
+    w.raw(1112, 1, "sched_wakeup", other.at)
+    w.switch(1120, 1, other)
+    (found,) = w.recorded("idle").wakes
+    assert found.state == idle.BETWEEN
+    assert found.sent["nothing"] == 1
+    check_identity(w)
+
+
+def test_the_state_is_that_of_the_wake_up_not_of_a_stay_begun_later(world: World) -> None:
+    w = world
+    other = sleeper(w)
+    w.raw(1050, 1, "cpu_idle", HALT, 1)
+    wake(w, other, 1100)
+    w.raw(1110, 1, "cpu_idle", EXIT, 1)  # for another interrupt
+    w.raw(1115, 1, "cpu_idle", POLL, 1)
+    w.raw(1130, 1, "sched_wakeup", other.at)
+    w.raw(1134, 1, "cpu_idle", EXIT, 1)
+    w.switch(1140, 1, other)
+    (found,) = w.recorded("idle").wakes
+    assert found.state == "C1"
+    assert path_of(w, other) == {"delivery": 30, "leaving_idle": 4, "switch_in": 6}
+
+
+def test_an_enqueueing_not_seen_is_counted(world: World) -> None:
+    w = world
+    other = sleeper(w)
+    w.raw(1050, 1, "cpu_idle", HALT, 1)
+    wake(w, other, 1100)
+    w.raw(1150, 1, "cpu_idle", EXIT, 1)
+    w.switch(1170, 1, other)
+    assert path_of(w, other) == {"delivery": 70, "leaving_idle": 0, "switch_in": 0}
+    (found,) = w.recorded("idle").wakes
+    assert found.not_enqueued == 1
+    blocks = idle.report(w.recorded("idle"), Scale("hop", 1, 1000)).blocks
+    assert "of 1 the enqueueing was not seen: all of it is delivery" in blocks
+
+
+def test_an_interrupt_to_another_cpu_than_the_thread_ran_on_is_not_its(world: World) -> None:
+    w = world
+    other = sleeper(w)
+    w.raw(1050, 1, "cpu_idle", HALT, 1)
+    w.enter(1090, 0, "write", 5)
+    w.waking(1100, 0, other)
+    w.raw(1103, 0, "ipi_send_cpu", 2, 0, CALLBACK)
+    w.raw(1104, 0, "ipi_send_cpu", 1, 0, CALLBACK)  # for something else: one a wake-up
+    w.raw(1112, 1, "sched_wakeup", other.at)
+    w.raw(1115, 1, "cpu_idle", EXIT, 1)
+    w.switch(1120, 1, other)
+    (found,) = w.recorded("idle").wakes
+    assert found.sent["nothing"] == 1
+
+
+def test_an_interrupt_sent_after_the_thread_came_in_is_not_its(world: World) -> None:
+    w = world
+    other = sleeper(w)
+    w.raw(1050, 1, "cpu_idle", HALT, 1)
+    w.enter(1090, 0, "write", 5)
+    w.waking(1100, 0, other)
+    w.raw(1112, 1, "sched_wakeup", other.at)
+    w.raw(1115, 1, "cpu_idle", EXIT, 1)
+    w.switch(1120, 1, other)
+    w.raw(1130, 0, "ipi_send_cpu", 1, 0, CALLBACK)
+    w.leave(1140, 0, 1)
+    record = w.recorded("idle")
+    assert record.wakes[0].sent["nothing"] == 1
+    assert sum(times.count for times in record.held.values()) == 0
+
+
+def test_what_an_interrupt_sends_is_not_timed(world: World) -> None:
+    w = world
+    other = sleeper(w)
+    w.raw(1050, 1, "cpu_idle", HALT, 1)
+    w.waking(1100, 0, other, timer=1)
+    w.raw(1103, 0, "ipi_send_cpu", 1, 0, 0)
+    w.enter(1110, 0, "getpid")
+    w.raw(1112, 1, "sched_wakeup", other.at)
+    w.raw(1115, 1, "cpu_idle", EXIT, 1)
+    w.switch(1120, 1, other)
+    record = w.recorded("idle")
+    assert sum(times.count for times in record.held.values()) == 0
+    assert record.wakes == []  # woken by an interrupt, not by another CPU's thread
+    assert path_of(w, other) == {"delivery": 12, "leaving_idle": 3, "switch_in": 5}
+    check_identity(w)
+
+
+def test_the_parts_go_along_with_the_path(world: World) -> None:
+    w = world
+    other = sleeper(w)
+    w.raw(1050, 1, "cpu_idle", HALT, 1)
+    wake(w, other, 1100)
+    w.raw(1141, 1, "sched_wakeup", other.at)
+    w.raw(1150, 1, "cpu_idle", EXIT, 1)
+    w.switch(1170, 1, other)
+    w.enter(1180, 0, "read", 5)
+    w.switch(1190, 0, None, SLEEPING)
+    w.raw(1195, 0, "cpu_idle", HALT, 0)
+    w.waking(1200, 1, w.main)  # its path now has the other's wait
+    w.raw(1220, 0, "sched_wakeup", w.main.at)
+    w.raw(1221, 0, "cpu_idle", EXIT, 0)
+    w.switch(1225, 0, w.main)
+    assert path_of(w, w.main) == {"delivery": 61, "leaving_idle": 10, "switch_in": 24}
+    assert w.path(w.main)["wakeup:idle"] == 95
+    check_identity(w)
+    child = w.create(1230, 0, 102)
+    assert path_of(w, child) == path_of(w, w.main)
+    w.leave(1235, 0, 1)
+    w.close(1300)
+    record = w.recorded("idle")
+    assert sum(record.path.values()) == 95
+
+
+def test_the_new_window_starts_from_nothing(world: World) -> None:
+    w = world
+    w.start()
+    other = w.create(140, 0, 101)
+    w.switch(150, 1, other)
+    w.leave(155, 1)
+    w.enter(160, 1, "read", 5)
+    w.switch(165, 1, None, SLEEPING)
+    w.raw(170, 1, "cpu_idle", HALT, 1)
+    w.waking(200, 0, other)
+    w.raw(202, 0, "ipi_send_cpu", 1, 0, CALLBACK)
+    w.begin()
+    w.leave(1000, 0, 3)
+    w.raw(1010, 1, "sched_wakeup", other.at)
+    w.raw(1020, 1, "cpu_idle", EXIT, 1)
+    w.switch(1030, 1, other)
+    assert w.path(other) == {"wakeup:idle": 30}
+    assert path_of(w, other) == {"delivery": 10, "leaving_idle": 10, "switch_in": 10}
+    (cpu,) = [c for c in w.recorded("idle").cpus if c.cpu == 1]
+    assert cpu.residency_ns == {"C1": 20}
+    assert cpu.entries == {"C1": 0}
+
+
+def test_residency_and_entries_are_those_of_the_window(world: World) -> None:
+    w = world
+    w.start()
+    w.raw(500, 2, "cpu_idle", HALT, 2)
+    w.begin()
+    w.switch(940, 1, None, SLEEPING)
+    w.leave(1000, 0, 3)
+    w.raw(1100, 2, "cpu_idle", EXIT, 2)
+    w.raw(1105, 2, "cpu_idle", POLL, 2)
+    w.raw(1125, 2, "cpu_idle", EXIT, 2)
+    w.raw(1130, 2, "cpu_idle", HALT, 2)
+    w.raw(1140, 2, "reschedule_entry", 0xFD)
+    w.raw(1141, 2, "call_function_entry", 0xFC)
+    w.close(1200)
+    w.raw(1300, 2, "cpu_idle", EXIT, 2)
+    w.raw(1301, 2, "reschedule_entry", 0xFD)
+    (cpu,) = w.recorded("idle").cpus
+    assert cpu.entries == {"POLL": 1, "C1": 1}
+    assert cpu.residency_ns == {"POLL": 20, "C1": 170}
+    assert (cpu.reschedule, cpu.call_function) == (1, 1)
+
+
+def test_states_beyond_the_kernels_table_are_the_others(world: World) -> None:
+    w = world
+    w.open()
+    w.raw(1010, 3, "cpu_idle", 300, 3)
+    w.raw(1020, 3, "cpu_idle", EXIT, 3)
+    (cpu,) = w.recorded("idle").cpus
+    assert cpu.residency_ns == {"others": 10}
+
+
+def test_without_cpuidle_the_states_are_known_by_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idle, "SYSFS", tmp_path)
+    assert idle.state_names(0)[:3] == ["POLL", "HLT", "state 2"]
+
+
+def test_the_report_has_the_wake_ups_and_the_cpus(
+    world: World, validate: Callable[[str, Mapping[str, object]], None]
+) -> None:
+    w = world
+    other = sleeper(w)
+    w.raw(1050, 1, "cpu_idle", HALT, 1)
+    wake(w, other, 1100)
+    w.raw(1141, 1, "sched_wakeup", other.at)
+    w.raw(1150, 1, "cpu_idle", EXIT, 1)
+    w.switch(1170, 1, other)
+    section = idle.report(w.recorded("idle"), Scale("hop", 2, 1000))
+    first, second = (block for block in section.blocks if isinstance(block, Table))
+    assert first.rows[0] == [*("C1", "1", "1", "0", "41 ns", "9 ns", "20 ns", "69 ns", "69 ns")]
+    assert second.rows[0] == ["1", "C1", "1", "100 ns", "10.0 %", "0", "0"]
+    (data,) = section.data["wakeups"]
+    assert data["sum_ns"] == {"delivery": 41, "leaving_idle": 9, "switch_in": 20}
+    assert data["whole_ns"]["mean"] == 70
+    validate("idle", section.data)
+
+
+def test_no_wake_up_is_reported_too(
+    world: World, validate: Callable[[str, Mapping[str, object]], None]
+) -> None:
+    world.open()
+    section = idle.report(world.recorded("idle"), Scale("hop", 2, 1000))
+    assert section.blocks[0] == "No thread was woken from another CPU onto an idle one."
+    validate("idle", section.data)
+
+
+class Disturbed(Schedule):
+    """A random schedule with the probe's own events thrown in anywhere, in any order."""
+
+    def step(self) -> None:
+        super().step()
+        cpu, to = self.random.randrange(MAX_CPUS), self.random.randrange(MAX_CPUS)
+        t = self.random.choice(self.threads)
+        what = self.random.randrange(6)
+        if what == 0:
+            self.w.raw(self.tick(), cpu, "cpu_idle", self.random.choice((POLL, HALT, EXIT)), cpu)
+        elif what == 1:
+            self.w.raw(self.tick(), cpu, "sched_wakeup", t.task.at)
+        elif what == 2:
+            self.w.raw(self.tick(), cpu, "ipi_send_cpu", to, 0, CALLBACK)
+
+
+def test_on_any_schedule_the_parts_sum_to_the_paths_idle_time(world: World) -> None:
+    seen_ns = 0
+    for seed in range(12):
+        w = World(world.m)
+        schedule = Disturbed(w, seed)
+        for _ in range(150):
+            schedule.step()
+        schedule.open()
+        for _ in range(600):
+            schedule.step()
+        schedule.close()
+        schedule.compare()
+        check_identity(w)
+        seen_ns += sum(sum(path_of(w, who).values()) for who in w.targets)
+    assert seen_ns > 0

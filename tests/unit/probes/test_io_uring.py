@@ -1,0 +1,289 @@
+"""Probe io_uring on hand-written sequences with exact counts and times."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import pytest
+from harness.machine import Machine, Types, compiler
+from harness.world import FIRST_PID, SLEEPING, Task, World
+
+from tracer.probes import io_uring
+from tracer.probes.io_uring import UringRecord
+from tracer.section import Scale, Table
+
+NOP, TIMEOUT, SEND, RECV, POLL_ADD = (
+    io_uring.OPERATIONS.index(name) for name in ("nop", "timeout", "send", "recv", "poll_add")
+)
+
+
+@pytest.fixture(scope="module")
+def uring_machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    if compiler() is None:
+        pytest.skip("no C compiler")
+    return Machine(tmp_path_factory.mktemp("io_uring"), ("io_uring", "sched", "syscalls"))
+
+
+class Ring:
+    """The kernel's requests, by number, and what it does with them on CPU 0."""
+
+    def __init__(self, world: World) -> None:
+        self.w = world
+        self.requests: dict[int, ctypes.Array[ctypes.c_uint64]] = {}
+
+    def at(self, number: int, op: int = 0) -> int:
+        """Address of a struct io_kiocb; the same as before for a number used before."""
+        request = self.requests.setdefault(number, (ctypes.c_uint64 * 32)())
+        request[0] = op
+        return ctypes.addressof(request)
+
+    def submit(self, now: int, number: int, op: int, cpu: int = 0) -> None:
+        self.w.raw(now, cpu, "io_uring_submit_req", self.at(number, op))
+
+    def complete(self, now: int, number: int, result: int = 1, cpu: int = 0) -> None:
+        cqe = (ctypes.c_int32 * 4)(0, 0, result, 0)
+        request = ctypes.addressof(self.requests[number])
+        self.w.raw(now, cpu, "io_uring_complete", 0, request, ctypes.addressof(cqe))
+
+    def event(self, now: int, name: str, number: int, cpu: int = 0) -> None:
+        self.w.raw(now, cpu, f"io_uring_{name}", ctypes.addressof(self.requests[number]))
+
+    def record(self) -> UringRecord:
+        found: UringRecord = self.w.recorded("io_uring")
+        return found
+
+    def completed(self) -> dict[str, dict[str, int]]:
+        """Completions that are not zero, by operation and way."""
+        return {
+            op.name: {way: n for way, n in op.completed.items() if n}
+            for op in self.record().operations
+        }
+
+
+@pytest.fixture
+def ring(uring_machine: Machine) -> Ring:
+    """A ring of the first thread, which runs in its window on CPU 0."""
+    world = World(uring_machine)
+    world.open()
+    return Ring(world)
+
+
+def test_an_operation_that_completes_before_the_call_waits_is_inline(ring: Ring) -> None:
+    ring.w.enter(1010, 0, "io_uring_enter")
+    ring.submit(1020, 1, NOP)
+    ring.submit(1022, 2, NOP)
+    ring.complete(1030, 1)
+    ring.complete(1035, 2, -22)
+    ring.w.leave(1040, 0, 2)
+    record = ring.record()
+    (op,) = record.operations
+    assert (op.name, op.submitted, op.failed) == ("nop", 2, 1)
+    assert (op.times.count, op.times.sum_ns) == (2, 10 + 13)
+    assert ring.completed() == {"nop": {"inline": 2}}
+    assert (record.enters, record.submitted_by_enters, record.completed) == (1, 2, 2)
+
+
+def test_what_waited_for_its_file_completed_by_poll(ring: Ring) -> None:
+    ring.w.enter(1010, 0, "io_uring_enter")
+    ring.submit(1020, 1, RECV)
+    ring.event(1021, "poll_arm", 1)
+    ring.submit(1022, 2, SEND)
+    ring.complete(1030, 2)
+    ring.w.raw(1032, 0, "io_uring_task_work_run", 0, 3)
+    ring.complete(1033, 1)
+    assert ring.completed() == {"send": {"inline": 1}, "recv": {"poll": 1}}
+    record = ring.record()
+    assert (record.task_runs, record.task_items) == (1, 3)
+
+
+def test_a_poll_by_its_opcode_completes_by_poll_unless_at_once(ring: Ring) -> None:
+    ring.w.enter(1010, 0, "io_uring_enter")
+    ring.submit(1020, 1, POLL_ADD)
+    ring.complete(1025, 1)
+    ring.submit(1030, 2, POLL_ADD)
+    ring.w.leave(1040, 0, 2)
+    ring.complete(1050, 2)
+    assert ring.completed() == {"poll_add": {"inline": 1, "poll": 1}}
+
+
+def test_a_workers_operation_is_the_workers_even_when_it_polled(ring: Ring) -> None:
+    ring.submit(1020, 1, RECV)
+    ring.event(1021, "queue_async_work", 1)
+    ring.event(1022, "poll_arm", 1)
+    ring.complete(1030, 1)
+    assert ring.completed() == {"recv": {"worker": 1}}
+
+
+def test_what_completes_after_the_call_waited_or_returned_is_later(ring: Ring) -> None:
+    ring.w.enter(1010, 0, "io_uring_enter")
+    ring.submit(1020, 1, TIMEOUT)
+    ring.w.raw(1021, 0, "io_uring_cqring_wait", 0, 1)
+    ring.complete(1030, 1)
+    ring.submit(1031, 2, TIMEOUT)
+    ring.w.leave(1040, 0, 1)
+    ring.w.enter(1050, 0, "getpid")
+    ring.complete(1060, 2)
+    assert ring.completed() == {"timeout": {"later": 2}}
+    assert ring.record().waits == 1
+
+
+def test_what_another_thread_completes_is_later(ring: Ring) -> None:
+    w = ring.w
+    other = w.create(1010, 0, 101)
+    w.switch(1015, 1, other)
+    ring.submit(1020, 1, TIMEOUT)
+    ring.complete(1030, 1, cpu=1)
+    assert ring.completed() == {"timeout": {"later": 1}}
+
+
+def test_the_latency_is_cut_at_the_windows_start(uring_machine: Machine) -> None:
+    world = World(uring_machine)
+    ring = Ring(world)
+    world.start()
+    ring.submit(500, 1, NOP)
+    world.begin()
+    world.switch(940, 1, None, SLEEPING)
+    world.leave(1000, 0, 3)
+    ring.complete(1050, 1)
+    (op,) = ring.record().operations
+    assert (op.submitted, op.times.sum_ns) == (0, 50)
+    assert ring.completed() == {"nop": {"later": 1}}
+    ring.submit(1060, 2, NOP)
+    world.close(1100)
+    ring.complete(1150, 2)
+    assert ring.record().operations[0].submitted == 1
+    assert ring.completed() == {"nop": {"later": 1}}
+
+
+def stranger(w: World) -> Task:
+    """A task of another process, on CPU 1."""
+    task = w.task(4000)
+    w.switch(1010, 1, task)
+    return task
+
+
+def test_the_kernels_threads_in_the_process_submit_for_it(ring: Ring) -> None:
+    poller = ring.w.task(4000, FIRST_PID)  # of its process, and not created by any of its threads
+    ring.w.switch(1010, 1, poller)
+    ring.submit(1020, 1, NOP, cpu=1)
+    ring.complete(1030, 1, cpu=1)
+    assert ring.completed() == {"nop": {"inline": 1}}
+
+
+def test_operations_of_others_do_not_count(ring: Ring) -> None:
+    stranger(ring.w)
+    ring.submit(1020, 1, NOP, cpu=1)
+    ring.complete(1030, 1, cpu=1)
+    for name in ("task_work_run", "local_work_run", "cqring_wait", "cqe_overflow"):
+        ring.w.raw(1040, 1, f"io_uring_{name}", 0, 5)
+    record = ring.record()
+    assert record.operations == []
+    assert (record.task_items, record.local_items, record.waits, record.overflows) == (0, 0, 0, 0)
+
+
+def test_a_request_that_ended_unseen_does_not_stand_for_its_next_user(ring: Ring) -> None:
+    """Without a completion (skipped, overflowed) the kernel gives the request to somebody else."""
+    stranger(ring.w)
+    ring.submit(1020, 1, NOP)
+    ring.submit(1030, 1, SEND)  # the same request again
+    ring.complete(1035, 1)
+    assert ring.completed() == {"send": {"inline": 1}, "nop": {}}
+    ring.submit(1040, 2, NOP)
+    ring.submit(1050, 2, NOP, cpu=1)
+    ring.complete(1060, 2, cpu=1)
+    assert sum(sum(op.completed.values()) for op in ring.record().operations) == 1
+
+
+def test_multishot_and_overflow(ring: Ring) -> None:
+    ring.submit(1020, 1, RECV)
+    ring.w.raw(1030, 0, "io_uring_complete", 0, 0, 0)
+    ring.w.raw(1031, 0, "io_uring_complete", 0, 0, 0)
+    ring.w.raw(1040, 0, "io_uring_cqe_overflow", 0, 0)
+    ring.w.raw(1041, 0, "io_uring_local_work_run", 0, 7)
+    record = ring.record()
+    assert (record.more, record.overflows, record.completed) == (2, 1, 3)
+    assert (record.local_runs, record.local_items) == (1, 7)
+
+
+def test_what_does_not_fit_into_the_table_is_counted_and_nothing_is_mixed_up(ring: Ring) -> None:
+    places = ring.w.m.arrays["io_uring_buckets"]["at"]["req"].size
+    for number in range(places + 1000):
+        ring.submit(1020, number, NOP)
+    untracked = ring.record().untracked
+    assert untracked >= 1000
+    for number in range(places + 1000):
+        ring.complete(1030, number)
+    record = ring.record()
+    (op,) = record.operations
+    assert op.submitted == places + 1000
+    assert op.times.count == op.submitted - untracked
+    assert not ring.w.m.arrays["io_uring_buckets"]["at"]["req"].any()
+
+
+def test_what_has_no_completion_is_said(ring: Ring) -> None:
+    ring.submit(1020, 1, SEND)
+    ring.submit(1021, 2, RECV)
+    ring.complete(1030, 2)
+    blocks = io_uring.report(ring.record(), Scale("hop", 1, 1000)).blocks
+    assert blocks[-1] == (
+        "1 begun without a completion in the window: none asked for, or not yet there"
+    )
+
+
+def test_opcodes_newer_than_the_table(ring: Ring) -> None:
+    ring.submit(1020, 1, len(io_uring.OPERATIONS))
+    ring.submit(1021, 2, 200)
+    assert {op.name for op in ring.record().operations} == {
+        f"op {len(io_uring.OPERATIONS)}",
+        "others",
+    }
+
+
+class Argument(NamedTuple):
+    name: str
+
+
+#: Arguments in Linux 5.19.
+BEFORE = {
+    "io_uring_complete": ("ctx", "req", "user_data", "res", "cflags", "extra1", "extra2"),
+    "io_uring_poll_arm": ("ctx", "req", "user_data", "opcode", "mask", "events"),
+}
+
+
+class Before(Types):
+    """An older kernel's types."""
+
+    def tracepoint_args(self, name: str) -> Sequence[Argument]:  # type: ignore[override]
+        return [Argument(n) for n in BEFORE.get(name, ())]
+
+
+def test_arguments_are_found_where_the_kernel_has_them() -> None:
+    old, new = io_uring.macros(Before()), io_uring.macros(Types())
+    assert "URING_COMPLETE_CQE" not in old
+    assert (old["URING_COMPLETE_REQ"], old["URING_COMPLETE_RES"]) == (1, 3)
+    assert (old["URING_POLL_REQ"], new["URING_POLL_REQ"]) == (1, 0)
+    assert new["URING_COMPLETE_CQE"] == 2
+
+
+def test_the_report(ring: Ring, validate: Callable[[str, Mapping[str, object]], None]) -> None:
+    assert io_uring.report(ring.record(), Scale("hop", 2, 1000)).blocks == [
+        "The program submitted none."
+    ]
+    validate("io_uring", io_uring.report(ring.record(), Scale("hop", 2, 1000)).data)
+    ring.w.enter(1010, 0, "io_uring_enter")
+    ring.submit(1020, 1, NOP)
+    ring.complete(1030, 1)
+    ring.w.leave(1040, 0, 1)
+    section = io_uring.report(ring.record(), Scale("hop", 2, 1000))
+    table, calls, work = section.blocks
+    assert isinstance(table, Table)
+    assert table.rows == [["nop", "1", "0.50", "1", "0", "0", "0", "0", "10 ns", "10 ns"]]
+    assert calls == (
+        "1 calls of io_uring_enter (0.50 per hop, 1.00 per completion);"
+        " 0 times one waited for completions"
+    )
+    assert work == "task work: 0 runs for 0 items; of the ring's own: 0 for 0"
+    assert section.data["enters_per_completion"] == 1
+    validate("io_uring", section.data)

@@ -1,0 +1,204 @@
+"""The whole experiment as one answer: every brigade, its floor, and the original's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracer.analysis import document as doc
+from tracer.analysis.document import Document
+from tracer.analysis.statistics import Interval, Ratio, median_interval, paired_ratio
+from tracer.outcome import Outcome
+
+PINNED = " pinned"
+FLOOR = "one-thread-brigade"
+THREADS, ASYNC = "thread-brigade", "async-brigade"
+SINGLE = "async-brigade current-thread"
+URING = "uring-brigade"
+MEM_THREADS, MEM_ASYNC = "thread-mem-brigade", "async-mem-brigade"
+NEW_THREAD, NEW_TASK = "thread-creation", "async-creation"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One brigade in one placement; times in ns per hop, counts per hop; None when not traced.
+
+    `above` is its time less that of the floor in the same placement, block by block.
+    """
+
+    label: str
+    unit: str
+    ns: Interval
+    above: Interval | None
+    cpu_ns: float
+    switches: float
+    calls: float | None
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the original experiment's table: `here` in ns (or bytes, or a number of tasks) or
+    `why` it is missing; `published` is the figure of the original author's machine, as text."""
+
+    here: Interval | None
+    why: str
+    published: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of that table: what, its kind (`us`: times, in ns here; `bytes`; `tasks`), and its
+    three cells."""
+
+    what: str
+    kind: str
+    cells: Sequence[Cell | None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question of the experiment and what this run says, in words."""
+
+    question: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Brigades:
+    """Everything `tracer brigades` reports."""
+
+    rows: Sequence[Row]
+    table: Sequence[Line]
+    answers: Sequence[Answer]
+    missing: Mapping[str, str]
+
+
+class Blocks:
+    """Outcomes by label and block, untraced times and traced documents."""
+
+    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+        self._times: dict[str, dict[int, Outcome]] = {}
+        self._documents: dict[str, list[Document]] = {}
+        for outcome in outcomes:
+            label = outcome.trial.condition
+            if outcome.trial.traced:
+                if outcome.report is not None:
+                    self._documents.setdefault(label, []).append(outcome.report)
+            else:
+                self._times.setdefault(label, {})[outcome.trial.block] = outcome
+
+    @property
+    def labels(self) -> list[str]:
+        return list(self._times)
+
+    def outcomes(self, label: str) -> list[Outcome]:
+        return list(self._times[label].values())
+
+    def documents(self, label: str) -> list[Document]:
+        return self._documents.get(label, [])
+
+    def interval(self, label: str) -> Interval | None:
+        """ns per unit."""
+        if label not in self._times:
+            return None
+        return median_interval([o.ns_per_unit for o in self._times[label].values()])
+
+    def combined(self, first: str, second: str, of: Callable[[float, float], float]
+                 ) -> Interval | None:  # fmt: skip
+        """`of` of the two times of each block that has both."""
+        a, b = self._times.get(first, {}), self._times.get(second, {})
+        blocks = sorted(a.keys() & b.keys())
+        if not blocks:
+            return None
+        return median_interval([of(a[n].ns_per_unit, b[n].ns_per_unit) for n in blocks])
+
+    def ratio(self, first: str, second: str) -> Ratio | None:
+        """`first` against `second` over the blocks that have both."""
+        a, b = self._times.get(first, {}), self._times.get(second, {})
+        blocks = sorted(a.keys() & b.keys())
+        if not blocks:
+            return None
+        return paired_ratio([a[n].ns_per_unit for n in blocks], [b[n].ns_per_unit for n in blocks])
+
+
+def _row(blocks: Blocks, label: str, unit: str) -> Row:
+    outcomes, documents = blocks.outcomes(label), blocks.documents(label)
+    ns = blocks.interval(label)
+    assert ns is not None
+    floor = FLOOR + (PINNED if label.endswith(PINNED) else "")
+    usages = [(o.result["rusage"], float(o.result["units"])) for o in outcomes]
+    parts: dict[str, float] = {}
+    calls = None
+    if documents:
+        lines = [doc.wall_lines(d) for d in documents]
+        parts = {name: float(np.mean([line[name] for line in lines])) for name in doc.LINES}
+        counted = [doc.counts(d)["system calls"] for d in documents]
+        known = [c for c in counted if c is not None]
+        calls = float(np.median(known)) if known else None
+    return Row(
+        label=label,
+        unit=unit,
+        ns=ns,
+        above=blocks.combined(label, floor, lambda a, b: a - b) if unit == "hop" else None,
+        cpu_ns=float(np.median([(u["user_ns"] + u["system_ns"]) / n for u, n in usages])),
+        switches=float(np.median([(u["voluntary"] + u["involuntary"]) / n for u, n in usages])),
+        calls=calls,
+        parts=parts,
+    )
+
+
+def _table(blocks: Blocks, missing: Mapping[str, str]) -> list[Line]:
+    def why(label: str) -> str:
+        return "left out, see above" if label in missing else ""
+
+    def cell(label: str, published: str) -> Cell:
+        return Cell(blocks.interval(label), why(label), published)
+
+    def above(label: str, floor: str, published: str) -> Cell:
+        return Cell(
+            blocks.combined(label, floor, lambda a, b: a - b),
+            why(label) or why(floor),
+            published,
+        )
+
+    pinned_threads, pinned_floor = THREADS + PINNED, FLOOR + PINNED
+    return [
+        Line("one hop of the brigade, us", "us", [
+            cell(ASYNC, "3.6"), cell(THREADS, "5.3"), cell(pinned_threads, "3.4")]),
+        Line("a switch alone, in memory, us", "us", [
+            cell(MEM_ASYNC, "0.2"), cell(MEM_THREADS, "1.7"),
+            cell(MEM_THREADS + PINNED, "")]),
+        Line("a switch caused by I/O, us", "us", [
+            above(ASYNC, FLOOR, "1.7"), above(THREADS, FLOOR, "1.7"),
+            above(pinned_threads, pinned_floor, "")]),
+        Line("creating a task, us", "us", [
+            cell(NEW_TASK, "0.3"), cell(NEW_THREAD, "17"), None]),
+        Line("memory per idle task", "bytes", [
+            Cell(None, "tracer memory", "0.4 KiB"),
+            Cell(None, "tracer memory", "9.5 + 10 KiB kernel"), None]),
+        Line("most tasks that could be run", "tasks", [
+            Cell(None, "tracer doctor", "250,000"), Cell(None, "tracer doctor", "80,000"), None]),
+    ]  # fmt: skip
+
+
+def brigades(
+    outcomes: Sequence[Outcome],
+    units: Mapping[str, str],
+    missing: Mapping[str, str],
+    answers: Callable[[Blocks], Sequence[Answer]],
+) -> Brigades:
+    """All of it, from the outcomes of complete or broken-off rounds.
+
+    `units` gives each label's unit of work, `missing` the labels that were left out and why.
+    """
+    blocks = Blocks(outcomes)
+    ordered = [label for label in units if label in blocks.labels]
+    return Brigades(
+        rows=[_row(blocks, label, units[label]) for label in ordered],
+        table=_table(blocks, missing),
+        answers=answers(blocks),
+        missing=missing,
+    )

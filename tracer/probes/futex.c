@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * Probe futex: every operation by name, what it gave, how long its waits slept, and which thread
+ * waited and woke at which address.
+ */
+
+/* Rows, in the order of OPERATIONS in futex.py: those of futex(2) by number, then the rest. */
+enum {
+	FUTEX_UNLOCK_PI = 7,
+	FUTEX_OTHER = 14,
+	FUTEX_WAITV,
+	FUTEX2_WAIT,
+	FUTEX2_WAKE,
+	FUTEX2_REQUEUE,
+	N_FUTEX_OPS,
+};
+/* WAIT, LOCK_PI, TRYLOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2, and the later calls */
+#define FUTEX_WAIT_ROWS (1 << 0 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 11 | 1 << 13 | 1 << 15 | 1 << 16)
+#define FUTEX_FLAGS (128 | 256) /* FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME */
+
+#define FUTEX_SLOT_BITS 17 /* of a key: a slot is below MAX_THREADS */
+#define FUTEX_PLACE_BITS 16
+#define FUTEX_TRIES 8
+
+struct futex_op {
+	u64 calls;
+	u64 slept;
+	u64 again, timed_out, interrupted, failed;
+	u64 woke_none, woke_one, woke_more, woken;
+	struct hist asleep;   /* ns of each sleep, */
+	struct hist delivery; /* and from its wake-up to running */
+};
+
+/* The open call of a thread. */
+struct futex_call {
+	u64 address;
+	u64 op;
+	u64 sleeps; /* of the call, up to the last wake-up */
+	u64 asleep_ns;
+};
+
+/* One thread at one address. Only that thread writes it, so nothing but the claim is atomic. */
+struct futex_place {
+	u64 key; /* address / 4, slot; 52-bit addresses, which programs must ask for, lose bits */
+	u64 waits, slept, asleep_ns;
+	u64 wakes, woken;
+	char comm[COMM_LENGTH]; /* as it was called at its first call there */
+};
+
+BPF_F_TABLE("array", u32, struct futex_op, futex_ops, MAX_CPUS * N_FUTEX_OPS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct futex_call, futex_calls, MAX_THREADS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct futex_place, futex_places, 1 << FUTEX_PLACE_BITS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, u64, futex_unplaced, MAX_CPUS, BPF_F_MMAPABLE); /* table full there */
+
+static inline struct futex_op *futex_op_at(u32 i) { return futex_ops.lookup(&i); }
+static inline struct futex_call *futex_call_at(u32 slot) { return futex_calls.lookup(&slot); }
+static inline struct futex_place *futex_place_at(u32 i) { return futex_places.lookup(&i); }
+static inline u64 *futex_unplaced_at(u32 i) { return futex_unplaced.lookup(&i); }
+
+/* The first of the waiters that futex_waitv and futex_requeue are given. */
+static inline u64 futex_first_waiter(u64 waiters)
+{
+	u64 address = 0;
+
+	bpf_probe_read_user(&address, sizeof(address), (void *)(waiters + 8)); /* .uaddr */
+	return address;
+}
+
+static inline void futex_enter(struct ctl *c, struct thread *t, u32 slot, u64 regs)
+{
+	struct futex_call *f;
+	u32 nr = t->call_nr;
+
+	if (t->mode != PART_SYSCALL_FUTEX)
+		return;
+	f = futex_call_at(slot);
+	if (!f)
+		return;
+	f->sleeps = f->asleep_ns = 0;
+	f->address = argument(regs, OFFSET_REGS_FIRST);
+	if (nr == NR_FUTEX) {
+		f->op = (u32)argument(regs, OFFSET_REGS_SECOND) & ~FUTEX_FLAGS;
+		if (f->op > FUTEX_OTHER)
+			f->op = FUTEX_OTHER;
+	} else {
+		f->op = nr == NR_FUTEX_WAITV ? FUTEX_WAITV :
+			nr == NR_FUTEX_WAIT ? FUTEX2_WAIT :
+			nr == NR_FUTEX_WAKE ? FUTEX2_WAKE :
+			nr == NR_FUTEX_REQUEUE ? FUTEX2_REQUEUE : FUTEX_OTHER;
+		if (f->op == FUTEX_WAITV || f->op == FUTEX2_REQUEUE)
+			f->address = futex_first_waiter(f->address);
+	}
+}
+
+static inline void futex_woken(u32 cpu, struct ctl *c, struct thread *t, u32 slot, u64 now)
+{
+	struct futex_call *f;
+	struct futex_op *s;
+	u64 from, ns;
+
+	if (t->mode != PART_SYSCALL_FUTEX || c->phase != PHASE_OPEN)
+		return;
+	f = futex_call_at(slot);
+	if (!f || f->op >= N_FUTEX_OPS || f->sleeps == t->sleeps)
+		return; /* it slept for a page or a lock of the kernel's */
+	f->sleeps = t->sleeps;
+	s = futex_op_at(cpu * N_FUTEX_OPS + (u32)f->op);
+	if (!s)
+		return;
+	from = t->out_ns > c->start_ns ? t->out_ns : c->start_ns;
+	ns = since(t->woken_ns, from);
+	f->asleep_ns += ns;
+	hist_add(&s->asleep, ns);
+	hist_add(&s->delivery, since(now, t->woken_ns > from ? t->woken_ns : from));
+}
+
+static inline struct futex_place *futex_place_of(u64 key)
+{
+	u64 at = key * 0x9e3779b97f4a7c15ULL >> (64 - FUTEX_PLACE_BITS);
+	struct futex_place *p;
+
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < FUTEX_TRIES; i++) {
+		p = futex_place_at((u32)(at + i) % (1 << FUTEX_PLACE_BITS));
+		if (!p)
+			return 0;
+		if (p->key == key)
+			return p;
+		if (!p->key && !__sync_val_compare_and_swap(&p->key, 0, key)) {
+			current_comm(p->comm);
+			return p;
+		}
+	}
+	return 0;
+}
+
+static inline void futex_result(struct futex_op *s, u32 op, s64 result)
+{
+	if (result == -11) { /* EAGAIN */
+		s->again++;
+	} else if (result == -110) { /* ETIMEDOUT */
+		s->timed_out++;
+	} else if (result == -4 || (result <= -512 && result >= -516)) { /* EINTR, ERESTART* */
+		s->interrupted++;
+	} else if (result < 0) {
+		s->failed++;
+	} else if (!(FUTEX_WAIT_ROWS >> op & 1) && op != FUTEX_UNLOCK_PI && op != FUTEX_OTHER) {
+		s->woken += result;
+		if (result > 1)
+			s->woke_more++;
+		else if (result)
+			s->woke_one++;
+		else
+			s->woke_none++;
+	}
+}
+
+static inline void futex_returned(u32 cpu, struct thread *t, u32 slot, s64 result, u64 ns, u64 now)
+{
+	struct futex_call *f;
+	struct futex_place *p;
+	struct futex_op *s;
+	u64 *unplaced;
+	u32 op;
+
+	if (t->mode != PART_SYSCALL_FUTEX)
+		return;
+	f = futex_call_at(slot);
+	if (!f || f->op >= N_FUTEX_OPS)
+		return;
+	op = (u32)f->op;
+	s = futex_op_at(cpu * N_FUTEX_OPS + op);
+	if (!s)
+		return;
+	s->calls++;
+	s->slept += t->sleeps != 0;
+	futex_result(s, op, result);
+	p = futex_place_of(f->address >> 2 << FUTEX_SLOT_BITS | slot);
+	if (!p) {
+		unplaced = futex_unplaced_at(cpu);
+		if (unplaced)
+			(*unplaced)++;
+	} else if (FUTEX_WAIT_ROWS >> op & 1) {
+		p->waits++;
+		p->slept += t->sleeps != 0;
+		p->asleep_ns += f->asleep_ns;
+	} else {
+		p->wakes++;
+		if (result > 0)
+			p->woken += result;
+	}
+}

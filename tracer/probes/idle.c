@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * Probe idle: what a wake-up met on the idle CPU it went to, and where its time went. Every index
+ * macro (IDLE_*, SENT_*) comes from idle.py.
+ */
+
+/* One CPU. A stay is the time between two cpu_idle events of one CPU. */
+struct idle_cpu {
+	u64 enter_ns, exit_ns;      /* the latest stay; exit_ns < enter_ns while it lasts */
+	u64 before_enter_ns, before_exit_ns; /* the one before */
+	u32 state, before_state;
+	u32 waking;                 /* slot of the thread that this CPU is waking just now */
+	u32 sent;                   /* how the wake-up in `sent_ns` was sent */
+	u64 sent_ns;                /* 0, or when this CPU sent it and has had no event since */
+	u64 reschedule, call_function; /* interrupts taken */
+	struct hist held[N_SENT];   /* from sending to the sender's next event */
+};
+
+/* One CPU in one idle state: its stays there, and wake-ups from other CPUs that met it there. */
+struct idle_row {
+	u64 entries, residency_ns;
+	u64 sent[N_SENT];
+	u64 not_enqueued;           /* sched_wakeup was not seen */
+	struct hist parts[N_IDLE_PARTS];
+	struct hist whole;
+};
+
+/* One thread's present wake-up, and the parts of `wakeup:idle` along its path. */
+struct idle_thread {
+	u64 enqueued_ns;
+	u32 sent, sent_cpu;
+	u64 path[N_IDLE_PARTS];
+};
+
+BPF_F_TABLE("array", u32, struct idle_cpu, idle_cpus, MAX_CPUS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct idle_row, idle_rows, MAX_CPUS * N_IDLE_STATES, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct idle_thread, idle_threads, MAX_THREADS, BPF_F_MMAPABLE);
+
+static inline struct idle_cpu *idle_cpu_at(u32 i) { return idle_cpus.lookup(&i); }
+static inline struct idle_row *idle_row_at(u32 i) { return idle_rows.lookup(&i); }
+static inline struct idle_thread *idle_thread_at(u32 i) { return idle_threads.lookup(&i); }
+
+/* ---- hooks of the state machine ---- */
+
+/* An event of this CPU: whatever it had sent, it has come back from. An interrupt that sends
+ * may return into a long sleep, so only what a thread sent is timed. */
+static inline void idle_seen(u32 cpu, u64 now)
+{
+	struct idle_cpu *s = idle_cpu_at(cpu);
+
+	if (!s || !s->sent_ns)
+		return;
+	if (s->sent < N_SENT)
+		hist_add(&s->held[s->sent], since(now, s->sent_ns));
+	s->sent_ns = 0;
+}
+
+/* The wakee takes over its waker's path, so the parts of its idle time too. */
+static inline void idle_waking(u32 cpu, struct thread *t, u32 slot, u32 waker_slot)
+{
+	struct idle_cpu *s = idle_cpu_at(cpu);
+	struct idle_thread *i = idle_thread_at(slot), *waker;
+
+	if (!s || !i)
+		return;
+	i->enqueued_ns = 0;
+	i->sent = SENT_NOTHING;
+	s->waking = slot;
+	if (t->source == SOURCE_PROCESS && (waker = idle_thread_at(waker_slot)))
+		__builtin_memcpy(i->path, waker->path, sizeof(i->path));
+}
+
+/* sched_wakeup_new follows the enqueueing of the new thread. */
+static inline void idle_born(u32 cpu, struct thread *t, u32 slot, u32 parent_slot, u64 now)
+{
+	struct idle_thread *i = idle_thread_at(slot);
+
+	idle_waking(cpu, t, slot, parent_slot);
+	if (i)
+		i->enqueued_ns = now;
+}
+
+/* The state that the CPU was in at `then`: in one of its two latest stays (an interrupt may end
+ * one without work for the CPU), or between two. */
+static inline u32 idle_state_at(struct idle_cpu *s, u64 then)
+{
+	if (s->enter_ns && then >= s->enter_ns && (s->exit_ns < s->enter_ns || then < s->exit_ns))
+		return s->state;
+	if (s->before_enter_ns && then >= s->before_enter_ns && then < s->before_exit_ns)
+		return s->before_state;
+	return IDLE_BETWEEN;
+}
+
+/* A woken thread comes in; `t->last_ns` is when it was woken, or the start of the window. A path
+ * counts from the first event in the window on (renew in core.c), `epoch` tells; so do its parts
+ * here, and they sum to its `wakeup:idle`. */
+static inline void idle_came_in(u32 cpu, struct ctl *c, struct thread *t, u32 slot, u32 kind,
+				u32 part, u64 now)
+{
+	struct idle_cpu *s;
+	struct idle_thread *i;
+	struct idle_row *w;
+	u64 from = t->last_ns, seen_ns, enqueued, out, ns[N_IDLE_PARTS];
+	u32 state, sent;
+
+	if (part != PART_WAKEUP_IDLE || !t->epoch || now <= from)
+		return;
+	s = idle_cpu_at(cpu);
+	i = idle_thread_at(slot);
+	if (!s || !i)
+		return;
+	seen_ns = i->enqueued_ns;
+	sent = i->sent_cpu == cpu ? i->sent : SENT_NOTHING; /* else it moved on to here */
+	i->enqueued_ns = 0; /* a wake-up that meets its thread running resets nothing */
+	i->sent = SENT_NOTHING;
+	/* not seen counts as late: nothing is known of what followed the wake-up */
+	enqueued = seen_ns && seen_ns < now ? seen_ns : now;
+	if (enqueued < from)
+		enqueued = from;
+	/* a polling CPU leaves idle first, then enqueues */
+	out = s->exit_ns < now ? s->exit_ns : now;
+	if (out < enqueued)
+		out = enqueued;
+	ns[IDLE_DELIVERY] = enqueued - from;
+	ns[IDLE_LEAVING] = out - enqueued;
+	ns[IDLE_SWITCH_IN] = now - out;
+#pragma clang loop unroll(disable)
+	for (int n = 0; n < N_IDLE_PARTS; n++)
+		i->path[n] += ns[n];
+	if (kind != KIND_CROSS_CPU_IDLE || c->phase != PHASE_OPEN)
+		return;
+	state = idle_state_at(s, t->woken_ns);
+	w = idle_row_at(cpu * N_IDLE_STATES + state);
+	if (!w)
+		return;
+	if (sent < N_SENT)
+		w->sent[sent]++;
+	if (!seen_ns)
+		w->not_enqueued++;
+#pragma clang loop unroll(disable)
+	for (int n = 0; n < N_IDLE_PARTS; n++)
+		hist_add(&w->parts[n], ns[n]);
+	hist_add(&w->whole, now - from);
+}
+
+/* ---- tracepoints of its own ---- */
+
+int tp_cpu_idle(struct bpf_raw_tracepoint_args *ctx)
+{
+	u32 state = (u32)ctx->args[0], cpu = (u32)ctx->args[1];
+	struct ctl *c = ctl_at(0);
+	struct idle_cpu *s = idle_cpu_at(cpu);
+	struct idle_row *r;
+	u64 now = NOW;
+
+	if (!c || !s || c->phase == PHASE_CLOSED)
+		return 0;
+	if (state == (u32)-1) { /* PWR_EVENT_EXIT */
+		s->exit_ns = now;
+		r = idle_row_at(cpu * N_IDLE_STATES + s->state);
+		if (r && c->phase == PHASE_OPEN && s->enter_ns)
+			r->residency_ns +=
+				since(now, s->enter_ns > c->start_ns ? s->enter_ns : c->start_ns);
+		return 0;
+	}
+	idle_seen(cpu, now);
+	s->before_enter_ns = s->enter_ns;
+	s->before_exit_ns = s->exit_ns;
+	s->before_state = s->state;
+	s->state = state < IDLE_OTHER ? state : IDLE_OTHER;
+	s->enter_ns = now;
+	r = idle_row_at(cpu * N_IDLE_STATES + s->state);
+	if (r && c->phase == PHASE_OPEN)
+		r->entries++;
+	return 0;
+}
+
+/* The thread is on the queue of the CPU it will run on. */
+int tp_sched_wakeup(struct bpf_raw_tracepoint_args *ctx)
+{
+	/* While execve exchanges two pids this may find the other thread: then the parts of one
+	 * wake-up are not told apart. Following them (resolve in core.c) costs two look-ups each. */
+	u32 slot = slot_of(task_u32(ctx->args[0], OFFSET_TASK_PID));
+	struct idle_thread *i = slot ? idle_thread_at(slot) : 0;
+	struct idle_cpu *s;
+
+	if (!i)
+		return 0;
+	i->enqueued_ns = NOW;
+	s = idle_cpu_at(CPU);
+	if (s && s->waking == slot)
+		s->waking = 0; /* here it was enqueued without a word to another CPU */
+	return 0;
+}
+
+/* What the waker's CPU sends right after sched_waking is for the thread that it wakes. */
+static inline void idle_sent(u32 how, u32 to)
+{
+	struct ctl *c = ctl_at(0);
+	struct idle_cpu *s = idle_cpu_at(CPU);
+	struct idle_thread *i;
+	struct thread *t;
+
+	if (!c || !s || !s->waking || c->phase != PHASE_OPEN)
+		return;
+	i = idle_thread_at(s->waking);
+	t = thread_at(s->waking);
+	s->waking = 0;
+	if (!i || !t || (t->word != THREAD_WAKING && t->word != THREAD_WAKING_EARLY))
+		return; /* it came in meanwhile: this is for something else */
+	i->sent = how;
+	i->sent_cpu = to;
+#ifndef LIGHT /* without system calls the next event may be far away */
+	if (t->source == SOURCE_PROCESS) {
+		s->sent = how;
+		s->sent_ns = NOW;
+	}
+#endif
+}
+
+int tp_ipi_send_cpu(struct bpf_raw_tracepoint_args *ctx)
+{
+	/* smp_send_reschedule() has no callback */
+	idle_sent(ctx->args[2] ? SENT_CALL_FUNCTION : SENT_RESCHEDULE, (u32)ctx->args[0]);
+	return 0;
+}
+
+int tp_sched_wake_idle_without_ipi(struct bpf_raw_tracepoint_args *ctx)
+{
+	idle_sent(SENT_FLAG, (u32)ctx->args[0]);
+	return 0;
+}
+
+static inline void idle_interrupt(u32 reschedule)
+{
+	struct ctl *c = ctl_at(0);
+	struct idle_cpu *s = idle_cpu_at(CPU);
+
+	if (!c || !s || c->phase != PHASE_OPEN)
+		return;
+	if (reschedule)
+		s->reschedule++;
+	else
+		s->call_function++;
+}
+
+int tp_reschedule_entry(struct bpf_raw_tracepoint_args *ctx)
+{
+	idle_interrupt(1);
+	return 0;
+}
+
+int tp_call_function_entry(struct bpf_raw_tracepoint_args *ctx)
+{
+	idle_interrupt(0);
+	return 0;
+}
+
+int tp_call_function_single_entry(struct bpf_raw_tracepoint_args *ctx)
+{
+	idle_interrupt(0);
+	return 0;
+}

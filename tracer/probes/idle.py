@@ -1,0 +1,251 @@
+"""Probe idle: what wake-ups met on the idle CPUs they went to, and where their time went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.histogram import Histogram
+from tracer.section import Scale, Section, Table
+from tracer.units import count, duration, percent
+
+if TYPE_CHECKING:
+    from tracer.probes import KernelTypes
+
+SUMMARY = "idle CPUs: the state a wake-up met, its parts, interrupts; time in each state"
+HOOKS = ("seen", "waking", "born", "came_in")
+ARRAYS = ("idle_cpus", "idle_rows", "idle_threads")
+TRACEPOINTS = (
+    "cpu_idle",
+    "sched_wakeup",
+    "ipi_send_cpu",
+    "sched_wake_idle_without_ipi",
+    "reschedule_entry",
+    "call_function_entry",
+    "call_function_single_entry",
+)
+
+#: The parts of a wake-up to an idle CPU, in the order of time and of the C arrays.
+PARTS = ("delivery", "leaving_idle", "switch_in")
+#: What the waker's CPU sent to the idle one; `flag`: it polls, a store into its memory is enough.
+SENT = ("nothing", "call_function", "reschedule", "flag")
+STATES = 12  #: rows by state: the kernel's CPUIDLE_STATE_MAX is 10, then
+_OTHER, _BETWEEN = 10, 11
+BETWEEN = "between states"
+SYSFS = Path("/sys/devices/system/cpu")
+_SHOWN_CPUS = 8
+
+
+@dataclass(frozen=True)
+class Wakes:
+    """Wake-ups from another CPU to idle CPUs in one state. Histograms in ns.
+
+    For each wake-up delivery + leaving_idle + switch_in = whole. `sent` by the names of SENT;
+    for `not_enqueued` of them the moment of enqueueing is unknown and all is delivery.
+    """
+
+    state: str
+    sent: Mapping[str, int]
+    not_enqueued: int
+    parts: Mapping[str, Histogram]
+    whole: Histogram
+
+    @property
+    def polling(self) -> bool:
+        return self.state == "POLL"
+
+
+@dataclass(frozen=True)
+class IdleCpu:
+    """One CPU in the window: entries and ns by idle state, and interrupts taken."""
+
+    cpu: int
+    entries: Mapping[str, int]
+    residency_ns: Mapping[str, int]
+    reschedule: int
+    call_function: int
+
+
+@dataclass(frozen=True)
+class IdleRecord:
+    """`path`: the parts of the wall ledger's `wakeup:idle` in ns, summing to it.
+
+    `held` by the names of SENT: ns from what a thread sent to the next event of its CPU.
+    """
+
+    path: Mapping[str, int]
+    wakes: Sequence[Wakes]
+    cpus: Sequence[IdleCpu]
+    held: Mapping[str, Histogram]
+
+
+def macros(types: KernelTypes) -> dict[str, object]:
+    """The indices that idle.c shares with this file."""
+    return {
+        "IDLE_DELIVERY": PARTS.index("delivery"),
+        "IDLE_LEAVING": PARTS.index("leaving_idle"),
+        "IDLE_SWITCH_IN": PARTS.index("switch_in"),
+        "N_IDLE_PARTS": len(PARTS),
+        "IDLE_OTHER": _OTHER,
+        "IDLE_BETWEEN": _BETWEEN,
+        "N_IDLE_STATES": STATES,
+        **{f"SENT_{name.upper()}": index for index, name in enumerate(SENT)},
+        "N_SENT": len(SENT),
+    }
+
+
+def state_names(cpu: int) -> list[str]:
+    """Names of a CPU's rows by state, from sysfs where it has a cpuidle driver.
+
+    Without one the kernel knows two: 0 polls (idle=poll), 1 is the machine's own halt.
+    """
+    found = {
+        int(file.parent.name[5:]): file.read_text().strip()
+        for file in (SYSFS / f"cpu{cpu}" / "cpuidle").glob("state[0-9]*/name")
+    } or {0: "POLL", 1: "HLT"}
+    names = [found.get(number, f"state {number}") for number in range(STATES)]
+    names[_OTHER], names[_BETWEEN] = "others", BETWEEN
+    return names
+
+
+def read(arrays: Mapping[str, NDArray[np.void]]) -> IdleRecord:
+    """Wake-ups by the state's name over all CPUs; a last stay is cut at the window's end."""
+    cpus, ctl = arrays["idle_cpus"], arrays["ctl"][0]
+    states = arrays["idle_rows"].reshape(len(cpus), STATES)
+    start_ns, end_ns = int(ctl["start_ns"]), int(ctl["end_ns"])
+    used = np.flatnonzero(cpus["enter_ns"] | cpus["call_function"] | cpus["reschedule"])
+    names = {int(cpu): state_names(int(cpu)) for cpu in used}
+    found = []
+    for number in used.tolist():
+        row = cpus[number]
+        residency = states[number]["residency_ns"].astype(np.int64)
+        if int(row["exit_ns"]) < int(row["enter_ns"]) < end_ns:
+            residency[int(row["state"])] += end_ns - max(int(row["enter_ns"]), start_ns)
+        entries = states[number]["entries"].tolist()
+        shown = [s for s in range(STATES) if entries[s] or residency[s]]
+        found.append(
+            IdleCpu(
+                number,
+                {names[number][s]: entries[s] for s in shown},
+                {names[number][s]: int(residency[s]) for s in shown},
+                int(row["reschedule"]),
+                int(row["call_function"]),
+            )
+        )
+    where: dict[str, list[tuple[int, int]]] = {}
+    for cpu, state in np.argwhere(states["whole"]["count"]).tolist():
+        name = (names.get(cpu) or state_names(cpu))[state]
+        where.setdefault(name, []).append((cpu, state))
+    path = arrays["idle_threads"]["path"][int(ctl["end_slot"])].tolist()
+    return IdleRecord(
+        path=dict(zip(PARTS, path, strict=True)),
+        wakes=[_wakes(name, states[tuple(zip(*at, strict=True))]) for name, at in where.items()],
+        cpus=found,
+        held={name: Histogram.merged(cpus["held"][:, n]) for n, name in enumerate(SENT)},
+    )
+
+
+def _wakes(state: str, rows: NDArray[np.void]) -> Wakes:
+    return Wakes(
+        state,
+        dict(zip(SENT, (int(n) for n in rows["sent"].sum(axis=0)), strict=True)),
+        int(rows["not_enqueued"].sum()),
+        {name: Histogram.merged(rows["parts"][:, n]) for n, name in enumerate(PARTS)},
+        Histogram.merged(rows["whole"]),
+    )
+
+
+# ---- the report ----
+
+
+def _data(record: IdleRecord) -> dict[str, Any]:
+    return {
+        "path": dict(record.path),
+        "wakeups": [
+            {
+                "state": w.state,
+                "polling": w.polling,
+                "sent": dict(w.sent),
+                "not_enqueued": w.not_enqueued,
+                **{f"{name}_ns": times.data() for name, times in w.parts.items()},
+                "whole_ns": w.whole.data(),
+                "sum_ns": {name: times.sum_ns for name, times in w.parts.items()},
+            }
+            for w in record.wakes
+        ],
+        "sender_held_ns": {name: record.held[name].data() for name in SENT[1:]},
+        "cpus": [
+            {
+                "cpu": c.cpu,
+                "states": [
+                    {"name": name, "entries": n, "residency_ns": c.residency_ns[name]}
+                    for name, n in c.entries.items()
+                ],
+                "reschedule_interrupts": c.reschedule,
+                "call_function_interrupts": c.call_function,
+            }
+            for c in record.cpus
+        ],
+    }
+
+
+def _wake_table(record: IdleRecord) -> Table:
+    rows = []
+    for w in sorted(record.wakes, key=lambda w: -w.whole.count):
+        interrupts = w.sent["call_function"] + w.sent["reschedule"]
+        rows.append(
+            [w.state, count(w.whole.count)]
+            + [count(n) for n in (interrupts, w.sent["flag"])]
+            + [duration(w.parts[name].mean_ns) for name in PARTS]
+            + [duration(w.whole.percentile_ns(q)) for q in (50, 99)]
+        )
+    columns = ["idle state", "woken", "IPI", "flag"]
+    columns += ["delivery", "leaving", "switch-in", "p50", "p99"]
+    return Table(columns, rows)
+
+
+def _cpu_table(record: IdleRecord, scale: Scale) -> Table:
+    rows = []
+    for c in record.cpus[:_SHOWN_CPUS]:
+        interrupts = [count(c.reschedule), count(c.call_function)]
+        for name, entries in c.entries.items() or [("-", 0)]:
+            ns = c.residency_ns.get(name, 0)
+            share = percent(ns / max(scale.window_ns, 1))
+            rows.append([str(c.cpu), name, count(entries), duration(ns), share, *interrupts])
+            interrupts = ["", ""]
+    columns = ["CPU", "idle state", "entries", "time", "share", "resched", "call function"]
+    return Table(columns, rows, left=2)
+
+
+def report(record: IdleRecord, scale: Scale) -> Section:
+    """Wake-ups by idle state, the sender's side, then states and interrupts by CPU."""
+    blocks: list[str | Table] = []
+    if record.wakes:
+        blocks.append(_wake_table(record))
+    else:
+        blocks.append("No thread was woken from another CPU onto an idle one.")
+    unknown = sum(w.not_enqueued for w in record.wakes)
+    if unknown:
+        blocks.append(f"of {count(unknown)} the enqueueing was not seen: all of it is delivery")
+    held = [
+        f"{duration(times.percentile_ns(50))} ({label}, {count(times.count)} times)"
+        for label, times in (
+            ("call-function interrupt", record.held["call_function"]),
+            ("reschedule interrupt", record.held["reschedule"]),
+            ("flag", record.held["flag"]),
+        )
+        if times.count
+    ]
+    if held:
+        blocks.append(f"from sending to the waker's next event, median: {', '.join(held)}")
+    blocks += ["", "Idle states and interrupts of each CPU", _cpu_table(record, scale)]
+    left_out = len(record.cpus) - _SHOWN_CPUS
+    if left_out > 0:
+        blocks.append(f"{left_out} more CPUs are in the JSON report")
+    title = "Idle CPUs: threads woken from another CPU, by the idle state they met (mean parts)"
+    return Section(title, blocks, _data(record))

@@ -1,0 +1,239 @@
+"""Probe io_uring: operations by opcode, how they came to their end, and how long they took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.histogram import Histogram
+from tracer.kernel.syscalls import numbers
+from tracer.section import Scale, Section, Table
+from tracer.units import count, duration, rate
+
+if TYPE_CHECKING:
+    from tracer.probes import KernelTypes
+
+SUMMARY = "io_uring: operations by opcode, how they completed and how long they took"
+HOOKS = ("call",)
+#: The last two only to be emptied before a run.
+ARRAYS = ("io_uring_rows", "io_uring_cpus", "io_uring_buckets", "io_uring_left")
+TRACEPOINTS = (
+    "io_uring_submit_req",
+    "io_uring_complete",
+    "io_uring_poll_arm",
+    "io_uring_queue_async_work",
+    "io_uring_task_work_run",
+    "io_uring_local_work_run",
+    "io_uring_cqring_wait",
+    "io_uring_cqe_overflow",
+)
+
+#: How an operation came to its end, in the order of the C array.
+WAYS = ("inline", "poll", "worker", "later")
+#: enum io_uring_op of linux/io_uring.h without IORING_OP_: new ones are only ever added at its end.
+_NAMES = """
+    nop readv writev fsync read_fixed write_fixed poll_add poll_remove sync_file_range sendmsg
+    recvmsg timeout timeout_remove accept async_cancel link_timeout connect fallocate openat close
+    files_update statx read write fadvise madvise send recv openat2 epoll_ctl splice
+    provide_buffers remove_buffers tee shutdown renameat unlinkat mkdirat symlinkat linkat msg_ring
+    fsetxattr setxattr fgetxattr getxattr socket uring_cmd send_zc sendmsg_zc read_multishot waitid
+    futex_wait futex_wake futex_waitv fixed_fd_install ftruncate bind listen recv_zc epoll_wait
+    readv_fixed writev_fixed pipe
+"""
+OPERATIONS = tuple(_NAMES.split())
+_ROWS = 80  #: per CPU; later opcodes share the last one
+_BUCKETS = 32768  #: of four requests each
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One opcode in the window. `completed` by the names of WAYS; the histogram is in ns."""
+
+    name: str
+    submitted: int
+    completed: Mapping[str, int]
+    failed: int
+    times: Histogram
+
+
+@dataclass(frozen=True)
+class UringRecord:
+    """Operations, and counts of the target's threads over the window.
+
+    `enters` and `submitted_by_enters` are None with --light. `more`: completions beyond the
+    first of a submission. `untracked`: submissions whose completion could not be matched, since
+    the table was full.
+    """
+
+    operations: Sequence[Operation]
+    enters: int | None
+    submitted_by_enters: int | None
+    waits: int
+    task_runs: int
+    task_items: int
+    local_runs: int
+    local_items: int
+    more: int
+    overflows: int
+    untracked: int
+
+    @property
+    def completed(self) -> int:
+        """Completions of all kinds."""
+        own = sum(sum(op.completed.values()) for op in self.operations)
+        return own + self.more + self.overflows
+
+
+def _place(types: KernelTypes, tracepoint: str, argument: str, default: int) -> int | None:
+    """Index of an argument: `default` where its name is not known, None where it has none."""
+    names = [arg.name for arg in types.tracepoint_args(tracepoint) or ()]
+    if not any(names):
+        return default
+    return names.index(argument) if argument in names else None
+
+
+def macros(types: KernelTypes) -> dict[str, object]:
+    """Offsets and places of arguments, which changed in Linux 5.19, 6.0 and 6.13."""
+
+    def offset(struct: str, member: str) -> int:
+        return types.offset_of(struct, member) if types.has_member(struct, member) else 0
+
+    places = {
+        "URING_SUBMIT_REQ": _place(types, "io_uring_submit_req", "req", 0) or 0,
+        "URING_POLL_REQ": _place(types, "io_uring_poll_arm", "req", 0) or 0,
+        "URING_ASYNC_REQ": _place(types, "io_uring_queue_async_work", "req", 0) or 0,
+        "URING_COMPLETE_REQ": _place(types, "io_uring_complete", "req", 1),
+        "URING_COMPLETE_CQE": _place(types, "io_uring_complete", "cqe", 2),
+        "URING_COMPLETE_RES": _place(types, "io_uring_complete", "res", 3) or 0,
+    }
+    return {
+        **{name: index for name, index in places.items() if index is not None},
+        "OFFSET_REQ_OPCODE": offset("io_kiocb", "opcode"),
+        "OFFSET_CQE_RES": offset("io_uring_cqe", "res"),
+        "NR_IO_URING_ENTER": numbers()["io_uring_enter"],
+        "URING_INLINE": WAYS.index("inline"),
+        "URING_BY_POLL": WAYS.index("poll"),
+        "URING_BY_WORKER": WAYS.index("worker"),
+        "URING_LATER": WAYS.index("later"),
+        "N_URING_WAYS": len(WAYS),
+        "N_URING_OPS": _ROWS,
+        "URING_BUCKETS": _BUCKETS,
+        "URING_OP_POLL_ADD": OPERATIONS.index("poll_add"),
+    }
+
+
+def operation_name(op: int) -> str:
+    """Name of an opcode as io_uring.c has it."""
+    if op == _ROWS - 1:
+        return "others"
+    return OPERATIONS[op] if op < len(OPERATIONS) else f"op {op}"
+
+
+def read(arrays: Mapping[str, NDArray[np.void]]) -> UringRecord:
+    """Operations seen in the window, the most completed first."""
+    rows = arrays["io_uring_rows"].reshape(-1, _ROWS)
+    cpus = arrays["io_uring_cpus"]
+    submitted = rows["submitted"].astype(np.int64).sum(axis=0)
+    completed = rows["completed"].astype(np.int64).sum(axis=0)
+    seen = np.flatnonzero(submitted + completed.sum(axis=1))
+    operations = [
+        Operation(
+            operation_name(op),
+            int(submitted[op]),
+            dict(zip(WAYS, completed[op].tolist(), strict=True)),
+            int(rows["failed"][:, op].sum()),
+            Histogram.merged(rows["ns"][:, op]),
+        )
+        for op in seen.tolist()
+    ]
+    sums = {name: int(cpus[name].sum()) for name in cpus.dtype.names or ()}
+    calls = not sums["without_calls"]
+    return UringRecord(
+        operations=sorted(operations, key=lambda o: -sum(o.completed.values())),
+        enters=sums["enters"] if calls else None,
+        submitted_by_enters=sums["submitted"] if calls else None,
+        waits=sums["waits"],
+        task_runs=sums["task_runs"],
+        task_items=sums["task_items"],
+        local_runs=sums["local_runs"],
+        local_items=sums["local_items"],
+        more=sums["more"],
+        overflows=sums["overflows"],
+        untracked=sums["table_full"],
+    )
+
+
+# ---- the report ----
+
+
+def _data(record: UringRecord) -> dict[str, Any]:
+    enters = record.enters
+    return {
+        "enters": enters,
+        "submitted_by_enters": record.submitted_by_enters,
+        "enters_per_completion": (
+            None if enters is None or not record.completed else enters / record.completed
+        ),
+        "waits": record.waits,
+        "task_work": {"runs": record.task_runs, "items": record.task_items},
+        "local_work": {"runs": record.local_runs, "items": record.local_items},
+        "further_completions": record.more,
+        "overflows": record.overflows,
+        "untracked": record.untracked,
+        "operations": [
+            {
+                "name": op.name,
+                "submitted": op.submitted,
+                "completed": dict(op.completed),
+                "failed": op.failed,
+                "latency_ns": op.times.data(),
+            }
+            for op in record.operations
+        ],
+    }
+
+
+def _table(record: UringRecord, scale: Scale) -> Table:
+    rows = [
+        [op.name, count(op.submitted), rate(scale.per_unit(op.submitted))]
+        + [count(op.completed[way]) for way in WAYS]
+        + [count(op.failed)]
+        + [duration(op.times.percentile_ns(q)) for q in (50, 99)]
+        for op in record.operations
+    ]
+    columns = ["operation", "begun", f"per {scale.unit}", *WAYS, "failed", "p50", "p99"]
+    return Table(columns, rows)
+
+
+def report(record: UringRecord, scale: Scale) -> Section:
+    """Operations by opcode, then the calls and what runs between them."""
+    title = "io_uring: operations, and how they came to their end"
+    if not record.operations:
+        return Section(title, ["The program submitted none."], _data(record))
+    blocks: list[str | Table] = [_table(record, scale)]
+    if record.enters is not None:
+        done = max(record.completed, 1)
+        blocks.append(
+            f"{count(record.enters)} calls of io_uring_enter"
+            f" ({rate(scale.per_unit(record.enters))} per {scale.unit},"
+            f" {rate(record.enters / done)} per completion);"
+            f" {count(record.waits)} times one waited for completions"
+        )
+    blocks.append(
+        f"task work: {count(record.task_runs)} runs for {count(record.task_items)} items;"
+        f" of the ring's own: {count(record.local_runs)} for {count(record.local_items)}"
+    )
+    silent = sum(max(op.submitted - sum(op.completed.values()), 0) for op in record.operations)
+    for number, text in (
+        (silent, "begun without a completion in the window: none asked for, or not yet there"),
+        (record.more, "further completions (multishot operations, messages)"),
+        (record.overflows, "completions overflowed their ring: it is too small"),
+        (record.untracked, "submissions could not be followed: too many in flight"),
+    ):
+        if number:
+            blocks.append(f"{count(number)} {text}")
+    return Section(title, blocks, _data(record))

@@ -1,0 +1,92 @@
+"""Pictures (PNG, SVG) with matplotlib, which is an extra: pip install 'tracer[plot]'."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tracer.analysis.brigades import Row
+from tracer.analysis.document import LINES
+from tracer.errors import TracerError
+
+_FORMATS = ("png", "svg")
+#: The parts of a hop, from the one that moves data to the one that only waits; quiet colours for
+#: work, warm ones for switching.
+_COLOURS = {
+    "io": "#4878a8",
+    "user": "#7fb07f",
+    "system": "#a0a0d0",
+    "switch": "#f0c060",
+    "preempted": "#f0a050",
+    "wakeup:queued": "#e07840",
+    "wakeup:idle": "#c03030",
+    "waiting": "#c0c0c0",
+    "unknown": "#606060",
+}
+
+
+def format_of(path: str) -> str:
+    """`png` or `svg`; TracerError (exit status 2) when the name says neither, or when pictures
+    cannot be drawn here. To be asked before a run."""
+    found = Path(path).suffix.lstrip(".").lower()
+    if found not in _FORMATS:
+        raise TracerError(
+            f"{path} is no picture file: its name must end in .png or .svg", exit_code=2
+        )
+    plotting()
+    return found
+
+
+def drawn(figure: Any, format_: str) -> bytes:
+    """A matplotlib figure as a file's content."""
+    data = io.BytesIO()
+    figure.savefig(data, format=format_, dpi=150, bbox_inches="tight")
+    return data.getvalue()
+
+
+def plotting() -> Any:
+    """matplotlib, drawing into memory; TracerError (exit status 2) when it is not installed."""
+    try:
+        import matplotlib as found
+    except ImportError:
+        raise TracerError(
+            "pictures need matplotlib, which is not installed",
+            "install it into tracer's own Python: .venv/bin/pip install matplotlib",
+            exit_code=2,
+        ) from None
+    found.use("Agg")
+    return found
+
+
+def stacked(rows: Sequence[Row]) -> Any:
+    """Bars of the hop times, untraced, each divided as its traced critical path was."""
+    plotting()
+    from matplotlib.figure import Figure
+
+    shown = [row for row in rows if row.unit == "hop" and row.parts]
+    figure = Figure(figsize=(9, 0.42 * len(shown) + 1.6))
+    axes = figure.add_subplot()
+    places = list(range(len(shown)))[::-1]
+    left = [0.0] * len(shown)
+    for name, colour in _COLOURS.items():
+        widths = []
+        for row in shown:
+            total = sum(row.parts.values()) or 1.0
+            widths.append(max(row.parts[name], 0.0) / total * row.ns.median / 1e3)
+        if max(widths, default=0) > 0.005 * max((row.ns.median / 1e3 for row in shown), default=1):
+            axes.barh(places, widths, left=left, color=colour, label=LINES[name].lstrip("~ "))
+        left = [a + b for a, b in zip(left, widths, strict=True)]
+    for place, row in zip(places, shown, strict=True):
+        low, high = row.ns.low / 1e3, row.ns.high / 1e3
+        axes.plot([low, high], [place, place], color="black", linewidth=1)
+        axes.text(max(high, row.ns.median / 1e3), place, f"  {row.ns.median / 1e3:.2f}",
+                  va="center", fontsize=8)  # fmt: skip
+    axes.set_yticks(places, [row.label for row in shown], fontsize=8)
+    axes.set_xlabel("us per hop (untraced, median; black: 95 % interval), lower is better")
+    axes.set_title("Where a hop's time goes", loc="left", fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.08)
+    axes.legend(fontsize=7, frameon=False, loc="lower right")
+    return figure
