@@ -96,25 +96,32 @@ def _keyboard_is_the_targets() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _result(ns: int, usage: Mapping[str, int | None], units: int | None) -> dict[str, Any]:
+def _result(
+    ns: int, took_ns: int, usage: Mapping[str, int | None], units: int | None
+) -> dict[str, Any]:
+    """`took_ns` is from the gate to the end, which a run without probes has too."""
     found: dict[str, Any] = {"ns_per_unit": ns / (units or 1), "rusage": dict(usage)}
+    found["took_ns"] = took_ns
     if units:
         found["units"] = units
     return found
 
 
 def run_command_untraced(spec: Spec, units: int | None = None) -> Mapping[str, Any]:
-    """Start the command without any probe; what tracer knows of it then."""
+    """Start the command without any probe; what tracer knows of it then.
+
+    Interrupted when a signal came, which has ended the command too.
+    """
     with Target(spec) as target, _keyboard_is_the_targets():
         gate = _AtGate.of(target.pid)
         began_ns = time.monotonic_ns()
         target.open_gate()
-        _ended_or_stopped(target, None, set)
+        stopped = _ended_or_stopped(target, None, set)
         took_ns = time.monotonic_ns() - began_ns
-        return {
-            **_result(took_ns, gate.usage(target), units),
-            "exit_status": target.exit_status,
-        }
+        if stopped is not None:
+            raise Interrupted(stopped)
+        usage = gate.usage(target)
+        return {**_result(took_ns, took_ns, usage, units), "exit_status": target.exit_status}
 
 
 def run_command(
@@ -142,7 +149,7 @@ def run_command(
         missed = engine.missed() - missed
         units = terms.units if seen.interrupted is None else None
         window_ns = int(seen.data["ctl"][0]["end_ns"] - seen.data["ctl"][0]["start_ns"])
-        result = _result(window_ns, gate.usage(target), units)
+        result = _result(window_ns, seen.took_ns, gate.usage(target), units)
         found = recording_of(
             engine, target, seen.load, seen.names, missed, result, seen.living, seen.data
         )
@@ -171,11 +178,12 @@ class _Seen:
     path_thread: tuple[int, str] | None = None
     asleep_ns: int = 0
     events_before: int = 0
+    took_ns: int = 0
     living: Mapping[str, object] = field(default_factory=dict)
 
 
 def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
-    before = host_load()
+    before, began_ns = host_load(), time.monotonic_ns()
     target.open_gate()
     stopped, events = None, 0
     if terms.delay_s:
@@ -189,6 +197,7 @@ def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
         before, events = host_load(), engine.events()
         open_now(engine, target.pid)
     stopped = _ended_or_stopped(target, terms.duration_s, lambda: _session(engine, target))
+    took_ns = time.monotonic_ns() - began_ns
     after = host_load()
     if target.exit_status is None:  # its --duration is over; the command goes on
         names = thread_names(engine)
@@ -213,7 +222,16 @@ def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
     data = close_now(engine) if late else engine.snapshot()
     if late:
         choose_path(data, "busiest", target.pid)
-    return _Seen(data, (before, after), names, survivors, stopped, late, events_before=events)
+    return _Seen(
+        data,
+        (before, after),
+        names,
+        survivors,
+        interrupted=stopped,
+        closed_late=late,
+        events_before=events,
+        took_ns=took_ns,
+    )
 
 
 def _ended_or_stopped(

@@ -33,7 +33,8 @@ class Spec:
 
     `cpus` empty means free to move. With `controlled` the program speaks the control protocol
     (docs/workloads.md) and the window is its measured part; otherwise it is exec to exit.
-    `policy` "batch" starts it under SCHED_BATCH.
+    `policy` "batch" starts it under SCHED_BATCH. A `quiet` one reads nothing and its standard
+    output is dropped.
     """
 
     argv: tuple[str, ...]
@@ -41,6 +42,7 @@ class Spec:
     controlled: bool = True
     as_root: bool = False
     policy: str = ""
+    quiet: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -135,6 +137,10 @@ class Target:
                 os.write(ready_write, b"r")
                 if os.read(gate_read, 1) != b"g":
                     os._exit(127)
+                if spec.quiet:
+                    null = os.open(os.devnull, os.O_RDWR)
+                    os.dup2(null, 0)
+                    os.dup2(null, 1)
                 if not spec.controlled:
                     _libc.prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
                 os.execvpe(spec.argv[0], list(spec.argv), env)

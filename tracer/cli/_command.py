@@ -136,7 +136,8 @@ def _measured(
         engine.close()
     pairs = []
     if values["baseline"] and recording.interrupted is None:
-        pairs = [_pair(recording, run_command_untraced(spec, terms.units))]
+        with contextlib.suppress(Interrupted):  # the traced run is whole, and is reported
+            pairs = [_pair(recording, run_command_untraced(spec, terms.units))]
     else:
         recording = dataclasses.replace(recording, event_cost_ns=event_ns)
     line = shlex.join(spec.argv)
@@ -161,7 +162,10 @@ def _pair(recording: Recording, untraced: Mapping[str, Any]) -> Any:
         usage = result["rusage"]
         return float(usage["voluntary"] + usage["involuntary"]) / (result.get("units") or 1)
 
-    traced = recording.result
+    traced, units = recording.result, recording.result.get("units") or 1
     return Pair(
-        traced["ns_per_unit"], untraced["ns_per_unit"], switches(traced), switches(untraced)
+        traced["took_ns"] / units,
+        untraced["took_ns"] / units,
+        switches(traced),
+        switches(untraced),
     )
