@@ -21,6 +21,8 @@ from tracer.analysis.counts import Switches, ThreadRow
 from tracer.analysis.ledger import Headline, Ledger
 from tracer.analysis.summary import Summary
 from tracer.cli import run as run_command
+from tracer.cli._command import command_of_user
+from tracer.cli.attach import command as attach_command
 from tracer.cli.main import cli
 from tracer.histogram import BUCKETS, Histogram
 from tracer.kernel import states
@@ -74,6 +76,7 @@ def test_every_command_probe_workload_and_option_is_documented() -> None:
     names |= _options(cli) - {"--help"}
     for workload in workloads.available():
         names |= _run_options(workload) - {"--help"}
+    names |= _options(command_of_user()) | _options(attach_command)
     missing = {n for n in names if not re.search(re.escape(n) + r"(?![\w-])", text)}
     assert not missing
 
