@@ -17,8 +17,9 @@ import pytest
 
 import workloads
 from tracer import probes
-from tracer.analysis.counts import Switches, ThreadRow
+from tracer.analysis.counts import GroupRow, Switches, ThreadRow
 from tracer.analysis.ledger import Headline, Ledger
+from tracer.analysis.observer import Estimate
 from tracer.analysis.summary import Summary
 from tracer.cli import run as run_command
 from tracer.cli._command import command_of_user
@@ -29,7 +30,7 @@ from tracer.kernel import states
 from tracer.kernel.syscalls import CLASSES
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
-from tracer.recording import HostLoad
+from tracer.recording import HostLoad, Process
 from tracer.report import json as json_report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -248,8 +249,25 @@ def test_schema_is_valid(schema: dict[str, Any]) -> None:
         {"light": True, "headline": Headline(None, 0.2, None, None, 0.2, 0, 0.6, 0)},
         {"cpus": (1,), "switch_cost_ns": 900, "exit_status": None},
         {"interrupted": 2, "units": None, "result": {}},
+        {
+            "kind": "command",
+            "units": None,
+            "survivors": (Process(7, 3, "a", True),),
+            "estimate": Estimate(10, 1.5, 100),
+            "groups": (GroupRow("w-*", 3, 1, 5, dict.fromkeys(states.OWN_PARTS, 1), 1, 2, 3),),
+        },
+        {
+            "kind": "attach",
+            "argv": (),
+            "units": None,
+            "result": {},
+            "exit_status": None,
+            "processes": (Process(7, 3, "a"),),
+            "path_thread": (7, "a"),
+            "asleep_ns": 5,
+        },
     ],
-    ids=["all", "no probes", "light", "pinned", "partial"],
+    ids=["all", "no probes", "light", "pinned", "partial", "command", "attach"],
 )
 def test_schema_describes_what_is_written(schema: dict[str, Any], changed: dict[str, Any]) -> None:
     document = json.loads(json_report.render(_summary(**changed)))
