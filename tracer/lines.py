@@ -15,7 +15,7 @@ from workloads import Option, Workload, available, nearest
 
 #: A run of an experiment has at least so many units of work, unless the line says otherwise.
 UNITS = 50_000
-_WARMUPS = 20
+_MOST_WARMUPS, _FEWEST_WARMUPS = 20, 3
 
 
 def workload_option(option: Option) -> click.Option:
@@ -84,10 +84,12 @@ def condition(line: str, label: str, units: int = UNITS) -> Condition:
     def chosen(name: str) -> bool:
         return context.get_parameter_source(name) is not ParameterSource.DEFAULT
 
-    if "warmups" in values and not chosen("warmups"):
-        found = dataclasses.replace(found, values={**values, "warmups": _WARMUPS})
     if not chosen("iters"):
         found = with_units(found, units)
+    if "warmups" in values and not chosen("warmups"):
+        some = int(found.values["iters"] or 0) // 5
+        warmups = min(max(some, _FEWEST_WARMUPS), _MOST_WARMUPS)
+        found = dataclasses.replace(found, values={**found.values, "warmups": warmups})
     limits.require(workload.needs(found.values), int(values.get("tasks") or 1))
     return found
 

@@ -221,6 +221,7 @@ def _summary(**changed: Any) -> Summary:
             {k: _histogram(i) for i, k in enumerate(states.WAKEUP_KINDS)},
             _histogram(0),
             _histogram(2),
+            {k: _histogram(1) for k in states.WAITS},
         ),
         "syscalls": (CallRecord("read", "io", {"EAGAIN": 1}, 5, _histogram(3)),),
         "open_calls": {"read": 2},

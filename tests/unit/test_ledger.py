@@ -64,7 +64,9 @@ class Hand:
         from tracer.histogram import Histogram
 
         empty = Histogram.merged(self.woke["same_cpu"])
-        sched = SchedRecord({k: Histogram.merged(r) for k, r in self.woke.items()}, empty, empty)
+        sched = SchedRecord(
+            {k: Histogram.merged(r) for k, r in self.woke.items()}, empty, empty, {}
+        )
         found = Recording(
             argv=("x",),
             light=False,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tracer.analysis import brigades as b
-from tracer.analysis.brigades import Answer, Blocks
+from tracer.analysis.blocks import Blocks
+from tracer.analysis.brigades import Answer
 from tracer.analysis.document import Document
 from tracer.analysis.statistics import Interval, Ratio
 from tracer.units import duration

@@ -47,6 +47,7 @@ HOOKS = (
     "waking",
     "born",
     "came_in",
+    "handed",
 )
 DEFAULT = ("sched", "syscalls")
 

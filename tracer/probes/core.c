@@ -140,6 +140,7 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u
 			charge(t, word == THREAD_PREEMPTED ? PART_PREEMPTED :
 				  word == THREAD_BLOCKED ? PART_UNKNOWN : PART_WAKEUP_QUEUED, now);
 			t->in_ns = now;
+			t->wait = N_WAITS;
 			t->task = task;
 			t->cpu = cpu;
 		}
@@ -401,6 +402,7 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 		   t->mode == PART_SYSCALL_IO_URING ? RESUMED_IO : RESUMED_SYSTEM]++;
 	t->in_ns = now;
 	t->cpu = cpu;
+	t->wait = kind;
 }
 
 static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 prev_state,
@@ -537,6 +539,9 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 				t->source = source;
 				hand_over(c, k, t, waker, now);
 				hook_waking(cpu, t, slot, waker_slot);
+				if (source == SOURCE_PROCESS && c->phase == PHASE_OPEN)
+					hook_handed(cpu, waker, since(now, waker->in_ns > c->start_ns
+									   ? waker->in_ns : c->start_ns));
 				return;
 			}
 		} else {

@@ -84,7 +84,8 @@ struct thread {
 	u32 reads_control;
 	u32 exec_slot;      /* set on a group's leader while another thread of it runs execve */
 	u32 resumed[4];     /* switch-ins along the path, by what they resumed */
-	u32 cpu;            /* where it last came in */
+	u32 cpu;            /* where it last came in, */
+	u32 wait;           /* and after what kind of wait */
 	u64 task;           /* its task_struct */
 	u64 birth_ns, death_ns;
 	u64 voluntary, involuntary, migrations;

@@ -6,6 +6,7 @@
 struct sched_cpu {
 	struct hist waited[N_WAITS];
 	struct hist slice;
+	struct hist handed[N_WAITS];
 };
 
 BPF_F_TABLE("array", u32, struct sched_cpu, sched_cpus, MAX_CPUS, BPF_F_MMAPABLE);
@@ -26,4 +27,15 @@ static inline void sched_ran(u32 cpu, struct thread *t, u64 ns)
 
 	if (s)
 		hist_add(&s->slice, ns);
+}
+
+/* From coming in to waking another thread: what a hand-over takes on a CPU, by what came before.
+ * After a wake-up from another CPU it is longer: caches are cold, the CPU has just woken. */
+static inline void sched_handed(u32 cpu, struct thread *waker, u64 ns)
+{
+	struct sched_cpu *s = sched_at(cpu);
+	u32 wait = waker->wait;
+
+	if (s && wait < N_WAITS)
+		hist_add(&s->handed[wait], ns);
 }

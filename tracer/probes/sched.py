@@ -9,20 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.histogram import Histogram
-from tracer.kernel.states import WAKEUP_KINDS
+from tracer.kernel.states import WAITS, WAKEUP_KINDS
 
 SUMMARY = "context switches, migrations, wake-ups by kind and their latency, time slices"
-HOOKS = ("waited", "ran")
+HOOKS = ("waited", "ran", "handed")
 ARRAYS = ("sched_cpus",)
 
 
 @dataclass(frozen=True)
 class SchedRecord:
-    """Histograms (ns): wake-up to running by kind, preempted, and time on a CPU at a stretch."""
+    """Histograms (ns): wake-up to running by kind, preempted, and time on a CPU at a stretch;
+    `handed`: from coming in to waking another thread, by the kind of wait before."""
 
     woke: Mapping[str, Histogram]
     preempted: Histogram
     slice: Histogram
+    handed: Mapping[str, Histogram]
 
 
 def read(arrays: Mapping[str, NDArray[np.void]]) -> SchedRecord:
@@ -35,4 +37,7 @@ def read(arrays: Mapping[str, NDArray[np.void]]) -> SchedRecord:
         },
         preempted=Histogram.merged(cpus["waited"][:, len(WAKEUP_KINDS)]),
         slice=Histogram.merged(cpus["slice"]),
+        handed={
+            kind: Histogram.merged(cpus["handed"][:, index]) for index, kind in enumerate(WAITS)
+        },
     )

@@ -83,6 +83,7 @@ def document(s: Summary) -> dict[str, Any]:
             },
             "preempted_ns": s.sched.preempted.data(),
             "slice_ns": s.sched.slice.data(),
+            "handover_ns": {kind: times.data() for kind, times in s.sched.handed.items()},
             "outside_wakers": dict(s.outside_wakers),
         }
     head = s.headline

@@ -1,0 +1,96 @@
+"""The pinned time per unit of work, predicted from unpinned runs alone.
+
+A wake-up that crossed to another CPU is counted at the cost that a same-CPU wake-up had in the same
+run: the way until the woken thread runs, and what that thread then takes on its CPU until it hands
+on, which is longer after a crossing (its CPU has just woken, its data are in another cache). What
+does not change with the placement is left as it was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracer.analysis import document as doc
+from tracer.analysis import evidence
+from tracer.analysis.document import Document
+from tracer.analysis.observer import student_t
+
+#: Student's quantile for fewer than 4 degrees of freedom.
+_FEW = {1: 12.706, 2: 4.303, 3: 3.182}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """ns per unit with the 95 % interval for a further run; and what it was made from, means over
+    the runs: crossing wake-ups per unit, and what each kind cost, wake-up to handing on."""
+
+    ns: float
+    low: float
+    high: float
+    runs: int
+    unpinned_ns: float
+    crossings: float
+    cross_ns: float
+    same_ns: float
+
+
+def _one(document: Document) -> tuple[float, float, float, float, float] | None:
+    crossing = evidence.crossings(document)
+    if crossing is None:
+        return None
+
+    def cost(kind: str) -> float | None:
+        woken, ran = evidence.latency_ns(document, kind), evidence.handover_ns(document, kind)
+        return None if woken is None else woken + (ran or 0.0)
+
+    counts = document["sched"]["wakeups"]
+    known = [
+        (counts[kind], value)
+        for kind in ("cross_cpu_idle", "cross_cpu_busy")
+        if (value := cost(kind)) is not None
+    ]
+    total = sum(count for count, _ in known)
+    cross = sum(count * value for count, value in known) / total if total else 0.0
+    same = cost("same_cpu")
+    if same is None:  # nothing was woken on its own CPU: no price to count crossings at
+        same = cross
+    hop = doc.ns_per_unit(document)
+    return hop - crossing * (cross - same), hop, crossing, cross, same
+
+
+def predict(documents: Sequence[Document]) -> Prediction | None:
+    """From traced unpinned runs; None without the probe `sched` or with fewer than two runs."""
+    found = [one for document in documents if (one := _one(document)) is not None]
+    if len(found) < 2:
+        return None
+    values = np.array([one[0] for one in found])
+    n = len(values)
+    quantile = _FEW.get(n - 1) or student_t(n - 1)
+    half = quantile * float(values.std(ddof=1)) * math.sqrt(1 + 1 / n)
+    means = [float(np.mean([one[i] for one in found])) for i in range(5)]
+    return Prediction(means[0], means[0] - half, means[0] + half, n, *means[1:])
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A prediction against what was measured then; `error` is a share of what was measured."""
+
+    prediction: Prediction
+    measured_ns: float
+    error: float
+
+    @property
+    def is_confirmed(self) -> bool:
+        return self.prediction.low <= self.measured_ns <= self.prediction.high
+
+
+def test_against(prediction: Prediction, documents: Sequence[Document]) -> Tested | None:
+    """Against traced pinned runs; None without any."""
+    if not documents:
+        return None
+    measured = float(np.median([doc.ns_per_unit(document) for document in documents]))
+    return Tested(prediction, measured, prediction.ns / measured - 1)
