@@ -18,6 +18,7 @@ from tracer import probes
 from tracer.errors import Interrupted, TracerError
 from tracer.kernel.engine import Engine
 from tracer.kernel.seed import Seeder
+from tracer.kernel.states import LOSSES
 from tracer.processes import arguments, descendants, described, members, require, tids
 from tracer.recording import Process, Recording
 from tracer.session import host_load, recording_of, thread_names
@@ -67,10 +68,18 @@ def attached(
     pids = request.processes()
     if not pids:
         raise TracerError(f"the control group {request.cgroup} has no processes", exit_code=2)
+    here = {tid for pid in pids for tid in tids(pid)}
+    if request.path_of.isdigit() and int(request.path_of) not in here:
+        raise TracerError(
+            f"--path-of {request.path_of}: these processes have no such thread",
+            "its number is that of the host; --path-of busiest takes any",
+            exit_code=2,
+        )
     engine.reset()
     engine.ctl["follow"] = int(request.follow)
+    engine.ctl["tracer_tid"] = 0  # whom the target wakes is no end of the window
     try:
-        seeder = Seeder(engine, sum(len(tids(pid)) for pid in pids) * 2)
+        seeder = Seeder(engine, len(here) * 2)
         engine.attach()
         for pid in pids:
             seeder.add(pid)
@@ -159,6 +168,8 @@ class _Watch:
             ctl["end_ns"] = max(int(threads["death_ns"][last]), int(ctl["start_ns"]) + 1)
             path_of = str(int(threads["tid"][last])) if path_of == "busiest" else path_of
         # losses, events and so on count since the programs were loaded
+        full = LOSSES.index("thread_table_full")
+        data["cpus"]["losses"][0, full] += self._seeder.refused
         losses = data["cpus"]["losses"].copy()
         data["cpus"]["losses"] = losses - self._losses
         self._losses = losses

@@ -57,12 +57,13 @@ class _AtGate:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         status = {name: value for name, _, value in (line.partition(":") for line in lines)}
+        ran = Path(f"/proc/{pid}/schedstat")  # where the kernel keeps it (CONFIG_SCHED_INFO)
         return cls(
             int(status["voluntary_ctxt_switches"]),
             int(status["nonvoluntary_ctxt_switches"]),
             int(fields[7]),
             int(fields[9]),
-            int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]),
+            int(ran.read_text().split()[0]) if ran.exists() else 0,
             int(status["VmHWM"].split()[0]),
         )
 
@@ -139,6 +140,7 @@ def run_command(
         engine.reset()
         engine.seed(target.pid)
         engine.ctl["follow"] = int(terms.follow)
+        engine.ctl["tracer_tid"] = 0  # whom the command wakes is no end of the window
         if not terms.delay_s:
             engine.ctl["command_tgid"] = target.pid
         try:

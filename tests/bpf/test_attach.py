@@ -232,6 +232,7 @@ def test_what_cannot_be_attached_to_is_told():
         (): "name processes",
         ("--cgroup", "/nonexistent/group"): "there is no control group",
         ("1", "--path-of", "me"): "is no thread's number",
+        (str(os.getpid()), "--path-of", "1"): "--path-of 1: these processes have no such thread",
     }
     for words, message in cases.items():
         done = subprocess.run(

@@ -34,6 +34,7 @@ class Seeder:
         self._engine = engine
         self._free = 1
         self._added: set[int] = set()
+        self._refused: set[int] = set()
         self._end = threads + _SPARE + 1
         if self._end > MAX_THREADS // 2:
             raise TracerError(
@@ -49,6 +50,11 @@ class Seeder:
         """Threads entered so far."""
         return len(self._added)
 
+    @property
+    def refused(self) -> int:
+        """Threads that found no row: a loss."""
+        return len(self._refused)
+
     def add(self, pid: int) -> None:
         """All threads of a process that are not known yet, also those it creates meanwhile."""
         for _ in range(_PASSES):
@@ -63,7 +69,10 @@ class Seeder:
         found = task(pid, tid)
         slots = self._engine.arrays["slots"]
         # a thread created by a known one has been entered by the programs by now
-        if found is None or slots[tid] or self._free >= self._end:
+        if found is None or slots[tid]:
+            return
+        if self._free >= self._end:
+            self._refused.add(tid)
             return
         slot, self._free = self._free, self._free + 1
         self._write(slot, pid, tid, found)
