@@ -20,6 +20,8 @@ _WARMUPS = 20
 
 def workload_option(option: Option) -> click.Option:
     """An option of a workload for the command line."""
+    if option.kind == "flag":
+        return click.Option([f"--{option.name}"], is_flag=True, help=option.help)
     kinds: dict[str, click.ParamType[int]] = {
         "count": click.IntRange(min=1),
         "number": click.IntRange(min=0),

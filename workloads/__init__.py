@@ -7,49 +7,58 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from workloads._needs import (
+    JOINTS,
+    PROCESSES,
+    PROGRAM,
+    RINGS,
+    TASKS,
+    THREADS,
+    WATCHED,
+    Needs,
+    workers,
+)
+
+__all__ = [
+    "BRIGADE_OPTIONS", "JOINTS", "NATIVE", "PROCESSES", "PROGRAM", "RINGS", "TASKS", "THREADS",
+    "TRANSPORT", "WATCHED", "Needs", "Option", "Value", "Values", "Workload", "available",
+    "creation_options", "joints", "native", "nearest", "runtime", "scheduler_options",
+]  # fmt: skip
+
 DIRECTORY = Path(__file__).parent
 NATIVE = DIRECTORY / "native" / "target" / "release"
+
+
+#: What an option is given: None for nothing.
+Value = int | str | bool | None
 
 
 @dataclass(frozen=True)
 class Option:
     """An option of a workload: `--name VALUE`.
 
-    `kind` is "count" (1 or more), "number" (0 or more) or a tuple of words to choose from.
+    `kind` is "count" (1 or more), "number" (0 or more), "flag" (no value; default False) or a
+    tuple of words to choose from.
     """
 
     name: str
     kind: str | tuple[str, ...]
-    default: int | str | None
+    default: Value
     help: str
 
 
-@dataclass(frozen=True)
-class Needs:
-    """What a workload takes of the things that run out, each (per task, fixed).
-
-    `areas` are mappings of memory (a thread has four: its stack and its signal stack, each with
-    a guard); `memory_bytes` includes the kernel's share.
-    """
-
-    descriptors: tuple[int, int] = (0, 20)
-    threads: tuple[int, int] = (0, 1)
-    areas: tuple[int, int] = (0, 200)
-    memory_bytes: tuple[int, int] = (0, 32 << 20)
-
-
-Value = int | str | None
 Values = Mapping[str, Value]
 
 
 def _nothing(_values: Values) -> Needs:
-    return Needs()
+    return PROGRAM
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,8 @@ class Workload:
     """What a workload measures and how to start it.
 
     `argv(values)` is the command for option values by name (None: not given); `needs(values)`
-    what it takes, so that a run that cannot fit is refused before it starts.
+    what it takes, so that a run that cannot fit is refused before it starts. `transport` is
+    what the tasks hand over through, empty for nothing; an option of that name takes its place.
     """
 
     name: str
@@ -68,6 +78,10 @@ class Workload:
     argv: Callable[[Values], tuple[str, ...]]
     needs: Callable[[Values], Needs] = _nothing
 
+    def transport_of(self, values: Values) -> str:
+        """What the tasks hand over through in a run with these option values."""
+        return str(values.get("transport") or self.transport)
+
 
 def native(program: str) -> Callable[[Values], tuple[str, ...]]:
     """Start the Rust program of that name, every given option passed on."""
@@ -75,17 +89,13 @@ def native(program: str) -> Callable[[Values], tuple[str, ...]]:
     def argv(values: Values) -> tuple[str, ...]:
         words = [str(NATIVE / program)]
         for name, value in values.items():
-            if value is not None:
+            if value is True:
+                words.append(f"--{name}")
+            elif value is not None and value is not False:
                 words += [f"--{name}", str(value)]
         return tuple(words)
 
     return argv
-
-
-#: A socket pair as this kernel accounts it, both ends: two sockets, files, inodes and dentries.
-SOCKET_PAIR_BYTES = 5 << 10
-#: A thread of a Rust program: touched stack, kernel stack, task, page tables.
-THREAD_BYTES = 34 << 10
 
 
 #: What every brigade has.
@@ -93,6 +103,36 @@ BRIGADE_OPTIONS = (
     Option("tasks", "count", 500, "tasks that pass the byte on"),
     Option("iters", "count", 10000, "trips of the byte that are measured"),
     Option("warmups", "number", 100, "trips before the measured ones"),
+    Option("tokens", "count", 1, "bytes or values in flight: a trip sends N and waits for N"),
+    Option("work", "number", 0, "dependent steps of arithmetic at each hop"),
+)
+
+
+def scheduler_options(flavor: str) -> tuple[Option, ...]:
+    """What every workload on tokio has; `flavor` is its default."""
+    return (
+        Option(
+            "flavor",
+            ("multi-thread", "current-thread"),
+            flavor,
+            "tokio's scheduler: worker threads, or the one thread that drives the workload",
+        ),
+        Option("workers", "count", None, "worker threads (multi-thread; default: one per CPU)"),
+    )
+
+
+def creation_options(tasks: int) -> tuple[Option, ...]:
+    """What the creation workloads have; `tasks` is the default."""
+    return (
+        Option("tasks", "count", tasks, "tasks that an iteration creates"),
+        Option("iters", "count", 100, "iterations that are measured"),
+        Option("warmups", "number", 10, "iterations before the measured ones"),
+    )
+
+
+#: What every brigade with descriptors between its tasks has.
+TRANSPORT = Option(
+    "transport", ("socketpair", "pipe"), "socketpair", "what joins two tasks of the row"
 )
 
 
@@ -102,11 +142,24 @@ def nearest(name: str) -> str:
     return (f"Did you mean {near[0]!r}? " if near else "") + "Try: tracer list"
 
 
+def joints(values: Values) -> Needs:
+    """What the joints of a row take with these option values."""
+    return JOINTS[str(values["transport"])]
+
+
+def runtime(values: Values) -> Needs:
+    """What tokio's runtime takes with these option values."""
+    several = values["flavor"] == "multi-thread"
+    return workers(int(values["workers"] or os.cpu_count() or 1) if several else 0)
+
+
 @cache
 def available() -> Mapping[str, Workload]:
     """Every workload by name."""
     found = {}
     for info in pkgutil.iter_modules([str(DIRECTORY)]):
+        if info.name.startswith("_"):
+            continue
         workload: Workload = importlib.import_module(f"{__name__}.{info.name}").WORKLOAD
         found[workload.name] = workload
     return found

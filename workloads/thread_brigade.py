@@ -1,31 +1,13 @@
-"""A bucket brigade of kernel threads: one byte handed on through Unix socket pairs."""
+"""A bucket brigade of kernel threads: one byte handed on through Unix socket pairs or pipes."""
 
-from workloads import (
-    BRIGADE_OPTIONS,
-    SOCKET_PAIR_BYTES,
-    THREAD_BYTES,
-    Needs,
-    Values,
-    Workload,
-    native,
-)
-
-
-def _needs(_values: Values) -> Needs:
-    return Needs(
-        descriptors=(2, 22),
-        threads=(1, 1),
-        areas=(4, 200),
-        memory_bytes=(THREAD_BYTES + SOCKET_PAIR_BYTES, 32 << 20),
-    )
-
+from workloads import BRIGADE_OPTIONS, PROGRAM, THREADS, TRANSPORT, Workload, joints, native
 
 WORKLOAD = Workload(
     name="thread-brigade",
-    summary="a byte passed through a chain of kernel threads (std, socket pairs)",
+    summary="a byte passed through a chain of kernel threads (std)",
     unit="hop",
     transport="socketpair",
-    options=BRIGADE_OPTIONS,
+    options=(*BRIGADE_OPTIONS, TRANSPORT),
     argv=native("thread-brigade"),
-    needs=_needs,
+    needs=lambda values: PROGRAM + THREADS + joints(values),
 )

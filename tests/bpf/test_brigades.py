@@ -53,6 +53,102 @@ def test_threads_make_exactly_one_receive_and_one_send_per_hop(brigade, cpus):
         assert counts.switches(recording).migrations == 0
 
 
+@pytest.mark.parametrize("tokens", [1, 3])
+@pytest.mark.parametrize(
+    ("transport", "receive", "send"),
+    [("socketpair", "recvfrom", "sendto"), ("pipe", "read", "write")],
+)
+def test_one_thread_makes_all_calls_and_no_switch(brigade, transport, receive, send, tokens):
+    words = ("--transport", transport, "--tokens", str(tokens), "--work", "10")
+    recording = brigade("one-thread-brigade", *SIZE, *words)
+    check_books(recording)
+    made = calls(recording)
+    assert made[receive] == made[send] == (TASKS + 1) * ITERS * tokens
+    assert recording.result["units"] == TASKS * ITERS * tokens
+    assert threads(recording) == 1
+    assert counts.switches(recording).voluntary == 0
+
+
+def threads(recording: Recording) -> int:
+    """Threads that lived in the window."""
+    return int((ledger.lifetimes_ns(recording) > 0).sum())
+
+
+def test_processes_make_the_calls_of_threads(brigade):
+    recording = brigade("process-brigade", *SIZE)
+    check_books(recording)
+    made = calls(recording)
+    assert made["recvfrom"] == made["sendto"] == (TASKS + 1) * ITERS
+    assert threads(recording) == TASKS + 1
+    alive = ledger.lifetimes_ns(recording) > 0
+    assert len(set(recording.threads["tgid"][alive].tolist())) == TASKS + 1
+    found = counts.switches(recording)
+    usage = recording.result["rusage"]
+    said = usage["voluntary"] + usage["involuntary"]
+    assert abs(found.total - said) <= 0.01 * said
+
+
+def test_threads_in_memory_only_wait_for_each_other(brigade):
+    recording = brigade("thread-mem-brigade", *SIZE)
+    check_books(recording)
+    assert set(calls(recording)) <= {"futex", "sched_yield"}
+    assert threads(recording) == TASKS + 1
+
+
+def test_tasks_in_memory_take_no_switch_and_hardly_a_call(brigade):
+    recording = brigade("async-mem-brigade", *SIZE)
+    check_books(recording)
+    made = calls(recording)
+    hops = TASKS * ITERS
+    assert set(made) == {"epoll_wait"}  # the scheduler looks for I/O once in some 60 polls
+    assert made["epoll_wait"] < 0.03 * hops
+    assert counts.switches(recording).voluntary == 0
+    assert threads(recording) == 1
+
+
+def test_creation_of_threads_is_one_clone_and_one_life_each(brigade):
+    recording = brigade("thread-creation", *SIZE[:2], "--iters", "20", "--warmups", "2")
+    check_books(recording)
+    made = calls(recording)
+    created = TASKS * 20
+    assert recording.result["units"] == created
+    assert made.get("clone3", 0) + made.get("clone", 0) == created
+    assert threads(recording) == created + 1
+    assert made["rt_sigprocmask"] >= created
+
+
+def test_creation_of_tasks_creates_no_thread(brigade):
+    recording = brigade("async-creation", *SIZE, "--workers", "2")
+    check_books(recording)
+    assert not {"clone", "clone3"} & set(calls(recording))
+    assert threads(recording) == 3
+
+
+@pytest.mark.parametrize(
+    ("mode", "enters", "alive"),
+    [("per-hop", TASKS + 1, 1), ("chain", 1, 1), ("per-thread", TASKS + 1, TASKS + 1)],
+)
+def test_a_ring_takes_one_call_a_hop_or_one_a_trip(brigade, mode, enters, alive):
+    recording = brigade("uring-brigade", *SIZE, "--mode", mode)
+    check_books(recording)
+    assert calls(recording) == {"io_uring_enter": enters * ITERS}
+    assert threads(recording) == alive
+
+
+@pytest.mark.parametrize("mode", ["per-hop", "chain"])
+def test_the_kernels_polling_thread_is_not_the_target(brigade, mode):
+    recording = brigade("uring-brigade", *SIZE, "--mode", mode, "--sqpoll")
+    check_books(recording)
+    assert set(calls(recording)) <= {"io_uring_enter"}
+    assert threads(recording) == 1
+    books = ledger.cpu(recording)
+    polling_ns = recording.result["extra"]["iou-sqp_thread_cpu_ns"]
+    # it also spins while the workload waits for `go`, outside of the window
+    assert books.parts["other"] >= 0.5 * polling_ns > 0
+    woken = counts.outside_wakers(recording)
+    assert woken["other_process"] <= 0.01 * TASKS * ITERS
+
+
 @pytest.mark.parametrize("flavor", ["multi-thread", "current-thread"])
 def test_async_receives_fail_once_per_hop(brigade, flavor):
     recording = brigade("async-brigade", *SIZE, "--flavor", flavor)

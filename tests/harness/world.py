@@ -15,6 +15,7 @@ GO = len("go\n")
 #: prev_state of a switch-out.
 RUNNABLE, SLEEPING, UNINTERRUPTIBLE, STOPPED, TRACED, DEAD = 0, 1, 2, 4, 8, 0x80
 KERNEL_THREAD = 0x00200000
+IO_WORKER, USER_WORKER = 0x10, 0x4000
 FIRST_PID, TRACER_PID = 100, 50
 
 
@@ -105,9 +106,9 @@ class World:
             row[name] = 0
         self.check()
 
-    def create(self, now: int, cpu: int, pid: int, tgid: int = FIRST_PID) -> Task:
+    def create(self, now: int, cpu: int, pid: int, tgid: int = FIRST_PID, flags: int = 0) -> Task:
         """The current task of `cpu` creates a thread, or with its own `tgid` a process."""
-        child = self.task(pid, tgid)
+        child = self.task(pid, tgid, flags)
         self.m.new_thread(cpu, now, self.on[cpu].at, child.at)
         child.slot = int(self.m.arrays["slots"][pid])
         if child.slot:

@@ -242,6 +242,9 @@ def test_a_workloads_command() -> None:
         "--tasks": "3",
         "--iters": "10000",
         "--warmups": "100",
+        "--tokens": "1",
+        "--work": "0",
+        "--transport": "socketpair",
         "--flavor": "multi-thread",
     }
 

@@ -8,11 +8,13 @@ from harness.world import (
     CONTROL,
     DEAD,
     FIRST_PID,
+    IO_WORKER,
     KERNEL_THREAD,
     SLEEPING,
     STOPPED,
     TRACED,
     UNINTERRUPTIBLE,
+    USER_WORKER,
     Task,
     World,
 )
@@ -378,6 +380,27 @@ def test_wake_up_by_a_task_outside_the_target(world: World, flags: int, source: 
     assert w.sources() == {source: 1}
     assert w.path(other)["external"] == 50
     assert w.own(other)["blocked:io"] == 50
+
+
+@pytest.mark.parametrize("flags", [IO_WORKER, USER_WORKER, IO_WORKER | USER_WORKER])
+def test_a_worker_of_the_kernel_is_not_a_thread_of_the_target(world: World, flags: int) -> None:
+    """It has the target's tgid and is created by it; its CPU time is that of other tasks."""
+    w = world
+    w.open()
+    other = partner(w)
+    w.enter(1050, 0, "io_uring_setup")
+    worker = w.create(1060, 0, 102, flags=flags)
+    w.leave(1070, 0, 3)
+    assert worker.slot == 0
+    w.switch(1080, 2, worker)
+    w.waking(1090, 2, other)
+    assert w.sources() == {"kernel_thread": 1}
+    assert w.path(other)["external"] == 50
+    w.switch(1130, 2, None, SLEEPING)
+    w.close(1200)
+    found = w.assert_closed()
+    assert ledger.cpu(found).parts["other"] == 50
+    assert int((ledger.lifetimes_ns(found) > 0).sum()) == 2
 
 
 def test_wake_up_on_an_idle_cpu_without_interrupt_is_external(world: World) -> None:

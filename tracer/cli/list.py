@@ -13,7 +13,7 @@ def command() -> None:
 
     click.echo("Workloads (sudo tracer run NAME; tracer run NAME --help):")
     for name, workload in workloads.available().items():
-        click.echo(f"  {name:<16} {workload.summary}; unit: {workload.unit}")
+        click.echo(f"  {name:<18} {workload.summary}; unit: {workload.unit}")
     click.echo("Probes (--probe NAME,NAME or all; default: " + ",".join(probes.DEFAULT) + "):")
     for name, module in probes.available().items():
-        click.echo(f"  {name:<16} {module.SUMMARY}")
+        click.echo(f"  {name:<18} {module.SUMMARY}")

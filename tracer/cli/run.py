@@ -136,7 +136,7 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
         summary = summarize(
             measured.recording,
             name=workload.name,
-            transport=workload.transport,
+            transport=workload.transport_of(own),
             unit=workload.unit,
             cpus=cpus,
             observer=observe(measured.pairs),

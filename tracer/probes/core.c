@@ -215,7 +215,9 @@ static inline u32 new_slot(struct ctl *c, struct cpu *k)
 	return 0;
 }
 
-/* sched_waking does not fire for a new thread: it begins here, woken by its creator. */
+/* sched_waking does not fire for a new thread: it begins here, woken by its creator. A worker of
+ * the kernel is none of the target's threads, though it has their tgid: it makes no calls, so it
+ * would count as `user`, and a poller that spins would never let go of the path. */
 static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 tgid, u64 task)
 {
 	struct ctl *c = ctl_at(0);
@@ -228,7 +230,7 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 	parent_slot = known_slot(k, parent_tid);
 	if (!parent_slot || !(parent = thread_at(parent_slot)))
 		return;
-	if (!c->follow && tgid != parent->tgid)
+	if ((!c->follow && tgid != parent->tgid) || is_kernels_worker(task))
 		return;
 	slot = new_slot(c, k);
 	t = slot ? thread_at(slot) : 0;

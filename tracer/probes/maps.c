@@ -46,9 +46,20 @@ static inline u64 current_task(void)
 	return bpf_get_current_task();
 }
 
+#define PF_IO_WORKER 0x00000010   /* io_uring's workers and polling threads, Linux 5.12 */
+#define PF_USER_WORKER 0x00004000 /* those of vhost too, Linux 6.4 */
+#define PF_KTHREAD 0x00200000
+
+/* A thread of a process that never leaves the kernel: created for it, but none of its code. */
+static inline u32 is_kernels_worker(u64 task)
+{
+	return task_u32(task, OFFSET_TASK_FLAGS) & (PF_IO_WORKER | PF_USER_WORKER);
+}
+
 static inline u32 current_is_kernel_thread(void)
 {
-	return task_u32(bpf_get_current_task(), OFFSET_TASK_FLAGS) & 0x00200000; /* PF_KTHREAD */
+	return task_u32(bpf_get_current_task(), OFFSET_TASK_FLAGS) &
+	       (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER);
 }
 
 /* signal->live is decremented before sched_process_exit: zero means the last thread is going. */

@@ -114,6 +114,7 @@ def document(s: Summary) -> dict[str, Any]:
         "result": {
             **_integers({name: s.result.get(name) for name in _RESULT}),
             "unit": s.unit,
+            "extra": _integers(s.result.get("extra", {})),
         },
         "rusage": dict(s.result.get("rusage") or dict.fromkeys(_RUSAGE)),
         "window_ns": s.window_ns,

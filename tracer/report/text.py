@@ -12,6 +12,10 @@ from tracer.report.layout import WIDTH, cpu_list, fit, plain, table
 from tracer.section import Section
 from tracer.units import count, duration, percent, rate, size
 
+#: Shorter units of work than this are shown in ns: a tenth of a us would be too coarse.
+_SHORT_UNIT_NS = 2000
+#: A longer name of the unit would make the tables too wide.
+_LONGEST_UNIT = 8
 _WAKEUP_NAMES = {
     "same_cpu": "on the same CPU",
     "cross_cpu_idle": "to another CPU, idle",
@@ -30,41 +34,55 @@ def _head(s: Summary) -> list[str]:
     kernel = ".".join(s.kernel.split("-")[0].split(".")[:2])
     if s.units is None:
         number = signal.Signals(s.interrupted or signal.SIGINT).name
+        words = [f"{s.name}  {plain(' '.join(s.argv[1:]))}"]
+        words += [s.transport] if s.transport else []
         return [
-            f"{s.name}  {plain(' '.join(s.argv[1:]))}, {s.transport}, {place}, Linux {kernel}",
+            ", ".join([*words, place, f"Linux {kernel}"]),
             f"PARTIAL: ended by {number} after {duration(s.window_ns)}; what was seen until then,"
             f" as totals and not per {s.unit}",
         ]
-    lines = [
-        f"{s.name}  {count(r['tasks'])} tasks x {count(r['iterations'])} iterations,"
-        f" {s.transport}, {place}, Linux {kernel}"
-    ]
+    what = [f"{s.name}  {count(r['tasks'])} tasks x {count(r['iterations'])} iterations"]
+    what += [s.transport] if s.transport else []
+    lines = [", ".join([*what, place, f"Linux {kernel}"])]
+    trip = "trip" if s.unit == "hop" else "iteration"
     usage = r["rusage"]
     busy = (usage["user_ns"] + usage["system_ns"]) / max(s.window_ns, 1)
     lines.append(
-        f"one trip {duration(r['mean_ns'])} (sd {duration(r['stddev_ns'])}),"
+        f"one {trip} {duration(r['mean_ns'])} (sd {duration(r['stddev_ns'])}),"
         f" {duration(s.per_unit(s.window_ns))} per {s.unit}"
         f"   user {duration(usage['user_ns'])}, system {duration(usage['system_ns'])},"
         f" {100 * busy:.0f} % CPU"
     )
     lines.append(
-        f"trips: fastest {duration(r['min_ns'])}, p50 {duration(r['p50_ns'])},"
+        f"{trip}s: fastest {duration(r['min_ns'])}, p50 {duration(r['p50_ns'])},"
         f" p99 {duration(r['p99_ns'])}, slowest {duration(r['max_ns'])};"
         f" {size(usage['max_rss_bytes'])} resident,"
         f" {count(usage['minor_faults'] + usage['major_faults'])} faults"
     )
+    if extra := r.get("extra"):
+        lines.append("also: " + ", ".join(_figure(name, value) for name, value in extra.items()))
     return lines
+
+
+def _figure(name: str, value: float) -> str:
+    """`work 53.1 ns` for work_ns, `tokens 4` for tokens: whatever the workload calls it."""
+    words = plain(name).replace("_", " ")
+    if words.endswith(" ns"):
+        return f"{words.removesuffix(' ns')} {duration(value)}"
+    return f"{words} {count(value)}"
 
 
 def _path(s: Summary, width: int) -> list[str]:
     head, book = s.headline, s.wall
-    per = f"us/{s.unit}" if s.units else "time"
+    short_unit = bool(s.units) and s.per_unit(s.window_ns) < _SHORT_UNIT_NS
+    scale, short = (1.0, "ns") if short_unit else (1e3, "us")
+    per = f"{short}/{s.unit}" if s.units else "time"
     label_width = max(min(52, width - 20), 30)
 
     def amount(ns: float) -> str:
         if not s.units:
             return duration(ns)
-        value = s.per_unit(ns) / 1e3
+        value = s.per_unit(ns) / scale
         return "<0.1" if 0 < value < 0.05 else f"{value:.1f}"
 
     def row(label: str, ns: float) -> str:
@@ -73,7 +91,7 @@ def _path(s: Summary, width: int) -> list[str]:
 
     lines = [
         "Where the time went: the chain of events that decided when the run ended",
-        f"{'':<{label_width}}{per:>9}{'share':>10}",
+        f"{per:>{label_width + 9}}{'share':>10}",
         row("switching", head.switching * s.window_ns),
         row("  woken, but the CPU was asleep", book.parts["wakeup:idle"]),
         row("  woken, waited behind another thread", book.parts["wakeup:queued"]),
@@ -92,7 +110,7 @@ def _path(s: Summary, width: int) -> list[str]:
     lines.append(row("waiting (timers, outside world)", head.waiting * s.window_ns))
     lines.append(
         f"accounted {amount(book.total_ns - book.residual_ns)} of {amount(book.total_ns)}"
-        f"{' us' if s.units else ''} (residual {_residual(book)});"
+        f"{' ' + short if s.units else ''} (residual {_residual(book)});"
         f" all threads: residual {_residual(s.threads)}, all CPUs: {_residual(s.cpu)}"
     )
     if s.switch_cost_ns is None and s.switches.total:
@@ -112,7 +130,7 @@ def _residual(book: Ledger) -> str:
 
 def _per(s: Summary) -> list[str]:
     """The head of a column of rates; none where the units of work were not counted."""
-    return [f"per {s.unit}"] if s.units else []
+    return [f"per {s.unit if len(s.unit) <= _LONGEST_UNIT else 'unit'}"] if s.units else []
 
 
 def _rates(s: Summary, times: float) -> list[str]:

@@ -1,14 +1,17 @@
-//! What the two brigades share: their options, their times and their result.
+//! What the workloads share: their options, their times and their result.
 //!
 //! A bucket brigade is a row of tasks between sockets; each takes one byte from the one
 //! side and hands it on to the other. The driver puts a byte in at the front and waits
 //! for it at the back: one trip, or iteration, of as many hops as there are tasks.
 
 use crate::control::{Control, Measured};
+use crate::error::Context;
+use crate::load::Load;
 use crate::report::Report;
 use crate::stats::Stats;
 use crate::{args, Error, Result};
 use lexopt::Arg;
+use std::io::Write;
 
 /// The bucket that is handed on.
 pub const BYTE: &[u8; 1] = b"*";
@@ -16,7 +19,7 @@ pub const BYTE: &[u8; 1] = b"*";
 const MOST_TASKS: u64 = 1_000_000;
 const MOST_ITERATIONS: u64 = 1_000_000_000;
 
-/// The options of both brigades.
+/// The options of every workload.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Options {
     pub tasks: usize,
@@ -38,26 +41,47 @@ impl Default for Options {
     }
 }
 
-/// The lines of `--help` about the options above.
-pub const HELP: &str = "\
-  --tasks N      tasks in the row [500]
-  --iters N      measured trips of a byte through the row [10000]
-  --warmups N    trips before the measured ones, may be 0 [100]
+impl Options {
+    /// Reads the command line over `defaults`; `other` sees each option that is not a
+    /// common one, and says whether it knew it. None when the help was asked for: it is
+    /// printed, `help` before what is said about the common options.
+    pub fn parse(
+        defaults: Options,
+        help: &[&str],
+        other: impl FnMut(&str, &mut lexopt::Parser) -> Result<bool>,
+    ) -> Result<Option<Options>> {
+        let common = defaults.help();
+        let options = defaults.read(lexopt::Parser::from_env(), other)?;
+        if !options.help {
+            return Ok(Some(options));
+        }
+        write!(std::io::stdout(), "{}{common}", help.concat())
+            .context("write to standard output")?;
+        Ok(None)
+    }
+
+    fn help(&self) -> String {
+        format!(
+            "\
+  --tasks N      number of tasks [{}]
+  --iters N      measured iterations (trips through the row) [{}]
+  --warmups N    iterations before the measured ones, may be 0 [{}]
   --json         print the result as JSON
   --help         print this
 
 With TRACER_CONTROL_FD set to the number of an inherited Unix stream socket, the
 measured part waits for the process at its other end, which also gets the result.
-";
+",
+            self.tasks, self.iterations, self.warmups
+        )
+    }
 
-impl Options {
-    /// Reads the command line; `other` sees each option that is not a common one, and
-    /// says whether it knew it.
-    pub fn parse(
+    fn read(
+        self,
         mut parser: lexopt::Parser,
         mut other: impl FnMut(&str, &mut lexopt::Parser) -> Result<bool>,
     ) -> Result<Options> {
-        let mut options = Options::default();
+        let mut options = self;
         while let Some(arg) = parser.next().map_err(args::complaint)? {
             let Arg::Long(name) = arg else {
                 if let Arg::Short('h') = arg {
@@ -108,20 +132,35 @@ pub fn room_for_times(iterations: usize) -> Result<Vec<u64>> {
     Ok(times)
 }
 
-/// Sums up the run and hands over the result.
+/// Sums up the run of a brigade and hands over the result.
 pub fn report(
     control: &mut Control,
     options: &Options,
+    load: Load,
+    times: Vec<u64>,
+    measured: Measured,
+) -> Result<()> {
+    report_with(control, options, load, Vec::new(), times, measured)
+}
+
+/// The same, with further `figures` by name.
+pub fn report_with(
+    control: &mut Control,
+    options: &Options,
+    load: Load,
+    mut figures: Vec<(&'static str, f64)>,
     mut times: Vec<u64>,
     measured: Measured,
 ) -> Result<()> {
+    figures.splice(..0, load.figures());
     Report {
         tasks: options.tasks,
         iterations: options.iterations,
         warmups: options.warmups,
         unit: "hop",
-        units: options.tasks as u128 * options.iterations as u128,
+        units: options.tasks as u128 * options.iterations as u128 * load.tokens as u128,
         stats: Stats::of(&mut times),
+        extra: figures,
         measured,
     }
     .deliver(control, options.json)
@@ -132,7 +171,7 @@ mod tests {
     use super::*;
 
     fn parse(words: &[&str]) -> Result<Options> {
-        Options::parse(lexopt::Parser::from_args(words), |_, _| Ok(false))
+        Options::default().read(lexopt::Parser::from_args(words), |_, _| Ok(false))
     }
 
     #[test]

@@ -24,6 +24,20 @@ pub fn thread_cpu_ns() -> u64 {
     now(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
+/// Processor time of the kernel's threads that take the submissions of this process's rings,
+/// in all. They are threads of this process; the kernel calls them `iou-sqp-` and a number.
+pub fn sqpoll_cpu_ns() -> u64 {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
+        return 0;
+    };
+    let times = threads.flatten().filter_map(|thread| {
+        let read = |name| std::fs::read_to_string(thread.path().join(name)).ok();
+        read("comm")?.starts_with("iou-sqp-").then_some(())?;
+        read("schedstat")?.split(' ').next()?.parse::<u64>().ok()
+    });
+    times.sum()
+}
+
 /// The kernel's number of the calling thread.
 pub fn thread_id() -> i32 {
     // SAFETY: no arguments, cannot fail. By number, since older C libraries have no wrapper.

@@ -72,6 +72,11 @@ impl Control {
         self.socket.is_some()
     }
 
+    /// The socket's number, for a child that has to close its copy.
+    pub fn descriptor(&self) -> Option<RawFd> {
+        self.socket.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
     /// Announces the measured part and waits until it may start. The caller's thread is
     /// the one that drives the workload.
     pub fn begin(&mut self) -> Result<Window> {

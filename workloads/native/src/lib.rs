@@ -5,12 +5,21 @@
 
 pub mod args;
 pub mod brigade;
+pub mod children;
 pub mod clock;
 pub mod control;
+pub mod creation;
+pub mod crew;
 pub mod error;
 pub mod limits;
+pub mod load;
+pub mod memory;
 pub mod report;
+pub mod ring;
+pub mod row;
+pub mod runtime;
 pub mod rusage;
 pub mod stats;
+pub mod transport;
 
 pub use error::{Error, Result};

@@ -11,6 +11,8 @@ use std::io;
 pub enum Making {
     Sockets,
     Threads,
+    Processes,
+    Rings,
     /// Threads of an async runtime; the number counts these and not tasks.
     Workers,
 }
@@ -39,22 +41,28 @@ fn open_files() -> Option<libc::rlimit> {
 /// Turns the system's refusal into a message with the limit to raise.
 pub fn explain(making: Making, number: usize, error: &io::Error) -> Error {
     let what = match making {
-        Making::Sockets => format!("sockets for {number} tasks"),
+        Making::Sockets => format!("sockets or pipes for {number} tasks"),
         Making::Threads => format!("threads for {number} tasks"),
+        Making::Processes => format!("processes for {number} tasks"),
+        Making::Rings => format!("an io_uring for {number} tasks"),
         Making::Workers => format!("{number} worker threads"),
     };
     let advice = match (making, error.raw_os_error()) {
         (_, Some(libc::EMFILE)) => format!(
             "; {number} tasks need about {} descriptors, the limit is {}: raise the hard limit \
              of open files (ulimit -Hn, LimitNOFILE)",
-            number * 2 + 20,
+            number * if making == Making::Rings { 3 } else { 2 } + 20,
             open_files().map_or("unknown".into(), |limit| limit.rlim_cur.to_string())
         ),
         (_, Some(libc::ENFILE)) => "; raise fs.file-max".into(),
         (_, Some(libc::ENOSPC)) => "; raise fs.epoll.max_user_watches".into(),
-        (Making::Threads | Making::Workers, Some(libc::EAGAIN)) => {
+        (Making::Threads | Making::Processes | Making::Workers, Some(libc::EAGAIN)) => {
             "; raise the limit of processes (ulimit -u), of the control group (pids.max, TasksMax) \
              or of the system (kernel.threads-max, kernel.pid_max), or free memory"
+                .into()
+        }
+        (Making::Rings, Some(libc::ENOMEM)) => {
+            "; raise the limit of locked memory (ulimit -l) or vm.max_map_count, or free memory"
                 .into()
         }
         (_, Some(libc::ENOMEM | libc::ENOBUFS)) => {
@@ -73,11 +81,12 @@ const AREAS_BESIDES: u64 = 300;
 
 /// Checks beforehand that the threads fit into vm.max_map_count: a thread that meets that
 /// limit while it starts does not get an error but panics.
-pub fn check_memory_areas(threads: usize) -> Result<()> {
+/// `more` is what each takes besides.
+pub fn check_memory_areas(threads: usize, more: u64) -> Result<()> {
     let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count")
         .ok()
         .and_then(|text| text.trim().parse::<u64>().ok());
-    let needed = threads as u64 * AREAS_PER_THREAD + AREAS_BESIDES;
+    let needed = threads as u64 * (AREAS_PER_THREAD + more) + AREAS_BESIDES;
     match limit {
         Some(limit) if needed > limit => Err(Error::failed(format!(
             "cannot make threads for {threads} tasks: they need about {needed} memory areas, \
@@ -113,8 +122,8 @@ mod tests {
 
     #[test]
     fn memory_areas() {
-        assert!(check_memory_areas(10).is_ok());
-        let error = check_memory_areas(1 << 40).unwrap_err();
+        assert!(check_memory_areas(10, 0).is_ok());
+        let error = check_memory_areas(1 << 40, 3).unwrap_err();
         assert!(error.to_string().contains("vm.max_map_count"));
     }
 }

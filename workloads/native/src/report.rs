@@ -16,6 +16,8 @@ pub struct Report {
     pub unit: &'static str,
     pub units: u128,
     pub stats: Stats,
+    /// Further figures by name; those whose names end in `_ns` are times.
+    pub extra: Vec<(&'static str, f64)>,
     pub measured: Measured,
 }
 
@@ -41,6 +43,7 @@ impl Report {
             format!(r#""mean_ns":{mean:.3},"stddev_ns":{stddev:.3},"#),
             format!(r#""min_ns":{min},"p50_ns":{p50},"p99_ns":{p99},"max_ns":{max},"#),
             format!(r#""ns_per_unit":{:.3},"#, self.ns_per_unit()),
+            format!(r#""extra":{{{}}},"#, self.extra_json()),
             format!(
                 r#""rusage":{{"user_ns":{},"system_ns":{},"max_rss_bytes":{},"#,
                 usage.user_ns, usage.system_ns, usage.max_rss_bytes
@@ -61,9 +64,9 @@ impl Report {
     pub fn text(&self) -> String {
         let stats = &self.stats;
         let usage = &self.measured.usage;
-        format!(
-            "{} tasks, {} iterations: mean {} per trip, {} per {}\n\
-             a trip: stddev {}, min {}, median {}, p99 {}, max {}\n\
+        let mut text = format!(
+            "{} tasks, {} iterations: mean {} per iteration, {} per {}\n\
+             an iteration: stddev {}, min {}, median {}, p99 {}, max {}\n\
              the run: {} elapsed, {} user, {} system, {} voluntary and {} involuntary switches",
             self.tasks,
             self.iterations,
@@ -80,7 +83,11 @@ impl Report {
             duration(usage.system_ns as f64),
             usage.voluntary,
             usage.involuntary
-        )
+        );
+        if !self.extra.is_empty() {
+            text += &format!("\nalso: {}", self.extra_text());
+        }
+        text
     }
 
     /// To the controlling process if there is one, else to standard output.
@@ -93,7 +100,26 @@ impl Report {
     }
 
     fn ns_per_unit(&self) -> f64 {
-        self.stats.mean / self.tasks as f64
+        self.stats.mean * self.iterations as f64 / self.units as f64
+    }
+
+    fn extra_json(&self) -> String {
+        let pairs = self.extra.iter().map(|&(name, value)| {
+            let value = (value * 1e3).round() / 1e3;
+            format!(r#""{name}":{value}"#)
+        });
+        pairs.collect::<Vec<_>>().join(",")
+    }
+
+    fn extra_text(&self) -> String {
+        let phrases = self.extra.iter().map(|&(name, value)| {
+            let words = name.replace('_', " ");
+            match words.strip_suffix(" ns") {
+                Some(words) => format!("{words} {}", duration(value)),
+                None => format!("{words} {value}"),
+            }
+        });
+        phrases.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -127,6 +153,7 @@ mod tests {
             unit: "hop",
             units: 8,
             stats: Stats::of(&mut [10, 20]),
+            extra: vec![("tokens", 2.0), ("work_ns", 1.23456)],
             measured: Measured {
                 elapsed_ns: 33,
                 usage: Usage {
@@ -145,12 +172,15 @@ mod tests {
             concat!(
                 r#"{"tasks":4,"iterations":2,"warmups":1,"unit":"hop","units":8,"elapsed_ns":33,"#,
                 r#""mean_ns":15.000,"stddev_ns":5.000,"min_ns":10,"p50_ns":10,"p99_ns":20,"#,
-                r#""max_ns":20,"ns_per_unit":3.750,"rusage":{"user_ns":1,"system_ns":2,"#,
+                r#""max_ns":20,"ns_per_unit":3.750,"extra":{"tokens":2,"work_ns":1.235},"#,
+                r#""rusage":{"user_ns":1,"system_ns":2,"#,
                 r#""max_rss_bytes":3,"minor_faults":4,"major_faults":5,"voluntary":6,"#,
                 r#""involuntary":7}}"#
             )
         );
-        assert_eq!(report.text().lines().count(), 3);
+        let text = report.text();
+        assert_eq!(text.lines().count(), 4);
+        assert!(text.ends_with("also: tokens 2, work 1 ns"), "{text}");
     }
 
     #[test]

@@ -53,6 +53,19 @@ impl Usage {
         }
     }
 
+    /// The usage of two processes; the level is that of the larger.
+    pub fn plus(self, other: Usage) -> Usage {
+        Usage {
+            user_ns: self.user_ns + other.user_ns,
+            system_ns: self.system_ns + other.system_ns,
+            max_rss_bytes: self.max_rss_bytes.max(other.max_rss_bytes),
+            minor_faults: self.minor_faults + other.minor_faults,
+            major_faults: self.major_faults + other.major_faults,
+            voluntary: self.voluntary + other.voluntary,
+            involuntary: self.involuntary + other.involuntary,
+        }
+    }
+
     /// What was added since `before`. The kernel scales user and system time from
     /// samples, so either may step back a little: that counts as nothing.
     pub fn since(self, before: Usage) -> Usage {
@@ -92,6 +105,16 @@ mod tests {
         assert_eq!(delta.system_ns, 0);
         assert_eq!(delta.max_rss_bytes, 8192);
         assert_eq!(delta.voluntary, 3);
+    }
+
+    #[test]
+    fn a_sum_takes_the_larger_level() {
+        let usage = |user_ns, max_rss_bytes| Usage {
+            user_ns,
+            max_rss_bytes,
+            ..Usage::default()
+        };
+        assert_eq!(usage(1, 8).plus(usage(2, 4)), usage(3, 8));
     }
 
     #[test]

@@ -3,153 +3,121 @@
 //! The same row as that of the threads, but the tasks take turns on the threads of a
 //! runtime: a hop that finds no byte yet costs a failed read and a share of epoll_wait.
 
-use std::io::{self, ErrorKind, Write};
-use std::panic;
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
-use tokio::runtime::{Builder, Runtime};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{unix::pipe, UnixStream};
 use tokio::task::JoinHandle;
 use tracer_workloads::brigade::{self, Options, BYTE};
 use tracer_workloads::control::{Control, Measured};
 use tracer_workloads::error::{run_main, Context};
 use tracer_workloads::limits::{self, explain, Making};
-use tracer_workloads::{args, Error, Result};
+use tracer_workloads::load::{self, Load};
+use tracer_workloads::runtime::{self, Flavor, Scheduler};
+use tracer_workloads::transport::{self, Transport};
+use tracer_workloads::Result;
 
-const HELP: &str = "\
-Measures how long a byte takes through a row of async tasks joined by sockets.
+const ABOUT: &str = "\
+Measures how long a byte takes through a row of async tasks joined by sockets or pipes.
 
 Usage: async-brigade [options]
 
-  --flavor F     multi-thread or current-thread [multi-thread]
-  --workers N    threads of the multi-thread runtime [one per CPU]
 ";
-
-const MOST_WORKERS: u64 = 1024;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flavor {
-    MultiThread,
-    CurrentThread,
-}
 
 fn main() -> ExitCode {
     run_main("async-brigade", || {
-        let mut flavor = Flavor::MultiThread;
-        let mut workers = None;
-        let options = Options::parse(lexopt::Parser::from_env(), |name, parser| {
-            match name {
-                "flavor" => flavor = parse_flavor(parser)?,
-                "workers" => {
-                    workers = Some(brigade::count(parser, "--workers", 1, MOST_WORKERS)?);
-                }
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
-        if options.help {
-            return write!(io::stdout(), "{HELP}{}", brigade::HELP)
-                .context("write to standard output");
-        }
-        if flavor == Flavor::CurrentThread && workers.is_some() {
-            return Err(Error::usage(
-                "--workers is accepted with --flavor multi-thread only: current-thread has no workers",
-            ));
-        }
+        let mut scheduler = Scheduler::new(Flavor::MultiThread);
+        let (mut load, mut transport) = (Load::default(), Transport::default());
+        let schedulers = runtime::help(Flavor::MultiThread);
+        let help = [ABOUT, &schedulers, transport::HELP, load::HELP];
+        let Some(options) = Options::parse(Options::default(), &help, |name, parser| {
+            Ok(scheduler.take(name, parser)?
+                || load.take(name, parser)?
+                || transport.take(name, parser)?)
+        })?
+        else {
+            return Ok(());
+        };
+        scheduler.check()?;
         let mut control = Control::from_env()?;
         limits::raise_open_files();
-        let runtime = start(flavor, workers, options.tasks)?;
-        let (times, measured) = runtime.block_on(run(&options, &mut control))?;
+        transport.fit(load)?;
+        let runtime = scheduler.start(options.tasks)?;
+        let (times, measured) = runtime.block_on(async {
+            match transport {
+                Transport::Socketpair => run(socket_pair, &options, load, &mut control).await,
+                Transport::Pipe => run(pipe_pair, &options, load, &mut control).await,
+            }
+        })?;
         drop(runtime);
-        brigade::report(&mut control, &options, times, measured)
+        brigade::report(&mut control, &options, load, times, measured)
     })
 }
 
-fn parse_flavor(parser: &mut lexopt::Parser) -> Result<Flavor> {
-    let accepted = [
-        ("multi-thread", Flavor::MultiThread),
-        ("current-thread", Flavor::CurrentThread),
-    ];
-    let value = args::value(parser, "--flavor", "multi-thread or current-thread")?;
-    args::one_of("--flavor", value, &accepted)
+fn socket_pair() -> io::Result<(UnixStream, UnixStream)> {
+    UnixStream::pair()
 }
 
-/// Starts the runtime with all its workers. The runtime itself panics if it cannot start
-/// a first worker, and makes do with fewer if it cannot start a later one; both are turned
-/// into an error here, since the result would be that of another runtime.
-fn start(flavor: Flavor, workers: Option<usize>, tasks: usize) -> Result<Runtime> {
-    let workers = match flavor {
-        Flavor::CurrentThread => 0,
-        // Given in any case, so that the runtime does not look into the environment.
-        Flavor::MultiThread => workers
-            .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
-            .unwrap_or(1),
-    };
-    let mut builder = match flavor {
-        Flavor::CurrentThread => Builder::new_current_thread(),
-        Flavor::MultiThread => Builder::new_multi_thread(),
-    };
-    if flavor == Flavor::MultiThread {
-        builder.worker_threads(workers);
-    }
-    builder.enable_io();
-    let no_workers = || {
-        let error = io::Error::from_raw_os_error(libc::EAGAIN);
-        explain(Making::Workers, workers, &error)
-    };
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let built = panic::catch_unwind(panic::AssertUnwindSafe(|| builder.build()));
-    panic::set_hook(hook);
-    let runtime = built
-        .map_err(|_| no_workers())?
-        .map_err(|error| explain(Making::Sockets, tasks, &error))?;
-    let threads = std::fs::read_dir("/proc/self/task").map_or(usize::MAX, |dir| dir.count());
-    if threads < workers + 1 {
-        return Err(no_workers());
-    }
-    Ok(runtime)
+fn pipe_pair() -> io::Result<(pipe::Receiver, pipe::Sender)> {
+    let (read, write) = transport::pipe(libc::O_NONBLOCK)?;
+    let read = pipe::Receiver::from_file_unchecked(read.into())?;
+    Ok((read, pipe::Sender::from_file_unchecked(write.into())?))
 }
 
-async fn run(options: &Options, control: &mut Control) -> Result<(Vec<u64>, Measured)> {
+/// Either end of a joint, whatever it is made of.
+trait Reader: AsyncRead + Unpin + Send + 'static {}
+impl<T: AsyncRead + Unpin + Send + 'static> Reader for T {}
+trait Writer: AsyncWrite + Unpin + Send + 'static {}
+impl<T: AsyncWrite + Unpin + Send + 'static> Writer for T {}
+
+async fn run<R: Reader, W: Writer>(
+    join: impl Fn() -> io::Result<(R, W)>,
+    options: &Options,
+    load: Load,
+    control: &mut Control,
+) -> Result<(Vec<u64>, Measured)> {
     let mut times = brigade::room_for_times(options.iterations)?;
-    let (front, back, tasks) = line_up(options.tasks)?;
-    let outcome = drive(front, back, options.warmups, &mut times, control).await;
+    let (front, back, tasks) = line_up(join, options.tasks, load)?;
+    let outcome = drive(front, back, options, load, &mut times, control).await;
     // The driver's ends are closed by now, so every task sees the end of its input.
-    // A task's own error explains more than the driver's, which follows from it.
-    let mut failed = Ok(());
-    for task in tasks {
-        let ended = match task.await {
-            Ok(ended) => ended.context("a task of the brigade"),
-            Err(_) => Err(Error::failed("a task of the brigade panicked")),
-        };
-        failed = failed.and(ended);
-    }
-    failed.and(outcome).map(|measured| (times, measured))
+    runtime::finish(tasks, outcome)
+        .await
+        .map(|measured| (times, measured))
 }
 
-type Row = (UnixStream, UnixStream, Vec<JoinHandle<io::Result<()>>>);
+type Row<R, W> = (W, R, Vec<JoinHandle<io::Result<()>>>);
 
 /// Starts the tasks; returns the front end to write to and the back end to read from.
-fn line_up(count: usize) -> Result<Row> {
-    let no_sockets = |error| explain(Making::Sockets, count, &error);
+fn line_up<R: Reader, W: Writer>(
+    join: impl Fn() -> io::Result<(R, W)>,
+    count: usize,
+    load: Load,
+) -> Result<Row<R, W>> {
+    let no_joints = |error| explain(Making::Sockets, count, &error);
     let mut tasks = Vec::with_capacity(count);
-    let (front, mut back) = UnixStream::pair().map_err(no_sockets)?;
+    let (mut back, front) = join().map_err(no_joints)?;
     for _ in 0..count {
-        let (downstream, next_back) = UnixStream::pair().map_err(no_sockets)?;
+        let (next_back, downstream) = join().map_err(no_joints)?;
         let upstream = std::mem::replace(&mut back, next_back);
-        tasks.push(tokio::spawn(pass_on(upstream, downstream)));
+        tasks.push(tokio::spawn(pass_on(upstream, downstream, load)));
     }
     Ok((front, back, tasks))
 }
 
 /// One member of the brigade. The buffer is one byte: with a larger one the runtime would
 /// take the short read as a sign that the socket is empty, and spare itself the failed read.
-async fn pass_on(mut upstream: UnixStream, mut downstream: UnixStream) -> io::Result<()> {
+async fn pass_on(
+    mut upstream: impl Reader,
+    mut downstream: impl Writer,
+    load: Load,
+) -> io::Result<()> {
     let mut byte = [0];
     loop {
         match upstream.read_exact(&mut byte).await {
-            Ok(_) => downstream.write_all(&byte).await?,
+            Ok(_) => {
+                load.work();
+                downstream.write_all(&byte).await?;
+            }
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
         }
@@ -158,28 +126,35 @@ async fn pass_on(mut upstream: UnixStream, mut downstream: UnixStream) -> io::Re
 
 /// Sends the bytes through, and closes both ends on return.
 async fn drive(
-    mut front: UnixStream,
-    mut back: UnixStream,
-    warmups: usize,
+    mut front: impl Writer,
+    mut back: impl Reader,
+    options: &Options,
+    load: Load,
     times: &mut [u64],
     control: &mut Control,
 ) -> Result<Measured> {
-    for _ in 0..warmups {
-        trip(&mut front, &mut back)
+    for _ in 0..options.warmups {
+        trip(&mut front, &mut back, load.tokens)
             .await
             .context("a warm-up trip")?;
     }
     let window = control.begin()?;
     for time in times {
-        *time = trip(&mut front, &mut back).await.context("a trip")?;
+        *time = trip(&mut front, &mut back, load.tokens)
+            .await
+            .context("a trip")?;
     }
     control.end(window)
 }
 
-async fn trip(front: &mut UnixStream, back: &mut UnixStream) -> io::Result<u64> {
+async fn trip(front: &mut impl Writer, back: &mut impl Reader, tokens: usize) -> io::Result<u64> {
     let mut byte = [0];
     let start = std::time::Instant::now();
-    front.write_all(BYTE).await?;
-    back.read_exact(&mut byte).await?;
+    for _ in 0..tokens {
+        front.write_all(BYTE).await?;
+    }
+    for _ in 0..tokens {
+        back.read_exact(&mut byte).await?;
+    }
     Ok(start.elapsed().as_nanos() as u64)
 }

@@ -1,0 +1,70 @@
+"""What the parts of a workload take of the things that run out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_KIB, _MIB = 1 << 10, 1 << 20
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a workload takes of the things that run out, each (per task, fixed).
+
+    `areas` are mappings of memory (a thread has four: its stack and its signal stack, each with
+    a guard); `watches` are descriptors that epoll watches; `memory_bytes` includes the kernel's
+    share; `virtual_bytes` is what one process maps, touched or not.
+    """
+
+    descriptors: tuple[int, int] = (0, 0)
+    threads: tuple[int, int] = (0, 0)
+    areas: tuple[int, int] = (0, 0)
+    watches: tuple[int, int] = (0, 0)
+    memory_bytes: tuple[int, int] = (0, 0)
+    virtual_bytes: tuple[int, int] = (0, 0)
+
+    def __add__(self, other: Needs) -> Needs:
+        sums = {}
+        for name, (per_task, fixed) in vars(self).items():
+            more_per_task, more_fixed = getattr(other, name)
+            sums[name] = per_task + more_per_task, fixed + more_fixed
+        return Needs(**sums)
+
+
+#: A Rust program with one thread: standard streams, control socket, libraries.
+PROGRAM = Needs(
+    descriptors=(0, 4),
+    threads=(0, 1),
+    areas=(0, 60),
+    memory_bytes=(0, 4 * _MIB),
+    virtual_bytes=(0, 8 * _MIB),
+)
+#: Joints of a row, one more than tasks: two descriptors each.
+JOINTS = {
+    "socketpair": Needs(descriptors=(2, 2), memory_bytes=(5 * _KIB, 0)),
+    "pipe": Needs(descriptors=(2, 2), memory_bytes=(6 * _KIB, 0)),
+}
+#: A kernel thread with a stack of 1 MiB; the fixed part is what glibc keeps for threads.
+THREADS = Needs(
+    threads=(1, 0),
+    areas=(4, 40),
+    memory_bytes=(34 * _KIB, 0),
+    virtual_bytes=(_MIB + 20 * _KIB, 1 << 30),
+)
+#: A forked process.
+PROCESSES = Needs(threads=(1, 0), memory_bytes=(200 * _KIB, 0))
+#: Both ends of a task's joint, watched by epoll.
+WATCHED = Needs(watches=(2, 3))
+#: A ring of io_uring for each thread.
+RINGS = Needs(descriptors=(1, 1), areas=(2, 2), memory_bytes=(12 << 10, 0),
+              virtual_bytes=(8 << 10, 0))  # fmt: skip
+#: A task of tokio in memory, with its channel.
+TASKS = Needs(memory_bytes=(_KIB, 0), virtual_bytes=(_KIB, 0))
+
+
+def workers(count: int) -> Needs:
+    """The worker threads of tokio's runtime and its epoll instance."""
+    return Needs(
+        descriptors=(0, 6), threads=(0, count), areas=(0, 6 * count),
+        virtual_bytes=(0, 66 * _MIB * count),
+    )  # fmt: skip
