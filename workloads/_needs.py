@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
+#: glibc has eight heaps for each CPU; all but the first are 64 MiB and two areas each.
+_HEAPS = 8 * (os.cpu_count() or 1) - 1
 _KIB, _MIB = 1 << 10, 1 << 20
 
 
@@ -13,7 +16,8 @@ class Needs:
 
     `areas` are mappings of memory (a thread has four: its stack and its signal stack, each with
     a guard); `watches` are descriptors that epoll watches; `memory_bytes` includes the kernel's
-    share; `virtual_bytes` is what one process maps, touched or not.
+    share; `virtual_bytes` is what one process maps, touched or not, and `committed_bytes` what
+    of it the kernel must be able to give (it counts with vm.overcommit_memory=2).
     """
 
     descriptors: tuple[int, int] = (0, 0)
@@ -22,6 +26,7 @@ class Needs:
     watches: tuple[int, int] = (0, 0)
     memory_bytes: tuple[int, int] = (0, 0)
     virtual_bytes: tuple[int, int] = (0, 0)
+    committed_bytes: tuple[int, int] = (0, 0)
 
     def __add__(self, other: Needs) -> Needs:
         sums = {}
@@ -35,7 +40,7 @@ class Needs:
 PROGRAM = Needs(
     descriptors=(0, 4),
     threads=(0, 1),
-    areas=(0, 60),
+    areas=(0, 40),
     memory_bytes=(0, 4 * _MIB),
     virtual_bytes=(0, 8 * _MIB),
 )
@@ -47,14 +52,16 @@ JOINTS = {
 #: A kernel thread with a stack of 1 MiB; the fixed part is what glibc keeps for threads.
 THREADS = Needs(
     threads=(1, 0),
-    areas=(4, 40),
+    areas=(4, 2 * _HEAPS),
     memory_bytes=(34 * _KIB, 0),
-    virtual_bytes=(_MIB + 20 * _KIB, 1 << 30),
+    virtual_bytes=(_MIB + 17 * _KIB, 64 * _MIB * _HEAPS),
+    committed_bytes=(_MIB + 12 * _KIB, 0),
 )
 #: A forked process.
 PROCESSES = Needs(threads=(1, 0), memory_bytes=(200 * _KIB, 0))
-#: Both ends of a task's joint, watched by epoll.
-WATCHED = Needs(watches=(2, 3))
+#: Both ends of a task's joint, watched by epoll; the kernel counts them by user, some apart for
+#: each CPU, so that a few seem to be more than they are.
+WATCHED = Needs(watches=(2, 43))
 #: A ring of io_uring for each thread.
 RINGS = Needs(descriptors=(1, 1), areas=(2, 2), memory_bytes=(12 << 10, 0),
               virtual_bytes=(8 << 10, 0))  # fmt: skip
