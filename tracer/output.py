@@ -38,12 +38,12 @@ class OutputFile:
                 exit_code=2,
             ) from None
 
-    def write(self, text: str) -> None:
+    def write(self, content: str | bytes) -> None:
         """Write the whole content; TracerError when the disk is full or the like."""
         try:
-            with os.fdopen(self._fd, "w") as stream:
+            with os.fdopen(self._fd, "wb") as stream:
                 self._fd = -1
-                stream.write(text)
+                stream.write(content.encode() if isinstance(content, str) else content)
                 stream.flush()
                 if self._part is not None:
                     user = Credentials.of_sudo()

@@ -16,7 +16,12 @@ LAYERS = (
     ("tracer.cli",),
     ("tracer.lines",),
     ("tracer.experiment.blocks",),
-    ("tracer.experiment.store", "tracer.experiment.runner"),
+    (
+        "tracer.experiment.grid",
+        "tracer.experiment.held",
+        "tracer.experiment.runner",
+        "tracer.experiment.store",
+    ),
     ("tracer.experiment", "tracer.measure", "tracer.output"),
     ("tracer.session",),
     ("tracer.kernel.calibrate", "tracer.kernel.engine"),
