@@ -35,7 +35,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture: `note` stands small below the title; an axis is logarithmic by request."""
+    """A picture: `note` stands small below the title; an axis is logarithmic by request.
+
+    With `x_names` the x values are their indices.
+    """
 
     title: str
     note: str
@@ -44,6 +47,7 @@ class Chart:
     series: Sequence[Series]
     x_log: bool = False
     y_log: bool = False
+    x_names: Sequence[str] = ()
 
 
 def format_of(path: str) -> str:
@@ -132,6 +136,8 @@ def _dress(axes: Any, chart: Chart) -> None:
     if chart.x_log and len(places) <= 10:
         axes.xaxis.set_major_locator(FixedLocator(places))
         axes.xaxis.set_minor_locator(FixedLocator([]))
+    if chart.x_names:
+        axes.set_xticks(range(len(chart.x_names)), chart.x_names)
     if not chart.y_log:
         axes.set_ylim(bottom=0)
     axes.set_xlabel(chart.x_label)
