@@ -37,18 +37,18 @@ def _head(s: Summary) -> list[str]:
         else f"CPUs {cpu_list(s.online_cpus)} (free to move)"
     )
     kernel = ".".join(s.kernel.split("-")[0].split(".")[:2])
-    transport = f", {s.transport}" if s.transport else ""
     if s.units is None:
         number = signal.Signals(s.interrupted or signal.SIGINT).name
+        words = [f"{s.name}  {plain(' '.join(s.argv[1:]))}"]
+        words += [s.transport] if s.transport else []
         return [
-            f"{s.name}  {plain(' '.join(s.argv[1:]))}{transport}, {place}, Linux {kernel}",
+            ", ".join([*words, place, f"Linux {kernel}"]),
             f"PARTIAL: ended by {number} after {duration(s.window_ns)}; what was seen until then,"
             f" as totals and not per {s.unit}",
         ]
-    lines = [
-        f"{s.name}  {count(r['tasks'])} tasks x {count(r['iterations'])} iterations"
-        f"{transport}, {place}, Linux {kernel}"
-    ]
+    what = [f"{s.name}  {count(r['tasks'])} tasks x {count(r['iterations'])} iterations"]
+    what += [s.transport] if s.transport else []
+    lines = [", ".join([*what, place, f"Linux {kernel}"])]
     trip = "trip" if s.unit == "hop" else "iteration"
     usage = r["rusage"]
     busy = (usage["user_ns"] + usage["system_ns"]) / max(s.window_ns, 1)
@@ -79,7 +79,8 @@ def _figure(name: str, value: float) -> str:
 
 def _path(s: Summary, width: int) -> list[str]:
     head, book = s.headline, s.wall
-    scale, short = (1.0, "ns") if s.per_unit(s.window_ns) < _SHORT_UNIT_NS else (1e3, "us")
+    short_unit = bool(s.units) and s.per_unit(s.window_ns) < _SHORT_UNIT_NS
+    scale, short = (1.0, "ns") if short_unit else (1e3, "us")
     per = f"{short}/{s.unit}" if s.units else "time"
     label_width = max(min(52, width - 20), 30)
 
