@@ -374,15 +374,30 @@ lint_tools_there() {
 }
 
 # strace is the second source of the tests that count system calls.
+# Programs that tests with TRACER_FORCE_BPF=1 run and compare with, and Debian's package of each.
+# For a mere `make test` they are not installed: nginx's package starts a server.
+COMPARED_WITH="perf:linux-perf redis-benchmark:redis-tools hackbench:rt-tests nginx:nginx-light
+    ab:apache2-utils make:make setpriv:util-linux"
+
 cmd_test_tools() {
-    local manager
-    have strace && return 0
+    local manager pair
+    local -a needed=() others=()
+    have strace || needed=(strace)
+    for pair in $COMPARED_WITH; do
+        have "${pair%%:*}" || others+=("${pair##*:}")
+    done
+    if [[ ${TRACER_FORCE_BPF-} == 1 ]] && have apt-get; then
+        needed+=("${others[@]}")
+    elif ((${#others[@]})); then
+        say "tests that need one of these are skipped: ${others[*]}"
+    fi
+    ((${#needed[@]})) || return 0
     manager=$(package_manager) ||
         die "strace is missing, which 'make test' needs." "Install it and run the same command again."
     if [[ $manager == apt-get ]] && { ((EUID == 0)) || have sudo; }; then
         as_root apt-get update -qq -o DPkg::Lock::Timeout=300 >/dev/null 2>&1 </dev/null || true
     fi
-    install_packages "$manager" strace
+    install_packages "$manager" "${needed[@]}"
 }
 
 # Runs a command as root, and shows it.
@@ -523,7 +538,7 @@ usage: scripts/setup.sh COMMAND
   native        build the Rust workloads
   examples      build the Rust examples
   all           venv and native
-  test-tools    see that strace is there
+  test-tools    see that strace is there; with TRACER_FORCE_BPF=1 all that tests compare with
   lint-tools    see that clippy and rustfmt are there
   find-cargo    print the cargo that is used
   cargo ARGS    run that cargo

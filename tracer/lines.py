@@ -102,3 +102,17 @@ def parsed(line: str, label: str, units: int = UNITS) -> Condition:
         warmups = min(max(some, _FEWEST_WARMUPS), _MOST_WARMUPS)
         found = dataclasses.replace(found, values={**found.values, "warmups": warmups})
     return found
+
+
+def command_condition(line: str, label: str) -> Condition:
+    """A command of the user's as a condition; split as a shell would, run without one.
+
+    TracerError (exit status 2) when the line is wrong.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise TracerError(f"{line!r} is no command line: {error}", exit_code=2) from None
+    if not words:
+        raise TracerError("an empty command line", 'name one: "sleep 1"', exit_code=2)
+    return Condition(label=label, workload="", command=tuple(words))

@@ -75,3 +75,40 @@ class OutputFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class LinesFile:
+    """A file of lines, each there as soon as it is written: what a kill leaves is whole lines.
+
+    Raises TracerError (exit status 2) when it cannot be written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        user = Credentials.of_sudo()
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            self._fd = os.open(path, flags, 0o666)
+            if user is not None and stat.S_ISREG(os.fstat(self._fd).st_mode):
+                os.fchown(self._fd, user.uid, user.gid)
+        except OSError as error:
+            raise TracerError(
+                f"cannot write {path}: {error.strerror}",
+                "name a file in a directory that exists and can be written to",
+                exit_code=2,
+            ) from None
+
+    def write(self, text: str) -> None:
+        """Write one line, which ends in a newline; TracerError when the disk is full."""
+        data = text.encode()
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError as error:
+            raise TracerError(f"cannot write {self._path}: {error.strerror}", "make room") from None
+
+    def __enter__(self) -> LinesFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)

@@ -19,6 +19,16 @@ class HostLoad:
 
 
 @dataclass(frozen=True)
+class Process:
+    """A process of the target; `own_pid` is its number in its own PID namespace."""
+
+    pid: int
+    own_pid: int
+    name: str
+    has_own_session: bool = False
+
+
+@dataclass(frozen=True)
 class Recording:
     """One traced run.
 
@@ -39,7 +49,20 @@ class Recording:
     closed_late:
         The programs did not see the window's end; tracer closed it, some time later.
     result:
-        What the workload said of itself; empty for a command.
+        What the workload said of itself; of a command what tracer knows: `ns_per_unit`,
+        `rusage`, and `units` where they were given.
+    events:
+        Events of the target that the programs handled in the window.
+    event_cost_ns:
+        What one of them costs the target, as calibrated on this host; None when it was not.
+    processes:
+        The processes that tracer was attached to.
+    survivors:
+        Processes of a command that went on after its end.
+    path_thread:
+        (tid, name) of the thread whose path it is, where the user or tracer chose one.
+    asleep_ns:
+        How long that thread had been asleep at the end; nobody had woken it yet.
     """
 
     argv: tuple[str, ...]
@@ -61,6 +84,12 @@ class Recording:
     closed_late: bool = False
     unavailable: tuple[str, ...] = ()
     switch_cost_ns: int | None = None
+    events: int = 0
+    event_cost_ns: float | None = None
+    processes: tuple[Process, ...] = ()
+    survivors: tuple[Process, ...] = ()
+    path_thread: tuple[int, str] | None = None
+    asleep_ns: int = 0
 
     @property
     def window_ns(self) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracer import placement, probes
 from tracer.errors import Interrupted, TracerError
@@ -25,7 +26,8 @@ BEGIN_TIMEOUT_S = 120.0
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
-def _host_load() -> HostLoad:
+def host_load() -> HostLoad:
+    """Steal and busy time of the whole host so far."""
     fields = [int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     user, nice, system, _idle, _iowait, irq, softirq, steal = fields[:8]
     return HostLoad(steal * _TICK_NS, (user + nice + system + irq + softirq) * _TICK_NS)
@@ -63,7 +65,7 @@ def run_traced(
     switch_cost_ns: int | None = None,
     progress: Progress | None = None,
 ) -> Recording:
-    """One run of `spec` under `engine`, which is left detached.
+    """One run of the workload `spec` under `engine`, which is left detached.
 
     A signal inside the window ends it there: the recording is then `interrupted`. A signal
     before the window raises Interrupted.
@@ -73,16 +75,10 @@ def run_traced(
         engine.reset()
         engine.seed(target.pid)
         engine.ctl["follow"] = int(follow)
-        if spec.controlled:
-            engine.ctl["control_fd"] = CONTROL_FD
-        else:
-            engine.ctl["command_tgid"] = target.pid
+        engine.ctl["control_fd"] = CONTROL_FD
         try:
             engine.attach()
-            if spec.controlled:
-                recording = _controlled(engine, target, missed, progress)
-            else:
-                recording = _command(engine, target, missed)
+            recording = _controlled(engine, target, missed, progress)
             return dataclasses.replace(recording, switch_cost_ns=switch_cost_ns)
         finally:
             engine.detach()
@@ -93,7 +89,7 @@ def _controlled(
 ) -> Recording:
     target.open_gate()
     tid, _ns = target.expect("begin", BEGIN_TIMEOUT_S, progress)
-    before = _host_load()
+    before = host_load()
     engine.ctl["armed_tid"] = int(tid)
     target.go()
     try:
@@ -102,7 +98,7 @@ def _controlled(
         if int(engine.ctl["phase"]) != PHASES.index("OPEN"):
             raise
         return _cut_short(engine, target, missed, before, stop.number)
-    after = _host_load()
+    after = host_load()
     late = int(engine.ctl["phase"]) == PHASES.index("OPEN")
     if late:
         _close_late(engine, int(tid), int(said_ns))
@@ -112,7 +108,7 @@ def _controlled(
     missed = engine.missed() - missed
     target.go()
     result = _result(target)
-    recording = _recording(engine, target, (before, after), names, missed, result, alive)
+    recording = recording_of(engine, target, (before, after), names, missed, result, alive)
     return dataclasses.replace(recording, closed_late=late)
 
 
@@ -125,7 +121,7 @@ def _cut_short(
     engine.ctl["end_ns"] = now_ns
     engine.ctl["phase"] = PHASES.index("CLOSED")
     engine.detach()
-    after = _host_load()
+    after = host_load()
     threads = engine.arrays["threads"][: int(engine.ctl["next_slot"])]
     seen = threads["epoch"] == engine.ctl["epoch"]
     alive = seen & (threads["word"] != RUN_STATES.index("DEAD"))
@@ -144,20 +140,8 @@ def _cut_short(
     living = probes.ask_living(engine.names, engine.arrays)
     missed = engine.missed() - missed
     target.kill()
-    recording = _recording(engine, target, (before, after), names, missed, {}, living)
+    recording = recording_of(engine, target, (before, after), names, missed, {}, living)
     return dataclasses.replace(recording, interrupted=number)
-
-
-def _command(engine: Engine, target: Target, missed: int) -> Recording:
-    before = _host_load()
-    target.open_gate()
-    target.wait()
-    after = _host_load()
-    engine.detach()
-    missed = engine.missed() - missed
-    if int(engine.ctl["phase"]) == PHASES.index("OPEN"):
-        _close_late(engine, target.pid, time.monotonic_ns())
-    return _recording(engine, target, (before, after), {}, missed, {}, {})
 
 
 def _close_late(engine: Engine, tid: int, now_ns: int) -> None:
@@ -179,25 +163,34 @@ def thread_names(engine: Engine) -> dict[int, str]:
     """Slot -> name of the threads that are alive now, from /proc."""
     names: dict[int, str] = {}
     threads = engine.arrays["threads"]
-    for slot in range(1, int(engine.ctl["next_slot"])):
+    count = int(engine.ctl["next_slot"])
+    alive = (threads["tid"][:count] != 0) & (threads["word"][:count] != RUN_STATES.index("DEAD"))
+    for slot in np.flatnonzero(alive).tolist():
         tid, tgid = int(threads["tid"][slot]), int(threads["tgid"][slot])
         try:
-            names[slot] = Path(f"/proc/{tgid}/task/{tid}/comm").read_text().rstrip("\n")
+            names[slot] = (
+                Path(f"/proc/{tgid}/task/{tid}/comm").read_text(errors="replace").rstrip("\n")
+            )
         except OSError:
             continue
     return names
 
 
-def _recording(
+def recording_of(
     engine: Engine,
-    target: Target,
+    target: Target | None,
     load: tuple[HostLoad, HostLoad],
     names: Mapping[int, str],
     missed: int,
     result: Mapping[str, Any],
     alive: Mapping[str, object],
+    data: Mapping[str, NDArray[np.void]] | None = None,
 ) -> Recording:
-    data = engine.snapshot()
+    """What the arrays, or a snapshot of them, hold of a closed window.
+
+    `target` None: attached to processes.
+    """
+    data = engine.snapshot() if data is None else data
     ctl = data["ctl"][0]
     if int(ctl["phase"]) != PHASES.index("CLOSED"):
         raise TracerError(
@@ -205,7 +198,7 @@ def _recording(
             "does the workload speak the control protocol? see docs/workloads.md",
         )
     return Recording(
-        argv=target.spec.argv,
+        argv=target.spec.argv if target is not None else (),
         light=engine.light,
         epoch=int(ctl["epoch"]),
         start_ns=int(ctl["start_ns"]),
@@ -219,6 +212,7 @@ def _recording(
         missed=missed,
         load=HostLoad(load[1].steal_ns - load[0].steal_ns, load[1].busy_ns - load[0].busy_ns),
         result=result,
-        exit_status=target.exit_status,
+        exit_status=target.exit_status if target is not None else None,
         unavailable=engine.unavailable,
+        events=engine.events(),
     )

@@ -19,7 +19,9 @@ from pathlib import Path
 from tracer.errors import TracerError
 from tracer.progress import TICK_S, Progress
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 1, 47, 4
+#: What Python changes at its start or tracer afterwards, and a program must find unchanged.
+_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 _libc = ctypes.CDLL(None, use_errno=True)
 #: The descriptor number the control socket has in the child: above those programs expect.
 CONTROL_FD = 200
@@ -31,7 +33,8 @@ class Spec:
 
     `cpus` empty means free to move. With `controlled` the program speaks the control protocol
     (docs/workloads.md) and the window is its measured part; otherwise it is exec to exit.
-    `policy` "batch" starts it under SCHED_BATCH.
+    `policy` "batch" starts it under SCHED_BATCH. A `quiet` one reads nothing and its standard
+    output is dropped.
     """
 
     argv: tuple[str, ...]
@@ -39,6 +42,7 @@ class Spec:
     controlled: bool = True
     as_root: bool = False
     policy: str = ""
+    quiet: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -84,16 +88,29 @@ def die_with_parent(parent: int) -> None:
         os._exit(127)
 
 
+def initial_environment() -> dict[str, str]:
+    """The environment that tracer itself was started with, without what it has set since."""
+    try:
+        items = Path("/proc/self/environ").read_bytes().split(b"\0")
+    except OSError:  # with capabilities of its own a process may not read that
+        return dict(os.environ)
+    pairs = (os.fsdecode(item).partition("=") for item in items if b"=" in item)
+    return {name: value for name, _, value in pairs}
+
+
 class Target:
     """A started child; use as a context manager: leaving it kills what is left.
 
-    The child blocks in a read of the gate before exec. It holds no copy of the gate's write end
-    and dies with tracer, so a killed tracer leaves nothing behind.
+    The child blocks in a read of the gate before exec. It holds no copy of the gate's write end:
+    a killed tracer leaves no child at the gate. A workload dies with tracer later on too; a
+    user's command belongs to the user: once started it goes on, and leaving waits for its end.
     """
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.exit_status: int | None = None
+        self.usage: resource.struct_rusage | None = None
+        self._started = False
         gate_read, self._gate = os.pipe()
         error_read, error_write = os.pipe()
         ready_read, ready_write = os.pipe()
@@ -120,6 +137,12 @@ class Target:
                 os.write(ready_write, b"r")
                 if os.read(gate_read, 1) != b"g":
                     os._exit(127)
+                if spec.quiet:
+                    null = os.open(os.devnull, os.O_RDWR)
+                    os.dup2(null, 0)
+                    os.dup2(null, 1)
+                if not spec.controlled:
+                    _libc.prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
                 os.execvpe(spec.argv[0], list(spec.argv), env)
             except OSError as error:
                 os.write(error_write, str(error.errno or 0).encode())
@@ -138,7 +161,8 @@ class Target:
         self._wait_until_blocked()
 
     def _environment(self, user: Credentials | None) -> dict[str, str]:
-        env = {**os.environ, **self.spec.env}
+        inherited = os.environ if self.spec.controlled else initial_environment()
+        env = {**inherited, **self.spec.env}
         if user is not None:
             env.update(HOME=user.home, USER=user.name, LOGNAME=user.name)
         if self.spec.controlled:
@@ -147,9 +171,10 @@ class Target:
 
     def _become(self, user: Credentials | None, parent: int) -> None:
         """In the child: limits, placement, then the user; last what a uid change would clear."""
-        for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC):
-            _soft, hard = resource.getrlimit(limit)
-            resource.setrlimit(limit, (hard, hard))
+        if self.spec.controlled:
+            for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC):
+                _soft, hard = resource.getrlimit(limit)
+                resource.setrlimit(limit, (hard, hard))
         if self.spec.cpus:
             os.sched_setaffinity(0, self.spec.cpus)
         if user is not None:
@@ -158,9 +183,13 @@ class Target:
             os.setresuid(user.uid, user.uid, user.uid)
         if self.spec.policy == "batch":
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)  # the probes' alone
         die_with_parent(parent)
-        for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
+        for number in _SIGNALS:
+            # ignored from the start, as under nohup, stays so; what Python ignores does not
+            ignored = signal.getsignal(number) is signal.SIG_IGN
+            if not ignored or number in (signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)
 
     def _wait_until_blocked(self) -> None:
         """Until the child sleeps in its read, so that its first state is known."""
@@ -178,10 +207,13 @@ class Target:
         if code:
             self.kill()
             reason = os.strerror(int(code)) if int(code) else "it failed before exec"
+            status = 1 if self.spec.controlled else 127 if int(code) == errno.ENOENT else 126
             raise TracerError(
                 f"cannot start {self.spec.argv[0]}{self._as_whom()}: {reason}",
                 self._cure(int(code)),
+                exit_code=status,
             )
+        self._started = True
 
     def _as_whom(self) -> str:
         return f" as the user {self._user.name}" if self._user is not None else ""
@@ -190,7 +222,7 @@ class Target:
         if number == errno.EACCES and self._user is not None:
             return (
                 f"{self._user.name} cannot reach that file: move tracer to a directory that this"
-                " user can read, or run the workload as root: --as-root"
+                " user can read, or run it as root: --as-root"
             )
         return "build it with: make setup" if self.spec.controlled else ""
 
@@ -252,7 +284,7 @@ class Target:
     def wait(self) -> int:
         """Wait for the end; the exit status, or minus the signal's number."""
         if self.exit_status is None:
-            _, status = os.waitpid(self.pid, 0)
+            _, status, self.usage = os.wait4(self.pid, 0)
             self.exit_status = os.waitstatus_to_exitcode(status)
         return self.exit_status
 
@@ -266,6 +298,8 @@ class Target:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._started and not self.spec.controlled:
+            self.wait()
         self.kill()
         for fd in (self._gate, self._error):
             os.close(fd)

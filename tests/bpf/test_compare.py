@@ -105,3 +105,22 @@ def test_saved_reports_of_different_hosts_are_told_apart(tmp_path):
     assert "not enough runs to tell: 1 block, 12 would do" in done.stdout
     done = compare(tmp_path, str(file), str(file))
     assert "Warning" not in done.stdout
+
+
+def test_commands_are_started_as_often_as_the_first_line_says(tmp_path):
+    log = tmp_path / "log"
+    lines = [f"sh -c 'echo {s} >> {log}; echo noise; sleep 0.0{n}'" for s, n in ("a1", "b2")]
+    done = compare(tmp_path, "--rounds", "2", "--json", "-", "--", *lines)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)  # and nothing of the commands' own
+    assert document["unit"] == "run"
+    assert "tracer: A is started 6 times and B 4 times" in done.stderr
+    started = log.read_text().split()
+    assert (started.count("a"), started.count("b")) == (6, 4)
+    assert document["per_unit"]["system calls"]["a"] > 10
+
+
+def test_a_command_that_fails_ends_the_comparison(tmp_path):
+    done = compare(tmp_path, "--rounds", "2", "--", "sh -c 'exit 3'", "true")
+    assert done.returncode == 1
+    assert "ended with exit status 3: its runs cannot be compared" in done.stderr

@@ -142,8 +142,9 @@ def test_an_option_without_its_value(tracer: Run, option: str) -> None:
 
 
 def test_an_ordinary_user_is_told_the_command(tracer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("tracer.cli.run")
+    module = importlib.import_module("tracer.cli._shared")
     monkeypatch.setattr(module.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(module, "_capabilities", lambda: 0)
     status, out, err = tracer("run", "async-brigade", "--iters", "10")
     assert status == 1
     assert out == ""
@@ -154,13 +155,13 @@ def test_an_ordinary_user_is_told_the_command(tracer: Run, monkeypatch: pytest.M
 def test_wrong_usage_is_said_before_missing_rights(
     tracer: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = importlib.import_module("tracer.cli.run")
+    module = importlib.import_module("tracer.cli._shared")
     monkeypatch.setattr(module.os, "geteuid", lambda: 1000)
     assert tracer("run", "async-brigade", "--probe", "zzz")[0] == 2
 
 
 def test_a_json_file_that_cannot_be_written(tracer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("tracer.cli.run")
+    module = importlib.import_module("tracer.cli._shared")
     monkeypatch.setattr(module.os, "geteuid", lambda: 0)
     status, _out, err = tracer("run", "async-brigade", "--json", "/nonexistent/file")
     assert status == 2
@@ -344,3 +345,74 @@ def test_output_into_a_closed_pipe() -> None:
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+# ---- commands and processes of the user's ----
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, tracer: Run) -> Callable[..., dict[str, Any]]:
+    """The option values that `tracer run [options] -- COMMAND` would work with."""
+    module = importlib.import_module("tracer.cli._command")
+    kept: dict[str, Any] = {}
+
+    def instead(values: Mapping[str, Any]) -> int:
+        kept.clear()
+        kept.update(values)
+        return 0
+
+    monkeypatch.setattr(module, "_run", instead)
+
+    def call(*words: str) -> dict[str, Any]:
+        status, _out, err = tracer("run", *words)
+        assert status == 0, err
+        return kept
+
+    return call
+
+
+def test_what_stands_behind_the_dashes_is_the_commands(
+    command: Callable[..., dict[str, Any]],
+) -> None:
+    values = command("--units", "5", "--probe", "sched", "--", "ls", "--units", "7", "--", "-l")
+    assert values["argv"] == ("ls", "--units", "7", "--", "-l")
+    assert (values["units"], values["probe"]) == (5, ("sched",))
+    assert command("--", "--help")["argv"] == ("--help",)
+    assert command("--", "thread-brigade")["argv"] == ("thread-brigade",)
+
+
+def test_a_workload_keeps_its_own_options(parsed: Callable[..., dict[str, Any]]) -> None:
+    assert parsed("thread-brigade", "--tasks", "3")["tasks"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "--"), "the command is missing"),
+        (("run", "--json", "-", "--", "ls"), "standard output is the command's"),
+        (("run", "--baseline", "--delay", "1", "--", "ls"), "compares whole runs"),
+        (("run", "--duration", "0", "--", "ls"), "'0' is no time in seconds"),
+        (("run", "--delay", "nan", "--", "ls"), "'nan' is no time in seconds"),
+        (("run", "ls", "-l"), "A command of your own goes after `--`: tracer run -- ls"),
+        (("attach",), "name processes"),
+        (("attach", "0"), "is not in the range"),
+        (("attach", "--cgroup", "../nowhere"), "there is no control group"),
+        (("compare", "--", "true", "''x'"), "is no command line"),
+        (("compare", "--", "true", ""), "an empty command line"),
+    ],
+)
+def test_wrong_use_with_commands_and_processes(
+    tracer: Run, words: tuple[str, ...], message: str
+) -> None:
+    status, out, err = tracer(*words)
+    assert (status, out) == (2, "")
+    assert message in " ".join(err.split())
+
+
+@pytest.mark.parametrize("words", [("run", "--help", "--"), ("attach", "--help")])
+def test_help_names_every_option(tracer: Run, words: tuple[str, ...]) -> None:
+    status, out, _err = tracer(*words)
+    assert status == 0
+    assert max(map(len, out.splitlines())) <= 100
+    for option in ("--duration", "--no-follow", "--light", "--json", "--budget", "--top"):
+        assert option in out

@@ -17,17 +17,20 @@ import pytest
 
 import workloads
 from tracer import probes
-from tracer.analysis.counts import Switches, ThreadRow
+from tracer.analysis.counts import GroupRow, Switches, ThreadRow
 from tracer.analysis.ledger import Headline, Ledger
+from tracer.analysis.observer import Estimate
 from tracer.analysis.summary import Summary
 from tracer.cli import run as run_command
+from tracer.cli._command import command_of_user
+from tracer.cli.attach import command as attach_command
 from tracer.cli.main import cli
 from tracer.histogram import BUCKETS, Histogram
 from tracer.kernel import states
 from tracer.kernel.syscalls import CLASSES
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
-from tracer.recording import HostLoad
+from tracer.recording import HostLoad, Process
 from tracer.report import json as json_report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +77,7 @@ def test_every_command_probe_workload_and_option_is_documented() -> None:
     names |= _options(cli) - {"--help"}
     for workload in workloads.available():
         names |= _run_options(workload) - {"--help"}
+    names |= _options(command_of_user()) | _options(attach_command)
     missing = {n for n in names if not re.search(re.escape(n) + r"(?![\w-])", text)}
     assert not missing
 
@@ -246,8 +250,25 @@ def test_schema_is_valid(schema: dict[str, Any]) -> None:
         {"light": True, "headline": Headline(None, 0.2, None, None, 0.2, 0, 0.6, 0)},
         {"cpus": (1,), "switch_cost_ns": 900, "exit_status": None},
         {"interrupted": 2, "units": None, "result": {}},
+        {
+            "kind": "command",
+            "units": None,
+            "survivors": (Process(7, 3, "a", True),),
+            "estimate": Estimate(10, 1.5, 100),
+            "groups": (GroupRow("w-*", 3, 1, 5, dict.fromkeys(states.OWN_PARTS, 1), 1, 2, 3),),
+        },
+        {
+            "kind": "attach",
+            "argv": (),
+            "units": None,
+            "result": {},
+            "exit_status": None,
+            "processes": (Process(7, 3, "a"),),
+            "path_thread": (7, "a"),
+            "asleep_ns": 5,
+        },
     ],
-    ids=["all", "no probes", "light", "pinned", "partial"],
+    ids=["all", "no probes", "light", "pinned", "partial", "command", "attach"],
 )
 def test_schema_describes_what_is_written(schema: dict[str, Any], changed: dict[str, Any]) -> None:
     document = json.loads(json_report.render(_summary(**changed)))

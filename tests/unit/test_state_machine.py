@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness.machine import FREE_RESERVE, MAX_THREADS
+from harness.machine import FREE_RESERVE, MAX_THREADS, NUMBER, Machine
 from harness.world import (
     CONTROL,
     DEAD,
@@ -20,6 +20,7 @@ from harness.world import (
 )
 
 from tracer.analysis import counts, ledger
+from tracer.kernel.states import OWN_PARTS
 
 
 def partner(w: World, at: int = 1000) -> Task:
@@ -174,6 +175,92 @@ def test_a_commands_window_is_exec_to_exit(machine) -> None:  # type: ignore[no-
     assert int(w.ctl["end_ns"]) == 700
     assert w.path(w.main) == {"syscall:process": 120, "user": 80}
     w.assert_closed()
+
+
+@pytest.mark.parametrize("call", ["read", "write"])
+def test_a_command_that_uses_descriptor_minus_one_ends_nothing(machine, call) -> None:  # type: ignore[no-untyped-def]
+    """No control socket is descriptor -1, and no call is its call: 0 is the number of `read`."""
+    w = World(machine, command=True)
+    w.start()
+    w.exec_event(500, 0, FIRST_PID)
+    w.enter(600, 0, call, 2**64 - 1)
+    assert int(w.ctl["phase"]) == 1
+    w.leave(610, 0, -9)
+    w.live.value = 0
+    w.process_exit(700, 0)
+    assert int(w.ctl["end_ns"]) == 700
+
+
+# ---- threads that were there before ----
+
+
+def found_running(machine: Machine, mode: str, block: str) -> World:
+    """The first thread as tracer enters one that it finds; a window from 1000 on."""
+    w = World(machine)
+    row = w.row(w.main)
+    row["mode"] = OWN_PARTS.index(mode)
+    row["block"] = OWN_PARTS.index(block)
+    row["call_nr"] = 0
+    row["fresh"] = 1
+    w.ctl["control_fd"] = -1
+    w.ctl["start_ns"] = 1000
+    w.ctl["epoch"] += 1
+    w.ctl["phase"] = 1
+    return w
+
+
+def test_what_a_thread_did_before_its_first_event_is_unknown(machine: Machine) -> None:
+    w = found_running(machine, "unknown", "unknown")
+    w.switch(1100, 0, w.main)
+    assert w.path(w.main) == {"unknown": 100}
+    w.switch(1150, 0, None, SLEEPING)
+    assert w.own(w.main) == {"unknown": 150}
+    w.waking(1250, 1, w.main, timer=1)
+    assert w.own(w.main) == {"unknown": 250}
+    assert w.path(w.main) == {"unknown": 150, "sleep": 100}
+    w.switch(1260, 0, w.main)
+    w.leave(1300, 0, 1)
+    assert w.path(w.main)["unknown"] == 190
+    w.enter(1350, 0, "read", 5)
+    w.leave(1360, 0, 1)
+    assert (w.path(w.main)["user"], w.path(w.main)["syscall:io"]) == (50, 10)
+    assert [(c.name, c.times.count) for c in w.recorded("syscalls")] == [("read", 1)]
+    assert w.losses() == w.repairs() == {}
+
+
+def test_a_thread_found_in_user_mode_may_enter_a_call_first(machine: Machine) -> None:
+    w = found_running(machine, "unknown", "unknown")
+    w.switch(1100, 0, w.main)
+    w.enter(1200, 0, "read", 5)
+    w.leave(1230, 0, 1)
+    assert w.path(w.main) == {"unknown": 200, "syscall:io": 30}
+    assert w.losses() == w.repairs() == {}
+
+
+def test_a_thread_found_asleep_in_a_call_is_blocked_in_it(machine: Machine) -> None:
+    w = found_running(machine, "syscall:poll", "blocked:poll")
+    w.row(w.main)["call_nr"] = NUMBER["epoll_wait"]
+    w.waking(1400, 1, w.main, hard=1)
+    w.switch(1410, 0, w.main)
+    w.leave(1450, 0, 1)
+    assert w.own(w.main) == {"blocked:poll": 400, "wakeup:idle": 10, "syscall:poll": 40}
+    assert w.path(w.main) == {"external": 400, "wakeup:idle": 10, "syscall:poll": 40}
+    (call,) = w.recorded("syscalls")
+    assert (call.name, call.times.sum_ns) == ("epoll_wait", 450), "inside the window"
+    assert w.losses() == w.repairs() == {}
+
+
+def test_events_of_the_target_are_counted_and_no_others(world: World) -> None:
+    w = world
+    w.open()
+    before = int(w.m.arrays["cpus"]["events"].sum())
+    w.enter(1010, 0, "read", 5)
+    w.switch(1020, 0, None, SLEEPING)
+    w.switch(1030, 1, w.tracer)
+    w.waking(1040, 1, w.main)
+    w.switch(1050, 0, w.main)
+    w.leave(1060, 0, 1)
+    assert int(w.m.arrays["cpus"]["events"].sum()) - before == 5
 
 
 # ---- on a CPU ----

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -77,3 +80,64 @@ def test_sudo_names_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (user.uid, user.gid, user.name) == (65534, 65534, "nobody")
     monkeypatch.setenv("SUDO_UID", "0")
     assert Credentials.of_sudo() is None
+
+
+def test_a_command_finds_what_its_caller_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environment, limits and ignored signals are the caller's, not what tracer made of them."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    code = (
+        "import os, resource, signal, sys;"
+        "print(os.environ.get('TRACER_PLANTED'), os.environ.get('OPENBLAS_NUM_THREADS'),"
+        " os.environ.get('TRACER_CONTROL_FD'), *resource.getrlimit(resource.RLIMIT_NOFILE),"
+        " signal.getsignal(signal.SIGTERM) == signal.SIG_IGN, sorted(os.listdir('/proc/self/fd')))"
+    )
+    outer = (
+        "import os, resource, signal, sys;"
+        "os.environ['OPENBLAS_NUM_THREADS'] = '1';"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "from tracer.target import Spec, Target\n"
+        f"with Target(Spec((sys.executable, '-c', {code!r}), controlled=False)) as target:\n"
+        "    target.open_gate(); target.wait()"
+    )
+    soft = ("sh", "-c", 'ulimit -Sn 100; exec "$@"', "sh")
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [*soft, sys.executable, "-c", outer],
+        env={**environment, "TRACER_PLANTED": "yes"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    words = done.stdout.split(" ", 6)
+    hard = str(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    assert words[:6] == ["yes", "None", "None", "100", hard, "True"], done.stderr
+    assert words[6] == "['0', '1', '2', '3']\n", "3 is the directory that it lists"
+
+
+@pytest.mark.parametrize(
+    ("program", "status"), [("/nonexistent/program", 127), ("/etc/passwd", 126), ("/", 126)]
+)
+def test_a_command_that_cannot_be_started_has_the_shells_status(program: str, status: int) -> None:
+    with (
+        Target(Spec((program,), controlled=False)) as target,
+        pytest.raises(TracerError) as told,
+    ):
+        target.open_gate()
+    assert told.value.exit_code == status
+
+
+def test_a_command_outlives_a_tracer_that_is_killed() -> None:
+    outer = (
+        "import os, signal\n"
+        "from tracer.target import Spec, Target\n"
+        "target = Target(Spec(('sleep', '100'), controlled=False))\n"
+        "target.open_gate(); print(target.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", outer], stdout=subprocess.PIPE, text=True, check=False
+    )
+    pid = int(done.stdout)
+    try:
+        assert Path(f"/proc/{pid}/comm").read_text() == "sleep\n"
+    finally:
+        os.kill(pid, signal.SIGKILL)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracer.analysis.ledger import WAKING, in_window, thread_times, touched, touched_cpus
 from tracer.kernel.states import LOSSES, OWN_PARTS, REPAIRS, RUN_STATES, SOURCES
@@ -95,6 +97,71 @@ class ThreadRow:
     migrations: int
 
 
+def name_of_thread(recording: Recording, slot: int) -> str:
+    """Its name at the end of the window, or of its life."""
+    name = recording.names.get(slot)
+    if name is not None:
+        return name
+    return bytes(recording.threads["comm"][slot]).split(b"\0")[0].decode(errors="replace")
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """Threads whose names differ in numbers only, and the sums of their own times, ns.
+
+    `idle` of the `threads` never ran in the window; their time, `idle_ns` in all, is in no part.
+    """
+
+    name: str
+    threads: int
+    idle: int
+    idle_ns: int
+    parts: Mapping[str, int]
+    voluntary: int
+    involuntary: int
+    migrations: int
+
+
+def pattern(name: str) -> str:
+    """`worker-*` for worker-1, worker-22."""
+    return re.sub(r"\d+", "*", name)
+
+
+def thread_groups(recording: Recording) -> list[GroupRow]:
+    """The threads of the window by the pattern of their names, most time on a CPU first.
+
+    Where all names of a group are the same it keeps the whole name. Threads whose row was given
+    to another one are not here.
+    """
+    own = thread_times(recording)
+    known = touched(recording)
+    on_cpu = own[:, : OWN_PARTS.index("wakeup:idle")].sum(axis=1)
+    groups: dict[str, list[int]] = {}
+    names: dict[str, set[str]] = {}
+    for slot in np.flatnonzero(in_window(recording)).tolist():
+        name = name_of_thread(recording, slot)
+        groups.setdefault(pattern(name), []).append(slot)
+        names.setdefault(pattern(name), set()).add(name)
+    found = []
+    for name, slots in groups.items():
+        which = np.array(slots)
+        ran = on_cpu[which] > 0
+        rows = recording.threads[which[known[which]]]
+        sums = own[which[ran]].sum(axis=0).tolist()
+        found.append(
+            GroupRow(
+                name if len(names[name]) > 1 else min(names[name]),
+                len(slots),
+                int((~ran).sum()),
+                int(own[which[~ran]].sum()),
+                dict(zip(OWN_PARTS, sums, strict=True)),
+                *(int(rows[n].sum()) for n in ("voluntary", "involuntary", "migrations")),
+            )
+        )
+    cpu_parts = OWN_PARTS[: OWN_PARTS.index("wakeup:idle")]
+    return sorted(found, key=lambda g: (-sum(g.parts[p] for p in cpu_parts), g.name))
+
+
 def top_threads(recording: Recording, count: int) -> tuple[list[ThreadRow], ThreadRow]:
     """The `count` threads with the most time on a CPU, and the sum of the others."""
     own = thread_times(recording)
@@ -103,7 +170,7 @@ def top_threads(recording: Recording, count: int) -> tuple[list[ThreadRow], Thre
     slots = np.flatnonzero(in_window(recording))
     order = slots[np.argsort(-on_cpu[slots], kind="stable")]
 
-    def row(which: np.ndarray[tuple[int], np.dtype[np.intp]], tid: int, name: str) -> ThreadRow:
+    def row(which: NDArray[np.intp], tid: int, name: str) -> ThreadRow:
         sums = own[which].sum(axis=0).tolist()
         rows = recording.threads[which[known[which]]]
         return ThreadRow(
@@ -115,12 +182,7 @@ def top_threads(recording: Recording, count: int) -> tuple[list[ThreadRow], Thre
 
     threads = recording.threads
     shown = [
-        row(
-            order[i : i + 1],
-            int(threads["tid"][slot]),
-            recording.names.get(int(slot))
-            or bytes(threads["comm"][slot]).split(b"\0")[0].decode(errors="replace"),
-        )
+        row(order[i : i + 1], int(threads["tid"][slot]), name_of_thread(recording, slot))
         for i, slot in enumerate(order[:count].tolist())
     ]
     return shown, row(order[count:], 0, f"{max(len(order) - count, 0)} others")

@@ -41,6 +41,20 @@ class Observer:
         return self.low <= 1 <= self.high
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """What tracing cost, without an untraced run: `events` of the target, each `event_cost_ns`,
+    against the `on_cpu_ns` that the target's threads had with it."""
+
+    events: int
+    event_cost_ns: float
+    on_cpu_ns: int
+
+    @property
+    def share(self) -> float:
+        return self.events * self.event_cost_ns / max(self.on_cpu_ns, 1)
+
+
 def student_t(degrees: int) -> float:
     """The 97.5 % quantile of Student's t, for 4 degrees of freedom or more, to 0.2 %.
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from tracer import probes
 from tracer.analysis import counts, ledger
-from tracer.analysis.counts import Switches, ThreadRow
+from tracer.analysis.counts import GroupRow, Switches, ThreadRow
 from tracer.analysis.ledger import Headline, Ledger
-from tracer.analysis.observer import Observer
+from tracer.analysis.observer import Estimate, Observer
 from tracer.fingerprint import fingerprint
 from tracer.probes.idle import IdleRecord
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
-from tracer.recording import HostLoad, Recording
+from tracer.recording import HostLoad, Process, Recording
 from tracer.section import Scale, Section
 
 
@@ -24,8 +24,10 @@ from tracer.section import Scale, Section
 class Summary:
     """One run. Times in ns; `sched` and `syscalls` are None when their probe was off.
 
-    `interrupted` is the signal that ended the run too early: then `units` is None and `result`
-    is empty. `idle_path`: the parts of the wall ledger's `wakeup:idle`, None without probe idle.
+    `kind` is `workload`, `command` or `attach`. `units` is None where they were not counted: in a
+    run that the signal `interrupted` ended too early, and of a command or process without
+    `--units`. `again` is the start of the command that made the run, with `{}` where further
+    options go. `idle_path`: the parts of the wall ledger's `wakeup:idle`, None without probe idle.
     """
 
     name: str
@@ -63,6 +65,14 @@ class Summary:
     switch_cost_ns: int | None
     sections: tuple[tuple[str, Section], ...] = ()
     fingerprint: Mapping[str, str] = field(default_factory=dict)
+    kind: str = "workload"
+    again: str = ""
+    estimate: Estimate | None = None
+    groups: tuple[GroupRow, ...] = ()
+    processes: tuple[Process, ...] = ()
+    survivors: tuple[Process, ...] = ()
+    path_thread: tuple[int, str] | None = None
+    asleep_ns: int = 0
     idle_path: Mapping[str, int] | None = None
 
     @property
@@ -92,8 +102,10 @@ def summarize(
     cpus: tuple[int, ...] = (),
     observer: Observer | None = None,
     top: int = 0,
+    kind: str = "workload",
+    again: str = "",
 ) -> Summary:
-    """All analyses of one recording."""
+    """All analyses of one recording; the other arguments are as in `Summary`."""
     shown, rest = counts.top_threads(recording, top) if top else ([], None)
     calls = recording.probes.get("syscalls")
     idle: IdleRecord | None = recording.probes.get("idle")
@@ -134,6 +146,22 @@ def summarize(
         unavailable=recording.unavailable,
         switch_cost_ns=recording.switch_cost_ns,
         fingerprint=fingerprint(),
+        kind=kind,
+        again=again or f"tracer run {name}{{}}",
+        estimate=_estimate(recording),
+        groups=tuple(counts.thread_groups(recording)) if kind != "workload" else (),
+        processes=recording.processes,
+        survivors=recording.survivors,
+        path_thread=recording.path_thread,
+        asleep_ns=recording.asleep_ns,
         sections=probes.sections(recording.probes, scale, recording.light),
         idle_path=idle.path if idle else None,
     )
+
+
+def _estimate(recording: Recording) -> Estimate | None:
+    if recording.event_cost_ns is None:
+        return None
+    parts = ledger.threads(recording).parts
+    on_cpu = sum(ns for part, ns in parts.items() if part.split(":")[0] in ("user", "syscall"))
+    return Estimate(recording.events, recording.event_cost_ns, on_cpu)

@@ -41,7 +41,7 @@ def command(
     """
     from tracer.analysis.answers import answers
     from tracer.analysis.brigades import brigades
-    from tracer.cli.run import report_width, require_rights
+    from tracer.cli._shared import report_width, require_rights
     from tracer.experiment.suite import QUICK_ROUNDS, QUICK_UNITS, suite
     from tracer.fingerprint import fingerprint
     from tracer.lines import UNITS

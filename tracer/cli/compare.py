@@ -16,10 +16,20 @@ from tracer.errors import Interrupted, TracerError
 if TYPE_CHECKING:
     from tracer.analysis.compare import Comparison
 
+_COMMANDS = "tracer.compare.commands"
 _PROBES = ("sched", "syscalls", "idle")
 
 
-@click.command("compare", context_settings={"max_content_width": 98})
+class _Compare(click.Command):
+    """Knows whether there was a `--`: then A and B are commands of the user's."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_COMMANDS] = "--" in args
+        return super().parse_args(ctx, args)
+
+
+@click.command("compare", cls=_Compare, context_settings={"max_content_width": 98})
+@click.pass_context
 @click.argument("a")
 @click.argument("b")
 @click.option(
@@ -41,20 +51,28 @@ _PROBES = ("sched", "syscalls", "idle")
               help='Limit on a number of B\'s report, "sched.switches.per_unit<=1.05", or on'
                    ' "ratio<=1.10" (A/B); exit status 4 when broken. Repeatable.')  # fmt: skip
 def command(
-    a: str, b: str, rounds: int, untraced: bool, path: str | None, budgets: Sequence[str]
+    context: click.Context,
+    a: str,
+    b: str,
+    rounds: int,
+    untraced: bool,
+    path: str | None,
+    budgets: Sequence[str],
 ) -> int:
-    """Compare two workloads, or two saved reports of tracer run --json.
+    """Compare two workloads, two commands, or two saved reports of tracer run --json.
 
     A and B are each a workload with its options in quotes, "thread-brigade --cpus 1", or the
-    name of a saved report. A run that was broken off goes on with the same command.
+    name of a saved report; after `--` each is a command of your own in quotes, which is started
+    many times. A run that was broken off goes on with the same command.
     """
     from tracer.analysis.budget import parse
-    from tracer.cli.run import budget_status, report_width
+    from tracer.cli._shared import budget_status, report_width
     from tracer.output import OutputFile
     from tracer.report import compare as report
 
     limits = [parse(text) for text in budgets]
-    saved = [Path(side).is_file() for side in (a, b)]
+    commands = bool(context.meta[_COMMANDS])
+    saved = [not commands and Path(side).is_file() for side in (a, b)]
     if any(saved) and not all(saved):
         raise TracerError(
             "one side is a saved report and the other a workload: they did not run side by side",
@@ -65,7 +83,7 @@ def command(
         file = None
         if path is not None and path != "-":
             file = stack.enter_context(OutputFile(path))
-        found = _saved(a, b) if all(saved) else _live(a, b, rounds, untraced)
+        found = _saved(a, b) if all(saved) else _live(a, b, rounds, untraced, commands)
         document = report.document(found.comparison, (a, b), found.host, found.warnings)
         if path == "-":
             click.echo(report.render_json(document), nl=False)
@@ -91,20 +109,20 @@ class _Found:
     interrupted: int | None = None
 
 
-def _live(a: str, b: str, rounds: int, untraced: bool) -> _Found:
+def _live(a: str, b: str, rounds: int, untraced: bool, commands: bool) -> _Found:
     from tracer import placement, probes
     from tracer.analysis.compare import compare
-    from tracer.cli.run import require_rights
+    from tracer.cli._shared import require_rights
     from tracer.experiment.blocks import Design, run_trials
     from tracer.experiment.runner import Runner
     from tracer.experiment.store import Store
     from tracer.fingerprint import fingerprint
-    from tracer.lines import condition
+    from tracer.lines import command_condition, condition
     from tracer.progress import Progress
-    from workloads import available
 
-    conditions = [condition(a, "A"), condition(b, "B")]
-    unit, other = (available()[c.workload].unit for c in conditions)
+    made = command_condition if commands else condition
+    conditions = [made(a, "A"), made(b, "B")]
+    unit, other = (c.unit for c in conditions)
     if unit != other:
         raise TracerError(
             f"A counts in units of one {unit} and B of one {other}: there is no ratio of the two",
@@ -117,11 +135,19 @@ def _live(a: str, b: str, rounds: int, untraced: bool) -> _Found:
     host = fingerprint()
     plan = {"conditions": [c.plain() for c in conditions], "probes": names, "host": host,
             "rounds": rounds}  # fmt: skip
+    trials = design.trials()
+    if commands:
+        times = {label: sum(t.condition == label for t in trials) for label in ("A", "B")}
+        click.echo(
+            f"tracer: A is started {times['A']} times and B {times['B']} times; what they write to"
+            " standard output is dropped",
+            err=True,
+        )
     progress = Progress()
     store = Store("compare", plan)
     try:
         with Runner(conditions, names, progress) as runner:
-            done = run_trials(design.trials(), runner, store, progress)
+            done = run_trials(trials, runner, store, progress)
     finally:
         progress.clear()
         store.close()

@@ -25,7 +25,7 @@ def command(line: str | None, tasks: int | None, path: str | None) -> int:
     problem, or the size that was asked for does not fit.
     """
     from tracer import facts, limits
-    from tracer.cli.run import report_width
+    from tracer.cli._shared import report_width
     from tracer.lines import parsed
     from tracer.output import OutputFile
     from tracer.report import doctor as report

@@ -51,7 +51,7 @@ def pinning(line: str, rounds: int, quick: bool, path: str | None) -> int:
     from tracer.analysis.evidence import Evidence
     from tracer.analysis.pinning import explain
     from tracer.analysis.statistics import ENOUGH_BLOCKS
-    from tracer.cli.run import report_width, require_rights
+    from tracer.cli._shared import report_width, require_rights
     from tracer.experiment import pinning as experiment
     from tracer.fingerprint import fingerprint
     from tracer.lines import UNITS, condition
@@ -106,7 +106,7 @@ def asynchrony(rounds: int, quick: bool, path: str | None) -> int:
     """What do async tasks cost, what do threads, and when does the choice matter?"""
     from tracer.analysis.asynchrony import explain
     from tracer.analysis.statistics import ENOUGH_BLOCKS
-    from tracer.cli.run import report_width, require_rights
+    from tracer.cli._shared import report_width, require_rights
     from tracer.experiment import asynchrony as experiment
     from tracer.fingerprint import fingerprint
     from tracer.lines import UNITS

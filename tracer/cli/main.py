@@ -18,11 +18,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # idle BLAS threads spin on 
 
 
 class Commands(click.Group):
-    """One command a file of this package, imported when asked for."""
+    """One command a file of this package, imported when asked for; `_name` is a part of one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         here = str(Path(__file__).parent)
-        return sorted(i.name for i in pkgutil.iter_modules([here]) if i.name != "main")
+        names = (info.name for info in pkgutil.iter_modules([here]))
+        return sorted(name for name in names if name != "main" and not name.startswith("_"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
@@ -89,7 +90,8 @@ def main() -> None:
     """Run the command line; never returns."""
     _open_standard_streams()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _signalled)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a shell's background job
+            signal.signal(number, _signalled)
     sys.exit(_status())
 
 

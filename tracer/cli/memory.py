@@ -40,7 +40,7 @@ def command(
     was broken off goes on with the same command.
     """
     from tracer.analysis.memory import Memory, memory
-    from tracer.cli.run import report_width
+    from tracer.cli._shared import report_width
     from tracer.experiment.grid import grid
     from tracer.fingerprint import fingerprint
     from tracer.output import OutputFile

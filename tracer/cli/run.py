@@ -5,56 +5,63 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracer.cli._shared import (
+    budget_status,
+    report_width,
+    require_rights,
+    shared_options,
+    start_options,
+)
 from tracer.errors import Interrupted, TracerError
 from tracer.lines import workload_option
 from workloads import Workload, available, nearest
 
 if TYPE_CHECKING:
-    from tracer.analysis.budget import Budget
+    pass
 
 
 def _own_options() -> list[click.Parameter]:
-    from tracer import probes
-
-    names = ", ".join(probes.available())
     return [
-        click.Option(["--probe"], multiple=True, metavar="NAMES",
-                     help=f"Detail to keep: {names} or all; commas, repeatable."
-                          f"  [default: {','.join(probes.DEFAULT)}]"),
-        click.Option(["--cpus"], metavar="LIST",
-                     help="Pin the workload: 1, 0-3,5 or physical.  [default: free to move]"),
-        click.Option(["--light"], is_flag=True,
-                     help="Leave the system-call tracepoints out: cheaper, on-CPU time unsplit."),
-        click.Option(["--top"], type=click.IntRange(0, 1000), default=0, metavar="N",
-                     help="Show the N busiest threads, the rest summed."),
+        *shared_options(),
+        *start_options(),
         click.Option(["--rounds"], type=click.IntRange(1, 1000), default=5, show_default=True,
                      metavar="N", help="Traced and untraced pairs for the observer effect."),
         click.Option(["--no-baseline"], is_flag=True, help="Leave those pairs out."),
-        click.Option(["--no-follow"], is_flag=True,
-                     help="Processes forked by the target do not belong to it."),
         click.Option(["--json"], metavar="FILE",
                      help="Write the report as JSON to FILE; `-`: to standard output, alone."),
-        click.Option(["--budget"], multiple=True, metavar="LIMIT",
-                     help='Limit on a number of the JSON report: "headline.io<=0.4"; exit status 4'
-                          " when broken. Repeatable."),
-        click.Option(["--as-root"], is_flag=True,
-                     help="Under sudo, run the workload as root, not as the calling user."),
     ]  # fmt: skip
 
 
+#: What `run [options] -- COMMAND` is called inside; no workload can have this name.
+_COMMAND = "COMMAND"
+
+
 class Workloads(click.Group):
-    """One subcommand per workload: tracer's options and the workload's own, in any order."""
+    """One subcommand per workload: tracer's options and the workload's own, in any order.
+
+    Options first, then `--`: what follows is a command of the user's.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0].startswith("-") and args[0] not in ("--help", "-h"):
+            args = [_COMMAND, *args]
+        elif args and args[0] in ("--help", "-h") and "--" in args:
+            args = [_COMMAND, "--help"]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(available())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == _COMMAND:
+            from tracer.cli._command import command_of_user
+
+            return command_of_user()
         workload = available().get(cmd_name)
         if workload is None:
             return None
@@ -69,23 +76,21 @@ class Workloads(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in available():
-            raise click.UsageError(f"No such workload {args[0]!r}. {nearest(args[0])}", ctx)
+        if args and args[0] not in (*available(), _COMMAND):
+            raise click.UsageError(
+                f"No such workload {args[0]!r}. {nearest(args[0])}."
+                f" A command of your own goes after `--`: tracer run -- {shlex.join(args)}",
+                ctx,
+            )
         return super().resolve_command(ctx, args)
 
 
-@click.command("run", cls=Workloads)
+@click.command("run", cls=Workloads, subcommand_metavar="WORKLOAD [OPTIONS] | [OPTIONS] -- COMMAND")
 def command() -> None:
-    """Run a workload under the probes and say where the time went."""
+    """Run a workload, or a command of your own after `--`, and say where the time went.
 
-
-def require_rights() -> None:
-    if os.geteuid() != 0:
-        raise TracerError(
-            "loading BPF programs needs root's rights (or CAP_BPF and CAP_PERFMON), and this is"
-            " an ordinary user",
-            "sudo " + shlex.join(sys.argv),
-        )
+    Options: tracer run WORKLOAD --help, tracer run --help --
+    """
 
 
 def run(workload: Workload, values: Mapping[str, Any]) -> int:
@@ -159,23 +164,3 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
     if not summary.is_trusted:
         return 3
     return budget_status(budgets, json_report.document(summary))
-
-
-def budget_status(budgets: Sequence[Budget], document: Mapping[str, Any]) -> int:
-    """4 when a budget is broken, each named on standard error; else 0."""
-    from tracer.analysis.budget import broken
-
-    lines = broken(budgets, document)
-    for line in lines:
-        click.echo(f"tracer: {line}", err=True)
-    return 4 if lines else 0
-
-
-def report_width() -> int:
-    """Columns for the report: those of the terminal, where standard output is one."""
-    from tracer.report.layout import WIDTH
-
-    try:
-        return min(WIDTH, os.get_terminal_size(1).columns or WIDTH)
-    except OSError:
-        return WIDTH

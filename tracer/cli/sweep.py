@@ -45,7 +45,7 @@ def command(
     left out by name. A sweep that was broken off goes on with the same command.
     """
     from tracer.analysis.sweep import crossings, spots
-    from tracer.cli.run import report_width, require_rights
+    from tracer.cli._shared import report_width, require_rights
     from tracer.experiment.grid import grid
     from tracer.fingerprint import fingerprint
     from tracer.output import OutputFile

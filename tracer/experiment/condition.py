@@ -16,7 +16,8 @@ class Condition:
     """One side of an experiment.
 
     `label` is its name in tables; `values` are the workload's options by name; `cpus` empty means
-    free to move; `intervention` names one of tracer.experiment.interventions.
+    free to move; `intervention` names one of tracer.experiment.interventions. A user's `command`
+    takes the place of the workload, whose name is empty then; its standard output is dropped.
     """
 
     label: str
@@ -25,9 +26,17 @@ class Condition:
     cpus: tuple[int, ...] = ()
     intervention: str = ""
     as_root: bool = False
+    command: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """Its unit of work; of a command the whole run."""
+        return "run" if self.command else available()[self.workload].unit
 
     def spec(self, changed: Mapping[str, Value] | None = None) -> Spec:
         """How to start it, with some values changed."""
+        if self.command:
+            return Spec(self.command, self.cpus, controlled=False, as_root=self.as_root, quiet=True)
         workload = available()[self.workload]
         return Spec(
             workload.argv({**self.values, **(changed or {})}), cpus=self.cpus, as_root=self.as_root
@@ -35,11 +44,13 @@ class Condition:
 
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
-        return {**asdict(self), "values": dict(self.values), "cpus": list(self.cpus)}
+        lists = {"cpus": list(self.cpus), "command": list(self.command)}
+        return {**asdict(self), "values": dict(self.values), **lists}
 
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> Condition:
-        return cls(**{**data, "cpus": tuple(data["cpus"])})
+        lists = {name: tuple(data[name]) for name in ("cpus", "command")}
+        return cls(**{**data, **lists})
 
 
 def with_units(condition: Condition, units: int) -> Condition:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
+import signal
 from collections.abc import Sequence
 from contextlib import ExitStack
 
 from tracer.analysis.summary import summarize
+from tracer.command import Terms, run_command, run_command_untraced
 from tracer.errors import Interrupted, TracerError
 from tracer.experiment import interventions
 from tracer.experiment.condition import Condition
@@ -15,9 +18,27 @@ from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
 from tracer.outcome import Outcome, Trial
 from tracer.progress import Progress
+from tracer.recording import Recording
 from tracer.report.json import document
 from tracer.session import run_traced, run_untraced
-from workloads import available
+from tracer.target import Spec
+from tracer.units import plain
+
+#: Sections of a report that are not kept for each run.
+_LONG = ("threads", "thread_groups")
+
+
+def require_success(spec: Spec, status: int | None) -> None:
+    """TracerError when a command failed: what it did then is nothing to compare. Interrupted when
+    Ctrl-C ended it, which reaches the command and not tracer."""
+    if status == -signal.SIGINT:
+        raise Interrupted(signal.SIGINT)
+    if status:
+        how = f"killed by signal {-status}" if status < 0 else f"with exit status {status}"
+        raise TracerError(
+            f"the command {plain(shlex.join(spec.argv))} ended {how}: its runs cannot be compared",
+            "run it by itself; its own message, if it had one, is above",
+        )
 
 
 class Runner:
@@ -50,20 +71,32 @@ class Runner:
             spec = interventions.changed(condition.spec(), changes)
             report = None
             if trial.traced:
-                recording = run_traced(self._traced_engine(), spec, True, self._cost_ns,
-                                       self._progress)  # fmt: skip
+                recording = self._traced(condition, spec)
                 if recording.interrupted is not None:
                     raise Interrupted(recording.interrupted)
-                workload = available()[condition.workload]
-                summary = summarize(recording, name=workload.name, transport="", unit=workload.unit)
-                report = {k: v for k, v in document(summary).items() if k != "threads"}
+                kind = "command" if condition.command else "workload"
+                summary = summarize(recording, name=condition.workload or spec.argv[0],
+                                    transport="", unit=condition.unit, kind=kind)  # fmt: skip
+                report = {k: v for k, v in document(summary).items() if k not in _LONG}
                 result = recording.result
+            elif condition.command:
+                result = run_command_untraced(spec)
+                require_success(spec, result["exit_status"])
             else:
                 result = run_untraced(spec, self._progress)
         spins = spin, timed_spin_ns()
         after = HostTimes.now()
         own = int((sum(os.times()[:4]) - own_before) * 1e9)
         return Outcome(trial, result, surroundings(before, after, spins, own), report)
+
+    def _traced(self, condition: Condition, spec: Spec) -> Recording:
+        engine = self._traced_engine()
+        if not condition.command:
+            return run_traced(engine, spec, True, self._cost_ns, self._progress)
+        recording = run_command(engine, spec, Terms(), self._cost_ns)
+        if recording.interrupted is None:
+            require_success(spec, recording.exit_status)
+        return recording
 
     def cannot(self, condition: Condition) -> str | None:
         """Why this condition cannot be run here, found by a shortest run; None when it can."""

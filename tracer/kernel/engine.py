@@ -40,6 +40,8 @@ CORE = (
     "sched_migrate_task",
 )
 CALLS = ("sys_exit", "sys_enter")
+#: The state machine's own arrays; all others hold a probe's counts.
+CORE_ARRAYS = ("ctl", "cpus", "threads", "slots", "free_slots", "call_info")
 #: Exits first: an entry seen without its exit would leave the depth above zero.
 INTERRUPTS = (
     "irq_handler_exit",
@@ -160,7 +162,7 @@ class Engine:
         self._class_info = np.array(syscalls.class_table(machine), dtype=np.uint64)
         for name in _WRITES:
             self._class_info[number[name]] |= _CALL_WRITES
-        arrays = ["ctl", "cpus", "threads", "slots", "free_slots", "call_info"]
+        arrays = list(CORE_ARRAYS)
         arrays += [a for n in self.names for a in probes.available()[n].ARRAYS if a not in arrays]
         self.arrays: dict[str, NDArray[np.void]] = {a: self._module.array(a) for a in arrays}
         self._gate_nr = number[_GATE_CALL]
@@ -202,6 +204,16 @@ class Engine:
         id out of the kernel's structs. Under lockdown=confidentiality such reads fail silently.
         """
         self._module.attach(self.tracepoints)
+        if not self.visit():
+            self.detach()
+            raise TracerError(
+                "the BPF programs cannot read this kernel's memory: they did not find tracer's"
+                f" own thread id {threading.get_native_id()}",
+                "is the kernel locked down? see /sys/kernel/security/lockdown",
+            )
+
+    def visit(self) -> set[int]:
+        """Make every CPU that tracer may use switch once; those whose programs saw it."""
         allowed = os.sched_getaffinity(0)
         own, seen = threading.get_native_id(), set()
         try:
@@ -212,13 +224,7 @@ class Engine:
                     seen.add(cpu)
         finally:
             os.sched_setaffinity(0, allowed)
-        if not seen:
-            self.detach()
-            raise TracerError(
-                "the BPF programs cannot read this kernel's memory: they did not find tracer's"
-                f" own thread id {own}",
-                "is the kernel locked down? see /sys/kernel/security/lockdown",
-            )
+        return seen
 
     def calibration(self, work: Callable[[], None]) -> NDArray[np.void] | None:
         """Run `work` under the calibration programs; `struct hist` per CPU.
@@ -242,6 +248,10 @@ class Engine:
     def missed(self) -> int:
         """Events dropped by the kernel since the programs were loaded (see Module.missed)."""
         return self._module.missed()
+
+    def events(self) -> int:
+        """Events of the target's threads since `reset`."""
+        return int(self.arrays["cpus"]["events"].sum())
 
     def snapshot(self) -> dict[str, NDArray[np.void]]:
         """A copy of every array, threads up to the last slot handed out."""

@@ -351,6 +351,7 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 		t->voluntary++;
 		t->sleeps += prev_state & TASK_STATE_INTERRUPTIBLE;
 		t->block = prev_state & TASK_STATE_STOPPED ? PART_BLOCKED_STOPPED :
+			   t->mode == PART_UNKNOWN ? PART_UNKNOWN :
 			   t->mode ? PART_BLOCKED_IO + t->mode - 1 : PART_BLOCKED_OTHER;
 		if (__sync_val_compare_and_swap(&t->word, THREAD_RUNNING, THREAD_BLOCKED) !=
 		    THREAD_RUNNING) {
@@ -434,6 +435,8 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 			open_window(c, t, now);
 #endif
 	}
+	if (slot || next)
+		k->events++;
 	k->tid = next_tid;
 	k->slot = next;
 	k->regs = 0;
@@ -513,6 +516,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 	waker = waker_slot ? thread_at(waker_slot) : 0;
 	source = wake_source(k, waker, waker_tid);
 	renew_cpu(c, k);
+	k->events++;
 	hook_seen(cpu, now);
 	word = t->word;
 #pragma clang loop unroll(disable)
@@ -576,12 +580,13 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 	slot = calling_slot(c, k, cpu, regs, now);
 	if (!slot || !(t = thread_at(slot)))
 		return;
+	k->events++;
 	renew(c, t);
 	hook_seen(cpu, now);
 	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
 	mode = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
 	if (c->phase == PHASE_OPEN) {
-		if (nr == c->control_nr && t->tgid == c->window_tgid &&
+		if (nr == c->control_nr && t->tgid == c->window_tgid && c->control_fd >= 0 &&
 		    first_argument(regs) == c->control_fd) {
 			close_window(c, t, slot, now);
 			return;
@@ -593,7 +598,7 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 		if (!t->reads_control && !c->control_nr)
 			c->control_nr = nr;
 	}
-	charge(t, PART_USER, now);
+	charge(t, t->mode == PART_UNKNOWN ? PART_UNKNOWN : PART_USER, now);
 	t->mode = mode;
 	t->call_nr = nr;
 	t->call_start_ns = now;
@@ -622,6 +627,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 	slot = calling_slot(c, k, cpu, regs, now);
 	if (!slot || !(t = thread_at(slot)))
 		return;
+	k->events++;
 	renew(c, t);
 	hook_seen(cpu, now);
 	if (c->armed_tid && c->armed_tid == t->tid && t->reads_control && result > 0) {
@@ -631,7 +637,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 			k->losses[LOSS_UNMATCHED_EXIT]++;
 	} else {
 		charge(t, t->mode, now);
-		if (c->phase == PHASE_OPEN) {
+		if (c->phase == PHASE_OPEN && t->mode != PART_UNKNOWN) {
 			from = t->call_start_ns > c->start_ns ? t->call_start_ns : c->start_ns;
 			hook_call(cpu, c, k, t->call_nr, result, since(now, from), t->call_off_ns);
 			hook_returned(cpu, t, slot, result, since(now, from), now);

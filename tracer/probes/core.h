@@ -55,6 +55,7 @@ struct cpu {
 	u64 idle_ns, other_ns;
 	u64 idle_in_ns, idle_out_ns;
 	u64 early;          /* wake-ups that found their thread still running */
+	u64 events;         /* of the target's threads, for the estimate of what tracing cost */
 	u64 sources[N_SOURCES];
 	u64 losses[N_LOSSES];
 	u64 repairs[N_REPAIRS];
@@ -68,7 +69,8 @@ struct thread {
 	u64 word;           /* run state, changed by compare-and-swap */
 	u64 last_ns;        /* up to here `own` and `path` are accounted */
 	u32 epoch;
-	u32 mode;           /* on-CPU part: 0 user, 1 + class inside a system call */
+	u32 mode;           /* on-CPU part: 0 user, 1 + class inside a system call; unknown for a
+			     * thread found running at attach, until its next call */
 	u32 block;          /* the part of `own` that a sleep counts under */
 	u32 call_nr;
 	u64 call_start_ns, call_off_ns;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracer.analysis.summary import Summary
+from tracer.units import plain
 
 _CAUSES = {
     "wakeup:idle": "while a sleeping CPU woke",
@@ -42,15 +43,21 @@ def in_words(s: Summary) -> str:
 
 def try_next(s: Summary) -> str:
     """The command that tests or details what the ledger says."""
+    return plain(s.again.replace("{}", _option(s), 1))
+
+
+def _option(s: Summary) -> str:
+    """The option it has more, or as many as it can do without."""
     head = s.headline
+    can_pin = s.kind != "attach"
     if s.light:
-        return f"tracer run {s.name}"
-    if not s.cpus and len(s.online_cpus) > 1 and s.wall.share("wakeup:idle") > 0.1:
-        return f"tracer run {s.name} --cpus {s.online_cpus[-1]}"
+        return ""
+    if can_pin and not s.cpus and len(s.online_cpus) > 1 and s.wall.share("wakeup:idle") > 0.1:
+        return f" --cpus {s.online_cpus[-1]}"
     if s.cpus and len(s.cpus) == 1 and head.switching > 0.2:
-        return f"tracer run {s.name}"
+        return ""
     if s.syscalls is None and (head.io or 0) + (head.system or 0) > 0.2:
-        return f"tracer run {s.name} --probe sched,syscalls"
+        return " --probe sched,syscalls"
     if (head.user or 0) > 0.5 or not s.top:
-        return f"tracer run {s.name} --top 5"
-    return f"tracer run {s.name} --light"
+        return " --top 5"
+    return " --light"

@@ -8,6 +8,7 @@ from typing import Any
 
 from tracer.analysis.ledger import Ledger
 from tracer.analysis.summary import Summary
+from tracer.recording import Process
 
 SCHEMA = "tracer.run/1"
 _RESULT = ("tasks", "iterations", "unit", "units", "mean_ns", "stddev_ns", "ns_per_unit")
@@ -30,6 +31,10 @@ def _ledger(book: Ledger) -> dict[str, Any]:
         "parts": dict(book.parts),
         "residual_ns": book.residual_ns,
     }
+
+
+def _process(process: Process) -> dict[str, Any]:
+    return {"pid": process.pid, "own_pid": process.own_pid, "name": process.name}
 
 
 def _integers(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,11 +99,23 @@ def document(s: Summary) -> dict[str, Any]:
             "fingerprint": dict(s.fingerprint),
         },
         "target": {
-            "kind": "workload",
+            "kind": s.kind,
             "name": s.name,
             "argv": list(s.argv),
             "cpus": list(s.cpus or s.online_cpus),
             "exit_status": s.exit_status,
+            "processes": [_process(process) for process in s.processes],
+            "survivors": [
+                {**_process(process), "has_own_session": process.has_own_session}
+                for process in s.survivors
+            ],
+            "path_of": None
+            if s.path_thread is None
+            else {
+                "tid": s.path_thread[0],
+                "name": s.path_thread[1],
+                "asleep_ns": s.asleep_ns,
+            },
         },
         "result": {
             **_integers({name: s.result.get(name) for name in _RESULT}),
@@ -118,6 +135,13 @@ def document(s: Summary) -> dict[str, Any]:
                 "high": o.high if o else None,
                 "pairs": o.pairs if o else 0,
             },
+            "estimate": None
+            if s.estimate is None
+            else {
+                "events": s.estimate.events,
+                "event_cost_ns": round(s.estimate.event_cost_ns),
+                "on_cpu_ns": s.estimate.on_cpu_ns,
+            },
         },
         "losses": {"total": s.lost, "by_kind": dict(s.losses)},
         "repairs": dict(s.repairs),
@@ -132,6 +156,19 @@ def document(s: Summary) -> dict[str, Any]:
             "system": head.system,
             "waiting": head.waiting,
         },
+        "thread_groups": [
+            {
+                "name": group.name,
+                "threads": group.threads,
+                "idle": group.idle,
+                "idle_ns": group.idle_ns,
+                "parts": dict(group.parts),
+                "voluntary": group.voluntary,
+                "involuntary": group.involuntary,
+                "migrations": group.migrations,
+            }
+            for group in s.groups
+        ],
         "threads": [
             {
                 "tid": row.tid or None,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-
 from tracer.analysis.ledger import Ledger
 from tracer.analysis.observer import Observer
 from tracer.analysis.summary import Summary
 from tracer.report.advice import in_words, try_next
-from tracer.report.layout import WIDTH, cpu_list, fit, table
+from tracer.report.head import head, path_title
+from tracer.report.layout import WIDTH, fit, table
+from tracer.report.threads import groups, threads
 from tracer.section import Section
-from tracer.units import count, duration, percent, plain, rate, size
+from tracer.units import count, duration, percent, plain, rate
 
 #: Shorter units of work than this are shown in ns: a tenth of a us would be too coarse.
 _SHORT_UNIT_NS = 2000
@@ -27,54 +27,6 @@ _IDLE_PARTS = {
     "leaving_idle": "that CPU leaving its idle state",
     "switch_in": "switching the thread in",
 }
-
-
-def _head(s: Summary) -> list[str]:
-    r = s.result
-    place = (
-        f"pinned to CPU {cpu_list(s.cpus)}"
-        if s.cpus
-        else f"CPUs {cpu_list(s.online_cpus)} (free to move)"
-    )
-    kernel = ".".join(s.kernel.split("-")[0].split(".")[:2])
-    if s.units is None:
-        number = signal.Signals(s.interrupted or signal.SIGINT).name
-        words = [f"{s.name}  {plain(' '.join(s.argv[1:]))}"]
-        words += [s.transport] if s.transport else []
-        return [
-            ", ".join([*words, place, f"Linux {kernel}"]),
-            f"PARTIAL: ended by {number} after {duration(s.window_ns)}; what was seen until then,"
-            f" as totals and not per {s.unit}",
-        ]
-    what = [f"{s.name}  {count(r['tasks'])} tasks x {count(r['iterations'])} iterations"]
-    what += [s.transport] if s.transport else []
-    lines = [", ".join([*what, place, f"Linux {kernel}"])]
-    trip = "trip" if s.unit == "hop" else "iteration"
-    usage = r["rusage"]
-    busy = (usage["user_ns"] + usage["system_ns"]) / max(s.window_ns, 1)
-    lines.append(
-        f"one {trip} {duration(r['mean_ns'])} (sd {duration(r['stddev_ns'])}),"
-        f" {duration(s.per_unit(s.window_ns))} per {s.unit}"
-        f"   user {duration(usage['user_ns'])}, system {duration(usage['system_ns'])},"
-        f" {100 * busy:.0f} % CPU"
-    )
-    lines.append(
-        f"{trip}s: fastest {duration(r['min_ns'])}, p50 {duration(r['p50_ns'])},"
-        f" p99 {duration(r['p99_ns'])}, slowest {duration(r['max_ns'])};"
-        f" {size(usage['max_rss_bytes'])} resident,"
-        f" {count(usage['minor_faults'] + usage['major_faults'])} faults"
-    )
-    if extra := r.get("extra"):
-        lines.append("also: " + ", ".join(_figure(name, value) for name, value in extra.items()))
-    return lines
-
-
-def _figure(name: str, value: float) -> str:
-    """`work 53.1 ns` for work_ns, `tokens 4` for tokens: whatever the workload calls it."""
-    words = plain(name).replace("_", " ")
-    if words.endswith(" ns"):
-        return f"{words.removesuffix(' ns')} {duration(value)}"
-    return f"{words} {count(value)}"
 
 
 def _path(s: Summary, width: int) -> list[str]:
@@ -95,7 +47,7 @@ def _path(s: Summary, width: int) -> list[str]:
         return f"{label[:label_width]:<{label_width}}{amount(ns):>9}{share:>10}"
 
     lines = [
-        "Where the time went: the chain of events that decided when the run ended",
+        f"Where the time went: {path_title(s)}",
         f"{per:>{label_width + 9}}{'share':>10}",
         row("switching", head.switching * s.window_ns),
         row("  woken, but the CPU was asleep", book.parts["wakeup:idle"]),
@@ -123,6 +75,11 @@ def _path(s: Summary, width: int) -> list[str]:
         lines.append(
             "The direct cost of a switch cannot be measured on this kernel (no sched_exit_tp):"
             " it is in the calls."
+        )
+    if s.asleep_ns > 0.001 * s.window_ns:
+        lines.append(
+            f"That thread was asleep for the last {duration(s.asleep_ns)}; what will wake it is"
+            " not known"
         )
     lines.append(in_words(s))
     lines.append(f"Try: {try_next(s)}        Words: tracer help words")
@@ -170,7 +127,8 @@ def _scheduler(s: Summary, width: int) -> list[str]:
                 + [duration(found.max_ns)]
             )
     columns = ["threads", "times", *_per(s), "p50", "p90", "p99", "max"]
-    lines += ["", *table(rows, columns, 1, width)]
+    if rows:
+        lines += ["", *table(rows, columns, 1, width)]
     if s.wakeups["pending"]:
         lines.append(f"woken and not yet running at the end: {count(s.wakeups['pending'])}")
     outside = {k: n for k, n in s.outside_wakers.items() if n}
@@ -220,36 +178,6 @@ def _section(section: Section, width: int = WIDTH) -> list[str]:
     return lines
 
 
-def _threads(s: Summary, width: int) -> list[str]:
-    if not s.top:
-        return []
-    rows = []
-    for thread in [*s.top, *([s.rest] if s.rest else [])]:
-        p = thread.parts
-        blocked = sum(ns for name, ns in p.items() if name.startswith("blocked:"))
-        calls = sum(ns for name, ns in p.items() if name.startswith("syscall:"))
-        rows.append(
-            [
-                str(thread.tid or ""),
-                plain(thread.name),
-                *(
-                    duration(ns)
-                    for ns in (
-                        p["user"],
-                        calls,
-                        blocked,
-                        p["wakeup:idle"] + p["wakeup:queued"],
-                        p["preempted"],
-                    )
-                ),
-                count(thread.voluntary),
-                count(thread.involuntary),
-            ]
-        )
-    columns = ["tid", "thread", "user", "calls", "asleep", "woken", "preempted", "vol", "invol"]
-    return table(rows, columns, 2, width)
-
-
 def observer_lines(o: Observer, unit: str) -> list[str]:
     """What the pairs say: the slowdown with its interval, and whether it is inside the noise."""
     kind = "95 % interval" if o.is_interval else "minimum to maximum"
@@ -266,6 +194,13 @@ def observer_lines(o: Observer, unit: str) -> list[str]:
 def _observer(s: Summary) -> list[str]:
     if s.observer is not None:
         return observer_lines(s.observer, s.unit)
+    if (e := s.estimate) is not None:
+        share = f"~{percent(e.share)}" if e.share >= 0.001 else "<0.1 %"
+        more = "; --baseline measures it" if s.kind == "command" else ""
+        return [
+            f"Observer effect  {share} of the target's time on CPUs, an estimate: {count(e.events)}"
+            f" events of {duration(round(e.event_cost_ns))} each on this host{more}"
+        ]
     why = "no pair was complete" if s.interrupted else "--no-baseline"
     return [f"Observer effect  not measured ({why})"]
 
@@ -303,6 +238,12 @@ def _trust(s: Summary) -> list[str]:
                 f"Warning: the ledger of {label} is open:"
                 f" {percent(abs(book.residual_ns) / max(book.total_ns, 1))} has no name"
             )
+    if s.survivors:
+        names = ", ".join(
+            f"{p.pid} ({plain(p.name)}{', a session of its own' if p.has_own_session else ''})"
+            for p in s.survivors
+        )
+        lines.append(f"Left running after the command's end, and not in this report then: {names}")
     if s.unavailable:
         lines.append(f"Not on this kernel: {', '.join(s.unavailable)}")
     return lines
@@ -310,7 +251,8 @@ def _trust(s: Summary) -> list[str]:
 
 def render(s: Summary, width: int = WIDTH) -> str:
     """The whole report, at most `width` columns where that can be done, ending in a newline."""
-    blocks = [_head(s), _path(s, width), _scheduler(s, width), _threads(s, width), _calls(s, width)]
+    blocks = [head(s), _path(s, width), _scheduler(s, width), groups(s, width), threads(s, width)]
+    blocks.append(_calls(s, width))
     blocks += [_section(section, width) for _name, section in s.sections]
     blocks.append(_observer(s) + _trust(s))
     lines = [line for block in blocks if block for line in [*block, ""]][:-1]

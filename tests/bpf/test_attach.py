@@ -1,0 +1,345 @@
+"""`tracer attach`: what is there already is watched, counted, and left as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from programs import ROOT, TRACER, assert_books_close, near, start
+from test_faults import loaded_programs
+
+SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
+
+#: Answers each line with what it has done: so many calls of getppid, between two getrusage.
+WORKER = """
+import os, resource, sys, threading, time
+def pool(): event.wait()
+event = threading.Event()
+for n in range(3): threading.Thread(target=pool, daemon=True).start()
+print('ready', flush=True)
+while True:
+    line = os.read(0, 100)
+    if not line: os._exit(3)
+    if line == b'fork\\n':
+        pid = os.fork()
+        if not pid:
+            for _ in range(700): os.getppid()
+            os._exit(0)
+        os.waitpid(pid, 0)
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    for _ in range(500): os.getppid()
+    for _ in range(20): time.sleep(0.001)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    print(after.ru_nvcsw - before.ru_nvcsw + after.ru_nivcsw - before.ru_nivcsw, flush=True)
+"""
+
+
+class Worker:
+    """The program above and its answers."""
+
+    def __init__(self, *prefix: str) -> None:
+        self.process = subprocess.Popen(
+            [*prefix, sys.executable, "-c", WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self.process.pid
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
+
+    def work(self, word: str = "work") -> int:
+        """Have it work once; its context switches meanwhile."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def end(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        assert self.process.wait(10) == 3, "it ends by itself, as it always does"
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    made = Worker()
+    yield made
+    made.process.kill()
+    made.process.wait()
+
+
+def attach(*words: str) -> subprocess.Popen[str]:
+    """tracer, once it is attached."""
+    running = start("attach", *words)
+    assert running.stderr is not None
+    for line in running.stderr:
+        if line.startswith("tracer: attached to "):
+            return running
+    raise AssertionError(running.communicate())
+
+
+def report(file: Path) -> Any:
+    document = json.loads(file.read_text())
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    return document
+
+
+def counted(document: Any) -> dict[str, int]:
+    return {call["name"]: call["calls"] for call in document["syscalls"] or ()}
+
+
+def test_calls_and_switches_of_a_running_program(tmp_path, worker):
+    file = tmp_path / "report.json"
+    worker.work()
+    running = attach(str(worker.pid), "--path-of", "main", "--top", "9", "--json", str(file))
+    inside = [worker.work() for _ in range(4)]
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 0, err
+    found = report(file)
+    assert_books_close(found)
+    assert counted(found)["getppid"] == 4 * 500
+    assert counted(found)["clock_nanosleep"] == 4 * 20
+    assert counted(found)["read"] == 4, "the first one was open when tracer came"
+    switches = found["sched"]["switches"]
+    total = switches["voluntary"] + switches["involuntary"]
+    assert sum(inside) <= total <= sum(inside) + 4 * 3, "and those for the next line"
+    assert found["target"]["kind"] == "attach"
+    assert found["target"]["path_of"]["tid"] == worker.pid
+    assert found["target"]["processes"] == [
+        {"pid": worker.pid, "own_pid": worker.pid, "name": found["target"]["name"]}
+    ]
+    (group,) = found["thread_groups"]
+    assert (group["threads"], group["idle"]) == (4, 3), "the pool never ran"
+    assert found["observer"]["estimate"]["events"] > 2 * 4 * 520
+    assert "watched for " in out and "an estimate: " in out
+    worker.work()
+    worker.end()
+
+
+def test_a_fork_after_attach_belongs_to_it_unless_told_otherwise(tmp_path, worker):
+    for options, expected in (((), 1200), (("--no-follow",), 500)):
+        file = tmp_path / "report.json"
+        running = attach(str(worker.pid), *options, "--json", str(file))
+        worker.work("fork")
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=30)
+        assert counted(report(file))["getppid"] == expected
+    worker.end()
+
+
+def test_it_ends_with_the_last_process(tmp_path, worker):
+    file = tmp_path / "report.json"
+    running = attach(str(worker.pid), "--json", str(file))
+    worker.work()
+    worker.end()
+    out, _err = running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert_books_close(report(file))
+    assert "accounted " in out
+
+
+def test_a_report_for_every_interval(tmp_path, worker):
+    file = tmp_path / "reports.jsonl"
+    running = attach(str(worker.pid), "--interval", "0.4", "--json", str(file))
+    rounds = 0
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        worker.work()
+        rounds += 1
+    running.send_signal(signal.SIGINT)
+    out, _err = running.communicate(timeout=30)
+    assert running.returncode == 0
+    documents = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(documents) == out.count("watched for ") >= 3
+    assert len({document["window_ns"] for document in documents}) > 1
+    for document in documents:
+        jsonschema.Draft202012Validator(SCHEMA).validate(document)
+        assert_books_close(document)
+    # what happens while one window is read out and the next one not yet open counts in neither
+    total = sum(counted(document)["getppid"] for document in documents)
+    assert 0.9 * rounds * 500 <= total <= rounds * 500
+
+
+def test_light(tmp_path, worker):
+    file = tmp_path / "report.json"
+    running = attach(str(worker.pid), "--light", "--json", str(file))
+    inside = worker.work()
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=30)
+    found = report(file)
+    assert_books_close(found)
+    assert found["headline"]["io"] is None and found["syscalls"] is None
+    switches = found["sched"]["switches"]
+    assert inside <= switches["voluntary"] + switches["involuntary"] <= inside + 3
+
+
+def test_a_program_that_computes_is_unknown_only_until_it_is_seen(tmp_path):
+    spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        file = tmp_path / "report.json"
+        running = attach(str(spinner.pid), "--duration", "1", "--json", str(file))
+        running.communicate(timeout=30)
+        found = report(file)
+        assert running.returncode == 0
+        wall = found["ledgers"]["wall"]
+        assert wall["total_ns"] == found["window_ns"]
+        # it makes no call: on a CPU without a name, or waiting for one
+        named = wall["parts"]["preempted"] + wall["parts"]["wakeup:queued"]
+        assert near(named + wall["residual_ns"] + wall["parts"]["user"], wall["total_ns"])
+    finally:
+        spinner.kill()
+        spinner.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_however_tracer_ends_the_target_goes_on(number, worker):
+    before = loaded_programs()
+    running = attach(str(worker.pid))
+    assert loaded_programs() - before
+    running.send_signal(number)
+    out, _err = running.communicate(timeout=30)
+    assert running.returncode == (-9 if number == signal.SIGKILL else 143)
+    assert ("watched for " in out) == (number == signal.SIGTERM)
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline and loaded_programs() - before:
+        time.sleep(0.01)
+    assert not loaded_programs() - before
+    worker.work()
+    worker.end()
+
+
+def test_what_cannot_be_attached_to_is_told():
+    kernel_thread = 2
+    exited = subprocess.Popen(["true"])
+    time.sleep(0.2)  # a zombie until it is waited for
+    thread = re.compile(r"is a thread of the process (\d+)")
+    cases = {
+        (str(kernel_thread),): "is a thread of the kernel",
+        ("4194303",): "there is no process 4194303",
+        (str(exited.pid),): "has ended already",
+        (): "name processes",
+        ("--cgroup", "/nonexistent/group"): "there is no control group",
+        ("1", "--path-of", "me"): "is no thread's number",
+    }
+    for words, message in cases.items():
+        done = subprocess.run(
+            [*TRACER, "attach", *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2, words
+        assert message in done.stderr and "Traceback" not in done.stderr
+    exited.wait()
+    import threading
+
+    stop = threading.Event()
+    other = threading.Thread(target=stop.wait)
+    other.start()
+    done = subprocess.run(
+        [*TRACER, "attach", str(other.native_id)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    stop.set()
+    other.join()
+    assert done.returncode == 2 and thread.search(done.stderr)
+
+
+def test_a_process_that_exits_at_once():
+    short = subprocess.Popen(["sleep", "0.6"])
+    done = subprocess.run(
+        [*TRACER, "attach", str(short.pid)],
+        cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    short.wait()
+    assert done.returncode in (0, 2), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ones_own_shell(tmp_path):
+    """tracer below the shell that it watches is not itself part of the target."""
+    line = f'"{sys.executable}" -m tracer attach $$ --duration 0.5; echo after'
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.stdout.endswith("after\n"), done.stderr
+    assert "(bash)" in done.stdout
+
+
+# ---- containers ----
+
+
+def test_a_process_in_its_own_pid_namespace_has_both_numbers(tmp_path):
+    inside = Worker("unshare", "--pid", "--fork", "--kill-child")
+    try:
+        children = Path(f"/proc/{inside.pid}/task/{inside.pid}/children").read_text().split()
+        (pid,) = map(int, children)
+        file = tmp_path / "report.json"
+        running = attach(str(pid), "--json", str(file))
+        inside.work()
+        running.send_signal(signal.SIGINT)
+        out, _err = running.communicate(timeout=30)
+        found = report(file)
+        assert counted(found)["getppid"] == 500
+        assert [(p["pid"], p["own_pid"]) for p in found["target"]["processes"]] == [(pid, 1)]
+        assert f"{pid} (" in out and ", 1 in its container)" in out
+    finally:
+        inside.process.kill()
+        inside.process.wait()
+
+
+def groups_there_are() -> list[Path]:
+    """Where a control group can be made here: version 2, and each hierarchy of version 1."""
+    root = Path("/sys/fs/cgroup")
+    found = [root, *sorted(root.iterdir())] if root.is_dir() else []
+    return [d for d in found if (d / "cgroup.procs").is_file() and os.access(d, os.W_OK)]
+
+
+def test_all_processes_of_a_control_group(tmp_path):
+    """One that is there, one of a group below, and one that joins later."""
+    made = []
+    for base in groups_there_are():
+        group = base / f"tracer-test-{os.getpid()}"
+        try:
+            (group / "below").mkdir(parents=True)
+        except OSError:
+            continue
+        made.append(group)
+    if not made:
+        pytest.fail("no control group can be made here")
+    workers = [Worker() for _ in range(3)]
+    try:
+        for group in made[:2]:
+            (group / "cgroup.procs").write_text(str(workers[0].pid))
+            (group / "below" / "cgroup.procs").write_text(str(workers[1].pid))
+            file = tmp_path / "report.json"
+            name = str(group.relative_to("/sys/fs/cgroup")) if group is made[0] else str(group)
+            running = attach("--cgroup", name, "--json", str(file))
+            assert workers[0].work() and workers[1].work()
+            (group / "cgroup.procs").write_text(str(workers[2].pid))
+            time.sleep(1.5)
+            workers[2].work()
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=30)
+            found = report(file)
+            assert counted(found)["getppid"] == 1500
+            pids = {process["pid"] for process in found["target"]["processes"]}
+            assert pids == {w.pid for w in workers}
+            for w in workers:
+                (group.parent / "cgroup.procs").write_text(str(w.pid))
+    finally:
+        for w in workers:
+            w.process.kill()
+            w.process.wait()
+        for group in made:
+            (group / "below").rmdir()
+            group.rmdir()

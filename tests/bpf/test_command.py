@@ -1,0 +1,364 @@
+"""`tracer run -- COMMAND`: its streams, signals, terminal and exit status; what is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from programs import ROOT, TRACER, assert_books_close, calls, near, start, switches, traced
+
+SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
+
+
+def run(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*TRACER, "run", *words],
+        cwd=ROOT,
+        text=True,
+        timeout=60,
+        check=False,
+        **{"capture_output": True, **more},
+    )
+
+
+def python(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", code)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline and is_running(pid):
+        time.sleep(0.005)
+    return not is_running(pid)
+
+
+@pytest.mark.parametrize("more", [(), ("--light",), ("--units", "5", "--top", "2")])
+def test_streams_are_untouched_and_the_report_is_on_standard_error(tmp_path, more):
+    file = tmp_path / "report.json"
+    done = run(*more, "--json", str(file), "--", "tr", "a-z", "A-Z", input="hello\n")
+    assert (done.returncode, done.stdout) == (0, "HELLO\n")
+    assert done.stderr.startswith("tr a-z A-Z  CPUs ")
+    assert "the chain of events that decided when the command ended" in done.stderr
+    assert "Observer effect  " in done.stderr
+    assert max(map(len, done.stderr.splitlines())) <= 100
+    document = json.loads(file.read_text())
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    assert document["target"]["kind"] == "command"
+    assert document["target"]["argv"] == ["tr", "a-z", "A-Z"]
+    assert document["result"]["units"] == (5 if more[:1] == ("--units",) else None)
+    assert document["partial"] is False
+    assert_books_close(document)
+    if "--light" not in more:
+        assert calls(document)["write"] == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("exit 7", 7), ("kill -9 $$", 137), ("kill -TERM $$", 143), ("true", 0)],
+)
+def test_the_exit_status_is_the_commands(code, status):
+    assert run("--", "sh", "-c", code).returncode == status
+
+
+def test_failures_have_a_status_of_their_own(tmp_path):
+    assert run("--", "/nonexistent/program").returncode == 127
+    assert run("--", str(ROOT)).returncode == 126
+    assert run("--").returncode == 2
+    assert run("--json", "-", "--", "true").returncode == 2
+    done = run("--delay", "30", "--", "true")
+    assert done.returncode == 125
+    assert "ended before the window began" in done.stderr
+    broken = run("--budget", "window_ns<=1", "--", "true")
+    assert broken.returncode == 4, broken.stderr
+    assert run("--budget", "window_ns<=1", "--", "false").returncode == 1
+    assert run("--strict", "--", "true").returncode in (0, 3)
+
+
+def test_it_is_started_once_and_twice_with_baseline(tmp_path):
+    log = tmp_path / "log"
+    assert run("--", "sh", "-c", f"echo x >> {log}").returncode == 0
+    assert log.read_text() == "x\n"
+    done = run("--baseline", "--", "sh", "-c", f"echo y >> {log}")
+    assert log.read_text() == "x\ny\ny\n"
+    assert "minimum to maximum of 1 pair" in done.stderr
+
+
+def test_delay_and_duration_limit_the_window(tmp_path):
+    code = (
+        "import time; end = time.monotonic() + 1.2\nwhile time.monotonic() < end: time.sleep(.01)"
+    )
+    found = traced(tmp_path, python(code), "--delay", "0.3", "--duration", "0.5")
+    assert_books_close(found)
+    assert 480_000_000 < found["window_ns"] < 1_000_000_000
+    assert found["target"]["exit_status"] == 0
+    assert found["target"]["path_of"]["name"].startswith("python")
+    # of 110 sleeps, those in the window
+    assert 20 < calls(found)["clock_nanosleep"] < 100
+
+
+def in_terminal(*words: str) -> tuple[int, int]:
+    """tracer in the foreground of a terminal of its own; its pid and the terminal."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        os.execv(TRACER[0], [*TRACER, *words])
+    return pid, terminal
+
+
+def read_until(terminal: int, word: bytes) -> bytes:
+    seen = b""
+    try:
+        while word not in seen:
+            seen += os.read(terminal, 4096)
+    except OSError:
+        pass  # EIO: nobody has it open any more
+    return seen
+
+
+def test_the_terminal_and_ctrl_c_are_the_commands():
+    code = (
+        "import os, signal, sys, time;"
+        "signal.signal(signal.SIGINT, lambda *_: (print('caught', flush=True), sys.exit(9)));"
+        "print('ready', os.isatty(0), os.tcgetpgrp(0) == os.getpgrp(), flush=True);"
+        "time.sleep(30)"
+    )
+    pid, terminal = in_terminal("run", "--", *python(code))
+    assert b"ready True True" in read_until(terminal, b"\n")
+    os.write(terminal, b"\x03")
+    seen = read_until(terminal, b"Losses")
+    assert b"caught" in seen
+    assert b"exit status 9" in seen
+    read_until(terminal, b"never")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+    os.close(terminal)
+
+
+SESSIONS = (
+    "import os, subprocess, sys, time;"
+    "null = subprocess.DEVNULL; own = subprocess.Popen(['sleep', '60'], stdout=null, stderr=null,"
+    " start_new_session=True);"
+    "same = subprocess.Popen(['sleep', '60']);"
+    "print(os.getpid(), own.pid, same.pid, flush=True); time.sleep(60)"
+)
+
+
+def test_sigterm_ends_the_command_and_its_session_with_a_partial_report():
+    running = start("run", "--", *python(SESSIONS))
+    pid, own, same = map(int, running.stdout.readline().split())
+    try:
+        time.sleep(0.2)
+        running.send_signal(signal.SIGTERM)
+        _out, err = running.communicate(timeout=30)
+        assert running.returncode == 143
+        assert "PARTIAL: tracer was ended by SIGTERM" in err
+        assert f"{own} (sleep, a session of its own)" in " ".join(err.split())
+        assert gone(pid) and gone(same)
+        assert is_running(own), "what made its own session is listed, not ended"
+    finally:
+        os.kill(own, signal.SIGKILL)
+
+
+def test_a_command_that_does_not_end_is_killed_after_a_while():
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)"
+    running = start("run", "--", *python(code + "; time.sleep(60)"))
+    running.stdout.readline()
+    running.send_signal(signal.SIGTERM)
+    _out, err = running.communicate(timeout=30)
+    assert running.returncode == 143
+    assert "killed by SIGKILL" in err
+
+
+def test_children_that_go_on_are_listed_and_left_alone():
+    done = run("--", "sh", "-c", "sleep 30 >/dev/null 2>&1 & echo $!")
+    pid = int(done.stdout)
+    try:
+        assert done.returncode == 0
+        assert f"{pid} (sleep)" in done.stderr
+        assert is_running(pid)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_kill_9_of_tracer_leaves_the_command_running():
+    running = start(
+        "run", "--", *python("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    )
+    pid = int(running.stdout.readline())
+    running.kill()
+    running.wait(30)
+    try:
+        time.sleep(0.2)
+        assert is_running(pid)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_under_sudo_the_command_and_its_file_are_the_users(tmp_path):
+    tmp_path.chmod(0o777)
+    for directory in (tmp_path.parent, tmp_path.parent.parent):
+        directory.chmod(0o755)
+    file = tmp_path / "report.json"
+    sudo = {"SUDO_UID": "65534", "SUDO_GID": "65534", "SUDO_USER": "nobody", "PLANTED": "yes"}
+    show = "grep -E '^(Uid|Gid|Groups|CapEff)' /proc/self/status; echo $PLANTED $USER; ulimit -Sn"
+    done = run("--json", str(file), "--", "sh", "-c", show, env={**os.environ, **sudo})
+    lines = done.stdout.splitlines()
+    groups = [str(group) for group in os.getgrouplist("nobody", 65534)]
+    assert lines[0].split()[1:] == lines[1].split()[1:] == ["65534"] * 4, done.stderr
+    assert lines[2].split()[1:] == groups
+    assert int(lines[3].split()[1], 16) == 0
+    assert lines[4] == "yes nobody"
+    assert lines[5] == str(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    assert (file.stat().st_uid, file.stat().st_gid) == (65534, 65534)
+
+
+def test_two_capabilities_are_enough_and_the_command_gets_neither(tmp_path):
+    """Without root: CAP_BPF and CAP_PERFMON, where this kernel allows them."""
+    capabilities = "+bpf,+perfmon"
+    setpriv = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    setpriv += ["--inh-caps", f"-all,{capabilities}", "--ambient-caps", f"-all,{capabilities}"]
+    setpriv += ["--bounding-set", f"-all,{capabilities}"]
+    show = "grep -E '^(Uid|CapEff|CapAmb)' /proc/self/status"
+    done = subprocess.run(
+        [*setpriv, *TRACER, "run", "--", "sh", "-c", show],
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+        check=False,
+    )
+    if "Permission denied" in done.stderr and "tracer: " not in done.stderr:
+        pytest.skip("that user cannot read this clone")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split()[1:] == ["65534"] * 4
+    assert [int(line.split()[1], 16) for line in lines[1:]] == [0, 0]
+    assert "accounted " in done.stderr
+
+
+def test_names_and_arguments_cannot_reach_the_terminal(tmp_path):
+    code = (
+        "import ctypes, threading, time\n"
+        "def work():\n"
+        "    ctypes.CDLL(None).prctl(15, b'\\x1b[31m\\x07evil', 0, 0, 0)\n"
+        "    sum(range(100000)); time.sleep(0.05)\n"
+        "t = threading.Thread(target=work); t.start(); t.join()  # \x1b[2J\x07"
+    )
+    done = run("--top", "5", "--", *python(code))
+    assert done.returncode == 0
+    assert "\x1b" not in done.stderr and "\x07" not in done.stderr
+    assert r"\x1b[" in done.stderr
+
+
+# ---- many, short, and odd ----
+
+
+def test_2000_short_children(tmp_path):
+    code = (
+        "import os\n"
+        "for _ in range(2000):\n"
+        "    pid = os.fork()\n"
+        "    if not pid: os._exit(0)\n"
+        "    os.waitpid(pid, 0)\n"
+    )
+    found = traced(tmp_path, python(code))
+    assert_books_close(found)
+    assert sum(group["threads"] for group in found["thread_groups"]) == 2001
+    assert calls(found)["wait4"] == 2000
+    assert found["ledgers"]["wall"]["parts"]["external"] < 0.05 * found["window_ns"]
+
+
+def test_no_follow_leaves_children_out(tmp_path):
+    found = traced(
+        tmp_path, ("sh", "-c", "for i in 1 2 3; do /bin/true; done; true"), "--no-follow"
+    )
+    assert sum(group["threads"] for group in found["thread_groups"]) == 1
+    assert calls(found)["execve"] <= 1
+
+
+def test_20000_threads_in_sequence(tmp_path):
+    code = (
+        "import _thread\n"
+        "lock = _thread.allocate_lock(); lock.acquire()\n"
+        "for _ in range(20000):\n"
+        "    _thread.start_new_thread(lock.release, ()); lock.acquire()\n"
+    )
+    found = traced(tmp_path, python(code))
+    assert_books_close(found)
+    assert sum(group["threads"] for group in found["thread_groups"]) == 20001
+
+
+def test_exec_by_another_thread_than_the_first_goes_on(tmp_path):
+    code = (
+        "import os, threading, time\n"
+        "t = threading.Thread(target=lambda: os.execvp('sh', ['sh', '-c', 'sleep 0.2; exit 5']))\n"
+        "t.start(); time.sleep(10)"
+    )
+    found = traced(tmp_path, python(code), status=5)
+    assert_books_close(found)
+    assert found["window_ns"] > 200_000_000
+    assert found["ledgers"]["wall"]["parts"]["sleep"] > 150_000_000, "the sleep of sh's child"
+
+
+def test_vfork(tmp_path):
+    """subprocess uses vfork: the parent waits until its child has called execve."""
+    code = "import subprocess\nfor _ in range(20): subprocess.run(['true'], check=True)"
+    found = traced(tmp_path, python(code))
+    assert_books_close(found)
+    assert calls(found)["execve"] == 21 or calls(found)["execve"] == 20
+    assert switches(found) >= 40
+
+
+def test_sigkill_in_the_window(tmp_path):
+    file = tmp_path / "report.json"
+    running = start("run", "--json", str(file), "--", *python(
+        "import os, threading, time\n"
+        "for _ in range(3): threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "print(os.getpid(), flush=True)"
+    ))  # fmt: skip
+    os.kill(int(running.stdout.readline()), signal.SIGKILL)
+    running.communicate(timeout=30)
+    assert running.returncode == 137
+    found = json.loads(file.read_text())
+    assert_books_close(found)
+    assert found["target"]["exit_status"] == -9
+
+
+def test_a_script_that_sleeps_and_then_computes(tmp_path):
+    """Planted: the path is the sleep and the work, as long as the script itself says they were."""
+    code = (
+        "import time\n"
+        "a = time.monotonic_ns(); time.sleep(0.4)\n"
+        "b = time.monotonic_ns()\n"
+        "while time.monotonic_ns() < b + 400_000_000: pass\n"
+        "print(b - a, time.monotonic_ns() - b)"
+    )
+    file = tmp_path / "report.json"
+    done = run("--json", str(file), "--", *python(code))
+    slept_ns, worked_ns = map(int, done.stdout.split())
+    found = json.loads(file.read_text())
+    assert_books_close(found)
+    parts = found["ledgers"]["wall"]["parts"]
+    ran = parts["user"] + parts["preempted"] + sum(
+        ns for name, ns in parts.items() if name.startswith("syscall:")
+    )  # fmt: skip
+    start_up = found["window_ns"] - slept_ns - worked_ns
+    assert near(parts["sleep"], slept_ns, slack=1_000_000)
+    assert worked_ns * 0.99 <= ran <= worked_ns + start_up + 2_000_000

@@ -1,0 +1,187 @@
+"""Processes that run already: attach, watch, detach. They are never stopped, changed or ended."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import select
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer import probes
+from tracer.errors import Interrupted, TracerError
+from tracer.kernel.engine import Engine
+from tracer.kernel.seed import Seeder
+from tracer.processes import arguments, descendants, described, members, require, tids
+from tracer.recording import Process, Recording
+from tracer.session import host_load, recording_of, thread_names
+from tracer.window import Snapshot, choose_path, close_now, next_window, open_now, processes_of
+
+#: How often new members of a control group, and the end of the last process, are looked for.
+_LOOK_S = 1.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to attach to and for how long.
+
+    The processes `pids` and those of the control group `cgroup`; with `follow` also what they
+    have forked and will fork. The window ends after `duration_s`, with the last process, or with
+    a signal; with `interval_s` a window follows the other. `path_of` is as in
+    `tracer.window.choose_path`.
+    """
+
+    pids: tuple[int, ...] = ()
+    cgroup: Path | None = None
+    follow: bool = True
+    duration_s: float | None = None
+    interval_s: float | None = None
+    path_of: str = "busiest"
+
+    def processes(self) -> list[int]:
+        """The processes there are now."""
+        found = [*self.pids, *(members(self.cgroup) if self.cgroup is not None else ())]
+        return descendants(found) if self.follow else list(dict.fromkeys(found))
+
+
+def attached(
+    engine: Engine,
+    request: Request,
+    switch_cost_ns: int | None = None,
+    on_open: Callable[[int, int], None] = lambda _threads, _processes: None,
+) -> Iterator[Recording]:
+    """Attach and yield one recording for each window; the last one ends it.
+
+    `on_open(threads, processes)` is called when the first window is open.
+    A signal ends the last window: it is raised again, as Interrupted, after that was yielded.
+    TracerError when there is nothing to attach to.
+    """
+    for pid in request.pids:
+        require(pid)
+    pids = request.processes()
+    if not pids:
+        raise TracerError(f"the control group {request.cgroup} has no processes", exit_code=2)
+    engine.reset()
+    engine.ctl["follow"] = int(request.follow)
+    try:
+        seeder = Seeder(engine, sum(len(tids(pid)) for pid in pids) * 2)
+        engine.attach()
+        for pid in pids:
+            seeder.add(pid)
+        engine.visit()
+        watch = _Watch(engine, request, seeder, pids, switch_cost_ns)
+        open_now(engine)
+        on_open(seeder.count, len(processes_of(engine)))
+        yield from watch.windows()
+    finally:
+        engine.detach()
+
+
+class _Watch:
+    """The windows of one attachment, one after the other."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        request: Request,
+        seeder: Seeder,
+        pids: Sequence[int],
+        switch_cost_ns: int | None,
+    ) -> None:
+        self._engine, self._request, self._seeder = engine, request, seeder
+        self._main = pids[0]
+        self._argv = arguments(self._main)
+        self._switch_cost_ns = switch_cost_ns
+        self._losses: NDArray[np.void] | int = 0
+        self._events = engine.events()
+        self._missed = engine.missed()
+        self._load = host_load()
+
+    def windows(self) -> Iterator[Recording]:
+        request = self._request
+        began_s = time.monotonic()
+        end_s = None if request.duration_s is None else began_s + request.duration_s
+        number, stopped = 0, None
+        while True:
+            number += 1
+            until_s = end_s
+            if request.interval_s is not None:
+                until_s = min(began_s + number * request.interval_s, end_s or float("inf"))
+            try:
+                over = self._wait(until_s) or request.interval_s is None or until_s == end_s
+            except Interrupted as stop:
+                over, stopped = True, stop
+            names = thread_names(self._engine)
+            data = close_now(self._engine) if over else next_window(self._engine)
+            yield self._recording(data, names, stopped)
+            if stopped is not None:
+                raise stopped
+            if over:
+                return
+
+    def _wait(self, until_s: float | None) -> bool:
+        """Until that moment; True as soon as no process of the target is left."""
+        with contextlib.ExitStack() as stack:
+            fds = []
+            for pid in processes_of(self._engine):
+                with contextlib.suppress(OSError):
+                    fds.append(os.pidfd_open(pid))
+                    stack.callback(os.close, fds[-1])
+            while True:
+                left = float("inf") if until_s is None else until_s - time.monotonic()
+                if left <= 0:
+                    return False
+                looks = self._request.cgroup is not None or not fds
+                wait_s = min(left, _LOOK_S) if looks else left
+                gone = select.select(fds, [], [], None if wait_s == float("inf") else wait_s)[0]
+                fds = [fd for fd in fds if fd not in gone]
+                if self._request.cgroup is not None:
+                    for pid in self._request.processes():
+                        self._seeder.add(pid)
+                elif not processes_of(self._engine):
+                    return True
+
+    def _recording(
+        self, data: Snapshot, names: Mapping[int, str], stopped: Interrupted | None
+    ) -> Recording:
+        engine = self._engine
+        self._seeder.drop_doubles(data)
+        ctl, threads = data["ctl"][0], data["threads"]
+        path_of = self._request.path_of
+        if not processes_of(engine):  # it ended with the last of them, as a command's window does
+            last = int(threads["death_ns"].argmax())
+            ctl["end_ns"] = max(int(threads["death_ns"][last]), int(ctl["start_ns"]) + 1)
+            path_of = str(int(threads["tid"][last])) if path_of == "busiest" else path_of
+        # losses, events and so on count since the programs were loaded
+        losses = data["cpus"]["losses"].copy()
+        data["cpus"]["losses"] = losses - self._losses
+        self._losses = losses
+        events, missed, load = engine.events(), engine.missed(), host_load()
+        end = choose_path(data, path_of, self._main)
+        living = probes.ask_living(engine.names, engine.arrays)
+        found = recording_of(
+            engine, None, (self._load, load), names, missed - self._missed, {}, living, data
+        )
+        found = dataclasses.replace(
+            found,
+            argv=self._argv,
+            events=events - self._events,
+            switch_cost_ns=self._switch_cost_ns,
+            path_thread=(end.tid, names.get(end.slot, "")),
+            asleep_ns=end.asleep_ns,
+            processes=tuple(self._known()),
+        )
+        self._events, self._missed, self._load = events, missed, load
+        return found
+
+    def _known(self) -> Iterator[Process]:
+        """The processes of the window that are still there, the first one in any case."""
+        there = sorted(processes_of(self._engine) - {self._main})
+        for pid in (self._main, *there):
+            yield described(pid)

@@ -1,0 +1,171 @@
+"""`tracer run [options] -- COMMAND ARG...`: a program of the user's, started once."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracer.cli._shared import (
+    Seconds,
+    budget_status,
+    report_width,
+    require_rights,
+    shared_options,
+    start_options,
+)
+from tracer.errors import Interrupted, TracerError
+
+if TYPE_CHECKING:
+    from tracer.analysis.summary import Summary
+    from tracer.command import Terms
+    from tracer.recording import Recording
+    from tracer.target import Spec
+
+#: A longer command is not repeated in the advice.
+_LONGEST = 50
+
+
+def command_of_user() -> click.Command:
+    """The command behind `tracer run [options] -- COMMAND ARG...`."""
+    return click.Command(
+        "-",
+        params=[
+            *shared_options(),
+            *start_options(),
+            click.Option(["--units"], type=click.IntRange(min=1), metavar="N",
+                         help="How many units of work it does: figures per unit."),
+            click.Option(["--delay"], type=Seconds(), metavar="S",
+                         help="Measure from S seconds after its start on."),
+            click.Option(["--duration"], type=Seconds(), metavar="S",
+                         help="Measure for S seconds; the command goes on."),
+            click.Option(["--baseline"], is_flag=True,
+                         help="Start it a second time, without probes, for the observer effect."),
+            click.Option(["--strict"], is_flag=True,
+                         help="Exit status 3 when a ledger stayed open or events were lost."),
+            click.Option(["--json"], metavar="FILE",
+                         help="Write the report as JSON to FILE too."),
+            click.Argument(["argv"], nargs=-1, type=click.UNPROCESSED, metavar="COMMAND [ARG]..."),
+        ],
+        callback=lambda **values: _checked(values),
+        help="Run a command of your own under the probes; the report goes to standard error.",
+        epilog="Exit status: the command's own; 125 when tracer failed, 126 and 127 as in a shell.",
+        context_settings={"max_content_width": 98, "allow_interspersed_args": False},
+    )  # fmt: skip
+
+
+def _checked(values: Mapping[str, Any]) -> int:
+    """tracer's own failures get a status that can hardly be the command's."""
+    if not values["argv"]:
+        raise click.UsageError("after `--` the command is missing: tracer run [options] -- COMMAND")
+    if values["json"] == "-":
+        raise click.UsageError(
+            "standard output is the command's: name a file, --json FILE; the text report goes to"
+            " standard error"
+        )
+    if values["baseline"] and (values["delay"] or values["duration"]):
+        raise click.UsageError("--baseline compares whole runs: leave out --delay and --duration")
+    try:
+        return _run(values)
+    except TracerError as error:
+        if error.exit_code != 1:
+            raise
+        raise TracerError(error.message, error.hint, exit_code=125) from error
+    except Interrupted as stop:
+        click.echo("tracer: ended by a signal before the command was started", err=True)
+        return 128 + stop.number
+
+
+def _run(values: Mapping[str, Any]) -> int:
+    from tracer import placement, probes
+    from tracer.analysis import budget
+    from tracer.command import Terms
+    from tracer.output import OutputFile
+    from tracer.report import json as json_report
+    from tracer.report import text as text_report
+    from tracer.target import Spec
+
+    names = probes.chosen(values["probe"] or probes.DEFAULT)
+    budgets = [budget.parse(text) for text in values["budget"]]
+    cpus = placement.parse(values["cpus"]) if values["cpus"] is not None else ()
+    require_rights()
+    spec = Spec(tuple(values["argv"]), cpus, controlled=False, as_root=values["as_root"])
+    terms = Terms(
+        follow=not values["no_follow"],
+        delay_s=values["delay"] or 0.0,
+        duration_s=values["duration"],
+        units=values["units"],
+    )
+    with contextlib.ExitStack() as stack:
+        file = None
+        if values["json"] is not None:
+            file = stack.enter_context(OutputFile(values["json"]))
+        summary = _measured(spec, terms, names, values)
+        click.echo(text_report.render(summary, report_width(2)), nl=False, err=True)
+        if file is not None:
+            file.write(json_report.render(summary))
+    if summary.interrupted is not None:
+        return 128 + summary.interrupted
+    status = summary.exit_status or 0
+    if status < 0:
+        return 128 - status
+    if not status and values["strict"] and not summary.is_trusted:
+        return 3
+    return status or budget_status(budgets, json_report.document(summary))
+
+
+def _measured(
+    spec: Spec, terms: Terms, names: tuple[str, ...], values: Mapping[str, Any]
+) -> Summary:
+    from tracer.analysis.observer import observe
+    from tracer.analysis.summary import summarize
+    from tracer.command import run_command, run_command_untraced
+    from tracer.kernel.calibrate import event_cost_ns, switch_cost_ns
+    from tracer.kernel.engine import Engine
+
+    engine = Engine(names, values["light"])
+    try:
+        switch_ns = switch_cost_ns(engine)
+        event_ns = event_cost_ns(engine)
+        recording = run_command(engine, spec, terms, switch_ns)
+    finally:
+        engine.close()
+    pairs = []
+    if values["baseline"] and recording.interrupted is None:
+        with contextlib.suppress(Interrupted):  # the traced run is whole, and is reported
+            pairs = [_pair(recording, run_command_untraced(spec, terms.units))]
+    else:
+        recording = dataclasses.replace(recording, event_cost_ns=event_ns)
+    line = shlex.join(spec.argv)
+    given = f" --cpus {values['cpus']}" if spec.cpus else ""
+    return summarize(
+        recording,
+        name=line,
+        transport="",
+        unit="unit" if terms.units else "run",
+        cpus=spec.cpus,
+        observer=observe(pairs),
+        top=values["top"],
+        kind="command",
+        again=f"tracer run{{}}{given} -- {line if len(line) <= _LONGEST else 'COMMAND'}",
+    )
+
+
+def _pair(recording: Recording, untraced: Mapping[str, Any]) -> Any:
+    from tracer.analysis.observer import Pair
+
+    def switches(result: Mapping[str, Any]) -> float:
+        usage = result["rusage"]
+        return float(usage["voluntary"] + usage["involuntary"]) / (result.get("units") or 1)
+
+    traced, units = recording.result, recording.result.get("units") or 1
+    return Pair(
+        traced["took_ns"] / units,
+        untraced["took_ns"] / units,
+        switches(traced),
+        switches(untraced),
+    )

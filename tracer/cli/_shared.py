@@ -1,0 +1,105 @@
+"""What several commands have in common: options, rights, exit status, the report's width."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracer.errors import TracerError
+
+if TYPE_CHECKING:
+    from tracer.analysis.budget import Budget
+
+#: Numbers of capabilities (linux/capability.h).
+_PERFMON, _BPF = 38, 39
+
+
+def _capabilities() -> int:
+    """This process's effective capabilities, a bit each."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+
+
+def require_rights() -> None:
+    """TracerError when this process may not load BPF programs."""
+    held = _capabilities()
+    if os.geteuid() != 0 and not (held >> _PERFMON & held >> _BPF & 1):
+        raise TracerError(
+            "loading BPF programs needs root's rights (or CAP_BPF and CAP_PERFMON), and this is"
+            " an ordinary user",
+            "sudo " + shlex.join(sys.argv),
+        )
+
+
+class Seconds(click.ParamType[float]):
+    """A time in seconds, more than none."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < 1e9:
+            self.fail(f"{value!r} is no time in seconds", param, ctx)
+        return seconds
+
+
+def shared_options() -> list[click.Parameter]:
+    """The options of every traced run."""
+    from tracer import probes
+
+    names = ", ".join(probes.available())
+    return [
+        click.Option(["--probe"], multiple=True, metavar="NAMES",
+                     help=f"Detail to keep: {names} or all; commas, repeatable."
+                          f"  [default: {','.join(probes.DEFAULT)}]"),
+        click.Option(["--light"], is_flag=True,
+                     help="Leave the system-call tracepoints out: cheaper, on-CPU time unsplit."),
+        click.Option(["--top"], type=click.IntRange(0, 1000), default=0, metavar="N",
+                     help="Show the N busiest threads, the rest summed."),
+        click.Option(["--no-follow"], is_flag=True,
+                     help="Processes forked by the target do not belong to it."),
+        click.Option(["--budget"], multiple=True, metavar="LIMIT",
+                     help='Limit on a number of the JSON report: "headline.io<=0.4"; exit status 4'
+                          " when broken. Repeatable."),
+    ]  # fmt: skip
+
+
+def start_options() -> list[click.Parameter]:
+    """The options of what tracer starts itself."""
+    return [
+        click.Option(["--cpus"], metavar="LIST",
+                     help="Pin it: 1, 0-3,5 or physical.  [default: free to move]"),
+        click.Option(["--as-root"], is_flag=True,
+                     help="Under sudo, run it as root, not as the calling user."),
+    ]  # fmt: skip
+
+
+def budget_status(budgets: Sequence[Budget], document: Mapping[str, Any]) -> int:
+    """4 when a budget is broken, each named on standard error; else 0."""
+    from tracer.analysis.budget import broken
+
+    lines = broken(budgets, document)
+    for line in lines:
+        click.echo(f"tracer: {line}", err=True)
+    return 4 if lines else 0
+
+
+def report_width(fd: int = 1) -> int:
+    """Columns for the report: those of the terminal, where the descriptor `fd` is one."""
+    from tracer.report.layout import WIDTH
+
+    try:
+        return min(WIDTH, os.get_terminal_size(fd).columns or WIDTH)
+    except OSError:
+        return WIDTH

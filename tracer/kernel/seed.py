@@ -1,0 +1,106 @@
+"""Makes threads that exist already threads of the target, while the programs are attached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.errors import TracerError
+from tracer.kernel.engine import MAX_THREADS, Engine
+from tracer.kernel.states import OWN_PARTS, PATH_PARTS, PHASES, RUN_STATES, UNKNOWN
+from tracer.kernel.syscalls import class_of, name_of
+from tracer.processes import Task, task, tids
+
+#: Rows kept for processes that join a control group later.
+_SPARE = 4096
+_PASSES = 20
+_DEAD = RUN_STATES.index("DEAD")
+_UNKNOWN = PATH_PARTS.index(UNKNOWN)
+
+
+class Seeder:
+    """Fills rows of the engine's table of threads from /proc.
+
+    The rows are set apart before the first thread is known: from then on the programs hand out
+    rows too, for the threads that those create. A thread's state is written before its number
+    can be found; a thread that ended meanwhile is taken out again. What a thread does on a CPU,
+    or asleep where /proc does not tell the call, is `unknown` until its first event.
+    """
+
+    def __init__(self, engine: Engine, threads: int) -> None:
+        self._engine = engine
+        self._free = 1
+        self._added: set[int] = set()
+        self._end = threads + _SPARE + 1
+        if self._end > MAX_THREADS // 2:
+            raise TracerError(
+                f"the processes have {threads:,} threads; tracer can attach to"
+                f" {MAX_THREADS // 2 - _SPARE - 1:,}",
+                "name fewer processes",
+                exit_code=2,
+            )
+        engine.ctl["next_slot"] = self._end
+
+    @property
+    def count(self) -> int:
+        """Threads entered so far."""
+        return len(self._added)
+
+    def add(self, pid: int) -> None:
+        """All threads of a process that are not known yet, also those it creates meanwhile."""
+        for _ in range(_PASSES):
+            slots = self._engine.arrays["slots"]
+            new = [tid for tid in tids(pid) if not slots[tid]]
+            if not new:
+                return
+            for tid in new:
+                self._add(pid, tid)
+
+    def _add(self, pid: int, tid: int) -> None:
+        found = task(pid, tid)
+        slots = self._engine.arrays["slots"]
+        # a thread created by a known one has been entered by the programs by now
+        if found is None or slots[tid] or self._free >= self._end:
+            return
+        slot, self._free = self._free, self._free + 1
+        self._write(slot, pid, tid, found)
+        slots[tid] = slot
+        self._added.add(tid)
+        if task(pid, tid) is None:
+            self._engine.arrays["threads"][slot]["word"] = _DEAD
+            slots[tid] = 0
+
+    def _write(self, slot: int, pid: int, tid: int, found: Task) -> None:
+        engine = self._engine
+        thread = engine.arrays["threads"][slot]
+        now_ns = time.monotonic_ns()
+        mode, block = _UNKNOWN, _UNKNOWN
+        if found.call is not None and found.call < 0:
+            mode, block = OWN_PARTS.index("user"), OWN_PARTS.index("blocked:other")
+        elif found.call is not None:
+            name = class_of(name_of(found.call))
+            mode, block = OWN_PARTS.index(f"syscall:{name}"), OWN_PARTS.index(f"blocked:{name}")
+            thread["call_nr"] = found.call
+        if found.state in "Tt":
+            block = OWN_PARTS.index("blocked:stopped")
+        thread["mode"] = OWN_PARTS.index("user") if engine.light else mode
+        thread["block"] = block
+        thread["word"] = RUN_STATES.index("BLOCKED")
+        thread["birth_ns"] = now_ns
+        thread["fresh"] = 1
+        if int(engine.ctl["phase"]) == PHASES.index("OPEN"):
+            thread["epoch"] = engine.ctl["epoch"]
+            thread["last_ns"] = now_ns
+            thread["path"][_UNKNOWN] = now_ns - int(engine.ctl["start_ns"])
+        thread["tgid"], thread["tid"] = pid, tid
+
+    def drop_doubles(self, data: Mapping[str, NDArray[np.void]]) -> None:
+        """Take rows out of a snapshot whose thread was entered twice, by the programs and here."""
+        threads = data["threads"]
+        slots = self._engine.arrays["slots"][threads["tid"]]
+        double = (threads["word"] != _DEAD) & (threads["exec_slot"] == 0)
+        double &= np.isin(threads["tid"], list(self._added)) & (slots != np.arange(len(threads)))
+        threads["tid"][double & (slots != 0)] = 0

@@ -1,0 +1,174 @@
+"""Processes that are there already: what /proc says of them, and which ones a request names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracer.errors import TracerError
+from tracer.recording import Process
+
+_PROC = Path("/proc")
+_CGROUPS = Path("/sys/fs/cgroup")
+_PF_KTHREAD = 0x00200000
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thread as /proc shows it.
+
+    `state` is the letter of /proc/PID/stat; `call` the number of the system call it sleeps in,
+    -1 for none (a page fault), None when it runs or that is not told.
+    """
+
+    state: str
+    call: int | None
+
+
+def task(pid: int, tid: int) -> Task | None:
+    """What thread `tid` of the process `pid` does; None when it has ended."""
+    directory = _PROC / str(pid) / "task" / str(tid)
+    try:
+        state = (directory / "stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return None
+    if state in "ZX":
+        return None
+    try:
+        first = (directory / "syscall").read_text().split()[0]
+        call = None if first == "running" else int(first)
+    except (OSError, ValueError, IndexError):
+        call = None
+    return Task(state, call)
+
+
+def tids(pid: int) -> list[int]:
+    """The threads of a process; empty when it has ended."""
+    try:
+        return [int(entry.name) for entry in (_PROC / str(pid) / "task").iterdir()]
+    except OSError:
+        return []
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it is there and no zombie."""
+    return task(pid, pid) is not None
+
+
+def session_of(pid: int) -> int:
+    """The session a process is in; 0 when it has ended."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def _status(pid: int) -> dict[str, str]:
+    try:
+        lines = (_PROC / str(pid) / "status").read_text(errors="replace").splitlines()
+    except OSError:
+        return {}
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def described(pid: int) -> Process:
+    """Number, name, and number in its own PID namespace (the same where it has ended)."""
+    status = _status(pid)
+    own = status.get("NSpid", str(pid)).split() or [str(pid)]
+    try:
+        name = (_PROC / str(pid) / "comm").read_text(errors="replace").rstrip("\n")
+    except OSError:
+        name = ""
+    return Process(pid, int(own[-1]), name)
+
+
+def arguments(pid: int) -> tuple[str, ...]:
+    """Its command line; empty when it has none or has ended."""
+    try:
+        text = (_PROC / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return ()
+    return tuple(os.fsdecode(word) for word in text.rstrip(b"\0").split(b"\0") if word)
+
+
+def require(pid: int) -> None:
+    """TracerError (exit status 2) when tracer cannot be attached to `pid`, with the reason."""
+    status = _status(pid)
+    if not status:
+        raise TracerError(
+            f"there is no process {pid}",
+            "is that its number on this host? inside a container the numbers differ",
+            exit_code=2,
+        )
+    name = status.get("Name", "")
+    if pid == os.getpid():
+        raise TracerError(f"process {pid} is this tracer itself", "name another one", exit_code=2)
+    if int(status["Tgid"]) != pid:
+        raise TracerError(
+            f"{pid} is a thread of the process {status['Tgid']}",
+            f"tracer attach {status['Tgid']} --path-of {pid}",
+            exit_code=2,
+        )
+    fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()
+    if int(fields[6]) & _PF_KTHREAD:
+        raise TracerError(
+            f"process {pid} ({name}) is a thread of the kernel: it has no program to trace",
+            "name a process of a program",
+            exit_code=2,
+        )
+    if not is_alive(pid):
+        raise TracerError(f"process {pid} ({name}) has ended already", exit_code=2)
+
+
+def descendants(pids: Iterable[int]) -> list[int]:
+    """These processes and all that they have forked and that are still below them, each once."""
+    found: dict[int, None] = {}
+    todo = list(pids)
+    while todo:
+        pid = todo.pop(0)
+        if pid in found or pid == os.getpid():
+            continue
+        found[pid] = None
+        for tid in tids(pid):
+            try:
+                text = (_PROC / str(pid) / "task" / str(tid) / "children").read_text()
+            except OSError:
+                continue
+            todo += [int(child) for child in text.split()]
+    return list(found)
+
+
+def cgroup_directory(path: str) -> Path:
+    """The directory of a control group, version 1 or 2, from a path or a name below the mount.
+
+    TracerError (exit status 2) when there is none.
+    """
+    below = path.lstrip("/")
+    candidates: Sequence[Path] = [Path(path), _CGROUPS / below]
+    if _CGROUPS.is_dir():
+        candidates = [*candidates, *(base / below for base in sorted(_CGROUPS.iterdir()))]
+    for directory in candidates:
+        if directory.is_absolute() and (directory / "cgroup.procs").is_file():
+            return directory
+    raise TracerError(
+        f"there is no control group {path}",
+        "name a directory below /sys/fs/cgroup: the path in /proc/PID/cgroup of one process",
+        exit_code=2,
+    )
+
+
+def members(directory: Path) -> list[int]:
+    """The processes of a control group and of the groups below it, without tracer."""
+
+    def listed() -> Iterator[int]:
+        for at, _below, files in os.walk(directory):
+            if "cgroup.procs" not in files:
+                continue
+            try:
+                yield from map(int, (Path(at) / "cgroup.procs").read_text().split())
+            except OSError:
+                continue
+
+    return sorted({pid for pid in listed() if pid and pid != os.getpid()})
