@@ -23,6 +23,8 @@ _AWAKE = tuple(
     for name in ("RUNNING", "RUNNING_EARLY", "WAKING", "WAKING_EARLY", "PREEMPTED")
 )
 _DEAD, _BLOCKED = RUN_STATES.index("DEAD"), RUN_STATES.index("BLOCKED")
+#: A sleep at the end that is a larger share of the window is worth another thread's path.
+_ASLEEP_SHARE = 0.005
 _ON_CPU = OWN_PARTS.index("wakeup:idle")
 
 Snapshot = Mapping[str, NDArray[np.void]]
@@ -86,7 +88,8 @@ class PathEnd:
 def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
     """Take the path of one thread up to the window's end, in place.
 
-    `which` is `busiest`, the thread with the most time on a CPU; `main`, that of the process
+    `which` is `busiest`, the thread with the most time on a CPU, or one with half as much or more
+    that was not asleep at the end where the first was; `main`, that of the process
     `main_tid`; or a thread's number. The time since the thread's last event goes to the state it
     is in. A sleep that goes on is `sleep` where it waits for a timer, `external` as long as all
     threads of the target are asleep, and stays without a name otherwise: who will end it, and
@@ -97,7 +100,8 @@ def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
     ctl, threads = data["ctl"][0], data["threads"]
     start_ns, end_ns = int(ctl["start_ns"]), int(ctl["end_ns"])
     seen = threads["epoch"] == ctl["epoch"]
-    slot = _slot_of(threads, seen, which, main_tid)
+    named_from_ns = end_ns - int(_ASLEEP_SHARE * (end_ns - start_ns))
+    slot = _slot_of(threads, seen, which, main_tid, named_from_ns)
     thread = threads[slot]
     if not seen[slot]:  # nothing happened to it: its sums are of an older window
         thread["epoch"], thread["last_ns"] = ctl["epoch"], start_ns
@@ -126,13 +130,23 @@ def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
     return PathEnd(slot, int(thread["tid"]), asleep_ns)
 
 
-def _slot_of(threads: NDArray[np.void], seen: NDArray[np.bool_], which: str, main_tid: int) -> int:
+def _slot_of(
+    threads: NDArray[np.void],
+    seen: NDArray[np.bool_],
+    which: str,
+    main_tid: int,
+    named_from_ns: int,
+) -> int:
     alive = (threads["tid"] != 0) & (threads["word"] != _DEAD)
     known = np.where(seen, True, alive) & (threads["tid"] != 0)
     if which == "busiest":
-        on_cpu = np.where(seen, threads["own"][:, :_ON_CPU].sum(axis=1), 0)
+        on_cpu = np.where(seen, threads["own"][:, :_ON_CPU].sum(axis=1), 0).astype(np.int64)
         # where nobody ran, a thread that is there is as good as any other
-        return int(np.argmax(np.where(known, on_cpu.astype(np.int64) + 1, 0)))
+        busy = np.where(known, on_cpu + 1, 0)
+        # about as busy, and not asleep at the end for so long that its path would lack a name
+        named = np.isin(threads["word"], _AWAKE) | (threads["last_ns"] >= named_from_ns)
+        named &= seen & (2 * busy >= busy.max())
+        return int(np.argmax(np.where(named, busy, 0) if named.any() else busy))
     tid = main_tid if which == "main" else int(which)
     slots = np.flatnonzero(known & (threads["tid"] == tid))
     if not len(slots):

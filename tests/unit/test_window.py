@@ -45,6 +45,16 @@ def test_the_busiest_thread_still_running(world: World) -> None:
     assert path(data, other.slot)["syscall:io"] == 100
 
 
+def test_a_thread_about_as_busy_that_does_not_sleep_is_taken_instead(world: World) -> None:
+    """`main` has 100 ns on a CPU and then sleeps; the other one runs until after the end."""
+    other = two_threads(world)
+    world.enter(1095, 1, "read", 5)  # 45 ns so far, less than half
+    assert choose_path(closed(world, 1130), "busiest", 100).tid == 100
+    world.ctl["phase"] = 1
+    world.leave(1125, 1, 1)  # 75 ns
+    assert choose_path(closed(world, 1130), "busiest", 100).tid == other.pid == 101
+
+
 def test_a_sleep_at_the_end_has_no_name_while_others_run(world: World) -> None:
     two_threads(world)
     end = choose_path(data := closed(world, 1600), "main", 100)
