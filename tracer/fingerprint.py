@@ -51,10 +51,15 @@ def _topology() -> str:
     return ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts)
 
 
+def is_virtual() -> bool:
+    """True when the processor says that a hypervisor runs it."""
+    return "hypervisor" in _cpuinfo("flags", "Features").split()
+
+
 def _machine() -> str:
     """Whether this is a virtual machine, and whose."""
     vendor = _line(Path("/sys/class/dmi/id/sys_vendor"))
-    if "hypervisor" not in _cpuinfo("flags", "Features").split():
+    if not is_virtual():
         return "no virtual machine" if platform.machine() == "x86_64" else _UNKNOWN
     kind = _line(Path("/sys/hypervisor/type"))
     named = ", ".join(word for word in (kind, vendor) if word != _UNKNOWN)

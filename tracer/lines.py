@@ -43,8 +43,19 @@ def workload_named(name: str) -> Workload:
 def condition(line: str, label: str, units: int = UNITS) -> Condition:
     """The condition that a line describes, checked against this system's limits.
 
-    Iterations that the line does not give are chosen so that a run has `units` units of work.
     TracerError (exit status 2) when the line is wrong or the run cannot fit.
+    """
+    found = parsed(line, label, units)
+    needs = available()[found.workload].needs(found.values)
+    limits.require(needs, int(found.values.get("tasks") or 1))
+    return found
+
+
+def parsed(line: str, label: str, units: int = UNITS) -> Condition:
+    """The condition that a line describes.
+
+    Iterations that the line does not give are chosen so that a run has `units` units of work.
+    TracerError (exit status 2) when the line is wrong.
     """
     try:
         words = shlex.split(line)
@@ -90,7 +101,6 @@ def condition(line: str, label: str, units: int = UNITS) -> Condition:
         some = int(found.values["iters"] or 0) // 5
         warmups = min(max(some, _FEWEST_WARMUPS), _MOST_WARMUPS)
         found = dataclasses.replace(found, values={**found.values, "warmups": warmups})
-    limits.require(workload.needs(found.values), int(values.get("tasks") or 1))
     return found
 
 

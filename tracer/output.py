@@ -38,16 +38,12 @@ class OutputFile:
                 exit_code=2,
             ) from None
 
-    def write(self, text: str) -> None:
+    def write(self, content: str | bytes) -> None:
         """Write the whole content; TracerError when the disk is full or the like."""
-        self.write_bytes(text.encode())
-
-    def write_bytes(self, data: bytes) -> None:
-        """The same with bytes."""
         try:
             with os.fdopen(self._fd, "wb") as stream:
                 self._fd = -1
-                stream.write(data)
+                stream.write(content.encode() if isinstance(content, str) else content)
                 stream.flush()
                 if self._part is not None:
                     user = Credentials.of_sudo()

@@ -267,7 +267,9 @@ class Target:
         how = f"killed by {_signal_name(-status)}" if status < 0 else f"with exit status {status}"
         return TracerError(
             f"the workload {Path(self.spec.argv[0]).name} ended before `{word}`, {how}",
-            "its own message, if it had one, is above",
+            "was memory short? tracer doctor"
+            if status == -signal.SIGKILL
+            else "its own message, if it had one, is above",
             exit_code=2 if status == 2 else 1,
         )
 

@@ -14,7 +14,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+
+from workloads._needs import (
+    JOINTS,
+    PROCESSES,
+    PROGRAM,
+    RINGS,
+    TASKS,
+    THREADS,
+    WATCHED,
+    Needs,
+    workers,
+)
+
+__all__ = [
+    "BRIGADE_OPTIONS", "JOINTS", "NATIVE", "PROCESSES", "PROGRAM", "RINGS", "RUNTIME", "TASKS",
+    "THREADS", "TRANSPORT", "WATCHED", "Needs", "Option", "Value", "Values", "Workload",
+    "available", "creation_options", "joints", "native", "nearest", "runtime", "scheduler_options",
+]  # fmt: skip
 
 DIRECTORY = Path(__file__).parent
 NATIVE = DIRECTORY / "native" / "target" / "release"
@@ -38,25 +55,11 @@ class Option:
     help: str
 
 
-@dataclass(frozen=True)
-class Needs:
-    """What a workload takes of the things that run out, each (per task, fixed).
-
-    `areas` are mappings of memory (a thread has four: its stack and its signal stack, each with
-    a guard); `memory_bytes` includes the kernel's share.
-    """
-
-    descriptors: tuple[int, int] = (0, 20)
-    threads: tuple[int, int] = (0, 1)
-    areas: tuple[int, int] = (0, 200)
-    memory_bytes: tuple[int, int] = (0, 32 << 20)
-
-
 Values = Mapping[str, Value]
 
 
 def _nothing(_values: Values) -> Needs:
-    return Needs()
+    return PROGRAM
 
 
 @dataclass(frozen=True)
@@ -109,34 +112,6 @@ def native(program: str, twin: str | None = None) -> Callable[[Values], tuple[st
         return tuple(words)
 
     return argv
-
-
-#: Memory with the kernel's share: a socket pair (two sockets, files, inodes and dentries), a
-#: thread of a Rust program (touched stack, kernel stack, page tables), a small process, a task.
-_PAIR_BYTES = 5 << 10
-_THREAD_BYTES = 34 << 10
-_PROCESS_BYTES = 300 << 10
-_TASK_BYTES = 1 << 10
-
-
-def takes(
-    *, pairs: bool = False, each: Literal["task", "thread", "process"] = "task"
-) -> Callable[[Values], Needs]:
-    """What a workload needs whose tasks are these, joined by pairs of descriptors or not."""
-    memory = {"task": _TASK_BYTES, "thread": _THREAD_BYTES, "process": _PROCESS_BYTES}[each]
-
-    def needs(values: Values) -> Needs:
-        workers = 0
-        if values.get("flavor") == "multi-thread":
-            workers = int(values.get("workers") or os.cpu_count() or 1)
-        return Needs(
-            descriptors=(2 * pairs, 30),
-            threads=(int(each != "task"), 1 + workers),
-            areas=(4 * (each == "thread"), 200),
-            memory_bytes=(memory + _PAIR_BYTES * pairs, 32 << 20),
-        )
-
-    return needs
 
 
 #: What every workload with a twin in Python has.
@@ -192,12 +167,23 @@ def nearest(name: str) -> str:
     return (f"Did you mean {near[0]!r}? " if near else "") + "Try: tracer list"
 
 
+def joints(values: Values) -> Needs:
+    """What the joints of a row take with these option values."""
+    return JOINTS[str(values["transport"])]
+
+
+def runtime(values: Values, flavor: str) -> Needs:
+    """What tokio's runtime takes with these option values; `flavor` is the workload's default."""
+    several = (values["flavor"] or flavor) == "multi-thread"
+    return workers(int(values["workers"] or os.cpu_count() or 1) if several else 0)
+
+
 @cache
 def available() -> Mapping[str, Workload]:
     """Every workload by name."""
     found = {}
     for info in pkgutil.iter_modules([str(DIRECTORY)]):
-        if info.ispkg:
+        if info.ispkg or info.name.startswith("_"):
             continue
         workload: Workload = importlib.import_module(f"{__name__}.{info.name}").WORKLOAD
         found[workload.name] = workload

@@ -2,12 +2,16 @@
 
 from workloads import (
     BRIGADE_OPTIONS,
+    PROGRAM,
     RUNTIME,
+    TASKS,
     TRANSPORT,
+    WATCHED,
     Workload,
+    joints,
     native,
+    runtime,
     scheduler_options,
-    takes,
 )
 
 WORKLOAD = Workload(
@@ -17,5 +21,7 @@ WORKLOAD = Workload(
     transport="socketpair",
     options=(*BRIGADE_OPTIONS, TRANSPORT, *scheduler_options("multi-thread"), RUNTIME),
     argv=native("async-brigade", twin="workloads.python.async_brigade"),
-    needs=takes(pairs=True),
+    needs=lambda values: (
+        PROGRAM + runtime(values, "multi-thread") + joints(values) + WATCHED + TASKS
+    ),
 )

@@ -1,6 +1,6 @@
 """Creating async tasks, and getting from there into their bodies."""
 
-from workloads import Workload, creation_options, native, scheduler_options, takes
+from workloads import PROGRAM, TASKS, Workload, creation_options, native, runtime, scheduler_options
 
 WORKLOAD = Workload(
     name="async-creation",
@@ -9,5 +9,5 @@ WORKLOAD = Workload(
     transport="",
     options=(*creation_options(10000), *scheduler_options("multi-thread")),
     argv=native("async-creation"),
-    needs=takes(),
+    needs=lambda values: PROGRAM + runtime(values, "multi-thread") + TASKS,
 )

@@ -1,6 +1,6 @@
 """A bucket brigade of tokio tasks without I/O: a number handed on through channels in memory."""
 
-from workloads import BRIGADE_OPTIONS, Workload, native, scheduler_options, takes
+from workloads import BRIGADE_OPTIONS, PROGRAM, TASKS, Workload, native, runtime, scheduler_options
 
 WORKLOAD = Workload(
     name="async-mem-brigade",
@@ -9,5 +9,5 @@ WORKLOAD = Workload(
     transport="memory",
     options=(*BRIGADE_OPTIONS, *scheduler_options("current-thread")),
     argv=native("async-mem-brigade"),
-    needs=takes(),
+    needs=lambda values: PROGRAM + runtime(values, "current-thread") + TASKS,
 )

@@ -1,6 +1,6 @@
 """The reads and writes of a brigade alone: one thread moves the byte through all the joints."""
 
-from workloads import BRIGADE_OPTIONS, TRANSPORT, Workload, native, takes
+from workloads import BRIGADE_OPTIONS, PROGRAM, TRANSPORT, Workload, joints, native
 
 WORKLOAD = Workload(
     name="one-thread-brigade",
@@ -9,5 +9,5 @@ WORKLOAD = Workload(
     transport="socketpair",
     options=(*BRIGADE_OPTIONS, TRANSPORT),
     argv=native("one-thread-brigade"),
-    needs=takes(pairs=True),
+    needs=lambda values: PROGRAM + joints(values),
 )

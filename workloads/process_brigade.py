@@ -1,6 +1,23 @@
 """A bucket brigade of processes: one byte handed on through Unix socket pairs or pipes."""
 
-from workloads import BRIGADE_OPTIONS, TRANSPORT, Workload, native, takes
+from workloads import (
+    BRIGADE_OPTIONS,
+    JOINTS,
+    PROCESSES,
+    PROGRAM,
+    TRANSPORT,
+    Needs,
+    Values,
+    Workload,
+    native,
+)
+
+
+def _needs(values: Values) -> Needs:
+    """A process holds the two ends that it uses, and the first one three while it starts them."""
+    joint = JOINTS[str(values["transport"])]
+    return PROGRAM + PROCESSES + Needs(descriptors=(0, 8), memory_bytes=joint.memory_bytes)
+
 
 WORKLOAD = Workload(
     name="process-brigade",
@@ -9,5 +26,5 @@ WORKLOAD = Workload(
     transport="socketpair",
     options=(*BRIGADE_OPTIONS, TRANSPORT),
     argv=native("process-brigade"),
-    needs=takes(pairs=True, each="process"),
+    needs=_needs,
 )

@@ -1,6 +1,15 @@
 """A bucket brigade of kernel threads: one byte handed on through Unix socket pairs or pipes."""
 
-from workloads import BRIGADE_OPTIONS, RUNTIME, TRANSPORT, Workload, native, takes
+from workloads import (
+    BRIGADE_OPTIONS,
+    PROGRAM,
+    RUNTIME,
+    THREADS,
+    TRANSPORT,
+    Workload,
+    joints,
+    native,
+)
 
 WORKLOAD = Workload(
     name="thread-brigade",
@@ -9,5 +18,5 @@ WORKLOAD = Workload(
     transport="socketpair",
     options=(*BRIGADE_OPTIONS, TRANSPORT, RUNTIME),
     argv=native("thread-brigade", twin="workloads.python.thread_brigade"),
-    needs=takes(pairs=True, each="thread"),
+    needs=lambda values: PROGRAM + THREADS + joints(values),
 )

@@ -1,6 +1,24 @@
 """A bucket brigade through io_uring: one byte handed on by requests to the kernel."""
 
-from workloads import BRIGADE_OPTIONS, TRANSPORT, Option, Workload, native, takes
+from workloads import (
+    BRIGADE_OPTIONS,
+    PROGRAM,
+    RINGS,
+    THREADS,
+    TRANSPORT,
+    Needs,
+    Option,
+    Values,
+    Workload,
+    joints,
+    native,
+)  # fmt: skip
+
+
+def _needs(values: Values) -> Needs:
+    row = PROGRAM + joints(values) + Needs(descriptors=(0, 2))
+    return row + THREADS + RINGS if values["mode"] == "per-thread" else row
+
 
 WORKLOAD = Workload(
     name="uring-brigade",
@@ -19,5 +37,5 @@ WORKLOAD = Workload(
         Option("sqpoll", "flag", False, "a kernel thread takes the submissions"),
     ),
     argv=native("uring-brigade"),
-    needs=takes(pairs=True),
+    needs=_needs,
 )

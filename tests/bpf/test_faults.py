@@ -178,8 +178,8 @@ def test_under_sudo_the_workload_and_the_file_are_the_users(tmp_path):
     status = dict(
         line.split(":", 1) for line in Path(f"/proc/{child}/status").read_text().splitlines()
     )
+    in_its_window(child)  # right after exec its environment cannot be read yet
     seen = Path(f"/proc/{child}/environ").read_text().split("\0")
-    in_its_window(child)
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=30)
     assert set(status["Uid"].split() + status["Gid"].split()) == {"65534"}

@@ -46,8 +46,8 @@ def command(
     from tracer.fingerprint import fingerprint
     from tracer.lines import UNITS
     from tracer.output import OutputFile
+    from tracer.report import bars, picture
     from tracer.report import brigades as report
-    from tracer.report import picture
     from tracer.report.compare import render_json
 
     require_rights()
@@ -66,7 +66,7 @@ def command(
         else:
             click.echo(report.render(result, rounds, report_width()), nl=False)
         if drawing is not None:
-            drawing.write_bytes(picture.drawn(picture.stacked(result.rows), form))
+            drawing.write(bars.draw(result.rows, form))
         if file is not None:
             file.write(render_json(document))
     if found.interrupted is not None:

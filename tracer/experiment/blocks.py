@@ -6,9 +6,9 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from tracer.errors import Interrupted
-from tracer.experiment.runner import Runner
 from tracer.experiment.store import Store
 from tracer.outcome import Outcome, Trial
 from tracer.progress import Progress
@@ -47,9 +47,15 @@ class Done:
     interrupted: int | None = None
 
 
+class Runs(Protocol):
+    """What makes one run at a time."""
+
+    def run(self, trial: Trial) -> Outcome: ...
+
+
 def run_trials(
     trials: Sequence[Trial],
-    runner: Runner,
+    runner: Runs,
     store: Store,
     progress: Progress,
     on_block: Callable[[int], None] = lambda _: None,

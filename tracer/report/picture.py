@@ -1,92 +1,154 @@
-"""Pictures (PNG, SVG) with matplotlib, which is an extra: pip install 'tracer[plot]'."""
+"""Pictures of series with intervals, as PNG or SVG. Needs matplotlib, an optional extra."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from tracer.analysis.brigades import Row
-from tracer.analysis.document import LINES
 from tracer.errors import TracerError
 
+#: Colours that stay apart for colour-blind readers (Okabe and Ito), and in grey by their markers.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MARKERS = "osD^vP*"
 _FORMATS = ("png", "svg")
-#: The parts of a hop, from the one that moves data to the one that only waits; quiet colours for
-#: work, warm ones for switching.
-_COLOURS = {
-    "io": "#4878a8",
-    "user": "#7fb07f",
-    "system": "#a0a0d0",
-    "switch": "#f0c060",
-    "preempted": "#f0a050",
-    "wakeup:queued": "#e07840",
-    "wakeup:idle": "#c03030",
-    "waiting": "#c0c0c0",
-    "unknown": "#606060",
-}
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line: points (x, y) with an interval each, or with a fitted line beside the points.
+
+    `low` and `high` have the shape of `y`, or are empty. `fitted` holds the line's ends
+    ((x, y), (x, y)). Series with the same `group` share a colour; `dashed` tells them apart.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+    fitted: Sequence[tuple[float, float]] = ()
+    group: int | None = None
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture: `note` stands small below the title; an axis is logarithmic by request.
+
+    With `x_names` the x values are their indices.
+    """
+
+    title: str
+    note: str
+    x_label: str
+    y_label: str
+    series: Sequence[Series]
+    x_log: bool = False
+    y_log: bool = False
+    x_names: Sequence[str] = ()
 
 
 def format_of(path: str) -> str:
-    """`png` or `svg`; TracerError (exit status 2) when the name says neither, or when pictures
-    cannot be drawn here. To be asked before a run."""
-    found = Path(path).suffix.lstrip(".").lower()
-    if found not in _FORMATS:
-        raise TracerError(
-            f"{path} is no picture file: its name must end in .png or .svg", exit_code=2
-        )
-    plotting()
-    return found
+    """`png` or `svg` for a file's name. TracerError (exit status 2) for another one, or where
+    matplotlib is missing: to be asked before anything is run."""
+    kind = path.rpartition(".")[2].lower()
+    if "." not in path or kind not in _FORMATS:
+        raise TracerError(f"{path}: a picture is PNG or SVG", "name it ....png or ....svg",
+                          exit_code=2)  # fmt: skip
+    _matplotlib()
+    return kind
 
 
-def drawn(figure: Any, format_: str) -> bytes:
-    """A matplotlib figure as a file's content."""
-    data = io.BytesIO()
-    figure.savefig(data, format=format_, dpi=150, bbox_inches="tight")
-    return data.getvalue()
+def is_wide(values: Sequence[float], factor: float = 20.0) -> bool:
+    """True when a logarithmic axis shows these values better: positive, and far apart."""
+    return bool(values) and min(values) > 0 and max(values) / min(values) >= factor
 
 
-def plotting() -> Any:
-    """matplotlib, drawing into memory; TracerError (exit status 2) when it is not installed."""
+def _matplotlib() -> Any:
     try:
-        import matplotlib as found
+        import matplotlib
     except ImportError:
         raise TracerError(
-            "pictures need matplotlib, which is not installed",
-            "install it into tracer's own Python: .venv/bin/pip install matplotlib",
+            "a picture needs matplotlib, and it is not installed",
+            "in tracer's directory: .venv/bin/python -m pip install -e '.[plot]'",
             exit_code=2,
         ) from None
-    found.use("Agg")
-    return found
+    return matplotlib
 
 
-def stacked(rows: Sequence[Row]) -> Any:
-    """Bars of the hop times, untraced, each divided as its traced critical path was."""
-    plotting()
+def short(value: float) -> str:
+    """A tick: `0.5`, `20`, `1k`, `2.5M`."""
+    for limit, letter in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit:
+            return f"{value / limit:g}{letter}"
+    return f"{value:g}"
+
+
+def draw(chart: Chart, kind: str) -> bytes:
+    """The picture's bytes; `kind` is png or svg."""
+    matplotlib = _matplotlib()
     from matplotlib.figure import Figure
 
-    shown = [row for row in rows if row.unit == "hop" and row.parts]
-    figure = Figure(figsize=(9, 0.42 * len(shown) + 1.6))
-    axes = figure.add_subplot()
-    places = list(range(len(shown)))[::-1]
-    left = [0.0] * len(shown)
-    for name, colour in _COLOURS.items():
-        widths = []
-        for row in shown:
-            total = sum(row.parts.values()) or 1.0
-            widths.append(max(row.parts[name], 0.0) / total * row.ns.median / 1e3)
-        if max(widths, default=0) > 0.005 * max((row.ns.median / 1e3 for row in shown), default=1):
-            axes.barh(places, widths, left=left, color=colour, label=LINES[name].lstrip("~ "))
-        left = [a + b for a, b in zip(left, widths, strict=True)]
-    for place, row in zip(places, shown, strict=True):
-        low, high = row.ns.low / 1e3, row.ns.high / 1e3
-        axes.plot([low, high], [place, place], color="black", linewidth=1)
-        axes.text(max(high, row.ns.median / 1e3), place, f"  {row.ns.median / 1e3:.2f}",
-                  va="center", fontsize=8)  # fmt: skip
-    axes.set_yticks(places, [row.label for row in shown], fontsize=8)
-    axes.set_xlabel("us per hop (untraced, median; black: 95 % interval), lower is better")
-    axes.set_title("Where a hop's time goes", loc="left", fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.08)
-    axes.legend(fontsize=7, frameon=False, loc="lower right")
-    return figure
+    with matplotlib.rc_context({"svg.hashsalt": "tracer", "font.size": 11}):
+        figure = Figure(figsize=(9, 5.6), dpi=120, layout="constrained")
+        axes = figure.subplots()
+        for number, series in enumerate(chart.series):
+            _plot(axes, series, number if series.group is None else series.group)
+        _dress(axes, chart)
+        content = io.BytesIO()
+        meta = {"Date": None} if kind == "svg" else {"Software": "tracer"}
+        figure.savefig(content, format=kind, metadata=meta)
+    return content.getvalue()
+
+
+def _plot(axes: Any, series: Series, number: int) -> None:
+    colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
+    style = "--" if series.dashed else "-"
+    face = "white" if series.dashed else colour
+    points = {"color": colour, "marker": marker, "markersize": 5, "markerfacecolor": face}
+    if series.fitted:
+        ends = list(zip(*series.fitted, strict=True))
+        axes.plot(ends[0], ends[1], style, color=colour, linewidth=1.5)
+        axes.plot(series.x, series.y, linestyle="none", **points)
+        axes.plot([], [], linestyle=style, label=series.name, **points)
+    else:
+        axes.plot(series.x, series.y, style, label=series.name, linewidth=1.8, **points)
+    if series.low:
+        axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.18, linewidth=0)
+
+
+def _dress(axes: Any, chart: Chart) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+
+    name = FuncFormatter(lambda value, _position: short(value))
+    for axis, log, set_scale in (
+        (axes.xaxis, chart.x_log, axes.set_xscale),
+        (axes.yaxis, chart.y_log, axes.set_yscale),
+    ):
+        if log:
+            set_scale("log")
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.set_minor_formatter(NullFormatter())
+        axis.set_major_formatter(name)
+    places = sorted({x for series in chart.series for x in series.x})
+    if chart.x_log and len(places) <= 10:
+        axes.xaxis.set_major_locator(FixedLocator(places))
+        axes.xaxis.set_minor_locator(FixedLocator([]))
+    if chart.x_names:
+        axes.set_xticks(range(len(chart.x_names)), chart.x_names)
+    if not chart.y_log:
+        axes.set_ylim(bottom=0)
+    axes.set_xlabel(chart.x_label)
+    axes.set_ylabel(chart.y_label)
+    axes.set_title(f"{chart.title}\n", loc="left", fontweight="bold")
+    axes.text(0, 1.015, chart.note, transform=axes.transAxes, fontsize=9, color="#555555")
+    axes.grid(True, which="major", color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    handles, labels = axes.get_legend_handles_labels()
+    last = {series.name: series.y[-1] for series in chart.series}
+    pairs = sorted(zip(handles, labels, strict=True), key=lambda pair: -last[pair[1]])
+    axes.legend([h for h, _ in pairs], [text for _, text in pairs], frameon=False, fontsize=10)

@@ -31,7 +31,8 @@ _IDLE_PARTS = {
 
 def _path(s: Summary, width: int) -> list[str]:
     head, book = s.headline, s.wall
-    scale, short = (1.0, "ns") if s.per_unit(s.window_ns) < _SHORT_UNIT_NS else (1e3, "us")
+    short_unit = bool(s.units) and s.per_unit(s.window_ns) < _SHORT_UNIT_NS
+    scale, short = (1.0, "ns") if short_unit else (1e3, "us")
     per = f"{short}/{s.unit}" if s.units else "time"
     label_width = max(min(52, width - 20), 30)
 

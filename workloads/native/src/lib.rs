@@ -10,6 +10,7 @@ pub mod clock;
 pub mod control;
 pub mod creation;
 pub mod crew;
+pub mod culprit;
 pub mod error;
 pub mod limits;
 pub mod load;

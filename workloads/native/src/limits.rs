@@ -3,7 +3,7 @@
 //! Running into one is the usual way for a brigade to fail, so the message names the
 //! knob to turn and not only the error.
 
-use crate::{Error, Result};
+use crate::{culprit, Error, Result};
 use std::io;
 
 /// What was being made when the system refused; it decides which limit it was.
@@ -56,11 +56,10 @@ pub fn explain(making: Making, number: usize, error: &io::Error) -> Error {
         ),
         (_, Some(libc::ENFILE)) => "; raise fs.file-max".into(),
         (_, Some(libc::ENOSPC)) => "; raise fs.epoll.max_user_watches".into(),
-        (Making::Threads | Making::Processes | Making::Workers, Some(libc::EAGAIN)) => {
-            "; raise the limit of processes (ulimit -u), of the control group (pids.max, TasksMax) \
-             or of the system (kernel.threads-max, kernel.pid_max), or free memory"
-                .into()
-        }
+        (
+            Making::Threads | Making::Processes | Making::Workers,
+            Some(libc::EAGAIN | libc::ENOMEM),
+        ) => advice_for_threads(),
         (Making::Rings, Some(libc::ENOMEM)) => {
             "; raise the limit of locked memory (ulimit -l) or vm.max_map_count, or free memory"
                 .into()
@@ -73,11 +72,25 @@ pub fn explain(making: Making, number: usize, error: &io::Error) -> Error {
     Error::failed(format!("cannot make {what}: {error}{advice}"))
 }
 
+/// Names the limits that are full; where none can be seen to be, all that it can have been.
+fn advice_for_threads() -> String {
+    let full = culprit::full_for_threads(AREAS_PER_THREAD, STACK_BYTES);
+    if !full.is_empty() {
+        return format!("; this limit is full: {}; raise it", full.join(", "));
+    }
+    "; raise the limit of processes (ulimit -u), of the control group (pids.max, TasksMax) \
+     or of the system (kernel.threads-max, kernel.pid_max), or free memory"
+        .into()
+}
+
 /// Memory areas that a thread takes: its stack and the alternative stack of the signal
 /// handlers, each with a guard page.
 const AREAS_PER_THREAD: u64 = 4;
-/// Room for the program itself and for the allocator's arenas.
-const AREAS_BESIDES: u64 = 300;
+/// Areas of the program itself, and of the eight heaps for each CPU that the allocator keeps.
+const AREAS_OF_PROGRAM: u64 = 40;
+const AREAS_PER_CPU: u64 = 16;
+/// A thread's stack with its guard.
+const STACK_BYTES: u64 = (1 << 20) + 4096;
 
 /// Checks beforehand that the threads fit into vm.max_map_count: a thread that meets that
 /// limit while it starts does not get an error but panics.
@@ -86,7 +99,9 @@ pub fn check_memory_areas(threads: usize, more: u64) -> Result<()> {
     let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count")
         .ok()
         .and_then(|text| text.trim().parse::<u64>().ok());
-    let needed = threads as u64 * (AREAS_PER_THREAD + more) + AREAS_BESIDES;
+    let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let besides = AREAS_OF_PROGRAM + AREAS_PER_CPU * cpus;
+    let needed = threads as u64 * (AREAS_PER_THREAD + more) + besides;
     match limit {
         Some(limit) if needed > limit => Err(Error::failed(format!(
             "cannot make threads for {threads} tasks: they need about {needed} memory areas, \

@@ -1,0 +1,133 @@
+"""Each limit lowered for real and hit: the named one is the right one, the predicted size fits,
+and 2 % more does not."""
+
+import contextlib
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+HIT = Path(__file__).parents[1] / "harness" / "hit.py"
+GROUPS = Path("/sys/fs/cgroup")
+NOBODY = 65534
+
+
+def hit(workload: str, *words: object, before: Callable[[], None] | None = None
+        ) -> tuple[dict[str, object], str]:  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, HIT, workload, *map(str, words)],
+        capture_output=True, text=True, preexec_fn=before, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+def lowered(which: int, value: int) -> Callable[[], None]:
+    return lambda: resource.setrlimit(which, (value, value))
+
+
+@contextlib.contextmanager
+def sysctl(name: str, value: int) -> Iterator[None]:
+    path = Path("/proc/sys") / name.replace(".", "/")
+    old = path.read_text()
+    path.write_text(str(value))
+    try:
+        yield
+    finally:
+        path.write_text(old)
+
+
+def threads_now() -> int:
+    return int(Path("/proc/loadavg").read_text().split()[3].split("/")[1])
+
+
+@contextlib.contextmanager
+def group(controller: str, settings: dict[str, object]) -> Iterator[Callable[[], None]]:
+    """A control group of version 1 or 2 with these settings; yields what moves a child into it."""
+    base = GROUPS if (GROUPS / "cgroup.controllers").exists() else GROUPS / controller
+    directory = base / f"tracer-test-{os.getpid()}"
+    try:
+        directory.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    try:
+        for name, value in settings.items():
+            if not (directory / name).exists():
+                pytest.skip(f"control groups here have no {name}")
+            (directory / name).write_text(str(value))
+        yield lambda: (directory / "cgroup.procs").write_text(str(os.getpid())) and None
+    finally:
+        directory.rmdir()
+
+
+def check(found: dict[str, object], error: str, limit: str, said: str, low: int, high: int) -> None:
+    assert found["limit"] == limit
+    assert low <= int(str(found["most"])) <= high
+    assert found["fits"] is True, error
+    assert found["beyond"] is False
+    assert said in error
+
+
+def test_open_files() -> None:
+    found, error = hit("thread-brigade", before=lowered(resource.RLIMIT_NOFILE, 2000))
+    check(found, error, "RLIMIT_NOFILE (hard)", "the limit is 2000", 990, 997)
+
+
+def test_processes_of_a_user() -> None:
+    before = lowered(resource.RLIMIT_NPROC, 700)
+    found, error = hit("thread-mem-brigade", NOBODY, before=before)
+    check(found, error, "RLIMIT_NPROC (hard)", "full: RLIMIT_NPROC (ulimit -u) (700)", 600, 699)
+
+
+def test_pids_of_a_control_group() -> None:
+    with group("pids", {"pids.max": 900}) as enter:
+        found, error = hit("thread-brigade", before=enter)
+    name = str(found["limit"])
+    assert name.endswith(f"tracer-test-{os.getpid()}/pids.max")
+    check(found, error, name, f"full: {name} (900)", 890, 899)
+
+
+def test_threads_of_the_system() -> None:
+    most = threads_now() + 1500
+    with sysctl("kernel.threads-max", most):
+        found, error = hit("thread-mem-brigade")
+    check(found, error, "kernel.threads-max", f"full: kernel.threads-max ({most})", 1300, 1500)
+
+
+def test_numbers_of_processes() -> None:
+    most = threads_now() + 300 + 1500
+    with sysctl("kernel.pid_max", most):
+        found, error = hit("thread-mem-brigade")
+    check(found, error, "kernel.pid_max", f"full: kernel.pid_max ({most})", 1300, 1800)
+
+
+def test_memory_areas() -> None:
+    with sysctl("vm.max_map_count", 8000):
+        found, error = hit("thread-mem-brigade")
+    check(found, error, "vm.max_map_count", "the limit is 8000: raise vm.max_map_count",
+          1800, 1990)  # fmt: skip
+
+
+def test_address_space() -> None:
+    size = (64 << 20) * 8 * (os.cpu_count() or 1) + (2 << 30)
+    found, error = hit("thread-mem-brigade", before=lowered(resource.RLIMIT_AS, size))
+    check(found, error, "RLIMIT_AS (hard)", "full: RLIMIT_AS", 2000, 2110)
+
+
+def test_watches() -> None:
+    with sysctl("fs.epoll.max_user_watches", 6000):
+        found, error = hit("async-brigade")
+    check(found, error, "fs.epoll.max_user_watches", "raise fs.epoll.max_user_watches",
+          2950, 3000)  # fmt: skip
+
+
+def test_files_of_the_system() -> None:
+    used = int(Path("/proc/sys/fs/file-nr").read_text().split()[0])
+    with sysctl("fs.file-max", used + 4000):
+        found, error = hit("one-thread-brigade", NOBODY)
+    check(found, error, "fs.file-max", "raise fs.file-max", 1700, 2100)

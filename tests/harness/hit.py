@@ -1,0 +1,46 @@
+"""Run in a process whose limits were lowered: the size that is predicted, and one beyond it.
+
+`python hit.py WORKLOAD [UID]` prints JSON: the limit that binds, the size it allows, whether that
+size ran. What the workload says of the size beyond is on standard error.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tracer import limits
+from tracer.errors import TracerError
+from tracer.session import run_untraced
+from tracer.target import Spec
+from workloads import available
+
+
+def main() -> None:
+    workload = available()[sys.argv[1]]
+    if len(sys.argv) > 2:
+        os.setgroups([])
+        os.setgid(int(sys.argv[2]))
+        os.setuid(int(sys.argv[2]))
+    values = {option.name: option.default for option in workload.options}
+    values |= {"iters": 1, "warmups": 0}
+
+    def runs(tasks: int) -> bool:
+        try:
+            run_untraced(Spec(workload.argv({**values, "tasks": tasks}), as_root=True))
+        except TracerError as error:
+            print(error.message, file=sys.stderr, flush=True)
+            return False
+        return True
+
+    found = limits.binding(workload.needs(values), limits.limits(os.getuid()))
+    assert found is not None
+    most, limit = found
+    beyond = most * 102 // 100 + 1
+    print(json.dumps({"limit": limit.name, "most": most, "fits": runs(most),
+                      "beyond": runs(beyond)}))  # fmt: skip
+
+
+main()

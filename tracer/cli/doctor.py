@@ -1,0 +1,83 @@
+"""`tracer doctor`: this host and its limits, with a verdict and a cure each."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import click
+
+from tracer.errors import TracerError
+
+
+@click.command("doctor", context_settings={"max_content_width": 98})
+@click.option("--workload", "line", metavar="W",
+              help='The size each limit allows for this workload; with its options in quotes:'
+                   ' "async-brigade --transport pipe".')  # fmt: skip
+@click.option("--tasks", type=click.IntRange(min=1), metavar="N",
+              help="Would so many tasks fit, and if not, what raises the limit?")  # fmt: skip
+@click.option("--json", "path", metavar="FILE",
+              help="Write the report as JSON to FILE; `-`: to standard output, alone.")  # fmt: skip
+def command(line: str | None, tasks: int | None, path: str | None) -> int:
+    """Say what this host is, what it lacks, and how large a run it allows. Changes nothing.
+
+    Works without root, and says what it cannot see then. Exit status 1 when something is a
+    problem, or the size that was asked for does not fit.
+    """
+    from tracer import facts, limits
+    from tracer.cli._shared import report_width
+    from tracer.lines import parsed
+    from tracer.output import OutputFile
+    from tracer.report import doctor as report
+    from workloads import available
+
+    if tasks is not None and line is None:
+        raise TracerError("--tasks is of one workload: --workload is missing",
+                          "tracer doctor --workload thread-brigade --tasks 10000",
+                          exit_code=2)  # fmt: skip
+    request = None
+    if line is not None:
+        condition = parsed(line, line)
+        workload = available()[condition.workload]
+        wanted = tasks or int(condition.values.get("tasks") or 1)
+        request = report.Request(line, workload.needs(condition.values), wanted)
+    with contextlib.ExitStack() as stack:
+        file = None
+        if path is not None and path != "-":
+            file = stack.enter_context(OutputFile(path))
+        known = limits.limits(limits.target_uid())
+        needs = {
+            name: workload.needs({option.name: option.default for option in workload.options})
+            for name, workload in available().items()
+        }
+        found = facts.facts(_probes)
+        remarks = limits.remarks()
+        document = report.document(found, known, remarks, needs, request)
+        text = json.dumps(document, indent=2) + "\n"
+        if path == "-":
+            click.echo(text, nl=False)
+        else:
+            click.echo(report.render(found, known, remarks, needs, request, report_width()),
+                       nl=False)  # fmt: skip
+        if file is not None:
+            file.write(text)
+    is_well = all(fact.verdict != "problem" for fact in found)
+    return 0 if is_well and (request is None or report.fits(request, known)) else 1
+
+
+def _probes() -> str:
+    """Attach all BPF programs, have them read this kernel, take them away; what was seen."""
+    from tracer.kernel.bcc import import_bcc
+    from tracer.kernel.engine import Engine
+
+    version = getattr(import_bcc(), "__version__", "unknown")
+    engine = Engine(())
+    try:
+        engine.reset()
+        engine.attach()
+        engine.detach()
+        missing = f"; not here: {', '.join(engine.unavailable)}" if engine.unavailable else ""
+        count = len(engine.tracepoints)
+        return f"{count} raw tracepoints attached, kernel read; bcc {version}{missing}"
+    finally:
+        engine.close()

@@ -1,0 +1,80 @@
+"""What the parts of a workload take of the things that run out.
+
+The memory is what `tracer memory` measured on Linux 6.18, x86_64: user and kernel together.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+#: glibc has eight heaps for each CPU; all but the first are 64 MiB and two areas each.
+_HEAPS = 8 * (os.cpu_count() or 1) - 1
+_KIB, _MIB = 1 << 10, 1 << 20
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a workload takes of the things that run out, each (per task, fixed).
+
+    `areas` are mappings of memory (a thread has four: its stack and its signal stack, each with
+    a guard); `watches` are descriptors that epoll watches; `memory_bytes` includes the kernel's
+    share; `virtual_bytes` is what one process maps, touched or not, and `committed_bytes` what
+    of it the kernel must be able to give (it counts with vm.overcommit_memory=2).
+    """
+
+    descriptors: tuple[int, int] = (0, 0)
+    threads: tuple[int, int] = (0, 0)
+    areas: tuple[int, int] = (0, 0)
+    watches: tuple[int, int] = (0, 0)
+    memory_bytes: tuple[int, int] = (0, 0)
+    virtual_bytes: tuple[int, int] = (0, 0)
+    committed_bytes: tuple[int, int] = (0, 0)
+
+    def __add__(self, other: Needs) -> Needs:
+        sums = {}
+        for name, (per_task, fixed) in vars(self).items():
+            more_per_task, more_fixed = getattr(other, name)
+            sums[name] = per_task + more_per_task, fixed + more_fixed
+        return Needs(**sums)
+
+
+#: A Rust program with one thread: standard streams, control socket, libraries.
+PROGRAM = Needs(
+    descriptors=(0, 4),
+    threads=(0, 1),
+    areas=(0, 40),
+    memory_bytes=(0, 4 * _MIB),
+    virtual_bytes=(0, 8 * _MIB),
+)
+#: Joints of a row, one more than tasks: two descriptors each.
+JOINTS = {
+    "socketpair": Needs(descriptors=(2, 2), memory_bytes=(4840, 0)),
+    "pipe": Needs(descriptors=(2, 2), memory_bytes=(6600, 0)),
+}
+#: A kernel thread with a stack of 1 MiB; the fixed part is what glibc keeps for threads.
+THREADS = Needs(
+    threads=(1, 0),
+    areas=(4, 2 * _HEAPS),
+    memory_bytes=(35430, 0),
+    virtual_bytes=(_MIB + 17 * _KIB, 64 * _MIB * _HEAPS),
+    committed_bytes=(_MIB + 12 * _KIB, 0),
+)
+#: A forked process.
+PROCESSES = Needs(threads=(1, 0), memory_bytes=(140 * _KIB, 0))
+#: Both ends of a task's joint, watched by epoll; the kernel counts them by user, some apart for
+#: each CPU, so that a few seem to be more than they are.
+WATCHED = Needs(watches=(2, 43))
+#: A ring of io_uring for each thread.
+RINGS = Needs(descriptors=(1, 1), areas=(2, 2), memory_bytes=(22000, 0),
+              virtual_bytes=(8 * _KIB, 0))  # fmt: skip
+#: A task of tokio in memory, with its channel.
+TASKS = Needs(memory_bytes=(1470, 0), virtual_bytes=(1470, 0))
+
+
+def workers(count: int) -> Needs:
+    """The worker threads of tokio's runtime and its epoll instance."""
+    return Needs(
+        descriptors=(0, 6), threads=(0, count), areas=(0, 6 * count),
+        virtual_bytes=(0, 66 * _MIB * count),
+    )  # fmt: skip
