@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from workloads._needs import (
+    CHANNELS,
     JOINTS,
     PROCESSES,
     PROGRAM,
@@ -28,9 +29,10 @@ from workloads._needs import (
 )
 
 __all__ = [
-    "BRIGADE_OPTIONS", "JOINTS", "NATIVE", "PROCESSES", "PROGRAM", "RINGS", "RUNTIME", "TASKS",
-    "THREADS", "TRANSPORT", "WATCHED", "Needs", "Option", "Value", "Values", "Workload",
-    "available", "creation_options", "joints", "native", "nearest", "runtime", "scheduler_options",
+    "BRIGADE_OPTIONS", "CHANNELS", "JOINTS", "NATIVE", "PROCESSES", "PROGRAM", "RINGS",
+    "RUNTIME", "TASKS", "THREADS", "TRANSPORT", "WATCHED", "Needs", "Option", "Value", "Values",
+    "Workload", "available", "creation_options", "joints", "native", "nearest", "runtime",
+    "scheduler_options",
 ]  # fmt: skip
 
 DIRECTORY = Path(__file__).parent

@@ -44,7 +44,7 @@ PROGRAM = Needs(
     descriptors=(0, 4),
     threads=(0, 1),
     areas=(0, 40),
-    memory_bytes=(0, 4 * _MIB),
+    memory_bytes=(0, _MIB),
     virtual_bytes=(0, 8 * _MIB),
 )
 #: Joints of a row, one more than tasks: two descriptors each.
@@ -56,10 +56,12 @@ JOINTS = {
 THREADS = Needs(
     threads=(1, 0),
     areas=(4, 2 * _HEAPS),
-    memory_bytes=(35430, 0),
+    memory_bytes=(35370, 0),
     virtual_bytes=(_MIB + 17 * _KIB, 64 * _MIB * _HEAPS),
     committed_bytes=(_MIB + 12 * _KIB, 0),
 )
+#: A channel in memory between two threads.
+CHANNELS = Needs(memory_bytes=(930, 0), virtual_bytes=(700, 0))
 #: A forked process.
 PROCESSES = Needs(threads=(1, 0), memory_bytes=(140 * _KIB, 0))
 #: Both ends of a task's joint, watched by epoll; the kernel counts them by user, some apart for

@@ -1,6 +1,6 @@
 """A bucket brigade of kernel threads without I/O: a number handed on through channels in memory."""
 
-from workloads import BRIGADE_OPTIONS, PROGRAM, THREADS, Workload, native
+from workloads import BRIGADE_OPTIONS, CHANNELS, PROGRAM, THREADS, Workload, native
 
 WORKLOAD = Workload(
     name="thread-mem-brigade",
@@ -9,5 +9,5 @@ WORKLOAD = Workload(
     transport="memory",
     options=BRIGADE_OPTIONS,
     argv=native("thread-mem-brigade"),
-    needs=lambda _values: PROGRAM + THREADS,
+    needs=lambda _values: PROGRAM + THREADS + CHANNELS,
 )

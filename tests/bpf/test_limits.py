@@ -116,7 +116,7 @@ def test_memory_areas() -> None:
 def test_address_space() -> None:
     size = (64 << 20) * 8 * (os.cpu_count() or 1) + (2 << 30)
     found, error = hit("thread-mem-brigade", before=lowered(resource.RLIMIT_AS, size))
-    check(found, error, "RLIMIT_AS (hard)", "full: RLIMIT_AS", 2000, 2110)
+    check(found, error, "RLIMIT_AS (hard)", "raise RLIMIT_AS", 2000, 2110)
 
 
 def test_watches() -> None:
@@ -131,3 +131,13 @@ def test_files_of_the_system() -> None:
     with sysctl("fs.file-max", used + 4000):
         found, error = hit("one-thread-brigade", NOBODY)
     check(found, error, "fs.file-max", "raise fs.file-max", 1700, 2100)
+
+
+def test_memory_of_a_control_group() -> None:
+    is_first = not (GROUPS / "cgroup.controllers").exists()
+    name = "memory.limit_in_bytes" if is_first else "memory.max"
+    with group("memory", {name: 400 << 20}) as enter:
+        found, error = hit("thread-mem-brigade", before=enter)
+    limit = str(found["limit"])
+    assert limit.endswith(f"tracer-test-{os.getpid()}/{name}")
+    check(found, error, limit, "killed by SIGKILL", 9000, 11800)

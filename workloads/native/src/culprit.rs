@@ -89,13 +89,15 @@ fn number(path: &Path) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-fn kib(path: &str, name: &str) -> Option<u64> {
+/// The number in a line `Name:  number kB` of a file of /proc.
+pub fn kib(path: &str, name: &str) -> Option<u64> {
     let text = fs::read_to_string(path).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-fn soft(which: libc::__rlimit_resource_t) -> Option<u64> {
+/// A soft limit; None when there is none.
+pub fn soft(which: libc::__rlimit_resource_t) -> Option<u64> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,

@@ -89,10 +89,13 @@ const AREAS_PER_THREAD: u64 = 4;
 /// Areas of the program itself, and of the eight heaps for each CPU that the allocator keeps.
 const AREAS_OF_PROGRAM: u64 = 40;
 const AREAS_PER_CPU: u64 = 16;
-/// A thread's stack with its guard.
+const HEAPS_PER_CPU: u64 = 8;
+const HEAP_BYTES: u64 = 64 << 20;
+/// A thread's stack with its guard, and that of its signal handlers.
 const STACK_BYTES: u64 = (1 << 20) + 4096;
+const SIGNAL_STACK_BYTES: u64 = 3 * 4096;
 
-/// Checks beforehand that the threads fit into vm.max_map_count: a thread that meets that
+/// Checks beforehand that the threads fit into vm.max_map_count and RLIMIT_AS: a thread that meets that
 /// limit while it starts does not get an error but panics.
 /// `more` is what each takes besides.
 pub fn check_memory_areas(threads: usize, more: u64) -> Result<()> {
@@ -106,6 +109,20 @@ pub fn check_memory_areas(threads: usize, more: u64) -> Result<()> {
         Some(limit) if needed > limit => Err(Error::failed(format!(
             "cannot make threads for {threads} tasks: they need about {needed} memory areas, \
              the limit is {limit}: raise vm.max_map_count"
+        ))),
+        _ => check_address_space(threads as u64, cpus),
+    }
+}
+
+/// The same for the address space: stacks, and the allocator's heaps.
+fn check_address_space(threads: u64, cpus: u64) -> Result<()> {
+    let mapped = culprit::kib("/proc/self/status", "VmSize:").unwrap_or(0) << 10;
+    let heaps = (HEAPS_PER_CPU * cpus - 1).min(threads) * HEAP_BYTES;
+    let needed = mapped + heaps + threads * (STACK_BYTES + SIGNAL_STACK_BYTES);
+    match culprit::soft(libc::RLIMIT_AS) {
+        Some(limit) if needed > limit => Err(Error::failed(format!(
+            "cannot make threads for {threads} tasks: they need about {needed} bytes of address \
+             space, the limit is {limit}: raise RLIMIT_AS (ulimit -v)"
         ))),
         _ => Ok(()),
     }
