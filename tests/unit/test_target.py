@@ -133,11 +133,13 @@ def test_a_command_outlives_a_tracer_that_is_killed() -> None:
         "target = Target(Spec(('sleep', '100'), controlled=False))\n"
         "target.open_gate(); print(target.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", outer], stdout=subprocess.PIPE, text=True, check=False
-    )
-    pid = int(done.stdout)
+    done = subprocess.Popen([sys.executable, "-c", outer], stdout=subprocess.PIPE, text=True)
+    assert done.stdout is not None
+    pid = int(done.stdout.readline())  # not its end: the command keeps the pipe open
     try:
-        assert Path(f"/proc/{pid}/comm").read_text() == "sleep\n"
+        assert done.wait(30) == -signal.SIGKILL
+        status = Path(f"/proc/{pid}/status").read_text()
+        assert "Name:\tsleep\n" in status and "State:\tZ" not in status
     finally:
         os.kill(pid, signal.SIGKILL)
+        done.stdout.close()
