@@ -161,7 +161,7 @@ def explain(
     user_floor = _over(floor, _wall("user"))
     async_tax = _taxes(
         [
-            ("the runtime's own code (beyond the floor's)",
+            ("the runtime's own code, beyond the floor",
              _minus(_over(on_tasks, _wall("user")), user_floor)),
             ("the receive that finds nothing (EAGAIN)",
              _over(on_tasks, lambda d: _call_ns(d, "io", "EAGAIN"))),
@@ -176,7 +176,7 @@ def explain(
              _over(on_threads, _wall("wakeup:idle", "wakeup:queued"))),
             ("pushed off the CPU", _over(on_threads, _wall("preempted"))),
             ("~ the switch itself (estimate)", _over(on_threads, _wall("switch"))),
-            ("blocking and waking, inside the calls (beyond the floor's)",
+            ("blocking and waking in the calls, beyond the floor",
              _minus(_over(on_threads, _wall("io")), _over(floor, _wall("io")))),
         ]
     )  # fmt: skip
