@@ -37,7 +37,7 @@ void ev_exit(u32 cpu, u64 now, struct fake_task *by)
 void ev_migrate(u32 cpu, u64 now, struct fake_task *by, struct fake_task *task)
 {
 	current = by;
-	on_migrate(task->pid, (u64)task);
+	on_migrate(cpu, task->pid, (u64)task);
 }
 
 #ifndef LIGHT

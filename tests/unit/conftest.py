@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from harness.machine import Machine, compiler
 from harness.world import World
+
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +45,14 @@ def world(machine: Machine) -> World:
 def light_world(light_machine: Machine) -> World:
     """The same as with --light."""
     return World(light_machine)
+
+
+@pytest.fixture
+def validate_document() -> Callable[[Mapping[str, Any]], None]:
+    """Hold a JSON document against the schema that it names."""
+
+    def check(document: Mapping[str, Any]) -> None:
+        file = SCHEMAS / f"{document['schema'].replace('/', '-')}.json"
+        jsonschema.Draft202012Validator(json.loads(file.read_text())).validate(document)
+
+    return check

@@ -121,13 +121,16 @@ def test_what_was_left_out_is_said_in_every_place() -> None:
     assert "left out, see above" in text
 
 
-def test_the_report_fits_and_is_plain_json_too() -> None:
+def test_the_report_fits_and_is_plain_json_too(validate_document) -> None:  # type: ignore[no-untyped-def]
     b = found()
     assert max(map(len, report.render(b, 12).splitlines())) <= 100
     assert "(no room for" not in report.render(b, 12)
     document = json.loads(render_json(report.document(b, 12, {})))
     assert document["schema"] == "tracer.brigades/1"
     assert len(document["brigades"]) == len(ALL)
+    validate_document(document)
+    left_out = found(without=("uring-brigade", "uring-brigade pinned", "thread-mem-brigade"))
+    validate_document(json.loads(render_json(report.document(left_out, 12, {}))))
 
 
 def test_a_picture_is_drawn_or_its_lack_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,7 +247,10 @@ def _summary(**changed: Any) -> Summary:
 
 
 def test_schema_is_valid(schema: dict[str, Any]) -> None:
-    jsonschema.Draft202012Validator.check_schema(schema)
+    for file in SCHEMA.parent.glob("*.json"):
+        one = json.loads(file.read_text())
+        jsonschema.Draft202012Validator.check_schema(one)
+        assert one["title"] == file.stem.replace("-", "/")
     assert schema["properties"]["schema"]["const"] == json_report.SCHEMA
 
 

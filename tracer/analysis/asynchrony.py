@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ THREADS, ASYNC, FLOOR = "threads", "async", "one thread"
 MEM_THREADS, MEM_ASYNC = "threads, no I/O", "async, no I/O"
 #: A choice that changes the time by less than this does not matter.
 MATTERS = 0.05
+_LITTLE = f"the time by less than {100 * MATTERS:.0f} %"
 
 
 def with_tokens(label: str, tokens: int) -> str:
@@ -61,7 +61,10 @@ class AsyncExplanation:
 
 
 def _over(documents: Sequence[Document], of: Callable[[Document], float]) -> Interval | None:
-    return median_interval([of(document) for document in documents]) if documents else None
+    if not documents:
+        return None
+    found = median_interval([of(document) for document in documents])
+    return Interval(found.median, max(found.low, 0.0), found.high)  # none of these can be negative
 
 
 def _call_ns(document: Document, cls: str, error: str = "") -> float:
@@ -112,25 +115,39 @@ def _points(blocks: Blocks, values: Sequence[int], name: Callable[[str, int], st
 
 def _equal_from(points: Sequence[Point]) -> str:
     """From how much work per hop on the choice changes the time by less than 5 %."""
-    for point in points:
-        if point.ratio.low > 1 / (1 + MATTERS) and point.ratio.high < 1 + MATTERS:
-            return f"from {duration(point.work_ns)} of work per hop on"
-    close = [p for p in points if abs(p.ratio.median - 1) < MATTERS]
-    if close:
+    sure = _from(points, lambda r: r.low > 1 / (1 + MATTERS) and r.high < 1 + MATTERS)
+    if sure is not None:
+        return f"From {duration(sure.work_ns)} of work per hop on the choice changes {_LITTLE}."
+    close = _from(points, lambda r: 1 / (1 + MATTERS) < r.median < 1 + MATTERS)
+    if close is not None:
         return (
-            f"from {duration(close[0].work_ns)} of work per hop on, by the medians (the interval is"
-            " wider)"
+            f"From {duration(close.work_ns)} of work per hop on the choice changes {_LITTLE} by the"
+            " medians; the intervals are wider."
         )
-    return "nowhere in the range that was tried"
+    most = points[-1]
+    return (
+        f"Even with {duration(most.work_ns)} of work per hop the choice changes the time:"
+        f" {most.ratio.median:.2f}x [{most.ratio.low:.2f}, {most.ratio.high:.2f}]."
+    )
 
 
-def _crossing(points: Sequence[Point]) -> str:
-    """Where the order of threads and async changes."""
-    sides = [(p.value, p.ratio.median > 1) for p in points]
-    for (_, before), (value, after) in itertools.pairwise(sides):
-        if before != after:
-            return f"the order changes at {value}"
-    return "the order changes nowhere in the range"
+def _from(points: Sequence[Point], of: Callable[[Ratio], bool]) -> Point | None:
+    """The first point from which on all that were tried are so."""
+    found = None
+    for point in reversed(points):
+        if not of(point.ratio):
+            break
+        found = point
+    return found
+
+
+def _in_flight(points: Sequence[Point]) -> str:
+    """How the ratio changes with the number of tokens."""
+    said = ", ".join(
+        f"with {p.value} {p.ratio.median:.2f}x [{p.ratio.low:.2f}, {p.ratio.high:.2f}]"
+        for p in points
+    )
+    return f"More bytes in flight (tokens) change the ratio of threads to async: {said}."
 
 
 def explain(
@@ -144,7 +161,7 @@ def explain(
     user_floor = _over(floor, _wall("user"))
     async_tax = _taxes(
         [
-            ("the runtime's own code (beyond the floor's)",
+            ("the runtime's own code, beyond the floor",
              _minus(_over(on_tasks, _wall("user")), user_floor)),
             ("the receive that finds nothing (EAGAIN)",
              _over(on_tasks, lambda d: _call_ns(d, "io", "EAGAIN"))),
@@ -159,7 +176,7 @@ def explain(
              _over(on_threads, _wall("wakeup:idle", "wakeup:queued"))),
             ("pushed off the CPU", _over(on_threads, _wall("preempted"))),
             ("~ the switch itself (estimate)", _over(on_threads, _wall("switch"))),
-            ("blocking and waking, inside the calls (beyond the floor's)",
+            ("blocking and waking in the calls, beyond the floor",
              _minus(_over(on_threads, _wall("io")), _over(floor, _wall("io")))),
         ]
     )  # fmt: skip
@@ -198,9 +215,7 @@ def explain(
             f" {duration(left[1].median)} with async: {memory.median:.0f} times."
         )
     if token_points:
-        answer.append(f"With more bytes in flight (tokens), {_crossing(token_points)}.")
+        answer.append(_in_flight(token_points))
     if work_points:
-        answer.append(
-            f"Where the choice changes the time by less than 5 %: {_equal_from(work_points)}."
-        )
+        answer.append(_equal_from(work_points))
     return AsyncExplanation(answer, async_tax, thread_tax, token_points, work_points, missing)

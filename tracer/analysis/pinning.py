@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from tracer.analysis import document as doc
 from tracer.analysis import evidence as e
+from tracer.analysis import signals
 from tracer.analysis.evidence import Evidence
+from tracer.analysis.modes import find_modes
 from tracer.analysis.prediction import Prediction, Tested, test_against
 from tracer.analysis.statistics import Interval
-from tracer.analysis.theories import CAUSE, CONTRIBUTES, REFUTED, THEORIES, Verdict, judge
-from tracer.units import duration
+from tracer.analysis.theories import CAUSE, CONTRIBUTES, REFUTED, STEAL, THEORIES, Verdict, judge
+from tracer.analysis.wording import gone, percent, times
+from tracer.units import duration, rate
 
 
 @dataclass(frozen=True)
@@ -65,37 +68,51 @@ def _step(found: Evidence, label: str, ns: Interval) -> Step:
     )
 
 
-def _times(i: Interval) -> str:
-    return f"{duration(i.median)} [{duration(i.low)}, {duration(i.high)}]"
-
-
-def _percent(i: Interval) -> str:
-    return f"{100 * i.median:.0f} %"
-
-
-def _size(found: Evidence, name: str, unit: str) -> list[str]:
+def _size(found: Evidence, name: str) -> list[str]:
     ratio, free, pinned = found.ratio, found.ns(e.FREE), found.ns(e.PINNED)
     if ratio is None or free is None or pinned is None:
         return [
             "Not enough was measured to say anything: one block with both placements is needed."
         ]
+    both = f"{times(free)} per {found.unit} free to move, {times(pinned)} on one CPU"
+    if ratio.blocks == 1:
+        return [f"One block cannot tell noise from difference: for {name} it gave {both}."]
+    p = f", p {ratio.p:.2g}" if ratio.is_enough else ""
     numbers = (
-        f"({ratio.median:.2f}x [{ratio.low:.2f}, {ratio.high:.2f}], {ratio.blocks} blocks,"
-        f" p {ratio.p:.2g})"
+        f"({ratio.median:.2f}x [{ratio.low:.2f}, {ratio.high:.2f}], slower in {ratio.slower} of"
+        f" {ratio.blocks} blocks{p})"
     )
-    both = f"{_times(free)} per {unit} free to move, {_times(pinned)} on one CPU"
     if found.has_gap:
-        return [f"{name} is slower free to move than pinned: {both} {numbers}."]
+        return [f"{name} is slower free to move than pinned: {both} {numbers}.", *_modes(found)]
     if found.is_reversed:
         return [
             f"There is no pinning anomaly: pinning hurts {name}: {both} {numbers}.",
             "On one CPU its work cannot go on side by side: parallelism is lost.",
         ]
-    return [f"There is no pinning anomaly: for {name} no difference was seen: {both} {numbers}."]
+    missed = max(ratio.high, 1 / ratio.low) - 1
+    return [
+        f"No pinning anomaly was seen for {name}: {both} {numbers}.",
+        f"A difference of up to {100 * missed:.0f} % would not have been noticed in these runs.",
+    ]
 
 
-def _where(found: Evidence, unit: str) -> list[str]:
-    """Which line of the ledger carries the gap, with what one such wake-up costs."""
+def _modes(found: Evidence) -> list[str]:
+    modes = find_modes([o.ns_per_unit for o in found.untraced(e.FREE)])
+    if modes is None:
+        return []
+    return [
+        f"Free to move it has two ways of running: {modes.low_count} runs near"
+        f" {duration(modes.low)} and {modes.high_count} near {duration(modes.high)} per"
+        f" {found.unit}."
+    ]
+
+
+def _where(found: Evidence) -> list[str]:
+    """What crossing costs, in the unpinned runs; else the line of the path with most of the gap."""
+    signal = signals.crossing(found)
+    if signal is not None and signal.present and signal.share is not None:
+        text = signal.text[0].upper() + signal.text[1:]
+        return [f"{text}: that is {percent(signal.share)} of the gap."]
     shares = {
         name: share
         for name in doc.LINES
@@ -104,67 +121,82 @@ def _where(found: Evidence, unit: str) -> list[str]:
     if not shares:
         return []
     name = max(shares, key=lambda n: shares[n].median)
-    text = f"{_percent(shares[name])} of the gap is time in which the next thread was"
-    crossing = found.measured(e.FREE, e.crossings)
-    cross = found.measured(e.FREE, lambda d: e.latency_ns(d, "cross_cpu_idle"))
-    same = found.measured(e.FREE, lambda d: e.latency_ns(d, "same_cpu"))
-    if name == "wakeup:idle" and crossing and cross and same:
-        return [
-            f"{text} woken on a CPU that was asleep: {crossing.median:.2f} wake-ups per {unit}"
-            f" cross to another CPU and take {duration(cross.median)} each; one on the same CPU"
-            f" takes {duration(same.median)}."
-        ]
-    if name in ("wakeup:queued", "preempted"):
-        return [f"{text} ready, but {doc.LINES[name].removeprefix('woken, ')}."]
-    return [f"{_percent(shares[name])} of the gap is: {doc.LINES[name].lstrip('~ ')}."]
+    return [f"{percent(shares[name])} of the gap is this: {doc.LINES[name].lstrip('~ ')}."]
 
 
-def _knobs(found: Evidence, unit: str) -> list[str]:
+def _knobs(found: Evidence) -> list[str]:
     """What polling (the price) and the preemption (the reason) say together."""
     polling, batch = found.recovered(e.POLLING), found.recovered(e.BATCH)
     lines = []
     if polling is not None:
-        crossing = found.measured(e.POLLING, e.crossings)
+        count = found.measured(e.POLLING, e.crossings)
         still = (
-            f", though {crossing.median:.2f} wake-ups per {unit} still cross" if crossing else ""
+            f", though {rate(count.median)} wake-ups per {found.unit} still cross"
+            if count and count.median > 0.01
+            else ""
         )
-        lines.append(
-            f"When idle CPUs poll and do not sleep, {_percent(polling)} of the gap is gone{still}:"
-            f" {'the price is the sleep' if polling.low > 0.5 else 'sleep is not all of it'}."
+        so = _half(
+            polling,
+            "most of the price is the sleep",
+            "most of the price is not the sleep",
+            "how much of the price is the sleep these runs cannot tell",
         )
+        lines.append(f"When idle CPUs poll and do not sleep, {gone(polling)}{still}: {so}.")
     if batch is not None:
-        how = (
-            "the wake-ups cross because of it" if batch.low > 0.5 else
-            "in these runs it does not decide" if batch.low <= 0.1 else "it is part of the reason"
-        )  # fmt: skip
+        so = _half(
+            batch,
+            "that preemption is why wake-ups cross",
+            "that preemption is not the main reason",
+            "whether that preemption is the reason these runs cannot tell",
+        )
         lines.append(
-            f"When a woken thread may not push its waker off the CPU, {_percent(batch)} of the gap"
-            f" is gone: {how}."
+            f"When a woken thread may not push its waker off the CPU, {gone(batch)}: {so}."
         )
     return lines
+
+
+def _host(verdicts: Sequence[Verdict]) -> list[str]:
+    """A host that takes CPUs away is not the program's doing, and must not be kept quiet."""
+    return [
+        f"The host took the CPUs away meanwhile ({v.signal.text}): {v.why}."
+        for v in verdicts
+        if v.theory.number == STEAL and v.verdict == CONTRIBUTES and v.signal
+    ]
+
+
+def _half(share: Interval, more: str, less: str, unknown: str) -> str:
+    """Is it surely more than half, surely less, or neither?"""
+    return more if share.low > 0.5 else less if share.high < 0.5 else unknown
 
 
 def _predicted(tested: Tested | None, unit: str) -> list[str]:
     if tested is None:
         return []
     p = tested.prediction
-    word = "confirmed" if tested.is_confirmed else "NOT confirmed"
+    word = "confirmed" if tested.is_confirmed else "outside that interval, so NOT confirmed"
     return [
         f"From {p.runs} unpinned runs alone {duration(p.ns)} [{duration(p.low)},"
-        f" {duration(p.high)}] per {unit} was predicted for one CPU; {duration(tested.measured_ns)}"
-        f" was measured then, {100 * abs(tested.error):.0f} % off: {word}."
+        f" {duration(p.high)}] per {unit} was predicted for one CPU (traced);"
+        f" {duration(tested.measured_ns)} was measured then, {100 * abs(tested.error):.0f} % off:"
+        f" {word}."
     ]
 
 
 def _advice(found: Evidence) -> list[Advice]:
-    def gain(label: str) -> Interval | None:
-        return found.blocks.combined(e.FREE, label, lambda a, b: a / b)
+    def gain(first: str, second: str) -> Interval | None:
+        return found.blocks.combined(first, second, lambda a, b: a / b)
 
-    advice = [
-        ("pin it to one CPU (taskset -c N)", gain(e.PINNED)),
-        ("let idle CPUs poll (hold /dev/cpu_dma_latency at 0)", gain(e.POLLING)),
-        ("start it under SCHED_BATCH (chrt --batch 0)", gain(e.BATCH)),
-    ]  # fmt: skip
+    if found.is_reversed:
+        advice = [("leave it free to move", gain(e.PINNED, e.FREE))]
+    elif found.has_gap:
+        advice = [
+            ("pin it to one CPU (taskset -c N)", gain(e.FREE, e.PINNED)),
+            ("let idle CPUs poll, at full power (hold /dev/cpu_dma_latency at 0)",
+             gain(e.FREE, e.POLLING)),
+            ("start it under SCHED_BATCH (chrt --batch 0)", gain(e.FREE, e.BATCH)),
+        ]  # fmt: skip
+    else:
+        advice = []
     return [Advice(text, by) for text, by in advice if by is not None]
 
 
@@ -173,15 +205,16 @@ def _costs(found: Evidence) -> list[tuple[str, str]]:
     rows = []
     switch = found.blocks.combined(e.PINNED_BATCH, e.FLOOR, lambda a, b: a - b)
     if switch is not None:
-        rows.append(("~ block, wake and switch, at most", f"{_times(switch)} per unit"))
+        rows.append(("~ block, wake and switch, at most", f"{times(switch)} per {found.unit}"))
     per = found.measured(e.PINNED, e.count_of("of them involuntary"))
     other = found.measured(e.PINNED_BATCH, e.count_of("of them involuntary"))
     saved = found.blocks.combined(e.PINNED, e.PINNED_BATCH, lambda a, b: a - b)
     if saved is not None and per is not None and other is not None:
-        times = per.median - other.median
-        if times > 0.02:
-            each = Interval(*(v / times for v in (saved.median, saved.low, saved.high)))
-            rows.append(("~ one preemption", _times(each)))
+        fewer = per.median - other.median
+        if fewer > 0.02:
+            each = Interval(*(v / fewer for v in (saved.median, saved.low, saved.high)))
+            unsure = f"not told from nothing, at most {duration(max(each.high, 0.0))}"
+            rows.append(("~ one preemption", times(each) if each.low > 0 else unsure))
     return rows
 
 
@@ -190,18 +223,15 @@ def explain(
     labels: Sequence[str],
     prediction: Prediction | None,
     name: str,
-    unit: str,
     missing: Mapping[str, str],
 ) -> Explanation:
     """All of it. `labels` in the order to show them; `missing`: what could not be run, and why."""
     verdicts = [judge(theory, found) for theory in THEORIES]
     tested = test_against(prediction, found.documents(e.PINNED)) if prediction else None
-    answer = _size(found, name, unit)
+    answer = _size(found, name)
     if found.has_gap:
-        answer += [*_where(found, unit), *_knobs(found, unit), *_predicted(tested, unit)]
-        ruled_out = [v.theory.name for v in verdicts if v.verdict == REFUTED]
-        if ruled_out:
-            answer.append(f"Ruled out: {'; '.join(ruled_out)}.")
+        answer += [*_where(found), *_knobs(found), *_host(verdicts)]
+        answer += _predicted(tested, found.unit)
     free, pinned = found.documents(e.FREE), found.documents(e.PINNED)
     lines = []
     if free and pinned:
@@ -217,7 +247,7 @@ def explain(
         lines=lines,
         verdicts=sorted(verdicts, key=lambda v: order.get(v.verdict, 3)),
         tested=tested,
-        advice=_advice(found) if found.has_gap else [],
+        advice=_advice(found),
         missing=missing,
         costs=_costs(found),
     )

@@ -39,27 +39,11 @@ class Prediction:
 
 
 def _one(document: Document) -> tuple[float, float, float, float, float] | None:
-    crossing = evidence.crossings(document)
-    if crossing is None:
+    found = evidence.crossing_costs(document)
+    if found is None:
         return None
-
-    def cost(kind: str) -> float | None:
-        woken, ran = evidence.latency_ns(document, kind), evidence.handover_ns(document, kind)
-        return None if woken is None else woken + (ran or 0.0)
-
-    counts = document["sched"]["wakeups"]
-    known = [
-        (counts[kind], value)
-        for kind in ("cross_cpu_idle", "cross_cpu_busy")
-        if (value := cost(kind)) is not None
-    ]
-    total = sum(count for count, _ in known)
-    cross = sum(count * value for count, value in known) / total if total else 0.0
-    same = cost("same_cpu")
-    if same is None:  # nothing was woken on its own CPU: no price to count crossings at
-        same = cross
     hop = doc.ns_per_unit(document)
-    return hop - crossing * (cross - same), hop, crossing, cross, same
+    return hop - found.extra_ns, hop, found.count, found.cross_ns, found.same_ns
 
 
 def predict(documents: Sequence[Document]) -> Prediction | None:

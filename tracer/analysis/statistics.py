@@ -85,6 +85,24 @@ def median_interval(values: ArrayLike, seed: int = 1) -> Interval:
     return Interval(median, min(float(low), median), max(float(high), median))
 
 
+def share_interval(parts: ArrayLike, wholes: ArrayLike, seed: int = 1) -> Interval | None:
+    """Median of `parts` as a share of the median of `wholes`, each shape (blocks,), with a
+    bootstrap's 95 % interval over blocks; None when the whole is not above zero.
+
+    Both are drawn from the same blocks: a block with a large whole has a large part, which would
+    pass for noise if only the parts were drawn.
+    """
+    part, whole = np.asarray(parts, dtype=np.float64), np.asarray(wholes, dtype=np.float64)
+    if not len(part) or np.median(whole) <= 0:
+        return None
+    share = float(np.median(part) / np.median(whole))
+    drawn = np.random.default_rng(seed).integers(0, len(part), (_RESAMPLES, len(part)))
+    some = np.median(whole[drawn], axis=1)
+    shares = np.median(part[drawn], axis=1)[some > 0] / some[some > 0]
+    low, high = np.percentile(shares, [2.5, 97.5])
+    return Interval(share, min(float(low), share), max(float(high), share))
+
+
 def _flips(count: int, seed: int) -> NDArray[np.float64]:
     """Sign patterns, shape (flips, count): all of them, or many at random."""
     if count <= _EXACT_FLIPS:

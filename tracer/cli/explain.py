@@ -70,8 +70,8 @@ def pinning(line: str, rounds: int, quick: bool, path: str | None) -> int:
         file = stack.enter_context(OutputFile(path)) if path and path != "-" else None
         host = fingerprint()
         found = experiment.run(base, rounds, host)
-        evidence = Evidence(found.outcomes, base.workload != "process-brigade")
-        said = explain(evidence, found.labels, found.prediction, line, workload.unit, found.missing)
+        evidence = Evidence(found.outcomes, base.workload != "process-brigade", workload.unit)
+        said = explain(evidence, found.labels, found.prediction, line, found.missing)
         document = report.document(said, line, workload.unit, rounds, host)
         note = _NOTE if quick or rounds < ENOUGH_BLOCKS else ""
         if path == "-":

@@ -82,16 +82,17 @@ def ladder(cpus: list[Cpu]) -> list[Rung]:
          "all CPUs here share one last-level cache"),
         ("two nodes", {"node": False}, "all CPUs here are of one node"),
     )  # fmt: skip
-    rungs = [Rung("one CPU", every[-1:])]
+    fastest = max((cpu.capacity for cpu in cpus), default=0)
+    slow = tuple(cpu.number for cpu in cpus if cpu.capacity < _SLOWER * fastest)
+    fast = tuple(number for number in every if number not in slow)
+    # a slow core would mix its speed into what pinning does
+    rungs = [Rung("one CPU", fast[-1:])]
     for name, same, why in pairs:
         pair = _pair(cpus, same)
         if pair == every:
             rungs.append(Rung(name, (), "the same as free to move: there are no other CPUs"))
         else:
             rungs.append(Rung(name, pair, "" if pair else why))
-    fastest = max((cpu.capacity for cpu in cpus), default=0)
-    slow = tuple(cpu.number for cpu in cpus if cpu.capacity < _SLOWER * fastest)
-    fast = tuple(number for number in every if number not in slow)
     why = "all cores here are of one kind"
     rungs.append(Rung("performance cores", fast if slow else (), "" if slow else why))
     rungs.append(Rung("efficiency cores", slow, "" if slow else why))

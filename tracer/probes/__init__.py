@@ -48,6 +48,7 @@ HOOKS = (
     "born",
     "came_in",
     "handed",
+    "moved",
 )
 DEFAULT = ("sched", "syscalls")
 

@@ -552,7 +552,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 	k->losses[LOSS_STATE_RACE]++;
 }
 
-static inline void on_migrate(u32 tid, u64 task)
+static inline void on_migrate(u32 cpu, u32 tid, u64 task)
 {
 	struct ctl *c = ctl_at(0);
 	struct thread *t;
@@ -561,8 +561,10 @@ static inline void on_migrate(u32 tid, u64 task)
 	if (!c || c->phase != PHASE_OPEN)
 		return;
 	slot = resolve(tid, task);
-	if (slot && (t = thread_at(slot)) && t->epoch == c->epoch)
+	if (slot && (t = thread_at(slot)) && t->epoch == c->epoch) {
 		t->migrations++;
+		hook_moved(cpu, t);
+	}
 }
 
 /* ---- system calls ---- */

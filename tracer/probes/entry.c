@@ -53,7 +53,7 @@ int tp_sched_migrate_task(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 task = ctx->args[0];
 
-	on_migrate(task_u32(task, OFFSET_TASK_PID), task);
+	on_migrate(CPU, task_u32(task, OFFSET_TASK_PID), task);
 	return 0;
 }
 

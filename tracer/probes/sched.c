@@ -7,6 +7,7 @@ struct sched_cpu {
 	struct hist waited[N_WAITS];
 	struct hist slice;
 	struct hist handed[N_WAITS];
+	u64 pulled;
 };
 
 BPF_F_TABLE("array", u32, struct sched_cpu, sched_cpus, MAX_CPUS, BPF_F_MMAPABLE);
@@ -38,4 +39,14 @@ static inline void sched_handed(u32 cpu, struct thread *waker, u64 ns)
 
 	if (s && wait < N_WAITS)
 		hist_add(&s->handed[wait], ns);
+}
+
+/* A preempted thread that changes its CPU was not placed by a wake-up: another CPU's balancing
+ * pulled it. A crossing wake-up cannot tell, since a thread may wake where it last ran. */
+static inline void sched_moved(u32 cpu, struct thread *t)
+{
+	struct sched_cpu *s = sched_at(cpu);
+
+	if (s && t->word == THREAD_PREEMPTED)
+		s->pulled++;
 }

@@ -14,11 +14,11 @@ from tracer.units import duration
 
 def _taxes(title: str, taxes: Sequence[Tax], width: int) -> list[str]:
     rows = [
-        [tax.what, duration(tax.ns.median), f"[{duration(tax.ns.low)}, {duration(tax.ns.high)}]"]
+        [tax.what, f"[{duration(tax.ns.low)}, {duration(tax.ns.high)}]", duration(tax.ns.median)]
         for tax in taxes
     ]
-    rows.append(["sum", duration(sum(tax.ns.median for tax in taxes)), ""])
-    return table(rows, [title, "per hop", "95 %"], 1, width)
+    rows.append(["sum", "", duration(sum(tax.ns.median for tax in taxes))])
+    return table(rows, [title, "95 %", "per hop"], 1, width)  # narrow: the interval goes first
 
 
 def _points(title: str, points: Sequence[Point], width: int, work: bool) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tracer.analysis.pinning import Explanation
 from tracer.analysis.statistics import Interval
-from tracer.analysis.theories import NOT_TESTED
+from tracer.analysis.theories import NO_GAP, NOT_TESTED
 from tracer.report.layout import WIDTH, fit, table
 from tracer.units import rate
 
@@ -38,7 +38,7 @@ def _steps(x: Explanation, unit: str, width: int) -> list[str]:
         for s in x.steps
     ]  # fmt: skip
     columns = [f"us per {unit}", "median", "95 %", "% of gap gone", "crossing", "preempted", "IPIs"]
-    lines = ["The experiment (untraced times; counts per unit from traced runs)"]
+    lines = [f"The experiment (untraced times; counts per {unit} from traced runs)"]
     lines += table(rows, columns, 1, width)
     return lines + [f"not tested here: {name} ({why})" for name, why in x.missing.items()]
 
@@ -54,7 +54,18 @@ def _ledgers(x: Explanation, unit: str, width: int) -> list[str]:
 
 
 def _theories(x: Explanation, width: int) -> list[str]:
-    lines = ["Theories: what each predicted before the runs, what was seen, the verdict"]
+    if all(v.why == NO_GAP for v in x.verdicts):
+        lines = ["No theory is judged, for there is no gap to explain. What was seen of each:"]
+        return lines + [
+            line
+            for v in x.verdicts
+            if v.signal is not None
+            for line in fit(f"{v.theory.number:>4}. {v.theory.name}: {v.signal.text}", width)
+        ]
+    lines = [
+        "Theories: what each predicted before the runs, what was seen, the verdict",
+        "(several can see the same stretch of time: their shares do not add up)",
+    ]
     for v in x.verdicts:
         lines += fit(f"{v.verdict:<12}{v.theory.number:>2}. {v.theory.name}", width)
         said = [f"predicted: {v.theory.predicts}"]
@@ -66,15 +77,17 @@ def _theories(x: Explanation, width: int) -> list[str]:
     return lines
 
 
+def _gain(gain: Interval) -> str:
+    if gain.low <= 1:
+        return f"  no sure gain ({gain.median:.2f} [{gain.low:.2f}, {gain.high:.2f}])"
+    return f"  {gain.median:.2f} [{gain.low:.2f}, {gain.high:.2f}] times as fast"
+
+
 def render(x: Explanation, unit: str, note: str = "", width: int = WIDTH) -> str:
     """The whole report, ending in a newline; `note` stands under the answer."""
     blocks = [list(x.answer) + ([note] if note else [])]
     if x.advice:
-        rows = [
-            f"  {a.gain.median:.2f} [{a.gain.low:.2f}, {a.gain.high:.2f}] times as fast: {a.text}"
-            for a in x.advice
-            if a.gain is not None
-        ]
+        rows = [f"{_gain(a.gain)}: {a.text}" for a in x.advice if a.gain is not None]
         blocks.append(["What to do (measured here)", *rows])
     blocks += [_steps(x, unit, width), _ledgers(x, unit, width)]
     if x.costs:

@@ -76,6 +76,7 @@ def document(s: Summary) -> dict[str, Any]:
                 "per_unit": s.per_unit(s.switches.total) if s.units else None,
             },
             "migrations": s.switches.migrations,
+            "pulled": s.sched.pulled,
             "wakeups": dict(s.wakeups),
             "wakeup_latency_ns": {
                 kind: s.sched.woke[kind].data()

@@ -1,0 +1,255 @@
+"""`tracer explain` on real runs: what must hold on any machine, and that nothing is left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PINNING = (sys.executable, "-m", "tracer", "explain", "pinning")
+SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.explain-1.json").read_text())
+SMALL = ("--workload", "thread-brigade --tasks 50 --iters 50")
+NEEDS_TWO = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
+
+
+def start(state: Path, *words: str, before: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [*before, *PINNING, *words], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, env={**os.environ, "XDG_STATE_HOME": str(state)},
+    )  # fmt: skip
+
+
+def finished(state: Path, *words: str, before: tuple[str, ...] = ()) -> tuple[int, str, str]:
+    running = start(state, *words, before=before)
+    out, err = running.communicate(timeout=300)
+    return running.returncode, out, err
+
+
+def saved(state: Path) -> list[dict]:
+    """The whole lines of the state file, without the first, which says what it is."""
+    files = list((state / "tracer").glob("explain-pinning-*"))
+    lines = files[0].read_text().split("\n")[:-1] if files else []
+    return [json.loads(line) for line in lines[1:]]
+
+
+def until(what: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.005)
+
+
+def children(pid: int) -> list[int]:
+    """All living processes below `pid`."""
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [p for child in text.split() for p in (int(child), *children(int(child)))]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def policy(pid: int) -> int | None:
+    try:
+        return os.sched_getscheduler(pid)
+    except ProcessLookupError:
+        return None
+
+
+def spinners(pid: int) -> list[int]:
+    """Children of `pid` under SCHED_IDLE."""
+    return [child for child in children(pid) if policy(child) == os.SCHED_IDLE]
+
+
+def led_to(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""
+
+
+def holders_of_latency() -> set[int]:
+    """Processes that have /dev/cpu_dma_latency open."""
+    links = Path("/proc").glob("[0-9]*/fd/*")
+    return {int(link.parts[2]) for link in links if led_to(link) == "/dev/cpu_dma_latency"}
+
+
+def check(document: dict) -> None:
+    """What must hold on any machine, whatever the verdicts are."""
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    steps = {step["label"]: step for step in document["steps"]}
+    assert {"unpinned", "one CPU"} <= set(steps)
+    assert steps["one CPU"]["crossings"] == 0
+    assert set(document["missing"]).isdisjoint(steps)
+    for theory in document["theories"]:
+        assert theory["why"]
+        if theory["verdict"] in ("cause", "contributes", "refuted"):
+            assert theory["signal"] is not None
+            assert theory["knob"] is None or theory["recovered"] or theory["verdict"] == "refuted"
+    assert [t["number"] for t in sorted(document["theories"], key=lambda t: t["number"])] == [
+        *range(1, 19)
+    ]
+    prediction = document["prediction"]
+    assert prediction["low"] <= prediction["ns"] <= prediction["high"]
+    inside = prediction["low"] <= prediction["measured_ns"] <= prediction["high"]
+    assert prediction["confirmed"] is inside
+    for side in ("unpinned_ns", "pinned_ns"):
+        assert sum(line[side] for line in document["lines"]) > 0
+        assert all(line[side] >= -1 for line in document["lines"])
+
+
+@NEEDS_TWO
+def test_interrupted_after_the_first_pinned_run_and_gone_on(tmp_path):
+    """The prediction stands before the test; the same command completes what was broken off."""
+    words = (*SMALL, "--rounds", "2", "--json", "-")
+    running = start(tmp_path, *words)
+    until(lambda: any(_pinned(line) for line in saved(tmp_path)))
+    running.send_signal(signal.SIGINT)
+    _out, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "the same command goes on" in err and "Traceback" not in err
+    lines = saved(tmp_path)
+    order = ["prediction" if line.get("note") == "prediction" else
+             "pinned" if _pinned(line) else
+             "first" if line.get("trial", {}).get("block", 0) < 0 else
+             line.get("note", "other") for line in lines]  # fmt: skip
+    assert order.index("theories") == 0, "what each theory predicts is written down first"
+    assert order[1:7] == ["first"] * 5 + ["prediction"]
+    assert "pinned" in order[7:]
+    kept = next(line["value"] for line in lines if line.get("note") == "prediction")
+    for line in lines:
+        if line.get("trial", {}).get("block", 0) < 0:
+            assert line["trial"]["traced"]
+            assert len(line["report"]["target"]["cpus"]) > 1
+
+    status, out, err = finished(tmp_path, *words)
+    assert status == 0, err
+    assert not list((tmp_path / "tracer").iterdir()), "a complete experiment leaves no file"
+    document = json.loads(out)
+    check(document)
+    assert {name: document["prediction"][name] for name in kept} == kept
+
+
+def _pinned(line: dict) -> bool:
+    return line.get("trial", {}).get("condition") == "one CPU"
+
+
+@NEEDS_TWO
+def test_lines_sum_to_the_traced_runs_windows(tmp_path):
+    """The ledger in the report against the windows in the state file, both of one block."""
+    words = (*SMALL, "--rounds", "2", "--json", str(tmp_path / "x.json"))
+    running = start(tmp_path, *words)
+    labels = {"unpinned": "unpinned_ns", "one CPU": "pinned_ns"}
+    until(lambda: {line["trial"]["condition"] for line in _traced(tmp_path)} >= set(labels))
+    running.send_signal(signal.SIGINT)
+    out, _err = running.communicate(timeout=60)
+    assert "One block cannot tell" in out or "slower in" in out or "Not enough" in out
+    document = json.loads((tmp_path / "x.json").read_text())
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    for label, side in labels.items():
+        runs = [line["report"] for line in _traced(tmp_path) if line["trial"]["condition"] == label]
+        hops = [run["window_ns"] / run["result"]["units"] for run in runs]
+        mean = sum(line[side] for line in document["lines"])
+        assert abs(mean - sum(hops) / len(hops)) < 1, label
+
+
+def _traced(state: Path) -> list[dict]:
+    found = [line for line in saved(state) if line.get("trial", {}).get("traced")]
+    return [line for line in found if line["trial"]["block"] >= 0]
+
+
+#: Runs one trial under an intervention, as an experiment does; the workload never ends by itself.
+HOLD = """
+import signal, sys
+from tracer.errors import Interrupted
+from tracer.experiment.condition import Condition
+from tracer.experiment.runner import Runner
+from tracer.outcome import Trial
+from tracer.progress import Progress
+
+def stop(number, _frame):
+    raise Interrupted(number)
+
+signal.signal(signal.SIGINT, stop)
+values = {"tasks": 10, "iters": 100_000_000, "warmups": 1}
+condition = Condition("it", "thread-brigade", values, intervention=sys.argv[1])
+try:
+    with Runner([condition], (), Progress()) as runner:
+        runner.run(Trial("it", False, 0))
+except Interrupted:
+    sys.exit(130)
+"""
+
+
+def in_force(pid: int, intervention: str) -> bool:
+    """The intervention is there, and the target runs under it."""
+    target = [
+        p for p in children(pid) if led_to(Path(f"/proc/{p}/exe")).endswith("/thread-brigade")
+    ]
+    if not target:
+        return False
+    if intervention == "spinners":
+        return len(spinners(pid)) == len(os.sched_getaffinity(0))
+    if intervention == "polling":
+        return pid in holders_of_latency()
+    return policy(target[0]) == os.SCHED_BATCH
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+@pytest.mark.parametrize("intervention", ["polling", "batch", "spinners"])
+def test_interventions_are_undone(intervention, number):
+    others = holders_of_latency()
+    running = subprocess.Popen([sys.executable, "-c", HOLD, intervention], cwd=ROOT)
+    until(lambda: in_force(running.pid, intervention), 60)
+    below = children(running.pid)
+    assert len(below) == 1 + (len(os.sched_getaffinity(0)) if intervention == "spinners" else 0)
+    running.send_signal(number)
+    status = running.wait(30)
+    assert status == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    until(lambda: not any(alive(pid) for pid in below), 5)
+    assert holders_of_latency() <= others
+
+
+def test_one_allowed_cpu_is_not_testable(tmp_path):
+    cpu = max(os.sched_getaffinity(0))
+    status, out, err = finished(tmp_path, "--quick", before=("taskset", "-c", str(cpu)))
+    assert (status, out) == (1, "")
+    assert "not testable" in err and "Traceback" not in err
+    assert not (tmp_path / "tracer").exists()
+
+
+@NEEDS_TWO
+def test_under_batch_already_preemption_is_never_blamed(tmp_path):
+    words = (*SMALL, "--rounds", "2", "--json", "-")
+    status, out, err = finished(tmp_path, *words, before=("chrt", "--batch", "0"))
+    assert status == 0, err
+    document = json.loads(out)
+    check(document)
+    preemption = next(t for t in document["theories"] if t["number"] == 6)
+    assert preemption["verdict"] in ("refuted", "not tested")
+    if preemption["verdict"] == "not tested":
+        assert preemption["why"] == "there is no gap to explain"
+
+
+@NEEDS_TWO
+def test_quick_answers_within_its_limits(tmp_path):
+    status, out, err = finished(tmp_path, "--quick", "--json", str(tmp_path / "x.json"))
+    assert status == 0, err
+    document = json.loads((tmp_path / "x.json").read_text())
+    check(document)
+    assert max(map(len, out.splitlines())) <= 100
+    assert "Few blocks: the intervals are wide" in out
+    assert document["answer"][0][:60] == " ".join(out.split())[:60]

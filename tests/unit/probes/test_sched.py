@@ -1,0 +1,127 @@
+"""Probe sched's hand-overs and pulls on hand-written sequences with exact times."""
+
+from __future__ import annotations
+
+import pytest
+from harness.world import SLEEPING, Task, World
+
+
+def handed(w: World) -> dict[str, list[int]]:
+    """By the wait before: how many hand-overs, and their sum in ns."""
+    record = w.recorded("sched")
+    return {kind: [h.count, h.sum_ns] for kind, h in record.handed.items() if h.count}
+
+
+def partner(w: World) -> Task:
+    """A second thread, blocked in a read since 1040; the first runs on CPU 0 since 120."""
+    w.open()
+    w.enter(1010, 0, "clone")
+    other = w.create(1020, 0, 101)
+    w.leave(1030, 0, 101)
+    w.switch(1032, 1, other)
+    w.leave(1034, 1)
+    w.enter(1036, 1, "read", 5)
+    w.switch(1040, 1, None, SLEEPING)
+    return other
+
+
+def test_a_hand_over_counts_from_coming_in_by_the_wait_before(world: World) -> None:
+    w = world
+    other = partner(w)
+    w.enter(1090, 0, "write", 5)
+    w.waking(1100, 0, other)
+    # the first thread came in at 120, before the window, which opened at 1000
+    assert handed(w) == {"cross_cpu_idle": [1, 100]}
+    w.leave(1105, 0, 1)
+    w.enter(1110, 0, "read", 6)
+    w.switch(1120, 0, None, SLEEPING)
+    w.switch(1130, 1, other)  # woken from CPU 0, on a CPU that slept
+    w.leave(1135, 1, 1)
+    w.enter(1140, 1, "write", 6)
+    before = handed(w)
+    w.waking(1150, 1, w.main)
+    after = handed(w)
+    assert _more(before, after) == {"cross_cpu_idle": [1, 20]}
+
+
+def _more(before: dict[str, list[int]], after: dict[str, list[int]]) -> dict[str, list[int]]:
+    return {
+        kind: [n - b for n, b in zip(now, before.get(kind, [0, 0]), strict=True)]
+        for kind, now in after.items()
+        if now != before.get(kind)
+    }
+
+
+@pytest.mark.parametrize("how", ["same CPU", "busy CPU", "preempted"])
+def test_the_kind_is_that_of_the_wakers_last_wait(world: World, how: str) -> None:
+    w = world
+    other = partner(w)
+    stranger = w.task(900)
+    w.enter(1060, 0, "write", 5)
+    if how == "busy CPU":
+        w.switch(1065, 1, stranger)
+    w.waking(1070, 0, other)
+    w.leave(1075, 0, 1)
+    w.enter(1080, 0, "read", 6)
+    if how == "busy CPU":
+        w.switch(1100, 0, None, SLEEPING)
+        w.switch(1110, 1, other)
+        cpu, kind = 1, "cross_cpu_busy"
+    else:
+        w.switch(1110, 0, other, SLEEPING)
+        cpu, kind = 0, "same_cpu"
+    if how == "preempted":
+        w.switch(1112, 0, stranger, preempt=True)
+        w.switch(1120, 0, other)
+        kind = "preempted"
+    came_in = 1120 if how == "preempted" else 1110
+    w.leave(1122, cpu, 1)
+    w.enter(1125, cpu, "write", 6)
+    before = handed(w)
+    w.waking(1145, cpu, w.main)
+    assert _more(before, handed(w)) == {kind: [1, 1145 - came_in]}
+
+
+def test_what_wakes_nobody_of_the_target_hands_nothing_over(world: World) -> None:
+    w = world
+    other = partner(w)
+    w.waking(1050, 0, w.task(900))  # a stranger
+    w.waking(1060, 0, other, timer=1)  # a timer on the thread's CPU
+    w.waking(1070, 0, other)  # already on its way
+    assert handed(w) == {}
+
+
+def test_hand_overs_outside_the_window_do_not_count(world: World) -> None:
+    w = world
+    w.start()
+    other = w.create(140, 0, 101)
+    w.switch(150, 1, other)
+    w.leave(155, 1)
+    w.enter(160, 1, "read", 5)
+    w.switch(170, 1, None, SLEEPING)
+    w.waking(200, 0, other)
+    w.switch(210, 1, other)
+    w.switch(220, 1, None, SLEEPING)
+    w.begin()
+    w.leave(1000, 0, 3)
+    assert handed(w) == {}
+    w.close(1200)
+    w.waking(1210, 0, other)
+    assert handed(w) == {}
+
+
+def test_only_a_preempted_thread_is_pulled(world: World) -> None:
+    w = world
+    other = partner(w)
+    w.migrate(1050, 0, other)  # blocked: its affinity was changed
+    w.waking(1060, 0, other)
+    w.migrate(1062, 0, other)  # placed by its wake-up
+    w.switch(1070, 1, other)
+    w.leave(1075, 1, 1)
+    assert w.recorded("sched").pulled == 0
+    w.switch(1080, 0, w.task(900), preempt=True)
+    w.migrate(1090, 1, w.main)
+    w.switch(1095, 2, w.main)
+    w.migrate(1099, 1, w.main)  # it runs again
+    assert w.recorded("sched").pulled == 1
+    assert int(w.row(w.main)["migrations"]) == 2
