@@ -128,8 +128,11 @@ def test_watches() -> None:
 
 def test_files_of_the_system() -> None:
     used = int(Path("/proc/sys/fs/file-nr").read_text().split()[0])
-    with sysctl("fs.file-max", used + 4000):
-        found, error = hit("one-thread-brigade", NOBODY)
+    for _ in range(3):  # other processes open and close files too
+        with sysctl("fs.file-max", used + 4000):
+            found, error = hit("one-thread-brigade", NOBODY)
+        if found["fits"] and not found["beyond"]:
+            break
     check(found, error, "fs.file-max", "raise fs.file-max", 1700, 2100)
 
 

@@ -243,7 +243,8 @@ def test_make_with_two_jobs(tmp_path: Path) -> None:
     truth = strace(tmp_path, command)
     assert near(calls(found)["execve"], truth["execve"], slack=1)
     assert truth["execve"] >= 36, "cc, cc1 and as for each file"
-    for name in ("openat", "mmap", "wait4"):
+    # not wait4: how often make looks for ended jobs depends on the time they take
+    for name in ("openat", "mmap"):
         assert near(calls(found)[name], truth[name], slack=3), name
     assert_as_getrusage(found)
 
