@@ -71,6 +71,7 @@ fn main() -> ExitCode {
             unit: "run",
             units: 1,
             stats: Stats::of(&mut [measured.elapsed_ns]),
+            extra: Vec::new(),
             measured,
         }
         .deliver(&mut control, true)
