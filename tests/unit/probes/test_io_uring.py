@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from harness import machine
 from harness.machine import Machine, Types, compiler
 from harness.world import FIRST_PID, SLEEPING, Task, World
 
@@ -280,6 +282,40 @@ def test_arguments_are_found_where_the_kernel_has_them() -> None:
     assert (old["URING_COMPLETE_REQ"], old["URING_COMPLETE_RES"]) == (1, 3)
     assert (old["URING_POLL_REQ"], new["URING_POLL_REQ"]) == (1, 0)
     assert new["URING_COMPLETE_CQE"] == 2
+
+
+class Forgetful(Types):
+    """A kernel without `cqe` in its requests, which clears their flags before they complete."""
+
+    def has_member(self, type_name: str, path: str) -> bool:
+        return path != "cqe.res" and super().has_member(type_name, path)
+
+
+def test_polls_are_followed_where_the_request_does_not_keep_that_to_its_end() -> None:
+    assert io_uring.unneeded(Types()) == ("io_uring_poll_arm",)
+    assert io_uring.unneeded(Forgetful()) == ()
+    assert "URING_FLAGS" not in io_uring.macros(Forgetful())
+    new = io_uring.macros(Types())
+    assert (new["URING_HEAD"], new["URING_FLAGS"], new["URING_RESULT"]) == (0, 8, 24)
+    assert new["URING_HEAD_WORDS"] == 4
+
+
+def test_a_poll_is_marked_by_its_tracepoint_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if compiler() is None:
+        pytest.skip("no C compiler")
+    monkeypatch.setattr(machine, "Types", Forgetful)
+    world = World(Machine(tmp_path, ("io_uring", "sched", "syscalls")))
+    world.open()
+    ring = Ring(world)
+    ring.submit(1020, 1, RECV)
+    ring.event(1021, "poll_arm", 1)
+    ring.submit(1022, 2, SEND)
+    ring.complete(1030, 2, -32)
+    ring.complete(1033, 1)
+    assert ring.completed() == {"send": {"inline": 1}, "recv": {"poll": 1}}
+    assert {op.name: op.failed for op in ring.record().operations} == {"send": 1, "recv": 0}
 
 
 def test_the_report(ring: Ring, validate: Callable[[str, Mapping[str, object]], None]) -> None:
