@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from benchmarks import overhead, parity, startup
+from benchmarks import overhead, parity, probes, startup
 from benchmarks.reference import HOW_TO_GET
 from benchmarks.result import OUTPUT, ROOT, Options, into_page, write
 from tracer.errors import TracerError
 
-SECTIONS = dict((parity.SECTION, overhead.SECTION, startup.SECTION))
+SECTIONS = dict((parity.SECTION, overhead.SECTION, probes.SECTION, startup.SECTION))
 _ROUNDS, _RUN_NS = 12, 600_000_000
 _QUICK_ROUNDS, _QUICK_RUN_NS = 3, 150_000_000
 
@@ -47,8 +47,8 @@ def _section(name: str, options: Options, docs: bool) -> None:
     "--subject",
     "subjects",
     multiple=True,
-    type=click.Choice(overhead.SUBJECTS),
-    help="this workload only (overhead)",
+    type=click.Choice(sorted({*overhead.SUBJECTS, *(case.workload for case in probes.CASES)})),
+    help="this workload only (overhead, probes)",
 )
 @click.option("--docs", is_flag=True, help="put the tables into docs/overhead.md as well")
 def main(
@@ -59,7 +59,7 @@ def main(
     subjects: tuple[str, ...],
     docs: bool,
 ) -> None:
-    """Measure parity, overhead and start-up (all by default); tables, and files in build/bench."""
+    """Measure parity, overhead, probes, start-up (default: all): tables; files in build/bench."""
     if os.geteuid() != 0:
         click.echo("error: benchmarks attach BPF programs and need root: make bench", err=True)
         sys.exit(1)

@@ -79,6 +79,24 @@ class Blocks:
         ours, theirs = self._array(name) - zero, self._array(other) - zero
         return median_of(ours[theirs > 0] / theirs[theirs > 0])
 
+    def further_share(self, name: str, other: str, base: str) -> Ratio:
+        """What `name` adds to `other`, as a share of what `other` adds to `base`.
+
+        Both are small beside what a machine drifts by, so here each is the median of its
+        differences within a block, and the interval is that of their ratio: blocks are drawn
+        anew, whole (with fewer than 5 blocks it is minimum to maximum of the blocks' own).
+        """
+        first = self._array(other) - self._array(base)
+        second = self._array(name) - self._array(other)
+        middle = float(np.median(second) / np.median(first))
+        if len(first) < _BOOTSTRAP_BLOCKS:
+            each = second / first
+            return Ratio(middle, float(each.min()), float(each.max()))
+        drawn = np.random.default_rng(1).integers(0, len(first), (_RESAMPLES, len(first)))
+        shares = np.median(second[drawn], axis=1) / np.median(first[drawn], axis=1)
+        low, high = np.percentile(shares, [2.5, 97.5])
+        return Ratio(middle, float(low), float(high))
+
     def _array(self, name: str) -> NDArray[np.float64]:
         return np.array([run.ns_per_unit for run in self.runs[name]])
 

@@ -155,7 +155,8 @@ def _result(
 
 def run(options: Options) -> list[Result]:
     """A table per subject."""
-    chosen = [name for name in options.subjects or SUBJECTS if name in workloads.available()]
+    wanted = [name for name in SUBJECTS if name in (options.subjects or SUBJECTS)]
+    chosen = [name for name in wanted if name in workloads.available()]
     if not chosen:
         raise TracerError(f"there is no workload {', '.join(options.subjects)}")
     return [_subject(name, options) for name in chosen]

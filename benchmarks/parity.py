@@ -85,14 +85,14 @@ def run(options: Options) -> list[Result]:
             continue
         subject = _sizes(row, options.run_ns)
         blocks = _blocks(row, options.reference, options, subject)
-        rows.append(_row(row.workload, blocks, subject))
+        rows.append(_row(reference.title(row, options.reference), blocks, subject))
         data[row.workload] = as_json(blocks)
     columns = ["program", "tasks x iterations", "blocks", "ours", "reference", "ratio", "goal"]
     note = (
         "Per unit of work, pinned to one CPU, medians over the blocks; ratio with"
         " its 95 % interval. Reference: github.com/jimblandy/context-switch at"
-        f" {reference.COMMIT[:12]}, built with the compiler of the workloads. Its async-creation"
-        " runs on another executor (async-std), so that row compares runtimes."
+        f" {reference.COMMIT[:12]}, built with the compiler of the workloads. Where both sides run"
+        " on different runtimes they are named, and the row compares these, not the programs."
     )
     return [Result(NAME, note, columns, rows, {"programs": data}, left=2)]
 

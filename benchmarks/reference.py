@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import workloads
 from benchmarks.blocks import Run
 from benchmarks.subject import last_cpu
 from tracer.errors import TracerError
@@ -32,6 +33,8 @@ class Reference:
     `flags` are its names for our options; without them its sizes are fixed at `tasks` and
     `iterations`, and `warmups` trips go before. `figure` finds the time per unit in its output:
     the mean over all iterations divided by the tasks, which is what ns_per_unit is of ours.
+    `runtimes` are the packages that ours and theirs run on, named in the row with the versions
+    of both Cargo.lock where a difference in time is one between runtimes.
     """
 
     workload: str
@@ -40,6 +43,7 @@ class Reference:
     tasks: int = 500
     iterations: int = 10_000
     warmups: int = 5
+    runtimes: tuple[str, str] | None = None
 
 
 _BRIGADE = {"tasks": "--threads", "iters": "--iters", "warmups": "--warmups"}
@@ -52,11 +56,35 @@ REFERENCES = (
     Reference("thread-brigade", _BRIGADE, _PER_HOP),
     Reference("async-brigade", _BRIGADE, _PER_HOP),
     Reference("one-thread-brigade", {}, _PER_HOP),
-    Reference("async-mem-brigade", {}, _PER_HOP),
+    Reference("async-mem-brigade", {}, _PER_HOP, runtimes=("tokio", "tokio")),
     Reference("thread-creation", _CREATION, _PER_TASK, tasks=1000),
-    # theirs runs on another executor (async-std), so this row compares runtimes, not programs
-    Reference("async-creation", _CREATION, _PER_TASK, tasks=10_000),
+    Reference(
+        "async-creation", _CREATION, _PER_TASK, tasks=10_000, runtimes=("tokio", "async-std")
+    ),
 )
+_LOCK = workloads.DIRECTORY / "native" / "Cargo.lock"
+
+
+def locked_version(lock: Path, package: str) -> str:
+    """The version of a package in a Cargo.lock; empty where the file or the package is not."""
+    text = lock.read_text() if lock.exists() else ""
+    match = re.search(rf'^name = "{re.escape(package)}"\nversion = "([^"]+)"', text, re.M)
+    return match[1] if match else ""
+
+
+def title(row: Reference, directory: Path) -> str:
+    """The program, and what ours and theirs run on where that differs.
+
+    `directory` is their clone's target/release: the versions are those of its Cargo.lock.
+    """
+    if not row.runtimes:
+        return row.workload
+    locks = (_LOCK, directory.resolve().parent.parent / "Cargo.lock")
+    ours, theirs = (
+        f"{package} {locked_version(lock, package)}".strip()
+        for package, lock in zip(row.runtimes, locks, strict=True)
+    )
+    return f"{row.workload} ({ours}; theirs {theirs})"
 
 
 def figure_ns(text: str, pattern: str) -> float:

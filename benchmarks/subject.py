@@ -1,10 +1,10 @@
-"""A workload as the subject of a benchmark: pinned to one CPU, scaled to a length of time."""
+"""A workload as the subject of a benchmark: its sizes, scaled to a length of time, and CPUs."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import workloads
@@ -15,19 +15,25 @@ from tracer.target import Spec
 
 @dataclass(frozen=True)
 class Subject:
-    """A workload with its sizes, on one CPU; `tasks` None where the workload has none."""
+    """A workload with its sizes; `tasks` None where the workload has none.
+
+    `further`: other options of it. `pinned`: to one CPU, else free to move.
+    """
 
     name: str
     iterations: int
     tasks: int | None
     warmups: int
+    further: Mapping[str, int | str | None] = field(default_factory=dict)
+    pinned: bool = True
 
     def argv(self) -> tuple[str, ...]:
         """The command."""
         workload = workloads.available()[self.name]
-        given = {"tasks": self.tasks, "iters": self.iterations, "warmups": self.warmups}
+        sizes = {"tasks": self.tasks, "iters": self.iterations, "warmups": self.warmups}
         known = {option.name for option in workload.options}
-        return workload.argv({k: v for k, v in given.items() if k in known})
+        given: dict[str, int | str | None] = {k: v for k, v in sizes.items() if k in known}
+        return workload.argv({**given, **self.further})
 
     def spec(self, before: Sequence[str] = ()) -> Spec:
         """What to start; behind `before`, the start of a tool's command line, if there is one.
@@ -35,8 +41,8 @@ class Subject:
         A tool that starts the workload stays free to move: it is the workload that is pinned.
         """
         if not before:
-            return Spec(self.argv(), (last_cpu(),), as_root=True)
-        pin = ("taskset", "-c", str(last_cpu()))
+            return Spec(self.argv(), (last_cpu(),) if self.pinned else (), as_root=True)
+        pin = ("taskset", "-c", str(last_cpu())) if self.pinned else ()
         return Spec((*before, *pin, *self.argv()), as_root=True)
 
 
@@ -54,6 +60,10 @@ def run_of(result: Mapping[str, Any]) -> Run:
 
 def scaled(name: str, run_ns: float, tasks: int | None = None, warmups: int = 20) -> Subject:
     """That workload with as many iterations as take about `run_ns` untraced."""
-    first = Subject(name, 20, tasks, warmups)
+    return rescaled(Subject(name, 20, tasks, warmups), run_ns)
+
+
+def rescaled(first: Subject, run_ns: float) -> Subject:
+    """The same with as many iterations as take about `run_ns` untraced."""
     trip_ns = float(run_untraced(first.spec())["mean_ns"])
     return replace(first, iterations=scaled_iterations(trip_ns, run_ns))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import overhead, result, startup
+from benchmarks import overhead, probes, result, startup
 from benchmarks.floor import Floor
 from benchmarks.peers import PEERS
 from benchmarks.result import Options
@@ -52,6 +52,18 @@ def test_each_condition_is_measured_or_named(
     # two calls, one switch and one wake-up a hop, and what preemption adds
     assert 2 * 2 + 1 + 1 <= data["events_per_unit"] + 0.1 < 9
     assert isinstance(made, result.Result) and len(made.rows) == len(ours) + len(PEERS)
+
+
+def test_a_probe_is_measured_beside_its_empty_tracepoints() -> None:
+    (made,) = probes.run(Options(1, 20_000_000, None, ("uring-brigade",), lambda _: None))
+    cases = made.data["cases"]
+    assert len(cases) == len(made.rows) == 2
+    for case in cases.values():
+        assert set(case["ns_per_unit"]) == {
+            probes.UNTRACED, probes.BASE, "io_uring", f"io_uring, {probes.FLOOR}"
+        }  # fmt: skip
+        assert not case["errors"]
+        assert all(len(runs) == 3 for runs in case["ns_per_unit"].values())
 
 
 def test_a_start_has_all_its_steps() -> None:

@@ -44,7 +44,13 @@ _EVENTS = {
     "place": "iqp",
 }
 #: (type, member) -> offset of what probes ask for and tests lay out by hand.
-_OFFSETS = {("io_kiocb", "opcode"): 0, ("io_uring_cqe", "res"): 8}
+_OFFSETS = {
+    ("io_kiocb", "opcode"): 0,
+    ("io_kiocb", "flags"): 8,
+    ("io_kiocb", "cqe.res"): 24,
+    ("io_uring_cqe", "res"): 8,
+}
+_ENUMERATORS = {"REQ_F_POLLED_BIT": 14}
 _ARGUMENTS = {
     "i": ctypes.c_uint32,
     "q": ctypes.c_uint64,
@@ -61,6 +67,9 @@ class Types:
 
     def has_member(self, type_name: str, path: str) -> bool:
         return (type_name, path) in _OFFSETS
+
+    def enum_value(self, enum: str | None, name: str) -> int | None:
+        return _ENUMERATORS.get(name)
 
     def tracepoint_args(self, name: str) -> None:
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +15,12 @@ from benchmarks.blocks import Blocks, Condition, Run, measure
 from benchmarks.overhead import NAME as OVERHEAD
 from benchmarks.overhead import SUBJECTS
 from benchmarks.peers import PEERS, _reason
+from benchmarks.probes import CASES
+from benchmarks.probes import NAME as PROBES
 from benchmarks.result import Result
 from benchmarks.startup import NAME as STARTUP
+from benchmarks.subject import Subject, last_cpu
+from tracer import probes
 from tracer.errors import TracerError
 
 
@@ -64,6 +70,47 @@ def test_the_share_of_what_another_one_adds() -> None:
     assert blocks.added_share("ours", "theirs", "base").median == pytest.approx(0.25)
 
 
+def test_what_is_added_on_top_as_a_share_of_what_was_added_before() -> None:
+    """Half of it, whatever a block adds to all its runs alike."""
+    drift = [0.0, 500.0, 90.0, 2000.0, 5.0]
+    blocks = Blocks(
+        {
+            name: [Run(ns + d) for d in drift]
+            for name, ns in (("none", 1000.0), ("some", 1200.0), ("more", 1300.0))
+        }
+    )
+    share = blocks.further_share("more", "some", "none")
+    assert (share.median, share.low, share.high) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_a_subject_runs_with_its_options_where_it_is_said() -> None:
+    subject = Subject("uring-brigade", 7, 5, 1, {"mode": "chain"}, pinned=False)
+    argv = " ".join(subject.argv())
+    assert "--mode chain" in argv and "--iters 7" in argv and "--tasks 5" in argv
+    assert subject.spec().cpus == ()
+    assert replace(subject, pinned=True).spec().cpus == (last_cpu(),)
+
+
+def test_every_probe_has_a_workload_on_which_its_cost_is_measured() -> None:
+    measured = {probe for case in CASES for probe in case.probes}
+    assert measured == {*probes.available(), "all"} - set(probes.DEFAULT)
+
+
+def test_a_row_that_compares_runtimes_names_both_versions(tmp_path: Path) -> None:
+    (tmp_path / "Cargo.lock").write_text(
+        '[[package]]\nname = "tokio-util"\nversion = "9.9.9"\n\n'
+        '[[package]]\nname = "tokio"\nversion = "1.19.2"\n'
+    )
+    built = tmp_path / "target" / "release"
+    built.mkdir(parents=True)
+    rows = {row.workload: row for row in reference.REFERENCES}
+    ours = reference.locked_version(reference._LOCK, "tokio")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", ours)
+    named = reference.title(rows["async-mem-brigade"], built)
+    assert named == f"async-mem-brigade (tokio {ours}; theirs tokio 1.19.2)"
+    assert reference.title(rows["thread-brigade"], built) == "thread-brigade"
+
+
 def test_the_interval_holds_the_truth() -> None:
     """Of ratios drawn around 1.2, a 95 % interval misses 1.2 rarely: here in under 1 of 8."""
     rng = np.random.default_rng(7)
@@ -107,7 +154,7 @@ def test_output_without_a_time_is_an_error() -> None:
 
 def test_the_page_has_a_place_for_each_table() -> None:
     page = result.PAGE.read_text()
-    names = [parity.NAME, STARTUP, *(f"{OVERHEAD}-{name}" for name in SUBJECTS)]
+    names = [parity.NAME, PROBES, STARTUP, *(f"{OVERHEAD}-{name}" for name in SUBJECTS)]
     for name in names:
         match = result.marker(name).search(page)
         assert match and "|" in match[1], f"{name}: make bench BENCH_ARGS=--docs"

@@ -143,7 +143,7 @@ class Engine:
         macros.update(probes.macros(self.names, btf))
         macros.update(probes.call_numbers(self.names, number))
         known = btf.tracepoints()
-        own = probes.tracepoints(self.names)
+        own = probes.tracepoints(self.names, btf)
         wanted = (*INTERRUPTS, *own, *CORE, *(() if light else CALLS))
         missing = [name for name in (*CORE, *CALLS) if name not in known]
         if missing:

@@ -11,6 +11,7 @@ and, where it needs them:
 
 `TRACEPOINTS`  further raw tracepoints, for each of which its C has a program `tp_<tracepoint>`.
            One that the kernel lacks is named in the report, the rest works;
+`unneeded(types)`  those of them that this kernel's types make superfluous;
 `living(arrays)`  what only the living target can tell, asked between the end of the window and the
            target's; its `read(arrays, alive)` gets it, None for a command, which has ended by then;
 `CALLS`    system calls whose numbers its C uses as `NR_<NAME>`;
@@ -58,6 +59,7 @@ class KernelTypes(Protocol):
 
     def offset_of(self, type_name: str, path: str) -> int: ...
     def has_member(self, type_name: str, path: str) -> bool: ...
+    def enum_value(self, enum: str | None, name: str) -> int | None: ...
     def tracepoint_args(self, name: str) -> Sequence[NamedArgument] | None: ...
 
 
@@ -98,10 +100,14 @@ def chosen(text: Sequence[str]) -> tuple[str, ...]:
     return tuple(known) if "all" in names else tuple(n for n in known if n in names)
 
 
-def tracepoints(names: Sequence[str]) -> tuple[str, ...]:
-    """The probes' own raw tracepoints, in order, each once."""
-    own = [t for name in names for t in getattr(available()[name], "TRACEPOINTS", ())]
-    return tuple(dict.fromkeys(own))
+def tracepoints(names: Sequence[str], types: KernelTypes) -> tuple[str, ...]:
+    """The raw tracepoints that the probes need on this kernel, in order, each once."""
+    found: dict[str, None] = {}
+    for name in names:
+        module = available()[name]
+        skip = module.unneeded(types) if hasattr(module, "unneeded") else ()
+        found |= dict.fromkeys(t for t in getattr(module, "TRACEPOINTS", ()) if t not in skip)
+    return tuple(found)
 
 
 def macros(names: Sequence[str], types: KernelTypes) -> dict[str, object]:

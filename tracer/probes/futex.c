@@ -66,6 +66,21 @@ static inline u64 futex_first_waiter(u64 waiters)
 	return address;
 }
 
+/* Address and operation: the first two arguments, in one read where they lie side by side. */
+static inline void futex_arguments(u64 regs, u64 *address, u64 *op)
+{
+#if OFFSET_REGS_FIRST == OFFSET_REGS_SECOND + 8 /* x86_64 */
+	u64 pair[2] = {};
+
+	bpf_probe_read_kernel(pair, sizeof(pair), (void *)(regs + OFFSET_REGS_SECOND));
+	*op = pair[0];
+	*address = pair[1];
+#else
+	*address = argument(regs, OFFSET_REGS_FIRST);
+	*op = argument(regs, OFFSET_REGS_SECOND);
+#endif
+}
+
 static inline void futex_enter(struct ctl *c, struct thread *t, u32 slot, u64 regs)
 {
 	struct futex_call *f;
@@ -77,9 +92,9 @@ static inline void futex_enter(struct ctl *c, struct thread *t, u32 slot, u64 re
 	if (!f)
 		return;
 	f->sleeps = f->asleep_ns = 0;
-	f->address = argument(regs, OFFSET_REGS_FIRST);
+	futex_arguments(regs, &f->address, &f->op);
 	if (nr == NR_FUTEX) {
-		f->op = (u32)argument(regs, OFFSET_REGS_SECOND) & ~FUTEX_FLAGS;
+		f->op = (u32)f->op & ~FUTEX_FLAGS;
 		if (f->op > FUTEX_OTHER)
 			f->op = FUTEX_OTHER;
 	} else {

@@ -5,19 +5,25 @@
  *
  * A submission and its completion are matched by the address of the kernel's request, kept in a
  * table of fixed size: the address may lie in any place of the bucket that it hashes to, so one
- * look-up finds it, and taking one out leaves no gap behind.
+ * look-up finds it, and taking one out leaves no gap behind. A bucket is one cache line.
+ *
+ * What needs no event of its own has none: an operation begins when the call that submits it is
+ * entered, whose time is known, and its request says itself whether it was polled (URING_FLAGS,
+ * where the kernel keeps that to the end).
  */
 
-#define URING_POLLED 1 /* flags: it waited for its file to be ready; */
-#define URING_WORKER 2 /* a worker thread of the kernel does it; */
-#define URING_OP_SHIFT 8 /* above: the opcode */
+/* Of a request's key: the thread that submitted it; */
+#define URING_SLOT 0x1ffff
+#define URING_WORKER (1 << 17) /* a worker thread of the kernel does it; */
+#define URING_POLLED (1 << 18) /* it waited for its file to be ready; */
+/* above: its address, a multiple of 64 (SLAB_HWCACHE_ALIGN), up to bit 49. */
+#define URING_KEY_BITS 20
+#define URING_KEY(req) ((req) >> 6 << URING_KEY_BITS)
 #define URING_PLACES 4
 
 struct io_uring_request {
-	u64 req;             /* 0: free */
+	u64 req;             /* its key; 0: free */
 	u64 submit_ns;
-	u32 slot;            /* the thread that submitted it */
-	u32 flags;
 };
 
 struct io_uring_bucket {
@@ -48,8 +54,8 @@ BPF_F_TABLE("array", u32, struct io_uring_bucket, io_uring_buckets, URING_BUCKET
 BPF_F_TABLE("array", u32, struct io_uring_row, io_uring_rows, MAX_CPUS * N_URING_OPS,
 	    BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct io_uring_cpu, io_uring_cpus, MAX_CPUS, BPF_F_MMAPABLE);
-/* When each thread last waited for completions or left the call: what it submitted before that
- * did not complete at once. */
+/* When each thread last left the call, or began the one in which it waited for completions: what
+ * it submitted up to then did not complete at once. */
 BPF_F_TABLE("array", u32, u64, io_uring_left, MAX_THREADS, BPF_F_MMAPABLE);
 
 static inline struct io_uring_bucket *io_uring_bucket_at(u32 i)
@@ -76,31 +82,44 @@ static inline struct io_uring_request *io_uring_find(struct io_uring_bucket *b, 
 		return 0;
 #pragma clang loop unroll(full)
 	for (int n = 0; n < URING_PLACES; n++)
-		if (b->at[n].req == req)
+		if ((b->at[n].req ^ URING_KEY(req)) >> URING_KEY_BITS == 0)
 			return &b->at[n];
 	return 0;
 }
 
-/* A free place for `req`, which is then taken. */
-static inline struct io_uring_request *io_uring_take(struct io_uring_bucket *b, u64 req)
+/* A free place for `key`, which is then taken. */
+static inline struct io_uring_request *io_uring_take(struct io_uring_bucket *b, u64 key)
 {
 	if (!b)
 		return 0;
 #pragma clang loop unroll(full)
 	for (int n = 0; n < URING_PLACES; n++)
-		if (!b->at[n].req && __sync_val_compare_and_swap(&b->at[n].req, 0, req) == 0)
+		if (!b->at[n].req && __sync_val_compare_and_swap(&b->at[n].req, 0, key) == 0)
 			return &b->at[n];
 	return 0;
 }
 
 /* The current thread's slot; for the kernel's own threads in the target's processes, which submit
  * for it and work for it, that of the process's first thread. 0: another process. */
-static inline u32 io_uring_who(void)
+static inline u32 io_uring_who(struct cpu *k)
 {
-	u64 id = bpf_get_current_pid_tgid();
-	u32 slot = slot_of((u32)id);
+	u64 id;
+	u32 slot;
 
+	if (k && k->slot) /* a switch away from the target's threads is never missed */
+		return k->slot;
+	id = bpf_get_current_pid_tgid();
+	slot = slot_of((u32)id);
 	return slot ? slot : slot_of(id >> 32);
+}
+
+/* When the call of io_uring_enter began that this thread is in; 0 where it is in none: with
+ * --light, and in the kernel's own threads. */
+static inline u64 io_uring_call_ns(struct cpu *k)
+{
+	struct thread *t = k && k->slot ? thread_at(k->slot) : 0;
+
+	return t && t->mode == PART_SYSCALL_IO_URING ? t->call_start_ns : 0;
 }
 
 /* The counters of this CPU when the current thread is the target's and the window is open. */
@@ -108,35 +127,36 @@ static inline struct io_uring_cpu *io_uring_own(void)
 {
 	struct ctl *c = ctl_at(0);
 
-	if (!c || c->phase != PHASE_OPEN || !io_uring_who())
+	if (!c || c->phase != PHASE_OPEN || !io_uring_who(cpu_at(CPU)))
 		return 0;
 	return io_uring_cpu_at(CPU);
 }
 
-static inline void io_uring_call(u32 cpu, struct ctl *c, struct cpu *k, u32 nr, s64 result,
-				 u64 ns, u64 off_ns)
+static inline void io_uring_returned(u32 cpu, struct thread *t, u32 slot, s64 result, u64 ns,
+				     u64 now)
 {
 	struct io_uring_cpu *s;
 	u64 *left;
 
-	if (nr != NR_IO_URING_ENTER || !(s = io_uring_cpu_at(cpu)))
+	if (t->call_nr != NR_IO_URING_ENTER || !(s = io_uring_cpu_at(cpu)))
 		return;
 	s->enters++;
 	if (result > 0)
 		s->submitted += result;
-	left = io_uring_left_at(k->slot);
+	left = io_uring_left_at(slot);
 	if (left)
-		*left = NOW;
+		*left = now;
 }
 
 int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
 {
-	u64 req = ctx->args[URING_SUBMIT_REQ];
+	u64 req = ctx->args[URING_SUBMIT_REQ], key, began_ns;
 	struct ctl *c = ctl_at(0);
 	struct io_uring_bucket *b;
 	struct io_uring_request *r;
 	struct io_uring_row *row;
 	struct io_uring_cpu *s;
+	struct cpu *k;
 	u32 slot;
 	u8 op = 0;
 
@@ -146,47 +166,87 @@ int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
 	 * ring overflowed) */
 	b = io_uring_bucket_of(req);
 	r = io_uring_find(b, req);
-	slot = io_uring_who();
+	k = cpu_at(CPU);
+	slot = io_uring_who(k);
 	if (!slot) {
 		if (r)
 			r->req = 0;
 		return 0;
 	}
+	key = URING_KEY(req) | (slot & URING_SLOT);
+	if (r)
+		r->req = key;
+	else
+		r = io_uring_take(b, key);
+	if (r) {
+		began_ns = io_uring_call_ns(k);
+		r->submit_ns = began_ns ? began_ns : NOW;
+	}
+#ifdef LIGHT
+	if ((s = io_uring_cpu_at(CPU)))
+		s->without_calls = 1;
+#endif
+	if (c->phase != PHASE_OPEN)
+		return 0;
+	if (!r && (s = io_uring_cpu_at(CPU)))
+		s->table_full++;
 	bpf_probe_read_kernel(&op, sizeof(op), (void *)(req + OFFSET_REQ_OPCODE));
 	row = io_uring_row_of(op);
-	s = io_uring_cpu_at(CPU);
-	if (!row || !s)
-		return 0;
-#ifdef LIGHT
-	s->without_calls = 1;
-#endif
-	if (c->phase == PHASE_OPEN)
+	if (row)
 		row->submitted++;
-	if (!r && !(r = io_uring_take(b, req))) {
-		if (c->phase == PHASE_OPEN)
-			s->table_full++;
-		return 0;
-	}
-	r->submit_ns = NOW;
-	r->slot = slot;
-	r->flags = (u32)op << URING_OP_SHIFT;
 	return 0;
 }
 
-static inline u32 io_uring_way(struct ctl *c, struct io_uring_request *r)
+/* What the tracepoint does not say of a request that completes. */
+struct io_uring_end {
+	u32 op;
+	u32 polled;
+	s32 result;
+};
+
+static inline void io_uring_end_of(struct bpf_raw_tracepoint_args *ctx, u64 req, u64 key,
+				   struct io_uring_end *end)
 {
+#ifdef URING_FLAGS /* all in one read */
+	u64 head[URING_HEAD_WORDS] = {};
+	u8 *at = (u8 *)head;
+
+	bpf_probe_read_kernel(head, sizeof(head), (void *)(req + URING_HEAD));
+	end->op = at[OFFSET_REQ_OPCODE - URING_HEAD];
+	end->polled = *(u32 *)(at + URING_FLAGS - URING_HEAD) >> URING_POLLED_BIT & 1;
+	end->result = *(s32 *)(at + URING_RESULT - URING_HEAD);
+#else
+	u8 op = 0;
+
+	bpf_probe_read_kernel(&op, sizeof(op), (void *)(req + OFFSET_REQ_OPCODE));
+	end->op = op;
+	end->polled = !!(key & URING_POLLED);
+	end->result = 0;
+#ifdef URING_COMPLETE_CQE
+	bpf_probe_read_kernel(&end->result, sizeof(end->result),
+			      (void *)(ctx->args[URING_COMPLETE_CQE] + OFFSET_CQE_RES));
+#endif
+#endif
+#ifndef URING_COMPLETE_CQE
+	end->result = (s32)ctx->args[URING_COMPLETE_RES];
+#endif
+}
+
+static inline u32 io_uring_way(struct ctl *c, u64 key, u64 submit_ns, struct io_uring_end *end)
+{
+	u32 slot = key & URING_SLOT;
 	u64 *left;
 
-	if (r->flags & URING_WORKER)
+	if (key & URING_WORKER)
 		return URING_BY_WORKER;
-	if (r->flags & URING_POLLED)
+	if (end->polled)
 		return URING_BY_POLL;
-	left = io_uring_left_at(r->slot);
-	if (left && *left < r->submit_ns && r->submit_ns >= c->start_ns &&
-	    io_uring_who() == r->slot)
+	left = io_uring_left_at(slot);
+	if (left && *left < submit_ns && submit_ns >= c->start_ns &&
+	    io_uring_who(cpu_at(CPU)) == slot)
 		return URING_INLINE;
-	/* a poll by its opcode does not fire io_uring_poll_arm */
-	return r->flags >> URING_OP_SHIFT == URING_OP_POLL_ADD ? URING_BY_POLL : URING_LATER;
+	/* a poll by its opcode is not marked as one */
+	return end->op == URING_OP_POLL_ADD ? URING_BY_POLL : URING_LATER;
 }
 
 int tp_io_uring_complete(struct bpf_raw_tracepoint_args *ctx)
@@ -195,8 +255,8 @@ int tp_io_uring_complete(struct bpf_raw_tracepoint_args *ctx)
 	struct io_uring_request *r;
 	struct io_uring_row *row;
 	struct io_uring_cpu *s;
-	u64 req = 0, from;
-	s32 result = 0;
+	struct io_uring_end end;
+	u64 req = 0, key, from;
 	u32 way;
 
 	if (!c || c->phase == PHASE_CLOSED)
@@ -212,23 +272,21 @@ int tp_io_uring_complete(struct bpf_raw_tracepoint_args *ctx)
 	r = io_uring_find(io_uring_bucket_of(req), req);
 	if (!r)
 		return 0;
-	row = io_uring_row_of(r->flags >> URING_OP_SHIFT);
-	if (row && c->phase == PHASE_OPEN) {
-#ifdef URING_COMPLETE_CQE
-		bpf_probe_read_kernel(&result, sizeof(result),
-				      (void *)(ctx->args[URING_COMPLETE_CQE] + OFFSET_CQE_RES));
-#else
-		result = (s32)ctx->args[URING_COMPLETE_RES];
-#endif
-		way = io_uring_way(c, r);
-		if (way < N_URING_WAYS)
-			row->completed[way]++;
-		if (result < 0)
-			row->failed++;
-		from = r->submit_ns > c->start_ns ? r->submit_ns : c->start_ns;
-		hist_add(&row->ns, since(NOW, from));
-	}
+	key = r->req;
+	from = r->submit_ns;
 	r->req = 0;
+	if (c->phase != PHASE_OPEN)
+		return 0;
+	io_uring_end_of(ctx, req, key, &end);
+	row = io_uring_row_of(end.op);
+	if (!row)
+		return 0;
+	way = io_uring_way(c, key, from, &end);
+	if (way < N_URING_WAYS)
+		row->completed[way]++;
+	if (end.result < 0)
+		row->failed++;
+	hist_add(&row->ns, since(NOW, from > c->start_ns ? from : c->start_ns));
 	return 0;
 }
 
@@ -237,7 +295,7 @@ static inline void io_uring_mark(u64 req, u32 flag)
 	struct io_uring_request *r = io_uring_find(io_uring_bucket_of(req), req);
 
 	if (r)
-		r->flags |= flag;
+		r->req |= flag;
 }
 
 int tp_io_uring_poll_arm(struct bpf_raw_tracepoint_args *ctx)
@@ -277,14 +335,17 @@ int tp_io_uring_local_work_run(struct bpf_raw_tracepoint_args *ctx)
 int tp_io_uring_cqring_wait(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct io_uring_cpu *s = io_uring_own();
-	u64 *left;
+	struct cpu *k = cpu_at(CPU);
+	u64 *left, began_ns;
 
 	if (!s)
 		return 0;
 	s->waits++;
-	left = io_uring_left_at(io_uring_who());
-	if (left)
-		*left = NOW;
+	left = io_uring_left_at(io_uring_who(k));
+	if (left) {
+		began_ns = io_uring_call_ns(k);
+		*left = began_ns ? began_ns : NOW;
+	}
 	return 0;
 }
 

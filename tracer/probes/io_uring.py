@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tracer.probes import KernelTypes
 
 SUMMARY = "io_uring: operations by opcode, how they completed and how long they took"
-HOOKS = ("call",)
+HOOKS = ("returned",)
 #: The last two only to be emptied before a run.
 ARRAYS = ("io_uring_rows", "io_uring_cpus", "io_uring_buckets", "io_uring_left")
 TRACEPOINTS = (
@@ -47,6 +47,7 @@ _NAMES = """
 OPERATIONS = tuple(_NAMES.split())
 _ROWS = 80  #: per CPU; later opcodes share the last one
 _BUCKETS = 32768  #: of four requests each
+_HEAD_WORDS = 8  #: at most so much of a request is read at once
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,35 @@ def _place(types: KernelTypes, tracepoint: str, argument: str, default: int) -> 
     return names.index(argument) if argument in names else None
 
 
+def _head(types: KernelTypes) -> dict[str, object]:
+    """Where a request keeps its opcode, flags and result, to be read at once at its completion.
+
+    Empty where it does not keep them to then: Linux 5.19 is the first that has `cqe` in it, and
+    forgets REQ_F_POLLED after the completion only (since 5.16).
+    """
+    polled = types.enum_value(None, "REQ_F_POLLED_BIT")
+    members = ("opcode", "flags", "cqe.res")
+    if polled is None or not all(types.has_member("io_kiocb", member) for member in members):
+        return {}
+    opcode, flags, result = (types.offset_of("io_kiocb", member) for member in members)
+    start = min(opcode, flags, result) // 8 * 8
+    words = (max(opcode, flags, result) + 4 - start + 7) // 8
+    if words > _HEAD_WORDS:
+        return {}
+    return {
+        "URING_HEAD": start,
+        "URING_HEAD_WORDS": words,
+        "URING_FLAGS": flags,
+        "URING_POLLED_BIT": polled,
+        "URING_RESULT": result,
+    }
+
+
+def unneeded(types: KernelTypes) -> tuple[str, ...]:
+    """Tracepoints of the above whose answer the request itself has."""
+    return ("io_uring_poll_arm",) if _head(types) else ()
+
+
 def macros(types: KernelTypes) -> dict[str, object]:
     """Offsets and places of arguments, which changed in Linux 5.19, 6.0 and 6.13."""
 
@@ -112,6 +142,7 @@ def macros(types: KernelTypes) -> dict[str, object]:
     }
     return {
         **{name: index for name, index in places.items() if index is not None},
+        **_head(types),
         "OFFSET_REQ_OPCODE": offset("io_kiocb", "opcode"),
         "OFFSET_CQE_RES": offset("io_uring_cqe", "res"),
         "NR_IO_URING_ENTER": numbers()["io_uring_enter"],
