@@ -121,7 +121,8 @@ def test_creation_of_threads_is_one_clone_and_one_life_each(brigade):
 
 
 def test_creation_of_tasks_creates_no_thread(brigade):
-    recording = brigade("async-creation", *SIZE, "--workers", "2")
+    # long enough for the edges of the window to be less than 0.5 % of it
+    recording = brigade("async-creation", *SIZE, "--iters", "2000", "--workers", "2")
     check_books(recording)
     assert not {"clone", "clone3"} & set(calls(recording))
     assert threads(recording) == 3
