@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tracer.analysis.answers import answers
-from tracer.analysis.brigades import Brigades, brigades
+from tracer.analysis.brigades import Brigades, Contestant, brigades
+from tracer.analysis.statistics import Interval
 from tracer.errors import TracerError
 from tracer.outcome import Outcome, Surroundings, Trial
 from tracer.report import bars, picture
@@ -75,7 +76,12 @@ def found(rounds: int = 12, without: tuple[str, ...] = ()) -> Brigades:
                 Outcome(Trial(label, True, block), result, AROUND, _document(label, ns))
             )
     missing = dict.fromkeys(without, "io_uring is forbidden here")
-    return brigades(outcomes, UNITS, missing, answers)
+    few = Interval(400.0, 390.0, 410.0)
+    sizes = {
+        "async": Contestant(few, None, 250_000),
+        "threads": Contestant(Interval(9800.0, 9700.0, 9900.0), few, 32_000),
+    }
+    return brigades(outcomes, UNITS, missing, answers, sizes)
 
 
 def test_the_floor_is_taken_away_in_the_same_placement() -> None:
@@ -99,6 +105,12 @@ def test_the_originals_table() -> None:
     switch = lines["a switch caused by I/O, us"]
     assert switch[0] is not None and switch[0].here is not None
     assert switch[0].here.median == pytest.approx(3030)
+
+
+def test_memory_and_most_tasks_are_in_the_table() -> None:
+    text = report.render(found(), 12)
+    assert "400 bytes" in text and "9.57 KiB + 400 bytes kernel" in text
+    assert "(9.5 + 10 KiB kernel)" in text and "250k" in text and "32,000" in text
 
 
 def test_every_question_is_answered_from_the_numbers() -> None:

@@ -15,7 +15,12 @@ LAYERS = (
     ("benchmarks",),
     ("tracer.__main__",),
     ("tracer.cli",),
-    ("tracer.experiment.suite", "tracer.experiment.pinning", "tracer.experiment.asynchrony"),
+    (
+        "tracer.experiment.suite",
+        "tracer.experiment.sizes",
+        "tracer.experiment.pinning",
+        "tracer.experiment.asynchrony",
+    ),
     ("tracer.lines",),
     ("tracer.experiment.blocks",),
     (

@@ -41,11 +41,24 @@ class Row:
 @dataclass(frozen=True)
 class Cell:
     """A cell of the original experiment's table: `here` in ns (or bytes, or a number of tasks) or
-    `why` it is missing; `published` is the figure of the original author's machine, as text."""
+    `why` it is missing; `published` is the figure of the original author's machine, as text;
+    `kernel` is the kernel's share of memory, beside that of the program."""
 
     here: Interval | None
     why: str
     published: str
+    kernel: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Threads or async tasks: bytes per idle task, in the program and in the kernel, and the most
+    tasks that this host allows; None where `why` says so."""
+
+    user_bytes: Interval | None
+    kernel_bytes: Interval | None
+    most: int | None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +115,23 @@ def _row(blocks: Blocks, label: str, unit: str) -> Row:
     )
 
 
-def _table(blocks: Blocks, missing: Mapping[str, str]) -> list[Line]:
+def _memory(of: Contestant | None, published: str) -> Cell:
+    if of is None:
+        return Cell(None, "", published)
+    return Cell(of.user_bytes, of.why, published, of.kernel_bytes)
+
+
+def _most(of: Contestant | None, published: str) -> Cell:
+    if of is None or of.most is None:
+        return Cell(None, "no limit binds" if of else "", published)
+    return Cell(Interval(of.most, of.most, of.most), "", published)
+
+
+def _table(
+    blocks: Blocks, missing: Mapping[str, str], sizes: Mapping[str, Contestant]
+) -> list[Line]:
+    tasks, threads = sizes.get("async"), sizes.get("threads")
+
     def why(label: str) -> str:
         return "left out, see above" if label in missing else ""
 
@@ -129,10 +158,9 @@ def _table(blocks: Blocks, missing: Mapping[str, str]) -> list[Line]:
         Line("creating a task, us", "us", [
             cell(NEW_TASK, "0.3"), cell(NEW_THREAD, "17"), None]),
         Line("memory per idle task", "bytes", [
-            Cell(None, "tracer memory", "0.4 KiB"),
-            Cell(None, "tracer memory", "9.5 + 10 KiB kernel"), None]),
+            _memory(tasks, "0.4 KiB"), _memory(threads, "9.5 + 10 KiB kernel"), None]),
         Line("most tasks that could be run", "tasks", [
-            Cell(None, "tracer doctor", "250,000"), Cell(None, "tracer doctor", "80,000"), None]),
+            _most(tasks, "250,000"), _most(threads, "80,000"), None]),
     ]  # fmt: skip
 
 
@@ -141,16 +169,18 @@ def brigades(
     units: Mapping[str, str],
     missing: Mapping[str, str],
     answers: Callable[[Blocks], Sequence[Answer]],
+    sizes: Mapping[str, Contestant],
 ) -> Brigades:
     """All of it, from the outcomes of complete or broken-off rounds.
 
-    `units` gives each label's unit of work, `missing` the labels that were left out and why.
+    `units` gives each label's unit of work, `missing` the labels that were left out and why;
+    `sizes` has `async` and `threads`.
     """
     blocks = Blocks(outcomes)
     ordered = [label for label in units if label in blocks.labels]
     return Brigades(
         rows=[_row(blocks, label, units[label]) for label in ordered],
-        table=_table(blocks, missing),
+        table=_table(blocks, missing, sizes),
         answers=answers(blocks),
         missing=missing,
     )

@@ -59,7 +59,7 @@ def command(
         drawing = stack.enter_context(OutputFile(plot)) if plot else None
         host = fingerprint()
         found = suite(rounds, everything, QUICK_UNITS if quick else UNITS, host)
-        result = brigades(found.outcomes, found.units, found.missing, answers)
+        result = brigades(found.outcomes, found.units, found.missing, answers, found.sizes)
         document = report.document(result, rounds, host)
         if path == "-":
             click.echo(render_json(document), nl=False)

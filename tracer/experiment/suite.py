@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from tracer.analysis.brigades import Contestant
 from tracer.errors import Interrupted, TracerError
 from tracer.experiment.blocks import Design, run_trials
 from tracer.experiment.condition import Condition
 from tracer.experiment.runner import Runner
+from tracer.experiment.sizes import contestants
 from tracer.experiment.store import Store
 from tracer.lines import condition
 from tracer.outcome import Outcome
@@ -55,6 +57,7 @@ class Suite:
     units: Mapping[str, str]
     missing: Mapping[str, str]
     interrupted: int | None = None
+    sizes: Mapping[str, Contestant] = field(default_factory=dict)
 
 
 def _conditions(everything: bool, units: int) -> tuple[list[Condition], dict[str, str]]:
@@ -104,9 +107,12 @@ def suite(rounds: int, everything: bool, units: int, host: Mapping[str, str]) ->
                               "make setup")  # fmt: skip
         plan = {"conditions": [c.plain() for c in able], "host": dict(host), "rounds": rounds}
         store = Store("brigades", plan)
+        sizes: dict[str, Contestant] = {}
         try:
             design = Design([c.label for c in able], rounds)
             done = run_trials(design.trials(), runner, store, progress)
+            if done.interrupted is None:
+                sizes = contestants(progress)
         finally:
             progress.clear()
             store.close()
@@ -115,4 +121,4 @@ def suite(rounds: int, everything: bool, units: int, host: Mapping[str, str]) ->
     elif not done.outcomes:
         raise Interrupted(done.interrupted)
     labels = {c.label: available()[c.workload].unit for c in able}
-    return Suite(done.outcomes, labels, missing, done.interrupted)
+    return Suite(done.outcomes, labels, missing, done.interrupted, sizes)

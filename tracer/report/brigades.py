@@ -55,6 +55,9 @@ def _cell(kind: str, cell: Cell | None) -> tuple[str, str]:
         return cell.why or "not run", published
     i = cell.here
     reach = f" [{_value(kind, i.low)}, {_value(kind, i.high)}]" if i.low != i.high else ""
+    if kind == "bytes":
+        kernel = f" + {size(cell.kernel.median)} kernel" if cell.kernel else ""
+        return size(i.median) + kernel, published
     return _value(kind, i.median) + reach, published
 
 
