@@ -92,7 +92,7 @@ def test_the_two_taxes_are_what_each_pays_beyond_the_floor() -> None:
     assert taxes(x.async_tax) == pytest.approx(
         {
             "the runtime's own code, beyond the floor": 1100,
-            "the receive that finds nothing (EAGAIN)": 600,  # half of the receives' time
+            "~ the receive that finds nothing (EAGAIN)": 600,  # half of the receives' time
             "its share of epoll_wait": 300,
             "waking and switching worker threads": 0,
         }
@@ -130,7 +130,10 @@ def test_the_answer_in_sentences() -> None:
     first, taxed, calls, memory, tokens, work = explained().answer
     assert first.startswith("On one CPU a hop takes 8 us with threads and 4 us with async: 2.00x [")
     assert "pays 6.80 us with threads" in taxed and "2 us with async" in taxed
-    assert "Block, wake and switch cost 6 us per hop" in calls and "900 ns: 6.7 times" in calls
+    assert (
+        "Block, wake and switch cost 6 us per hop" in calls
+        and "900 ns (traced): 6.7 times" in calls
+    )
     assert "7 us are left with threads and 100 ns with async: 70 times" in memory
     assert "with 1 2.00x [" in tokens and "with 16 1.10x [" in tokens
     assert work == ("From 200 us of work per hop on the choice changes the time by less than 5 %.")

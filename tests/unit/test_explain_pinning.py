@@ -127,6 +127,14 @@ def test_a_host_that_takes_the_cpus_away_is_told() -> None:
     )
 
 
+def test_what_could_not_be_run_is_one_line_for_each_reason() -> None:
+    missing = {"two nodes": "one node", "SMT": "no SMT", "two caches": "one node"}
+    assert report.not_tested(missing) == [
+        "not tested here: two nodes; two caches (one node)",
+        "not tested here: SMT (no SMT)",
+    ]
+
+
 # ---- the prediction ----
 
 

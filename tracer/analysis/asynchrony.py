@@ -163,7 +163,7 @@ def explain(
         [
             ("the runtime's own code, beyond the floor",
              _minus(_over(on_tasks, _wall("user")), user_floor)),
-            ("the receive that finds nothing (EAGAIN)",
+            ("~ the receive that finds nothing (EAGAIN)",
              _over(on_tasks, lambda d: _call_ns(d, "io", "EAGAIN"))),
             ("its share of epoll_wait", _over(on_tasks, lambda d: _call_ns(d, "poll"))),
             ("waking and switching worker threads",
@@ -204,7 +204,8 @@ def explain(
     if empty is not None and switch is not None:
         answer.append(
             f"Block, wake and switch cost {duration(switch.median)} per hop (untraced, less the"
-            f" floor), an empty receive and the share of epoll_wait {duration(empty.median)}:"
+            f" floor), an empty receive and the share of epoll_wait {duration(empty.median)}"
+            " (traced):"
             f" {switch.median / max(empty.median, 1):.1f} times."
         )
     memory = blocks.ratio(MEM_THREADS, MEM_ASYNC)

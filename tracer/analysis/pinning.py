@@ -158,9 +158,10 @@ def _knobs(found: Evidence) -> list[str]:
 def _host(verdicts: Sequence[Verdict]) -> list[str]:
     """A host that takes CPUs away is not the program's doing, and must not be kept quiet."""
     return [
-        f"The host took the CPUs away meanwhile ({v.signal.text}): {v.why}."
+        f"The host took the CPUs away meanwhile ({v.signal.text}): that is"
+        f" {percent(v.signal.share)} of the gap."
         for v in verdicts
-        if v.theory.number == STEAL and v.verdict == CONTRIBUTES and v.signal
+        if v.theory.number == STEAL and v.verdict == CONTRIBUTES and v.signal and v.signal.share
     ]
 
 
@@ -191,7 +192,7 @@ def _advice(found: Evidence) -> list[Advice]:
     elif found.has_gap:
         advice = [
             ("pin it to one CPU (taskset -c N)", gain(e.FREE, e.PINNED)),
-            ("let idle CPUs poll, at full power (hold /dev/cpu_dma_latency at 0)",
+            ("hold /dev/cpu_dma_latency at 0 (idle CPUs then poll)",
              gain(e.FREE, e.POLLING)),
             ("start it under SCHED_BATCH (chrt --batch 0)", gain(e.FREE, e.BATCH)),
         ]  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.asynchrony import AsyncExplanation, Point, Tax
-from tracer.report.explain import SCHEMA
+from tracer.report.explain import SCHEMA, not_tested
 from tracer.report.layout import WIDTH, fit, table
 from tracer.units import duration
 
@@ -40,7 +40,7 @@ def render(x: AsyncExplanation, note: str = "", width: int = WIDTH) -> str:
         blocks.append(_taxes("what a hop pays with async", x.async_tax, width))
     blocks.append(_points("bytes in flight", x.tokens, width, work=False))
     blocks.append(_points("steps of work at each hop", x.work, width, work=True))
-    blocks.append([f"not tested here: {name} ({why})" for name, why in x.missing.items()])
+    blocks.append(not_tested(x.missing))
     lines = [line for block in blocks if block for line in [*block, ""]][:-1]
     return "\n".join(piece for line in lines for piece in fit(line, width)) + "\n"
 

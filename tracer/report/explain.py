@@ -31,6 +31,14 @@ def _optional(value: float | None) -> str:
     return "-" if value is None else rate(value)
 
 
+def not_tested(missing: Mapping[str, str]) -> list[str]:
+    """What could not be run, one line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in missing.items():
+        reasons.setdefault(why, []).append(name)
+    return [f"not tested here: {'; '.join(names)} ({why})" for why, names in reasons.items()]
+
+
 def _steps(x: Explanation, unit: str, width: int) -> list[str]:
     rows = [
         [s.label, _us(s.ns.median), _range(s.ns), _share(s.recovered),
@@ -40,7 +48,7 @@ def _steps(x: Explanation, unit: str, width: int) -> list[str]:
     columns = [f"us per {unit}", "median", "95 %", "% of gap gone", "crossing", "preempted", "IPIs"]
     lines = [f"The experiment (untraced times; counts per {unit} from traced runs)"]
     lines += table(rows, columns, 1, width)
-    return lines + [f"not tested here: {name} ({why})" for name, why in x.missing.items()]
+    return lines + not_tested(x.missing)
 
 
 def _ledgers(x: Explanation, unit: str, width: int) -> list[str]:
