@@ -109,7 +109,7 @@ def test_the_originals_table() -> None:
 
 def test_memory_and_most_tasks_are_in_the_table() -> None:
     text = report.render(found(), 12)
-    assert "400 bytes" in text and "9.57 KiB + 400 bytes kernel" in text
+    assert "0.4 KiB" in text and "9.6 + 0.4 KiB kernel" in text
     assert "(9.5 + 10 KiB kernel)" in text and "250k" in text and "32,000" in text
 
 

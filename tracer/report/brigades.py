@@ -9,9 +9,11 @@ from typing import Any
 from tracer.analysis.brigades import PINNED, Brigades, Cell, Line, Row
 from tracer.analysis.statistics import Interval
 from tracer.report.layout import WIDTH, fit, table
-from tracer.units import count, rate, size
+from tracer.units import count, rate
 
 SCHEMA = "tracer.brigades/1"
+#: Less of the kernel's memory per task is not shown.
+_LEAST_KIB = 0.05
 
 
 def _us(ns: float) -> str:
@@ -43,7 +45,7 @@ def _rows(rows: Sequence[Row], unit: str, width: int) -> list[str]:
 
 
 def _value(kind: str, value: float) -> str:
-    return _us(value) if kind == "us" else size(value) if kind == "bytes" else count(value)
+    return _us(value) if kind == "us" else count(value)
 
 
 def _cell(kind: str, cell: Cell | None) -> tuple[str, str]:
@@ -56,8 +58,9 @@ def _cell(kind: str, cell: Cell | None) -> tuple[str, str]:
     i = cell.here
     reach = f" [{_value(kind, i.low)}, {_value(kind, i.high)}]" if i.low != i.high else ""
     if kind == "bytes":
-        kernel = f" + {size(cell.kernel.median)} kernel" if cell.kernel else ""
-        return size(i.median) + kernel, published
+        kernel = cell.kernel.median / 1024 if cell.kernel else 0.0
+        shown = f" + {kernel:.1f} KiB kernel" if kernel >= _LEAST_KIB else " KiB"
+        return f"{i.median / 1024:.1f}{shown}", published
     return _value(kind, i.median) + reach, published
 
 
