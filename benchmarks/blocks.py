@@ -79,6 +79,10 @@ class Blocks:
         ours, theirs = self._array(name) - zero, self._array(other) - zero
         return median_of(ours[theirs > 0] / theirs[theirs > 0])
 
+    def added_ns(self, name: str, base: str) -> Ratio:
+        """What `name` adds to `base`, ns per unit."""
+        return median_of(self._array(name) - self._array(base))
+
     def further_share(self, name: str, other: str, base: str) -> Ratio:
         """What `name` adds to `other`, as a share of what `other` adds to `base`.
 
