@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracer.errors import TracerError
+from tracer.errors import Interrupted, TracerError
 
 if TYPE_CHECKING:
     from tracer.analysis.budget import Budget
@@ -93,6 +93,13 @@ def budget_status(budgets: Sequence[Budget], document: Mapping[str, Any]) -> int
     for line in lines:
         click.echo(f"tracer: {line}", err=True)
     return 4 if lines else 0
+
+
+def stop_if_broken_off(number: int | None) -> None:
+    """After the report of an experiment: Interrupted when the signal `number` broke it off."""
+    if number is not None:
+        click.echo("tracer: what was measured is saved; the same command goes on", err=True)
+        raise Interrupted(number)
 
 
 def report_width(fd: int = 1) -> int:

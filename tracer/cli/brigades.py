@@ -6,8 +6,6 @@ import contextlib
 
 import click
 
-from tracer.errors import Interrupted
-
 
 @click.command("brigades", context_settings={"max_content_width": 98})
 @click.option(
@@ -41,7 +39,7 @@ def command(
     """
     from tracer.analysis.answers import answers
     from tracer.analysis.brigades import brigades
-    from tracer.cli._shared import report_width, require_rights
+    from tracer.cli._shared import report_width, require_rights, stop_if_broken_off
     from tracer.experiment.suite import QUICK_ROUNDS, QUICK_UNITS, suite
     from tracer.fingerprint import fingerprint
     from tracer.lines import UNITS
@@ -69,7 +67,5 @@ def command(
             drawing.write(bars.draw(result.rows, form))
         if file is not None:
             file.write(render_json(document))
-    if found.interrupted is not None:
-        click.echo("tracer: what was measured is saved; the same command goes on", err=True)
-        raise Interrupted(found.interrupted)
+    stop_if_broken_off(found.interrupted)
     return 0

@@ -66,7 +66,7 @@ def command(
     many times. A run that was broken off goes on with the same command.
     """
     from tracer.analysis.budget import parse
-    from tracer.cli._shared import budget_status, report_width
+    from tracer.cli._shared import budget_status, report_width, stop_if_broken_off
     from tracer.output import OutputFile
     from tracer.report import compare as report
 
@@ -92,9 +92,7 @@ def command(
             click.echo(text, nl=False)
         if file is not None:
             file.write(report.render_json(document))
-    if found.interrupted is not None:
-        click.echo("tracer: what was measured is saved; the same command goes on", err=True)
-        raise Interrupted(found.interrupted)
+    stop_if_broken_off(found.interrupted)
     return budget_status(limits, {**found.report_b, "ratio": found.comparison.ratio.median})
 
 

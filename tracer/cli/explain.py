@@ -6,8 +6,6 @@ import contextlib
 
 import click
 
-from tracer.errors import Interrupted
-
 _QUICK_ROUNDS, _QUICK_UNITS = 4, 10_000
 _NOTE = "Few blocks: the intervals are wide, and nothing here is a firm claim."
 
@@ -51,7 +49,7 @@ def pinning(line: str, rounds: int, quick: bool, path: str | None) -> int:
     from tracer.analysis.evidence import Evidence
     from tracer.analysis.pinning import explain
     from tracer.analysis.statistics import ENOUGH_BLOCKS
-    from tracer.cli._shared import report_width, require_rights
+    from tracer.cli._shared import report_width, require_rights, stop_if_broken_off
     from tracer.experiment import pinning as experiment
     from tracer.fingerprint import fingerprint
     from tracer.lines import UNITS, condition
@@ -80,9 +78,7 @@ def pinning(line: str, rounds: int, quick: bool, path: str | None) -> int:
             click.echo(report.render(said, workload.unit, note, report_width()), nl=False)
         if file is not None:
             file.write(render_json(document))
-    if found.interrupted is not None:
-        click.echo("tracer: what was measured is saved; the same command goes on", err=True)
-        raise Interrupted(found.interrupted)
+    stop_if_broken_off(found.interrupted)
     return 0
 
 
@@ -106,7 +102,7 @@ def asynchrony(rounds: int, quick: bool, path: str | None) -> int:
     """What do async tasks cost, what do threads, and when does the choice matter?"""
     from tracer.analysis.asynchrony import explain
     from tracer.analysis.statistics import ENOUGH_BLOCKS
-    from tracer.cli._shared import report_width, require_rights
+    from tracer.cli._shared import report_width, require_rights, stop_if_broken_off
     from tracer.experiment import asynchrony as experiment
     from tracer.fingerprint import fingerprint
     from tracer.lines import UNITS
@@ -129,7 +125,5 @@ def asynchrony(rounds: int, quick: bool, path: str | None) -> int:
             click.echo(report.render(said, note, report_width()), nl=False)
         if file is not None:
             file.write(render_json(document))
-    if found.interrupted is not None:
-        click.echo("tracer: what was measured is saved; the same command goes on", err=True)
-        raise Interrupted(found.interrupted)
+    stop_if_broken_off(found.interrupted)
     return 0

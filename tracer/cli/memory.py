@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracer.errors import Interrupted, TracerError
+from tracer.errors import TracerError
 
 if TYPE_CHECKING:
     from tracer.experiment.grid import Cell
@@ -145,6 +145,7 @@ def _require_enough(
 
 def _measure(cells: Sequence[Cell], rounds: int, host: dict[str, str]) -> dict[str, list[Outcome]]:
     """The outcomes by label of the condition."""
+    from tracer.cli._shared import stop_if_broken_off
     from tracer.experiment.blocks import Design, run_trials
     from tracer.experiment.held import Holder
     from tracer.experiment.store import Store
@@ -160,9 +161,7 @@ def _measure(cells: Sequence[Cell], rounds: int, host: dict[str, str]) -> dict[s
     finally:
         progress.clear()
         store.close()
-    if done.interrupted is not None:
-        click.echo("tracer: what was measured is saved; the same command goes on", err=True)
-        raise Interrupted(done.interrupted)
+    stop_if_broken_off(done.interrupted)
     store.complete()
     found: dict[str, list[Outcome]] = {}
     for outcome in done.outcomes:

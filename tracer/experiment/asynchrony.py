@@ -60,14 +60,7 @@ def run(rounds: int, units: int, host: Mapping[str, str]) -> AsyncRuns:
     progress = Progress()
     missing: dict[str, str] = {}
     with Runner(wanted, _PROBES, progress) as runner:
-        able = []
-        for item in wanted:
-            progress.say(f"trying: {item.label}")
-            why = runner.cannot(item)
-            if why:
-                missing[item.label] = why
-            else:
-                able.append(item)
+        able = runner.able(wanted, missing)
         if not able:
             raise TracerError(f"nothing can be run here: {next(iter(missing.values()))}",
                               "make setup")  # fmt: skip

@@ -98,16 +98,10 @@ def run(base: Condition, rounds: int, host: Mapping[str, str]) -> PinningRuns:
     names = [name for name in _PROBES if name in probes.available()]
     progress = Progress()
     with Runner([first_base, *wanted], names, progress) as runner:
-        able = []
-        for item in wanted:
-            progress.say(f"trying: {item.label}")
-            why = runner.cannot(item)
-            if why and item.label in (e.FREE, e.PINNED):
-                raise TracerError(why)
-            if why:
-                missing[item.label] = why
-            else:
-                able.append(item)
+        able = runner.able(wanted, missing)
+        for label in (e.FREE, e.PINNED):
+            if label in missing:
+                raise TracerError(missing[label])
         plan = {
             "conditions": [c.plain() for c in able],
             "host": dict(host),

@@ -109,6 +109,18 @@ class Runner:
             return error.message
         return None
 
+    def able(self, conditions: Sequence[Condition], missing: dict[str, str]) -> list[Condition]:
+        """Those that can be run here; the others go into `missing`, by label, with the reason."""
+        found = []
+        for condition in conditions:
+            self._progress.say(f"trying: {condition.label}")
+            why = self.cannot(condition)
+            if why:
+                missing[condition.label] = why
+            else:
+                found.append(condition)
+        return found
+
     def _traced_engine(self) -> Engine:
         if self._engine is None:
             self._progress.say("preparing the probes")

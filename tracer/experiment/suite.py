@@ -94,14 +94,7 @@ def suite(rounds: int, everything: bool, units: int, host: Mapping[str, str]) ->
     conditions, missing = _conditions(everything, units)
     progress = Progress()
     with Runner(conditions, _PROBES, progress) as runner:
-        able = []
-        for item in conditions:
-            progress.say(f"trying {item.label}")
-            why = runner.cannot(item)
-            if why:
-                missing[item.label] = why
-            else:
-                able.append(item)
+        able = runner.able(conditions, missing)
         if not able:
             raise TracerError(f"no brigade can be run here: {next(iter(missing.values()))}",
                               "make setup")  # fmt: skip
