@@ -45,7 +45,7 @@ def command(
     left out by name. A sweep that was broken off goes on with the same command.
     """
     from tracer.analysis.sweep import crossings, spots
-    from tracer.cli._shared import report_width, require_rights
+    from tracer.cli._shared import report_width, require_rights, stop_if_broken_off
     from tracer.experiment.grid import grid
     from tracer.fingerprint import fingerprint
     from tracer.output import OutputFile
@@ -96,9 +96,7 @@ def command(
         if drawn is not None:
             where = f"Linux {host['kernel']}, {host['cpu']}"
             drawn.write(draw(report.chart(found, next(iter(over)), unit, where), kind))
-    if done.interrupted is not None:
-        click.echo("tracer: what was measured is saved; the same command goes on", err=True)
-        raise Interrupted(done.interrupted)
+    stop_if_broken_off(done.interrupted)
     return 0
 
 
