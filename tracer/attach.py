@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import select
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tracer.kernel.engine import Engine
 from tracer.kernel.seed import Seeder
 from tracer.kernel.states import LOSSES
 from tracer.processes import arguments, descendants, described, members, require, tids
+from tracer.python_threads import PythonThreads
 from tracer.recording import Process, Recording
 from tracer.session import host_load, recording_of, thread_names
 from tracer.window import Snapshot, choose_path, close_now, next_window, open_now, processes_of
@@ -107,6 +107,8 @@ class _Watch:
         self._main = pids[0]
         self._argv = arguments(self._main)
         self._switch_cost_ns = switch_cost_ns
+        self._python = PythonThreads(engine)
+        self._python.look()
         self._losses: NDArray[np.void] | int = 0
         self._events = engine.events()
         self._missed = engine.missed()
@@ -126,7 +128,7 @@ class _Watch:
                 over = self._wait(until_s) or request.interval_s is None or until_s == end_s
             except Interrupted as stop:
                 over, stopped = True, stop
-            names = thread_names(self._engine)
+            names = thread_names(self._engine) | self._python.names()
             data = close_now(self._engine) if over else next_window(self._engine)
             yield self._recording(data, names, stopped)
             if stopped is not None:
@@ -148,7 +150,7 @@ class _Watch:
                     return False
                 looks = self._request.cgroup is not None or not fds
                 wait_s = min(left, _LOOK_S) if looks else left
-                gone = select.select(fds, [], [], None if wait_s == float("inf") else wait_s)[0]
+                gone = self._python.select(fds, None if wait_s == float("inf") else wait_s)
                 fds = [fd for fd in fds if fd not in gone]
                 if self._request.cgroup is not None:
                     for pid in self._request.processes():

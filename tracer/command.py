@@ -17,6 +17,7 @@ from tracer import probes
 from tracer.errors import Interrupted, TracerError
 from tracer.kernel.engine import Engine
 from tracer.processes import described, is_alive, session_of
+from tracer.python_threads import PythonThreads
 from tracer.recording import HostLoad, Process, Recording
 from tracer.session import host_load, recording_of, thread_names
 from tracer.target import Spec, Target
@@ -117,7 +118,7 @@ def run_command_untraced(spec: Spec, units: int | None = None) -> Mapping[str, A
         gate = _AtGate.of(target.pid)
         began_ns = time.monotonic_ns()
         target.open_gate()
-        stopped = _ended_or_stopped(target, None, set)
+        stopped = _ended_or_stopped(target, None, set, _only_wait)
         took_ns = time.monotonic_ns() - began_ns
         if stopped is not None:
             raise Interrupted(stopped)
@@ -185,11 +186,16 @@ class _Seen:
 
 
 def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
+    python = PythonThreads(engine)
+
+    def wait(timeout_s: float | None) -> int | None:
+        return _ended_or_stopped(target, timeout_s, lambda: _session(engine, target), python.select)
+
     before, began_ns = host_load(), time.monotonic_ns()
     target.open_gate()
     stopped, events = None, 0
     if terms.delay_s:
-        stopped = _ended_or_stopped(target, terms.delay_s, lambda: _session(engine, target))
+        stopped = wait(terms.delay_s)
         if target.exit_status is not None:
             raise TracerError(
                 f"the command ended before the window began, {terms.delay_s:g} s after its start",
@@ -198,16 +204,16 @@ def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
             )
         before, events = host_load(), engine.events()
         open_now(engine, target.pid)
-    stopped = _ended_or_stopped(target, terms.duration_s, lambda: _session(engine, target))
+    stopped = wait(terms.duration_s)
     took_ns = time.monotonic_ns() - began_ns
     after = host_load()
     if target.exit_status is None:  # its --duration is over; the command goes on
-        names = thread_names(engine)
+        names = thread_names(engine) | python.names()
         data = close_now(engine)
         end = choose_path(data, "busiest", target.pid)
         living = probes.ask_living(engine.names, engine.arrays)
         name = names.get(end.slot, "")
-        _ended_or_stopped(target, None, lambda: _session(engine, target))
+        _ended_or_stopped(target, None, lambda: _session(engine, target), _only_wait)
         return _Seen(
             data,
             (before, after),
@@ -219,7 +225,7 @@ def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
             living=living,
         )
     late = is_open(engine)
-    names = thread_names(engine)
+    names = thread_names(engine) | python.names()
     survivors = tuple(_survivors(engine, target))
     data = close_now(engine) if late else engine.snapshot()
     if late:
@@ -236,18 +242,24 @@ def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
     )
 
 
+def _only_wait(fds: list[int], timeout_s: float | None) -> list[int]:
+    return select.select(fds, [], [], timeout_s)[0]
+
+
 def _ended_or_stopped(
-    target: Target, timeout_s: float | None, session: Callable[[], set[int]]
+    target: Target,
+    timeout_s: float | None,
+    session: Callable[[], set[int]],
+    wait: Callable[[list[int], float | None], list[int]],
 ) -> int | None:
     """Wait for the command's end, at most so long; the signal that asked tracer to stop it.
 
-    `session` says which other processes are to be stopped with it.
+    `session` says which other processes are to be stopped with it. `wait` is how to wait until
+    a descriptor can be read.
     """
-    deadline = None if timeout_s is None else time.monotonic() + timeout_s
     fd = os.pidfd_open(target.pid)
     try:
-        left = None if deadline is None else max(deadline - time.monotonic(), 0)
-        if select.select([fd], [], [], left)[0]:
+        if wait([fd], timeout_s):
             target.wait()
         return None
     except Interrupted as stop:

@@ -9,11 +9,13 @@ import platform
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from tracer import fingerprint, groups
 from tracer.errors import TracerError
 from tracer.limits import has_capability
+from tracer.python_names import PY_SPY
 from workloads import NATIVE
 
 _SYS = Path("/sys")
@@ -106,6 +108,13 @@ def _workloads() -> Fact:
     return Fact("workloads", "not built", "problem", "there is nothing to run", "make setup")
 
 
+def _python_threads() -> Fact:
+    if os.access(PY_SPY, os.X_OK):
+        return Fact("Python threads", f"names read by py-spy {version('py-spy')}")
+    return Fact("Python threads", "names not read: no py-spy", "note", "threads of a Python"
+                " before 3.14 have the program's name in reports", "make setup")  # fmt: skip
+
+
 def _idle() -> Iterator[Fact]:
     base = _SYS / "devices/system/cpu/cpuidle"
     driver, governor = _text(base / "current_driver"), _text(base / "current_governor")
@@ -190,7 +199,8 @@ def facts(probes: Callable[[], str]) -> list[Fact]:
     it is called as root only."""
     return [
         _rights(), _kernel(), _btf(), _programs(probes), _lockdown(), _workloads(), _io_uring(),
-        *_machine(), *_idle(), _frequency(), _clock(), _huge_pages(), *_groups(), _steal(),
+        _python_threads(), *_machine(), *_idle(), _frequency(), _clock(), _huge_pages(), *_groups(),
+        _steal(),
     ]  # fmt: skip
 
 

@@ -65,9 +65,10 @@ def session_of(pid: int) -> int:
         return 0
 
 
-def _status(pid: int) -> dict[str, str]:
+def _status(pid: int, tid: int | None = None) -> dict[str, str]:
+    path = _PROC / str(pid) / "task" / str(pid if tid is None else tid) / "status"
     try:
-        lines = (_PROC / str(pid) / "status").read_text(errors="replace").splitlines()
+        lines = path.read_text(errors="replace").splitlines()
     except OSError:
         return {}
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -75,13 +76,23 @@ def _status(pid: int) -> dict[str, str]:
 
 def described(pid: int) -> Process:
     """Number, name, and number in its own PID namespace (the same where it has ended)."""
-    status = _status(pid)
-    own = status.get("NSpid", str(pid)).split() or [str(pid)]
     try:
         name = (_PROC / str(pid) / "comm").read_text(errors="replace").rstrip("\n")
     except OSError:
         name = ""
-    return Process(pid, int(own[-1]), name)
+    return Process(pid, _number_inside(pid, pid), name)
+
+
+def _number_inside(pid: int, tid: int) -> int:
+    """A thread's number in its own PID namespace; the host's where it has ended."""
+    return int((_status(pid, tid).get("NSpid", "").split() or [str(tid)])[-1])
+
+
+def numbers_inside(pid: int) -> dict[int, int]:
+    """The threads of a process: number in its own PID namespace -> number on the host."""
+    if _number_inside(pid, pid) == pid:
+        return {tid: tid for tid in tids(pid)}
+    return {_number_inside(pid, tid): tid for tid in tids(pid)}
 
 
 def arguments(pid: int) -> tuple[str, ...]:

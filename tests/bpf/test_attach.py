@@ -25,7 +25,7 @@ WORKER = """
 import os, resource, sys, threading, time
 def pool(): event.wait()
 event = threading.Event()
-for n in range(3): threading.Thread(target=pool, daemon=True).start()
+for n in range(3): threading.Thread(target=pool, name=f'pool-{n}', daemon=True).start()
 print('ready', flush=True)
 while True:
     line = os.read(0, 100)
@@ -120,8 +120,9 @@ def test_calls_and_switches_of_a_running_program(tmp_path, worker):
     assert found["target"]["processes"] == [
         {"pid": worker.pid, "own_pid": worker.pid, "name": found["target"]["name"]}
     ]
-    (group,) = found["thread_groups"]
-    assert (group["threads"], group["idle"]) == (4, 3), "the pool never ran"
+    main, pool = found["thread_groups"]
+    assert (main["threads"], main["idle"]) == (1, 0)
+    assert (pool["name"], pool["threads"], pool["idle"]) == ("pool-*", 3, 3), "it never ran"
     assert found["observer"]["estimate"]["events"] > 2 * 4 * 520
     assert "watched for " in out and "an estimate: " in out
     worker.work()
@@ -292,6 +293,7 @@ def test_a_process_in_its_own_pid_namespace_has_both_numbers(tmp_path):
         found = report(file)
         assert counted(found)["getppid"] == 500
         assert [(p["pid"], p["own_pid"]) for p in found["target"]["processes"]] == [(pid, 1)]
+        assert found["thread_groups"][-1]["name"] == "pool-*", "by the numbers of the host"
         assert f"{pid} (" in out and ", 1 in its container)" in out
     finally:
         inside.process.kill()

@@ -267,6 +267,23 @@ def test_names_and_arguments_cannot_reach_the_terminal(tmp_path):
     assert r"\x1b[" in done.stderr
 
 
+def test_threads_of_python_have_their_names(tmp_path):
+    """Also where the interpreter does not hand them to the kernel; what a program set stays."""
+    code = (
+        "import ctypes, threading, time\n"
+        "def work(own=b''):\n"
+        "    if own: ctypes.CDLL(None).prctl(15, own, 0, 0, 0)\n"
+        "    time.sleep(1.5)\n"
+        "for n in range(3): threading.Thread(target=work, name=f'reader-{n}').start()\n"
+        "threading.Thread(target=work, name='\\x1b[31mred').start()\n"
+        "threading.Thread(target=work, name='python', args=(b'kernel',)).start()\n"
+    )
+    found = traced(tmp_path, python(code))
+    groups = {g["name"]: g["threads"] for g in found["thread_groups"]}
+    main = Path(sys.executable).name
+    assert groups == {"reader-*": 3, "\x1b[31mred": 1, "kernel": 1, main[:15]: 1}
+
+
 # ---- many, short, and odd ----
 
 

@@ -30,9 +30,17 @@ if TYPE_CHECKING:
 _LONGEST = 50
 
 
+class _Context(click.Context):
+    command_path = "tracer run"  # no word stands for the command of the user's before the options
+
+
+class _Command(click.Command):
+    context_class = _Context
+
+
 def command_of_user() -> click.Command:
     """The command behind `tracer run [options] -- COMMAND ARG...`."""
-    return click.Command(
+    return _Command(
         "-",
         params=[
             *shared_options(),
@@ -49,7 +57,8 @@ def command_of_user() -> click.Command:
                          help="Exit status 3 when a ledger stayed open or events were lost."),
             click.Option(["--json"], metavar="FILE",
                          help="Write the report as JSON to FILE too."),
-            click.Argument(["argv"], nargs=-1, type=click.UNPROCESSED, metavar="COMMAND [ARG]..."),
+            click.Argument(["argv"], nargs=-1, type=click.UNPROCESSED,
+                           metavar="-- COMMAND [ARG]..."),
         ],
         callback=lambda **values: _checked(values),
         help="Run a command of your own under the probes; the report goes to standard error.",

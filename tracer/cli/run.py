@@ -6,7 +6,7 @@ import contextlib
 import os
 import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -20,9 +20,6 @@ from tracer.cli._shared import (
 from tracer.errors import Interrupted, TracerError
 from tracer.lines import workload_option
 from workloads import Workload, available, nearest
-
-if TYPE_CHECKING:
-    pass
 
 
 def _own_options() -> list[click.Parameter]:

@@ -9,6 +9,8 @@ from tracer.units import count, duration, plain
 
 #: More groups than these are left to the JSON report.
 _MOST_GROUPS = 12
+#: A longer name is cut here, so that the figures have room; --json has it whole.
+_LONGEST = 24
 _HEADS = ("user", "calls", "asleep", "woken", "preempted", "vol", "invol")
 
 
@@ -21,12 +23,17 @@ def _cells(row: GroupRow | ThreadRow) -> list[str]:
     return [*map(duration, times), count(row.voluntary), count(row.involuntary)]
 
 
+def _name(name: str) -> str:
+    name = plain(name)
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}..."
+
+
 def groups(s: Summary, width: int) -> list[str]:
     """Threads whose names differ in numbers only, in one row; nothing for a single thread."""
     if sum(group.threads for group in s.groups) < 2:
         return []
     rows = [
-        [plain(g.name), count(g.threads), count(g.idle) if g.idle else "", *_cells(g)]
+        [_name(g.name), count(g.threads), count(g.idle) if g.idle else "", *_cells(g)]
         for g in s.groups[:_MOST_GROUPS]
     ]
     lines = [
@@ -43,7 +50,7 @@ def threads(s: Summary, width: int) -> list[str]:
     if not s.top:
         return []
     rows = [
-        [str(thread.tid or ""), plain(thread.name), *_cells(thread)]
+        [str(thread.tid or ""), _name(thread.name), *_cells(thread)]
         for thread in [*s.top, *([s.rest] if s.rest else [])]
     ]
     return table(rows, ["tid", "thread", *_HEADS], 2, width)
