@@ -20,6 +20,9 @@ PREFIX=${PREFIX:-/usr/local}
 # The caller's Python settings must not reach the system's interpreter.
 unset PYTHONHOME PYTHONPATH PIP_TARGET PIP_USER PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
+# Where servers are installed; an ordinary user's PATH need not have it.
+PATH=$PATH:/usr/sbin:/sbin
+
 say() { printf 'setup: %s\n' "$*" >&2; }
 
 die() {
@@ -373,7 +376,6 @@ lint_tools_there() {
         with_cargo fmt --version >/dev/null 2>&1
 }
 
-# strace is the second source of the tests that count system calls.
 # Programs that tests with TRACER_FORCE_BPF=1 run and compare with, and Debian's package of each.
 # For a mere `make test` they are not installed: nginx's package starts a server.
 COMPARED_WITH="perf:linux-perf redis-benchmark:redis-tools hackbench:rt-tests nginx:nginx-light
@@ -382,6 +384,7 @@ COMPARED_WITH="perf:linux-perf redis-benchmark:redis-tools hackbench:rt-tests ng
 cmd_test_tools() {
     local manager pair
     local -a needed=() others=()
+    # the second source of the tests that count system calls
     have strace || needed=(strace)
     for pair in $COMPARED_WITH; do
         have "${pair%%:*}" || others+=("${pair##*:}")

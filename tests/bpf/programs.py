@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# Where servers are installed; an ordinary user's PATH need not have it.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
 TRACER = (sys.executable, "-m", "tracer")
 
 
