@@ -14,7 +14,6 @@ from tracer.errors import TracerError
 from tracer.outcome import Outcome, Surroundings, Trial
 from tracer.report import bars, picture
 from tracer.report import brigades as report
-from tracer.report.compare import render_json
 
 AROUND = Surroundings(1, 1, 1, 0, 0)
 TIMES = {
@@ -137,12 +136,12 @@ def test_the_report_fits_and_is_plain_json_too(validate_document) -> None:  # ty
     b = found()
     assert max(map(len, report.render(b, 12).splitlines())) <= 100
     assert "(no room for" not in report.render(b, 12)
-    document = json.loads(render_json(report.document(b, 12, {})))
+    document = json.loads(json.dumps(report.document(b, 12, {})))
     assert document["schema"] == "tracer.brigades/1"
     assert len(document["brigades"]) == len(ALL)
     validate_document(document)
     left_out = found(without=("uring-brigade", "uring-brigade pinned", "thread-mem-brigade"))
-    validate_document(json.loads(render_json(report.document(left_out, 12, {}))))
+    validate_document(json.loads(json.dumps(report.document(left_out, 12, {}))))
 
 
 def test_a_picture_is_drawn_or_its_lack_told(monkeypatch: pytest.MonkeyPatch) -> None:

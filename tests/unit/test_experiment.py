@@ -39,9 +39,10 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(runner: Runner, plan: dict[str, Any] = PLAN, complete: bool = False) -> Done:
-    store = Store("compare", plan)
-    done = run_trials(DESIGN.trials(), runner, store, Progress())  # type: ignore[arg-type]
-    store.complete() if complete else store.close()
+    with Store("compare", plan) as store:
+        done = run_trials(DESIGN.trials(), runner, store, Progress())  # type: ignore[arg-type]
+        if complete:
+            store.complete()
     return done
 
 
@@ -58,9 +59,11 @@ def test_each_block_holds_every_run_once_in_an_order_of_its_own() -> None:
     assert trials == Design(("A", "B"), blocks=40, twin="A").trials()
 
 
-def test_untraced_has_no_traced_runs() -> None:
-    trials = Design(("A", "B"), blocks=2, untraced=True).trials()
-    assert len(trials) == 4 and not any(trial.traced for trial in trials)
+@pytest.mark.parametrize("traced", [(), ("B",), ("A", "B")])
+def test_only_those_asked_for_are_traced(traced: tuple[str, ...]) -> None:
+    trials = Design(("A", "B"), blocks=2, traced=traced).trials()
+    assert len(trials) == 4 + 2 * len(traced)
+    assert {trial.condition for trial in trials if trial.traced} == set(traced)
 
 
 @pytest.mark.parametrize("stop_at", [0, 1, 7, 14])
@@ -97,10 +100,9 @@ def test_a_line_cut_by_a_kill_is_run_again(tmp_path: Path) -> None:
 
 
 def test_a_note_is_kept_and_not_replaced() -> None:
-    store = Store("explain", PLAN)
-    store.note("prediction", 1)
-    store.note("prediction", 2)
-    store.close()
+    with Store("explain", PLAN) as store:
+        store.note("prediction", 1)
+        store.note("prediction", 2)
     assert Store("explain", PLAN).notes == {"prediction": 1}
 
 

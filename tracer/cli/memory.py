@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracer.cli._shared import json_option, report_to, rounds_option
 from tracer.errors import TracerError
 
 if TYPE_CHECKING:
@@ -25,12 +26,10 @@ _WARMUPS = 2
 @click.argument("workloads", nargs=-1, required=True, metavar="W...")
 @click.option("--tasks", default="1000:10000:500", show_default=True, metavar="FROM:TO:STEP",
               help="The sizes.")  # fmt: skip
-@click.option("--rounds", type=click.IntRange(1, 1000), default=1, show_default=True, metavar="N",
-              help="Runs of each size.")  # fmt: skip
+@rounds_option("Runs of each size.", default=1)
 @click.option("--plot", "picture", metavar="FILE",
               help="Draw the memory with the fitted lines: .png or .svg.")  # fmt: skip
-@click.option("--json", "path", metavar="FILE",
-              help="Write the report as JSON to FILE; `-`: to standard output, alone.")  # fmt: skip
+@json_option
 def command(
     workloads: Sequence[str], tasks: str, rounds: int, picture: str | None, path: str | None
 ) -> int:
@@ -40,7 +39,6 @@ def command(
     was broken off goes on with the same command.
     """
     from tracer.analysis.memory import Memory, memory
-    from tracer.cli._shared import report_width
     from tracer.experiment.grid import grid
     from tracer.fingerprint import fingerprint
     from tracer.output import OutputFile
@@ -54,9 +52,7 @@ def command(
     kind = format_of(picture) if picture is not None else ""
     with contextlib.ExitStack() as stack:
         drawn = stack.enter_context(OutputFile(picture)) if picture is not None else None
-        file = None
-        if path is not None and path != "-":
-            file = stack.enter_context(OutputFile(path))
+        write = stack.enter_context(report_to(path))
         _require_enough(lines, planned.cells, planned.left_out, rounds)
         host = fingerprint()
         outcomes = _measure(planned.cells, rounds, host)
@@ -72,12 +68,7 @@ def command(
         found = [memory(line, by_line[line], joints.get(floors.get(line, ""))) for line in lines]
         left_out = [(cell, why) for cell, why in planned.left_out if cell.startswith(tuple(lines))]
         document = report.document(found, left_out, host)
-        if path == "-":
-            click.echo(report.render_json(document), nl=False)
-        else:
-            click.echo(report.render(found, left_out, report_width()), nl=False)
-        if file is not None:
-            file.write(report.render_json(document))
+        write(document, lambda width: report.render(found, left_out, width))
         if drawn is not None:
             drawn.write(draw(report.chart(found, f"Linux {host['kernel']}, {host['cpu']}"), kind))
     return 0
@@ -152,17 +143,13 @@ def _measure(cells: Sequence[Cell], rounds: int, host: dict[str, str]) -> dict[s
     from tracer.progress import Progress
 
     conditions = [cell.condition for cell in cells]
-    design = Design([c.label for c in conditions], rounds, untraced=True)
+    design = Design([c.label for c in conditions], rounds, traced=())
     plan = {"conditions": [c.plain() for c in conditions], "host": host, "rounds": rounds}
     progress = Progress()
-    store = Store("memory", plan)
-    try:
+    with Store("memory", plan) as store:
         done = run_trials(design.trials(), Holder(conditions, progress), store, progress)
-    finally:
-        progress.clear()
-        store.close()
-    stop_if_broken_off(done.interrupted)
-    store.complete()
+        stop_if_broken_off(done.interrupted)
+        store.complete()
     found: dict[str, list[Outcome]] = {}
     for outcome in done.outcomes:
         found.setdefault(outcome.trial.condition, []).append(outcome)

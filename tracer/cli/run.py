@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ import click
 
 from tracer.cli._shared import (
     budget_status,
-    report_width,
+    report_to,
     require_rights,
     shared_options,
     start_options,
@@ -97,7 +96,6 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
     from tracer.analysis.observer import observe
     from tracer.analysis.summary import summarize
     from tracer.measure import PAIR_WARMUPS, Plan, measure
-    from tracer.output import OutputFile
     from tracer.progress import Progress
     from tracer.report import json as json_report
     from tracer.report import text as text_report
@@ -135,11 +133,7 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
         follow=not values["no_follow"],
         rounds=0 if values["no_baseline"] else values["rounds"],
     )
-    path = values["json"]
-    with contextlib.ExitStack() as stack:
-        file = None
-        if path is not None and path != "-":
-            file = stack.enter_context(OutputFile(path))
+    with report_to(values["json"]) as write:
         measured = measure(plan, Progress())
         summary = summarize(
             measured.recording,
@@ -150,14 +144,10 @@ def run(workload: Workload, values: Mapping[str, Any]) -> int:
             observer=observe(measured.pairs),
             top=values["top"],
         )
-        if path == "-":
-            click.echo(json_report.render(summary), nl=False)
-        else:
-            click.echo(text_report.render(summary, report_width()), nl=False)
-        if file is not None:
-            file.write(json_report.render(summary))
+        document = json_report.document(summary)
+        write(document, lambda width: text_report.render(summary, width))
     if measured.interrupted is not None:
         raise Interrupted(measured.interrupted)
     if not summary.is_trusted:
         return 3
-    return budget_status(budgets, json_report.document(summary))
+    return budget_status(budgets, document)

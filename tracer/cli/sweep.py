@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracer.cli._shared import json_option, report_to, rounds_option
 from tracer.errors import Interrupted, TracerError
 
 if TYPE_CHECKING:
@@ -26,14 +27,12 @@ _FREE = "free"
 @click.option("--over", "overs", multiple=True, required=True, metavar="NAME=VALUES",
               help="What to change, and the values: tasks=10,100,1000; also tokens, work, workers,"
                    " and cpus=0,0-1,free. Repeatable: every combination is run.")  # fmt: skip
-@click.option("--rounds", type=click.IntRange(2, 10000), default=5, show_default=True, metavar="N",
-              help="Rounds; each holds every point once, in random order.")  # fmt: skip
+@rounds_option("Rounds; each holds every point once, in random order.", default=5, least=2)
 @click.option("--cpus", metavar="LIST", help="Pin all of them, as in tracer run.")
 @click.option("--untraced", is_flag=True,
               help="No traced runs, no root: the times only, not their parts.")  # fmt: skip
 @click.option("--plot", "picture", metavar="FILE", help="Draw it: .png or .svg.")
-@click.option("--json", "path", metavar="FILE",
-              help="Write the report as JSON to FILE; `-`: to standard output, alone.")  # fmt: skip
+@json_option
 @click.option("--csv", "table_path", metavar="FILE", help="Write the points as CSV to FILE.")
 def command(
     workloads: Sequence[str], overs: Sequence[str], rounds: int, cpus: str | None, untraced: bool,
@@ -45,7 +44,7 @@ def command(
     left out by name. A sweep that was broken off goes on with the same command.
     """
     from tracer.analysis.sweep import crossings, spots
-    from tracer.cli._shared import report_width, require_rights, stop_if_broken_off
+    from tracer.cli._shared import require_rights, stop_if_broken_off
     from tracer.experiment.grid import grid
     from tracer.fingerprint import fingerprint
     from tracer.output import OutputFile
@@ -65,10 +64,10 @@ def command(
     with contextlib.ExitStack() as stack:
 
         def opened(name: str | None) -> OutputFile | None:
-            wanted = name is not None and name != "-"
-            return stack.enter_context(OutputFile(name)) if wanted and name else None
+            return None if name is None else stack.enter_context(OutputFile(name))
 
-        drawn, file, table_file = opened(picture), opened(path), opened(table_path)
+        write = stack.enter_context(report_to(path))
+        drawn, table_file = opened(picture), opened(table_path)
         host = fingerprint()
         done = _measure(planned.cells, rounds, untraced, host)
         by_label = {cell.condition.label: (cell.line, cell.point) for cell in planned.cells}
@@ -81,16 +80,11 @@ def command(
             for crossing in crossings(found, list(itertools.combinations(lines, 2)), name)
         ]
         document = report.document(found, crossed, planned.left_out, unit, host)
-        if path == "-":
-            click.echo(report.render_json(document), nl=False)
-        else:
-            blocks = max(len(spot.blocks) for spot in found)
-            click.echo(
-                report.render(found, crossed, planned.left_out, unit, blocks, report_width()),
-                nl=False,
-            )
-        if file is not None:
-            file.write(report.render_json(document))
+        blocks = max(len(spot.blocks) for spot in found)
+        write(
+            document,
+            lambda width: report.render(found, crossed, planned.left_out, unit, blocks, width),
+        )
         if table_file is not None:
             table_file.write(report.render_csv(found))
         if drawn is not None:
@@ -164,17 +158,12 @@ def _measure(cells: Sequence[Cell], rounds: int, untraced: bool, host: Mapping[s
 
     conditions = [cell.condition for cell in cells]
     names = [] if untraced else [name for name in _PROBES if name in probes.available()]
-    design = Design([c.label for c in conditions], rounds, untraced=untraced)
+    design = Design([c.label for c in conditions], rounds, traced=() if untraced else None)
     plan = {"conditions": [c.plain() for c in conditions], "probes": names, "host": host,
             "rounds": rounds}  # fmt: skip
     progress = Progress()
-    store = Store("sweep", plan)
-    try:
-        with Runner(conditions, names, progress) as runner:
-            done = run_trials(design.trials(), runner, store, progress)
-    finally:
-        progress.clear()
-        store.close()
-    if done.interrupted is None:
-        store.complete()
+    with Store("sweep", plan) as store, Runner(conditions, names, progress) as runner:
+        done = run_trials(design.trials(), runner, store, progress)
+        if done.interrupted is None:
+            store.complete()
     return done

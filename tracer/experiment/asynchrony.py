@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from tracer.analysis import asynchrony as a
 from tracer.errors import Interrupted, TracerError
-from tracer.experiment.blocks import run_trials
+from tracer.experiment.blocks import Design, run_trials
 from tracer.experiment.condition import Condition
 from tracer.experiment.runner import Runner
 from tracer.experiment.store import Store
 from tracer.lines import condition
-from tracer.outcome import Outcome, Trial
+from tracer.outcome import Outcome
 from tracer.progress import Progress
 
 TOKENS = (1, 4, 16)
@@ -65,29 +65,11 @@ def run(rounds: int, units: int, host: Mapping[str, str]) -> AsyncRuns:
             raise TracerError(f"nothing can be run here: {next(iter(missing.values()))}",
                               "make setup")  # fmt: skip
         plan = {"conditions": [c.plain() for c in able], "host": dict(host), "rounds": rounds}
-        store = Store("explain-async", plan)
-        traced = (a.THREADS, a.ASYNC, a.FLOOR)
-        trials = _trials([c.label for c in able], traced, rounds)
-        try:
-            done = run_trials(trials, runner, store, progress)
-        finally:
-            progress.clear()
-            store.close()
-    if done.interrupted is None:
-        store.complete()
-    elif not done.outcomes:
+        design = Design([c.label for c in able], rounds, traced=(a.THREADS, a.ASYNC, a.FLOOR))
+        with Store("explain-async", plan) as store:
+            done = run_trials(design.trials(), runner, store, progress)
+            if done.interrupted is None:
+                store.complete()
+    if done.interrupted is not None and not done.outcomes:
         raise Interrupted(done.interrupted)
     return AsyncRuns(done.outcomes, missing, done.interrupted)
-
-
-def _trials(labels: Sequence[str], traced: Sequence[str], rounds: int) -> list[Trial]:
-    """Every label untraced, a few traced too, in an order drawn anew for each block."""
-    import random
-
-    found = []
-    for block in range(rounds):
-        trials = [Trial(label, False, block) for label in labels]
-        trials += [Trial(label, True, block) for label in labels if label in traced]
-        random.Random(1_000_003 + block).shuffle(trials)
-        found += trials
-    return found

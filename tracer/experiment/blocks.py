@@ -16,12 +16,12 @@ from tracer.progress import Progress
 
 @dataclass(frozen=True)
 class Design:
-    """What a block holds: each label untraced and, unless `untraced`, traced; the label `twin`
-    untraced once more, for the noise floor."""
+    """What a block holds: each label untraced; those of `traced` (None: all) traced too; the label
+    `twin` untraced once more, for the noise floor."""
 
     labels: Sequence[str]
     blocks: int
-    untraced: bool = False
+    traced: Sequence[str] | None = None
     twin: str | None = None
     seed: int = 1
 
@@ -30,8 +30,8 @@ class Design:
         found = []
         for block in range(self.blocks):
             trials = [Trial(label, False, block) for label in self.labels]
-            if not self.untraced:
-                trials += [Trial(label, True, block) for label in self.labels]
+            traced = self.labels if self.traced is None else self.traced
+            trials += [Trial(label, True, block) for label in self.labels if label in traced]
             if self.twin is not None:
                 trials.append(Trial(self.twin, False, block, twin=True))
             random.Random(self.seed * 1_000_003 + block).shuffle(trials)
@@ -82,6 +82,8 @@ def run_trials(
                 on_block(trial.block)
     except Interrupted as stop:
         return Done(_ordered(trials, store), stop.number)
+    finally:
+        progress.clear()
     return Done(_ordered(trials, store))
 
 

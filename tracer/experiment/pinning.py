@@ -108,23 +108,19 @@ def run(base: Condition, rounds: int, host: Mapping[str, str]) -> PinningRuns:
             "rounds": rounds,
             "first": [_FIRST_RUNS, first_base.plain()],
         }
-        store = Store("explain-pinning", plan)
-        store.note("theories", {str(t.number): t.predicts for t in THEORIES})
         first = [Trial(_FIRST, True, -1 - n) for n in range(_FIRST_RUNS)]
         rest = Design([c.label for c in able], rounds).trials()
-        try:
+        with Store("explain-pinning", plan) as store:
+            store.note("theories", {str(t.number): t.predicts for t in THEORIES})
             done = run_trials(first, runner, store, progress)
             if done.interrupted is None:
                 made = predict([o.report for o in done.outcomes if o.report is not None])
                 store.note("prediction", dataclasses.asdict(made) if made else None)
                 done = run_trials(rest, runner, store, progress)
             prediction = store.notes.get("prediction")
-        finally:
-            progress.clear()
-            store.close()
-    if done.interrupted is None:
-        store.complete()
-    elif not any(o.trial.block >= 0 for o in done.outcomes):
+            if done.interrupted is None:
+                store.complete()
+    if done.interrupted is not None and not any(o.trial.block >= 0 for o in done.outcomes):
         raise Interrupted(done.interrupted)
     return PinningRuns(
         done.outcomes,

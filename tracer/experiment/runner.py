@@ -132,6 +132,7 @@ class Runner:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._progress.clear()
         if self._engine is not None:
             self._engine.close()
             self._engine = None

@@ -25,7 +25,10 @@ _LINES = {
 
 def contestants(progress: Progress) -> dict[str, Contestant]:
     """`async` and `threads`; one that cannot be measured here has the reason."""
-    return {name: _measured(*_LINES[name], progress) for name in _LINES}
+    try:
+        return {name: _measured(*_LINES[name], progress) for name in _LINES}
+    finally:
+        progress.clear()
 
 
 def _measured(name: str, sizes: range, progress: Progress) -> Contestant:

@@ -31,7 +31,7 @@ def directory() -> Path:
 
 
 class Store:
-    """The saved outcomes of one experiment.
+    """The saved outcomes of one experiment; use as a context manager.
 
     Parameters
     ----------
@@ -101,8 +101,11 @@ class Store:
         self._file.close()
         self.path.unlink(missing_ok=True)
 
-    def close(self) -> None:
-        """Leave the file for the next time."""
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """A file that is there is left for the next time."""
         self._file.close()
 
 

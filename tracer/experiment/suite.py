@@ -99,19 +99,14 @@ def suite(rounds: int, everything: bool, units: int, host: Mapping[str, str]) ->
             raise TracerError(f"no brigade can be run here: {next(iter(missing.values()))}",
                               "make setup")  # fmt: skip
         plan = {"conditions": [c.plain() for c in able], "host": dict(host), "rounds": rounds}
-        store = Store("brigades", plan)
         sizes: dict[str, Contestant] = {}
-        try:
-            design = Design([c.label for c in able], rounds)
+        design = Design([c.label for c in able], rounds)
+        with Store("brigades", plan) as store:
             done = run_trials(design.trials(), runner, store, progress)
             if done.interrupted is None:
                 sizes = contestants(progress)
-        finally:
-            progress.clear()
-            store.close()
-    if done.interrupted is None:
-        store.complete()
-    elif not done.outcomes:
+                store.complete()
+    if done.interrupted is not None and not done.outcomes:
         raise Interrupted(done.interrupted)
     labels = {c.label: available()[c.workload].unit for c in able}
     return Suite(done.outcomes, labels, missing, done.interrupted, sizes)

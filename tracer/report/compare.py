@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -182,8 +181,3 @@ def document(
         "per_unit": {row.name: {"a": row.a, "b": row.b} for row in c.counts},
         "warnings": list(warnings),
     }
-
-
-def render_json(document_: Mapping[str, Any]) -> str:
-    """The document as text, ending in a newline."""
-    return json.dumps(document_, indent=2) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -120,10 +119,6 @@ def document(
         "workloads": [_plain(one) for one in found],
         "left_out": [{"cell": cell, "reason": reason} for cell, reason in left_out],
     }
-
-
-def render_json(document_: Mapping[str, Any]) -> str:
-    return json.dumps(document_, indent=2) + "\n"
 
 
 def chart(found: Sequence[Memory], host: str) -> Chart:

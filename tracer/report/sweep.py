@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -136,10 +135,6 @@ def document(
         ],
         "left_out": [{"cell": cell, "reason": reason} for cell, reason in left_out],
     }
-
-
-def render_json(document_: Mapping[str, Any]) -> str:
-    return json.dumps(document_, indent=2) + "\n"
 
 
 def render_csv(found: Sequence[Spot]) -> str:
