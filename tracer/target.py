@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import resource
 import select
@@ -132,7 +133,12 @@ class Target:
                 if spec.controlled:
                     os.setpgid(0, 0)  # Ctrl-C is tracer's: it still has a report to write
                 if theirs is not None:
-                    os.dup2(theirs.fileno(), CONTROL_FD, inheritable=True)
+                    # whatever has that number in tracer must not be lost, nor close at exec
+                    gate_read, error_write, ready_write, control = (
+                        fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, CONTROL_FD + 1)
+                        for fd in (gate_read, error_write, ready_write, theirs.fileno())
+                    )
+                    os.dup2(control, CONTROL_FD, inheritable=True)
                 self._become(user, parent)
                 os.write(ready_write, b"r")
                 if os.read(gate_read, 1) != b"g":

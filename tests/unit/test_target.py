@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tracer.errors import TracerError
-from tracer.target import Credentials, Spec, Target
+from tracer.target import CONTROL_FD, Credentials, Spec, Target
 
 SAY = "import os; fd = int(os.environ['TRACER_CONTROL_FD']); "
 
@@ -53,6 +53,23 @@ def test_another_word_than_the_due_one_is_told() -> None:
             target.expect("begin", 30)
     assert "where `begin` was due" in told.value.message
     assert "\x1b" not in told.value.message
+
+
+@pytest.mark.parametrize("first", range(CONTROL_FD - 9, CONTROL_FD + 1))
+def test_tracer_may_have_the_control_descriptors_number_in_use(first: int) -> None:
+    """The descriptors that a start takes begin at `first`, so one after the other has it."""
+    taken = [os.open(os.devnull, os.O_RDONLY)]
+    while taken[-1] < first - 1:
+        taken.append(os.open(os.devnull, os.O_RDONLY))
+    try:
+        with Target(_python(SAY + "os.write(fd, b'begin 1 2\\n'); os.read(fd, 3)")) as target:
+            target.open_gate()
+            assert target.expect("begin", 30) == ["1", "2"]
+            target.go()
+            assert target.wait() == 0
+    finally:
+        for fd in taken:
+            os.close(fd)
 
 
 def test_a_program_that_is_not_there() -> None:
