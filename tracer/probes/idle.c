@@ -178,18 +178,35 @@ int tp_cpu_idle(struct bpf_raw_tracepoint_args *ctx)
 /* The thread is on the queue of the CPU it will run on. */
 int tp_sched_wakeup(struct bpf_raw_tracepoint_args *ctx)
 {
-	/* While execve exchanges two pids this may find the other thread: then the parts of one
-	 * wake-up are not told apart. Following them (resolve in core.c) costs two look-ups each. */
-	u32 slot = slot_of(task_u32(ctx->args[0], OFFSET_TASK_PID));
-	struct idle_thread *i = slot ? idle_thread_at(slot) : 0;
-	struct idle_cpu *s;
+	u32 cpu = CPU, slot;
+	struct idle_cpu *s = idle_cpu_at(cpu);
+	struct cpu *k = cpu_at(cpu);
+	struct idle_thread *i;
+	struct thread *t;
 
-	if (!i)
+	if (!s || !k)
 		return 0;
-	i->enqueued_ns = NOW;
-	s = idle_cpu_at(CPU);
-	if (s && s->waking == slot)
-		s->waking = 0; /* here it was enqueued without a word to another CPU */
+	t = s->waking ? thread_at(s->waking) : 0;
+	if (t && t->task == ctx->args[0]) { /* enqueued here, without a word to another CPU */
+		slot = s->waking;
+		s->waking = 0;
+		/* At once, behind the thread that wakes it, or on a CPU that was told before. The
+		 * clock would add what enqueueing takes, and cost as much as all of this. */
+		if (k->slot) {
+			i = idle_thread_at(slot);
+			if (i)
+				i->enqueued_ns = t->woken_ns;
+			return 0;
+		}
+	} else {
+		/* While execve exchanges two pids this may find the other thread: then the parts of
+		 * one wake-up are not told apart. Following them (resolve in core.c) costs two
+		 * look-ups each. */
+		slot = slot_of(task_u32(ctx->args[0], OFFSET_TASK_PID));
+	}
+	i = slot ? idle_thread_at(slot) : 0;
+	if (i)
+		i->enqueued_ns = NOW;
 	return 0;
 }
 
