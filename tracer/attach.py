@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer import probes
+from tracer.analysis.counts import name_of_thread
 from tracer.errors import Interrupted, TracerError
 from tracer.kernel.engine import Engine
 from tracer.kernel.seed import Seeder
@@ -22,10 +21,19 @@ from tracer.processes import arguments, descendants, described, members, require
 from tracer.python_threads import PythonThreads
 from tracer.recording import Process, Recording
 from tracer.session import host_load, recording_of, thread_names
-from tracer.window import Snapshot, choose_path, close_now, next_window, open_now, processes_of
+from tracer.window import (
+    Snapshot,
+    choose_path,
+    close_now,
+    end_earlier,
+    has_threads,
+    next_window,
+    open_now,
+    processes_of,
+)
 
 #: How often new members of a control group, and the end of the last process, are looked for.
-_LOOK_S = 1.0
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ def attached(
     if not pids:
         raise TracerError(f"the control group {request.cgroup} has no processes", exit_code=2)
     here = {tid for pid in pids for tid in tids(pid)}
-    if request.path_of.isdigit() and int(request.path_of) not in here:
+    if request.path_of.isdecimal() and int(request.path_of) not in here:
         raise TracerError(
             f"--path-of {request.path_of}: these processes have no such thread",
             "its number is that of the host; --path-of busiest takes any",
@@ -83,7 +91,7 @@ def attached(
         engine.attach()
         for pid in pids:
             seeder.add(pid)
-        engine.visit()
+        seeder.settle()
         watch = _Watch(engine, request, seeder, pids, switch_cost_ns)
         open_now(engine)
         on_open(seeder.count, len(processes_of(engine)))
@@ -105,10 +113,11 @@ class _Watch:
     ) -> None:
         self._engine, self._request, self._seeder = engine, request, seeder
         self._main = pids[0]
+        self._first = {pid: described(pid) for pid in pids}
         self._argv = arguments(self._main)
         self._switch_cost_ns = switch_cost_ns
         self._python = PythonThreads(engine)
-        self._python.look()
+        self._python.look(outside=True)
         self._losses: NDArray[np.void] | int = 0
         self._events = engine.events()
         self._missed = engine.missed()
@@ -128,9 +137,14 @@ class _Watch:
                 over = self._wait(until_s) or request.interval_s is None or until_s == end_s
             except Interrupted as stop:
                 over, stopped = True, stop
-            names = thread_names(self._engine) | self._python.names()
+            kernels = thread_names(self._engine)
             data = close_now(self._engine) if over else next_window(self._engine)
-            yield self._recording(data, names, stopped)
+            if over:
+                self._python.look(outside=True)
+            if has_threads(data):
+                yield self._recording(data, self._python.over(kernels), stopped)
+            elif number == 1:
+                raise TracerError(f"process {self._main} has ended already", exit_code=2)
             if stopped is not None:
                 raise stopped
             if over:
@@ -138,25 +152,17 @@ class _Watch:
 
     def _wait(self, until_s: float | None) -> bool:
         """Until that moment; True as soon as no process of the target is left."""
-        with contextlib.ExitStack() as stack:
-            fds = []
-            for pid in processes_of(self._engine):
-                with contextlib.suppress(OSError):
-                    fds.append(os.pidfd_open(pid))
-                    stack.callback(os.close, fds[-1])
-            while True:
-                left = float("inf") if until_s is None else until_s - time.monotonic()
-                if left <= 0:
-                    return False
-                looks = self._request.cgroup is not None or not fds
-                wait_s = min(left, _LOOK_S) if looks else left
-                gone = self._python.select(fds, None if wait_s == float("inf") else wait_s)
-                fds = [fd for fd in fds if fd not in gone]
-                if self._request.cgroup is not None:
-                    for pid in self._request.processes():
-                        self._seeder.add(pid)
-                elif not processes_of(self._engine):
-                    return True
+        while True:
+            if self._request.cgroup is not None:
+                for pid in self._request.processes():
+                    self._seeder.add(pid)
+                self._seeder.settle()
+            elif not processes_of(self._engine):
+                return True
+            left_s = float("inf") if until_s is None else until_s - time.monotonic()
+            if left_s <= 0:
+                return False
+            self._python.wait((), min(left_s, _LOOK_S))
 
     def _recording(
         self, data: Snapshot, names: Mapping[int, str], stopped: Interrupted | None
@@ -167,7 +173,7 @@ class _Watch:
         path_of = self._request.path_of
         if not processes_of(engine):  # it ended with the last of them, as a command's window does
             last = int(threads["death_ns"].argmax())
-            ctl["end_ns"] = max(int(threads["death_ns"][last]), int(ctl["start_ns"]) + 1)
+            end_earlier(data, max(int(threads["death_ns"][last]), int(ctl["start_ns"]) + 1))
             path_of = str(int(threads["tid"][last])) if path_of == "busiest" else path_of
         # losses, events and so on count since the programs were loaded
         full = LOSSES.index("thread_table_full")
@@ -186,7 +192,7 @@ class _Watch:
             argv=self._argv,
             events=events - self._events,
             switch_cost_ns=self._switch_cost_ns,
-            path_thread=(end.tid, names.get(end.slot, "")),
+            path_thread=(end.tid, name_of_thread(found, end.slot)),
             asleep_ns=end.asleep_ns,
             processes=tuple(self._known()),
         )
@@ -197,4 +203,5 @@ class _Watch:
         """The processes of the window that are still there, the first one in any case."""
         there = sorted(processes_of(self._engine) - {self._main})
         for pid in (self._main, *there):
-            yield described(pid)
+            now = described(pid)
+            yield now if now.name else self._first.get(pid, now)

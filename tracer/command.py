@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import select
+import resource
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 from tracer import probes
 from tracer.errors import Interrupted, TracerError
 from tracer.kernel.engine import Engine
-from tracer.processes import described, is_alive, session_of
+from tracer.kernel.states import PHASES
+from tracer.processes import descendants, described, is_alive, readable, session_of
 from tracer.python_threads import PythonThreads
 from tracer.recording import HostLoad, Process, Recording
 from tracer.session import host_load, recording_of, thread_names
@@ -101,7 +102,7 @@ def _keyboard_is_the_targets() -> Iterator[None]:
 def _result(
     ns: int, took_ns: int, usage: Mapping[str, int | None], units: int | None
 ) -> dict[str, Any]:
-    """`took_ns` is from the gate to the end, which a run without probes has too."""
+    """`took_ns` is from exec to the end, which a run without probes has too."""
     found: dict[str, Any] = {"ns_per_unit": ns / (units or 1), "rusage": dict(usage)}
     found["took_ns"] = took_ns
     if units:
@@ -116,9 +117,9 @@ def run_command_untraced(spec: Spec, units: int | None = None) -> Mapping[str, A
     """
     with Target(spec) as target, _keyboard_is_the_targets():
         gate = _AtGate.of(target.pid)
-        began_ns = time.monotonic_ns()
         target.open_gate()
-        stopped = _ended_or_stopped(target, None, set, _only_wait)
+        began_ns = time.monotonic_ns()  # exec is behind it, as it is at the start of a window
+        stopped = _ended_or_stopped(target, None, set, readable)
         took_ns = time.monotonic_ns() - began_ns
         if stopped is not None:
             raise Interrupted(stopped)
@@ -189,13 +190,15 @@ def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
     python = PythonThreads(engine)
 
     def wait(timeout_s: float | None) -> int | None:
-        return _ended_or_stopped(target, timeout_s, lambda: _session(engine, target), python.select)
+        return _ended_or_stopped(target, timeout_s, lambda: _session(engine, target), python.wait)
 
-    before, began_ns = host_load(), time.monotonic_ns()
     target.open_gate()
-    stopped, events = None, 0
+    before, began_ns = host_load(), time.monotonic_ns()
+    events = 0
     if terms.delay_s:
         stopped = wait(terms.delay_s)
+        if stopped is not None:
+            raise Interrupted(stopped)
         if target.exit_status is not None:
             raise TracerError(
                 f"the command ended before the window began, {terms.delay_s:g} s after its start",
@@ -207,25 +210,29 @@ def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
     stopped = wait(terms.duration_s)
     took_ns = time.monotonic_ns() - began_ns
     after = host_load()
+    if int(engine.ctl["phase"]) == PHASES.index("BEFORE") and (target.exit_status or 0) < 0:
+        raise Interrupted(-(target.exit_status or 0))  # between fork and exec
     if target.exit_status is None:  # its --duration is over; the command goes on
-        names = thread_names(engine) | python.names()
+        kernels = thread_names(engine)
         data = close_now(engine)
+        python.look(outside=True)
+        names = python.over(kernels)
         end = choose_path(data, "busiest", target.pid)
         living = probes.ask_living(engine.names, engine.arrays)
-        name = names.get(end.slot, "")
-        _ended_or_stopped(target, None, lambda: _session(engine, target), _only_wait)
+        stopped = _ended_or_stopped(target, None, lambda: _session(engine, target), readable)
         return _Seen(
             data,
             (before, after),
             names,
-            survivors=(),
-            path_thread=(end.tid, name),
+            survivors=tuple(_survivors(engine, target)),
+            interrupted=stopped,
+            path_thread=(end.tid, names.get(end.slot, "")),
             asleep_ns=end.asleep_ns,
             events_before=events,
             living=living,
         )
     late = is_open(engine)
-    names = thread_names(engine) | python.names()
+    names = python.over(thread_names(engine))
     survivors = tuple(_survivors(engine, target))
     data = close_now(engine) if late else engine.snapshot()
     if late:
@@ -242,15 +249,11 @@ def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
     )
 
 
-def _only_wait(fds: list[int], timeout_s: float | None) -> list[int]:
-    return select.select(fds, [], [], timeout_s)[0]
-
-
 def _ended_or_stopped(
     target: Target,
     timeout_s: float | None,
     session: Callable[[], set[int]],
-    wait: Callable[[list[int], float | None], list[int]],
+    wait: Callable[[Collection[int], float | None], list[int]],
 ) -> int | None:
     """Wait for the command's end, at most so long; the signal that asked tracer to stop it.
 
@@ -272,10 +275,12 @@ def _ended_or_stopped(
 
 def _stop(pids: set[int]) -> None:
     """Ask these processes to end; insist after a while."""
-    left = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a descriptor each
+    left = set()
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            left.append(os.pidfd_open(pid))
+        with contextlib.suppress(OSError):
+            left.add(os.pidfd_open(pid))
     for number, seconds in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, 1.0)):
         for fd in left:
             with contextlib.suppress(ProcessLookupError):
@@ -283,17 +288,18 @@ def _stop(pids: set[int]) -> None:
                 signal.pidfd_send_signal(fd, signal.SIGCONT)  # a stopped one acts only then
         deadline = time.monotonic() + seconds
         while left and (wait_s := deadline - time.monotonic()) > 0:
-            gone = select.select(left, [], [], wait_s)[0]
-            for fd in gone:
+            for fd in readable(left, wait_s):
                 os.close(fd)
                 left.remove(fd)
     for fd in left:
         os.close(fd)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def _others(engine: Engine, target: Target) -> set[int]:
-    """The other processes of the target that are alive."""
-    return {pid for pid in processes_of(engine) if pid != target.pid and is_alive(pid)}
+    """The other processes of the target that are alive; with --no-follow its children too."""
+    known = {*processes_of(engine), *descendants([target.pid])}
+    return {pid for pid in known if pid != target.pid and is_alive(pid)}
 
 
 def _session(engine: Engine, target: Target) -> set[int]:

@@ -20,12 +20,15 @@ class OutputFile:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = Path(path).resolve() if Path(path).is_symlink() else Path(path)
+        self._path = Path(path)
         self._part: Path | None = None
         try:
             if self._path.exists() and not stat.S_ISREG(self._path.stat().st_mode):
+                # as it is named: what /dev/fd/3 leads to has no name of its own
                 self._fd = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
                 return
+            if self._path.is_symlink():
+                self._path = self._path.resolve()
             if self._path.exists() and not os.access(self._path, os.W_OK):
                 raise PermissionError(13, os.strerror(13))
             self._part = self._path.with_name(f".{self._path.name}.{os.getpid()}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import select
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +55,17 @@ def tids(pid: int) -> list[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether it is there and no zombie."""
-    return task(pid, pid) is not None
+    """Whether it is there and no zombie: its first thread may have ended before the others."""
+    return any(task(pid, tid) is not None for tid in tids(pid))
+
+
+def readable(fds: Collection[int], timeout_s: float | None) -> list[int]:
+    """Those of the descriptors that can be read, waited for; select() takes no large numbers."""
+    waiting = select.poll()
+    for fd in fds:
+        waiting.register(fd, select.POLLIN)
+    found = waiting.poll(None if timeout_s is None else math.ceil(timeout_s * 1000))
+    return [fd for fd, _event in found]
 
 
 def session_of(pid: int) -> int:
@@ -104,6 +115,15 @@ def arguments(pid: int) -> tuple[str, ...]:
     return tuple(os.fsdecode(word) for word in text.rstrip(b"\0").split(b"\0") if word)
 
 
+def _is_kernels(pid: int) -> bool:
+    """Whether it is a thread of the kernel."""
+    try:
+        stat = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return bool(int(stat.rsplit(")", 1)[1].split()[6]) & _PF_KTHREAD)
+
+
 def require(pid: int) -> None:
     """TracerError (exit status 2) when tracer cannot be attached to `pid`, with the reason."""
     status = _status(pid)
@@ -122,8 +142,7 @@ def require(pid: int) -> None:
             f"tracer attach {status['Tgid']} --path-of {pid}",
             exit_code=2,
         )
-    fields = (_PROC / str(pid) / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()
-    if int(fields[6]) & _PF_KTHREAD:
+    if _is_kernels(pid):
         raise TracerError(
             f"process {pid} ({name}) is a thread of the kernel: it has no program to trace",
             "name a process of a program",
@@ -156,6 +175,12 @@ def cgroup_directory(path: str) -> Path:
 
     TracerError (exit status 2) when there is none.
     """
+    if not path:
+        raise TracerError(
+            "--cgroup names no control group: is a variable empty?",
+            "name a directory below /sys/fs/cgroup",
+            exit_code=2,
+        )
     below = path.lstrip("/")
     candidates: Sequence[Path] = [Path(path), _CGROUPS / below]
     if _CGROUPS.is_dir():
@@ -182,4 +207,4 @@ def members(directory: Path) -> list[int]:
             except OSError:
                 continue
 
-    return sorted({pid for pid in listed() if pid and pid != os.getpid()})
+    return sorted({pid for pid in listed() if pid and pid != os.getpid() and not _is_kernels(pid)})

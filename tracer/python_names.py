@@ -20,7 +20,6 @@ from tracer.processes import numbers_inside
 PY_SPY = Path(sys.executable).with_name("py-spy")
 
 _PROC = Path("/proc")
-_TIMEOUT_S = 2.0
 #: A name is the target's: it may have any length.
 _LONGEST_NAME = 60
 #: The number that the kernel knows a thread by is in this much of the C library's record of it.
@@ -37,17 +36,17 @@ def is_python(pid: int, program: Path) -> bool:
         return False
 
 
-def names_in(pid: int) -> dict[int, str]:
+def names_in(pid: int, timeout_s: float = 2.0) -> dict[int, str]:
     """Thread number -> name, of the living Python threads of a process.
 
-    Empty where that cannot be read: no py-spy, no right to read the memory, a Python that py-spy
-    does not know, a process that has ended.
+    Empty after `timeout_s`, and where that cannot be read: no py-spy, no right to read the memory,
+    a Python that py-spy does not know, a process that has ended.
     """
     try:
         done = subprocess.run(
             [PY_SPY, "dump", "--nonblocking", "--json", "--pid", str(pid)],
             capture_output=True,
-            timeout=_TIMEOUT_S,
+            timeout=timeout_s,
             check=True,
         )
         threads = json.loads(done.stdout)
@@ -91,7 +90,8 @@ def _numbers_of(pid: int, handles: Iterable[int], inside: Mapping[int, int]) -> 
 
 def kernel_name(pid: int, tid: int) -> str:
     """A thread's name in /proc, empty when it has ended."""
+    path = _PROC / str(pid) / "task" / str(tid) / "comm"
     try:
-        return (_PROC / str(pid) / "task" / str(tid) / "comm").read_text(errors="replace")
+        return path.read_text(errors="replace").rstrip("\n")
     except OSError:
         return ""

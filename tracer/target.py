@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -126,6 +127,8 @@ class Target:
         sys.stdout.flush()
         sys.stderr.flush()
         parent = os.getpid()
+        # a signal meets the child when it has tracer's handlers no more
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         self.pid = os.fork()
         if self.pid == 0:
             try:
@@ -140,6 +143,7 @@ class Target:
                     )
                     os.dup2(control, CONTROL_FD, inheritable=True)
                 self._become(user, parent)
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 os.write(ready_write, b"r")
                 if os.read(gate_read, 1) != b"g":
                     os._exit(127)
@@ -156,6 +160,7 @@ class Target:
                 os.write(error_write, b"0")
             finally:
                 os._exit(127)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(gate_read)
         os.close(error_write)
         os.close(ready_write)
@@ -208,7 +213,8 @@ class Target:
 
     def open_gate(self) -> None:
         """Let the child exec; TracerError when it cannot."""
-        os.write(self._gate, b"g")
+        with contextlib.suppress(BrokenPipeError):  # a signal has ended it
+            os.write(self._gate, b"g")
         code = os.read(self._error, 16)  # EOF when exec closed it
         if code:
             self.kill()

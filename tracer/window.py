@@ -60,6 +60,31 @@ def close_now(engine: Engine) -> Snapshot:
     return engine.snapshot()
 
 
+def end_earlier(data: Snapshot, end_ns: int) -> None:
+    """Move a window's end back to when its last thread ended, in place: CPUs went on after it."""
+    data["ctl"]["end_ns"] = end_ns
+    cpus = data["cpus"]
+    later = np.where(cpus["epoch"] == data["ctl"]["epoch"][0], cpus["since_ns"], 0)
+    late = np.maximum(later.astype(np.int64) - end_ns, 0)
+    # nobody of the target was there: which of the two it was is not kept, most often none ran
+    idle = np.minimum(late, cpus["idle_ns"].astype(np.int64))
+    cpus["idle_ns"] -= idle.astype(np.uint64)
+    other = np.minimum(late - idle, cpus["other_ns"].astype(np.int64))
+    cpus["other_ns"] -= other.astype(np.uint64)
+    cpus["since_ns"] -= late.astype(np.uint64)
+
+
+def has_threads(data: Snapshot) -> bool:
+    """Whether a thread of the target was there in the window."""
+    threads = data["threads"]
+    return bool(((threads["tid"] != 0) & _of_window(threads, int(data["ctl"]["epoch"][0]))).any())
+
+
+def _of_window(threads: NDArray[np.void], epoch: int) -> NDArray[np.bool_]:
+    """Mask of rows that are not of an earlier window alone."""
+    return np.asarray((threads["epoch"] == epoch) | (threads["word"] != _DEAD))
+
+
 def next_window(engine: Engine) -> Snapshot:
     """End the window and open the next one; everything as it was at the end of the first.
 
@@ -67,7 +92,7 @@ def next_window(engine: Engine) -> Snapshot:
     """
     engine.ctl["end_ns"] = time.monotonic_ns()
     engine.ctl["phase"] = PHASES.index("BEFORE")
-    data = engine.snapshot()
+    data = engine.snapshot(lambda threads: _of_window(threads, int(engine.ctl["epoch"])))
     for name, array in engine.arrays.items():
         if name not in CORE_ARRAYS:
             array.view()[...] = np.zeros((), array.dtype)
@@ -90,10 +115,10 @@ def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
 
     `which` is `busiest`, the thread with the most time on a CPU, or one with half as much or more
     that was not asleep at the end where the first was; `main`, that of the process
-    `main_tid`; or a thread's number. The time since the thread's last event goes to the state it
-    is in. A sleep that goes on is `sleep` where it waits for a timer, `external` as long as all
-    threads of the target are asleep, and stays without a name otherwise: who will end it, and
-    what by, is not known.
+    `main_tid`, or `busiest` when that has ended; or a thread's number. The time since the thread's
+    last event goes to the state it is in. A sleep that goes on is `sleep` where it waits for a
+    timer, `external` as long as all threads of the target are asleep, and stays without a name
+    otherwise: who will end it, and what by, is not known.
 
     TracerError when there is no such thread.
     """
@@ -149,6 +174,8 @@ def _slot_of(
         return int(np.argmax(np.where(named, busy, 0) if named.any() else busy))
     tid = main_tid if which == "main" else int(which)
     slots = np.flatnonzero(known & (threads["tid"] == tid))
+    if not len(slots) and which == "main":  # it has ended; the others go on
+        return _slot_of(threads, seen, "busiest", main_tid, named_from_ns)
     if not len(slots):
         raise TracerError(
             f"thread {tid} was not there in the window",

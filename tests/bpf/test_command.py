@@ -100,6 +100,20 @@ def test_it_is_started_once_and_twice_with_baseline(tmp_path):
     assert "minimum to maximum of 1 pair" in done.stderr
 
 
+def test_the_second_start_finds_the_same_input_or_is_not_compared(tmp_path):
+    log, file = tmp_path / "log", tmp_path / "input"
+    file.write_text("hello\n")
+    with file.open() as stream:
+        done = run("--baseline", "--", "sh", "-c", f"cat >> {log}", stdin=stream)
+    assert log.read_text() == "hello\nhello\n"
+    assert "of 1 pair" in done.stderr
+    done = run("--baseline", "--", "mkdir", str(tmp_path / "made"), input="")
+    assert done.returncode == 0
+    assert "without probes it ended with another exit status: 1, not 0" in done.stderr
+    assert "of 1 pair" not in done.stderr
+    assert "standard input is a pipe" in done.stderr
+
+
 def test_delay_and_duration_limit_the_window(tmp_path):
     code = (
         "import time; end = time.monotonic() + 1.2\nwhile time.monotonic() < end: time.sleep(.01)"
@@ -175,6 +189,29 @@ def test_sigterm_ends_the_command_and_its_session_with_a_partial_report():
         os.kill(own, signal.SIGKILL)
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("--delay=9", "ended by a signal before the window began"), ("--duration=0.1", "PARTIAL")],
+)
+def test_sigterm_outside_the_window(option, message):
+    running = start("run", option, "--", "sh", "-c", "echo; exec sleep 30")
+    running.stdout.readline()
+    time.sleep(0.5)
+    running.send_signal(signal.SIGTERM)
+    _out, err = running.communicate(timeout=30)
+    assert running.returncode == 143
+    assert message in err
+
+
+def test_sigterm_ends_children_that_were_not_followed():
+    running = start("run", "--no-follow", "--", "sh", "-c", "sleep 31 & echo $!; wait")
+    child = int(running.stdout.readline())
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=30)
+    assert running.returncode == 143
+    assert gone(child)
+
+
 def test_a_command_that_does_not_end_is_killed_after_a_while():
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True)"
     running = start("run", "--", *python(code + "; time.sleep(60)"))
@@ -185,8 +222,10 @@ def test_a_command_that_does_not_end_is_killed_after_a_while():
     assert "killed by SIGKILL" in err
 
 
-def test_children_that_go_on_are_listed_and_left_alone():
-    done = run("--", "sh", "-c", "sleep 30 >/dev/null 2>&1 & echo $!")
+@pytest.mark.parametrize("options", [(), ("--duration", "0.2")])
+def test_children_that_go_on_are_listed_and_left_alone(options):
+    line = "sleep 30 >/dev/null 2>&1 & echo $!; sleep 0.4"
+    done = run(*options, "--", "sh", "-c", line)
     pid = int(done.stdout)
     try:
         assert done.returncode == 0
@@ -282,6 +321,36 @@ def test_threads_of_python_have_their_names(tmp_path):
     groups = {g["name"]: g["threads"] for g in found["thread_groups"]}
     main = Path(sys.executable).name
     assert groups == {"reader-*": 3, "\x1b[31mred": 1, "kernel": 1, main[:15]: 1}
+
+
+def test_a_thread_that_becomes_another_program_has_its_name(tmp_path):
+    code = (
+        "import os, threading, time\n"
+        "def work(): time.sleep(0.5); os.execvp('sleep', ['sleep', '0.1'])\n"
+        "threading.Thread(target=work, name='reaper').start(); time.sleep(9)\n"
+    )
+    found = traced(tmp_path, python(code))
+    assert "sleep" in [group["name"] for group in found["thread_groups"]]
+    assert "reaper" not in [group["name"] for group in found["thread_groups"]]
+
+
+def test_the_report_may_go_where_nobody_reads(tmp_path):
+    """Standard error that is full, and one that nobody reads; JSON to a pipe by its number."""
+    with Path("/dev/full").open("w") as full:
+        assert run("--", "true", capture_output=False, stderr=full).returncode == 125
+    file = tmp_path / "report.json"
+    read, write = os.pipe()
+    os.close(read)
+    done = run("--json", str(file), "--", "sh", "-c", "exit 7", capture_output=False, stderr=write)
+    os.close(write)
+    assert done.returncode == 7
+    assert json.loads(file.read_text())["target"]["exit_status"] == 7
+    read, write = os.pipe()
+    running = start("run", "--json", f"/dev/fd/{write}", "--", "true", pass_fds=(write,))
+    os.close(write)
+    with os.fdopen(read) as stream:
+        assert json.load(stream)["target"]["exit_status"] == 0
+    assert running.communicate(timeout=30) and running.returncode == 0
 
 
 # ---- many, short, and odd ----

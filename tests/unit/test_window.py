@@ -9,7 +9,7 @@ from harness.world import SLEEPING, Task, World
 from tracer.analysis import counts, ledger
 from tracer.errors import TracerError
 from tracer.kernel.states import PATH_PARTS
-from tracer.window import Snapshot, choose_path
+from tracer.window import Snapshot, choose_path, end_earlier
 
 
 def two_threads(w: World) -> Task:
@@ -136,3 +136,18 @@ def test_threads_by_the_pattern_of_their_names(world: World) -> None:
     both = pool.idle_ns + sum(pool.parts.values())
     assert both + sum(main.parts.values()) == ledger.threads(found).total_ns
     assert np.isclose(pool.idle_ns, (2000 - 1070) + (2000 - 1120))
+
+
+def test_an_end_that_is_moved_back_takes_the_time_after_it_from_the_cpus(world: World) -> None:
+    """`main` leaves CPU 0 at 1100; another task runs there from 1700 on. The end becomes 1500."""
+    world.open()
+    world.switch(1100, 0, None, SLEEPING)
+    world.switch(1700, 0, world.task(900))
+    world.switch(1900, 0, None)
+    data = closed(world, 2000)
+    cpu = data["cpus"][0]
+    assert (int(cpu["idle_ns"]), int(cpu["other_ns"]), int(cpu["since_ns"])) == (600, 200, 1900)
+    end_earlier(data, 1500)
+    assert int(data["ctl"][0]["end_ns"]) == 1500
+    assert int(cpu["idle_ns"]) + int(cpu["other_ns"]) == 400
+    assert int(cpu["since_ns"]) == 1500

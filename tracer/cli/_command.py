@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import shlex
+import stat
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +48,7 @@ def command_of_user() -> click.Command:
             *shared_options(),
             *start_options(),
             click.Option(["--units"], type=click.IntRange(min=1), metavar="N",
-                         help="How many units of work it does: figures per unit."),
+                         help="How many units of work it does in the window: figures per unit."),
             click.Option(["--delay"], type=Seconds(), metavar="S",
                          help="Measure from S seconds after its start on."),
             click.Option(["--duration"], type=Seconds(), metavar="S",
@@ -85,8 +87,12 @@ def _checked(values: Mapping[str, Any]) -> int:
             raise
         raise TracerError(error.message, error.hint, exit_code=125) from error
     except Interrupted as stop:
-        click.echo("tracer: ended by a signal before the command was started", err=True)
+        click.echo("tracer: ended by a signal before the window began", err=True)
         return 128 + stop.number
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        return 125  # standard error takes no more
 
 
 def _run(values: Mapping[str, Any]) -> int:
@@ -111,7 +117,8 @@ def _run(values: Mapping[str, Any]) -> int:
     with report_to(values["json"], fd=2) as write:
         summary = _measured(spec, terms, names, values)
         document = json_report.document(summary)
-        write(document, lambda width: text_report.render(summary, width))
+        with contextlib.suppress(BrokenPipeError):  # the reader has read enough
+            write(document, lambda width: text_report.render(summary, width))
     if summary.interrupted is not None:
         return 128 + summary.interrupted
     status = summary.exit_status or 0
@@ -131,6 +138,7 @@ def _measured(
     from tracer.kernel.calibrate import event_cost_ns, switch_cost_ns
     from tracer.kernel.engine import Engine
 
+    stands = _input_offset()
     engine = Engine(names, values["light"])
     try:
         switch_ns = switch_cost_ns(engine)
@@ -140,9 +148,19 @@ def _measured(
         engine.close()
     pairs = []
     if values["baseline"] and recording.interrupted is None:
+        _rewind_input(stands)
         with contextlib.suppress(Interrupted):  # the traced run is whole, and is reported
-            pairs = [_pair(recording, run_command_untraced(spec, terms.units))]
-    else:
+            untraced = run_command_untraced(spec, terms.units)
+            if untraced["exit_status"] == recording.exit_status:
+                pairs = [_pair(recording, untraced)]
+            else:
+                click.echo(
+                    "tracer: without probes it ended with another exit status:"
+                    f" {untraced['exit_status']}, not {recording.exit_status}. So the two are not"
+                    " compared.",
+                    err=True,
+                )
+    if not pairs:
         recording = dataclasses.replace(recording, event_cost_ns=event_ns)
     line = shlex.join(spec.argv)
     given = f" --cpus {values['cpus']}" if spec.cpus else ""
@@ -157,6 +175,26 @@ def _measured(
         kind="command",
         again=f"tracer run{{}}{given} -- {line if len(line) <= _LONGEST else 'COMMAND'}",
     )
+
+
+def _input_offset() -> int | None:
+    """Where standard input stands, if it is one that can be read twice."""
+    try:
+        return os.lseek(0, 0, os.SEEK_CUR)
+    except OSError:
+        return None
+
+
+def _rewind_input(offset: int | None) -> None:
+    """For the second start: what the first one has read is there again, or the user is told."""
+    if offset is not None:
+        os.lseek(0, offset, os.SEEK_SET)
+    elif stat.S_ISFIFO(os.fstat(0).st_mode):
+        click.echo(
+            "tracer: standard input is a pipe: the start without probes finds of it what the first"
+            " one has left. With `< FILE` both read the same.",
+            err=True,
+        )
 
 
 def _pair(recording: Recording, untraced: Mapping[str, Any]) -> Any:

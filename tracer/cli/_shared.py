@@ -125,9 +125,11 @@ def report_to(
 
         def write(document: Mapping[str, Any], text: Callable[[int], str]) -> None:
             whole = json.dumps(document, indent=2) + "\n"
-            click.echo(whole if path == "-" else text(report_width(fd)), nl=False, err=fd == 2)
-            if file is not None:
-                file.write(whole)
+            try:
+                click.echo(whole if path == "-" else text(report_width(fd)), nl=False, err=fd == 2)
+            finally:
+                if file is not None:
+                    file.write(whole)
 
         yield write
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ class _PathOf(click.ParamType[str]):
     name = "path_of"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value not in ("main", "busiest") and not str(value).isdigit():
+        if value not in ("main", "busiest") and not re.fullmatch(r"[0-9]+", str(value)):
             self.fail(f"{value!r} is no thread's number, nor main, nor busiest", param, ctx)
         return str(value)
 

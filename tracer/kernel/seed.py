@@ -18,7 +18,7 @@ from tracer.processes import Task, task, tids
 _SPARE = 4096
 _PASSES = 20
 _DEAD = RUN_STATES.index("DEAD")
-_UNKNOWN = PATH_PARTS.index(UNKNOWN)
+_UNKNOWN, _EXTERNAL = PATH_PARTS.index(UNKNOWN), PATH_PARTS.index("external")
 
 
 class Seeder:
@@ -35,6 +35,7 @@ class Seeder:
         self._free = 1
         self._added: set[int] = set()
         self._refused: set[int] = set()
+        self._unsettled: dict[int, tuple[int, int]] = {}  # thread -> process, row
         self._end = threads + _SPARE + 1
         if self._end > MAX_THREADS // 2:
             raise TracerError(
@@ -65,25 +66,50 @@ class Seeder:
             for tid in new:
                 self._add(pid, tid)
 
+    def settle(self) -> None:
+        """Have every CPU tell who runs there, and forget who ended before that could be seen.
+
+        A thread that runs while it is entered is nobody to its CPU until that switches.
+        """
+        if not self._unsettled:
+            return
+        self._engine.visit()
+        slots = self._engine.arrays["slots"]
+        for tid, (pid, slot) in self._unsettled.items():
+            if task(pid, tid) is None and int(slots[tid]) == slot:
+                thread = self._engine.arrays["threads"][slot]
+                thread["tid"], thread["word"], slots[tid] = 0, _DEAD, 0
+        self._unsettled.clear()
+
     def _add(self, pid: int, tid: int) -> None:
         found = task(pid, tid)
         slots = self._engine.arrays["slots"]
         # a thread created by a known one has been entered by the programs by now
         if found is None or slots[tid]:
             return
-        if self._free >= self._end:
+        slot = self._row()
+        if not slot:
             self._refused.add(tid)
             return
-        slot, self._free = self._free, self._free + 1
         self._write(slot, pid, tid, found)
         slots[tid] = slot
         self._added.add(tid)
-        if task(pid, tid) is None:
-            self._engine.arrays["threads"][slot]["word"] = _DEAD
-            slots[tid] = 0
+        self._unsettled[tid] = pid, slot
+
+    def _row(self) -> int:
+        """A row for a thread; 0 when there is none: one that ended before this window is free."""
+        if self._free < self._end:
+            self._free += 1
+            return self._free - 1
+        rows = self._engine.arrays["threads"][1 : self._end]
+        over = (rows["word"] == _DEAD) & (rows["epoch"] != self._engine.ctl["epoch"])
+        return int(over.argmax()) + 1 if over.any() else 0
 
     def _write(self, slot: int, pid: int, tid: int, found: Task) -> None:
         engine = self._engine
+        engine.arrays["threads"][slot : slot + 1].view()[...] = np.zeros(
+            (), engine.arrays["threads"].dtype
+        )
         thread = engine.arrays["threads"][slot]
         now_ns = time.monotonic_ns()
         mode, block = _UNKNOWN, _UNKNOWN
@@ -103,7 +129,8 @@ class Seeder:
         if int(engine.ctl["phase"]) == PHASES.index("OPEN"):
             thread["epoch"] = engine.ctl["epoch"]
             thread["last_ns"] = now_ns
-            thread["path"][_UNKNOWN] = now_ns - int(engine.ctl["start_ns"])
+            # it joined just now: what led to that was nothing of the target's
+            thread["path"][_EXTERNAL] = now_ns - int(engine.ctl["start_ns"])
         thread["tgid"], thread["tid"] = pid, tid
 
     def drop_doubles(self, data: Mapping[str, NDArray[np.void]]) -> None:

@@ -207,7 +207,8 @@ static inline u32 new_slot(struct ctl *c, struct cpu *k)
 		u32 *free = free_at(head % MAX_THREADS);
 		struct thread *dead;
 
-		if (free && (dead = thread_at(*free))) {
+		/* not dead: user space has given that row to a thread it found */
+		if (free && (dead = thread_at(*free)) && dead->word == THREAD_DEAD) {
 			renew_cpu(c, k);
 			if (dead->epoch == c->epoch) {
 				k->recycled++;

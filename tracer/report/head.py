@@ -115,6 +115,8 @@ def _command(s: Summary) -> list[str]:
     each = f", {duration(s.per_unit(s.window_ns))} per {s.unit}" if s.units else ""
     what = "from start to end" if whole else "of it measured"
     lines.append(f"{duration(s.window_ns)} {what}{each}, {_ended(s.exit_status)}   {_on_cpus(s)}")
+    if not whole:  # the usage is that of the whole run
+        return lines
     usage = s.result["rusage"]
     faults = usage["minor_faults"] + usage["major_faults"]
     resident = usage["max_rss_bytes"]
