@@ -23,8 +23,12 @@ _AWAKE = tuple(
     for name in ("RUNNING", "RUNNING_EARLY", "WAKING", "WAKING_EARLY", "PREEMPTED")
 )
 _DEAD, _BLOCKED = RUN_STATES.index("DEAD"), RUN_STATES.index("BLOCKED")
-#: A sleep at the end that is a larger share of the window is worth another thread's path.
+#: A time without a name at the end that is a larger share of the window is worth the path of
+#: another thread that is half as busy.
 _ASLEEP_SHARE = 0.005
+#: With a larger one even that of a thread that is much less busy.
+_MUCH = 0.05
+_SLEEP = OWN_PARTS.index("blocked:sleep")
 _ON_CPU = OWN_PARTS.index("wakeup:idle")
 
 Snapshot = Mapping[str, NDArray[np.void]]
@@ -113,8 +117,8 @@ class PathEnd:
 def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
     """Take the path of one thread up to the window's end, in place.
 
-    `which` is `busiest`, the thread with the most time on a CPU, or one with half as much or more
-    that was not asleep at the end where the first was; `main`, that of the process
+    `which` is `busiest`, the thread with the most time on a CPU, or a less busy one whose path has
+    a name up to the end, where that of the first has none for long; `main`, that of the process
     `main_tid`, or `busiest` when that has ended; or a thread's number. The time since the thread's
     last event goes to the state it is in. A sleep that goes on is `sleep` where it waits for a
     timer, `external` as long as all threads of the target are asleep, and stays without a name
@@ -125,8 +129,13 @@ def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
     ctl, threads = data["ctl"][0], data["threads"]
     start_ns, end_ns = int(ctl["start_ns"]), int(ctl["end_ns"])
     seen = threads["epoch"] == ctl["epoch"]
-    named_from_ns = end_ns - int(_ASLEEP_SHARE * (end_ns - start_ns))
-    slot = _slot_of(threads, seen, which, main_tid, named_from_ns)
+    awake = np.isin(threads["word"], _AWAKE) & (threads["tid"] != 0)
+    last = np.where(seen, threads["last_ns"], start_ns).astype(np.int64)
+    quiet_from = end_ns if awake[1:].any() else int(last[1:].max(initial=start_ns))
+    timed = (threads["word"] == _BLOCKED) & (threads["block"] == _SLEEP)
+    unnamed_ns = np.where(awake | timed, 0, np.maximum(quiet_from - last, 0))
+    unnamed = unnamed_ns / max(end_ns - start_ns, 1)
+    slot = _slot_of(threads, seen, which, main_tid, unnamed)
     thread = threads[slot]
     if not seen[slot]:  # nothing happened to it: its sums are of an older window
         thread["epoch"], thread["last_ns"] = ctl["epoch"], start_ns
@@ -138,13 +147,9 @@ def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
     asleep_ns = 0
     if word in (_BLOCKED, _DEAD):
         asleep_ns = rest_ns if word == _BLOCKED else 0
-        if OWN_PARTS[int(thread["block"])] == "blocked:sleep" and word == _BLOCKED:
+        if timed[slot]:
             thread["path"][PATH_PARTS.index("sleep")] += rest_ns
         else:
-            others = seen & (np.arange(len(threads)) != slot)
-            quiet_from = max(int(threads["last_ns"][others].max(initial=0)), last_ns)
-            if np.isin(threads["word"][1:], _AWAKE)[threads["tid"][1:] != 0].any():
-                quiet_from = end_ns
             thread["path"][PATH_PARTS.index("external")] += max(end_ns - quiet_from, 0)
     else:
         running = RUN_STATES[word] in ("RUNNING", "RUNNING_EARLY")
@@ -160,7 +165,7 @@ def _slot_of(
     seen: NDArray[np.bool_],
     which: str,
     main_tid: int,
-    named_from_ns: int,
+    unnamed: NDArray[np.float64],
 ) -> int:
     alive = (threads["tid"] != 0) & (threads["word"] != _DEAD)
     known = np.where(seen, True, alive) & (threads["tid"] != 0)
@@ -168,14 +173,15 @@ def _slot_of(
         on_cpu = np.where(seen, threads["own"][:, :_ON_CPU].sum(axis=1), 0).astype(np.int64)
         # where nobody ran, a thread that is there is as good as any other
         busy = np.where(known, on_cpu + 1, 0)
-        # about as busy, and not asleep at the end for so long that its path would lack a name
-        named = np.isin(threads["word"], _AWAKE) | (threads["last_ns"] >= named_from_ns)
-        named &= seen & (2 * busy >= busy.max())
-        return int(np.argmax(np.where(named, busy, 0) if named.any() else busy))
+        busiest = int(np.argmax(busy))
+        named = np.where(unnamed <= _ASLEEP_SHARE, busy, 0)
+        if 2 * named.max() >= busy[busiest] or (unnamed[busiest] > _MUCH and named.any()):
+            return int(np.argmax(named))
+        return busiest
     tid = main_tid if which == "main" else int(which)
     slots = np.flatnonzero(known & (threads["tid"] == tid))
     if not len(slots) and which == "main":  # it has ended; the others go on
-        return _slot_of(threads, seen, "busiest", main_tid, named_from_ns)
+        return _slot_of(threads, seen, "busiest", main_tid, unnamed)
     if not len(slots):
         raise TracerError(
             f"thread {tid} was not there in the window",
