@@ -94,8 +94,7 @@ def attached(
         seeder.settle()
         watch = _Watch(engine, request, seeder, pids, switch_cost_ns)
         open_now(engine)
-        on_open(seeder.count, len(processes_of(engine)))
-        yield from watch.windows()
+        yield from watch.windows(on_open)
     finally:
         engine.detach()
 
@@ -123,7 +122,7 @@ class _Watch:
         self._missed = engine.missed()
         self._load = host_load()
 
-    def windows(self) -> Iterator[Recording]:
+    def windows(self, on_open: Callable[[int, int], None]) -> Iterator[Recording]:
         request = self._request
         began_s = time.monotonic()
         end_s = None if request.duration_s is None else began_s + request.duration_s
@@ -134,6 +133,8 @@ class _Watch:
             if request.interval_s is not None:
                 until_s = min(began_s + number * request.interval_s, end_s or float("inf"))
             try:
+                if number == 1:  # from here on a signal has a report
+                    on_open(self._seeder.count, len(processes_of(self._engine)))
                 over = self._wait(until_s) or request.interval_s is None or until_s == end_s
             except Interrupted as stop:
                 over, stopped = True, stop
@@ -156,7 +157,8 @@ class _Watch:
             if self._request.cgroup is not None:
                 for pid in self._request.processes():
                     self._seeder.add(pid)
-                self._seeder.settle()
+                if self._seeder.settle():
+                    self._python.rescan()
             elif not processes_of(self._engine):
                 return True
             left_s = float("inf") if until_s is None else until_s - time.monotonic()

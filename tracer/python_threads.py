@@ -23,6 +23,7 @@ _FREE_S, _SHARE, _LONGEST_LOOK_S = 0.1, 0.01, 0.3
 _OUTSIDE_S = 1.0
 #: For how many processes it is kept whether they run Python.
 _MOST_PROGRAMS = 4096
+_MOST_FAILURES = 3
 #: A thread that is younger may not have told its name yet.
 _SETTLE_NS = 5_000_000
 #: How often new threads are looked for: at least, at most, and as a share of the time without any.
@@ -52,6 +53,7 @@ class PythonThreads:
         self._names: dict[int, _Name] = {}  # by slot
         self._programs: dict[int, tuple[Path, bool]] = {}  # process -> program, is it Python
         self._mains: dict[int, set[str]] = {}  # process -> the kernel's names of its first thread
+        self._failures: dict[int, int] = {}  # process -> how often in a row it could not be read
         self._began_s = self._new_s = time.monotonic()
         self._spent_s = 0.0
         self._seen_ns = 0
@@ -73,30 +75,45 @@ class PythonThreads:
 
     def look(self, outside: bool = False) -> None:
         """Read the names of the threads that are new; `outside` the window of all, for 1 s."""
-        rows = int(self._engine.ctl["next_slot"])
-        if rows == self._rows < MAX_THREADS and not outside:  # at MAX_THREADS rows are given again
-            return
         began_s = time.monotonic()
-        until_ns = time.monotonic_ns() - _SETTLE_NS
-        threads = self._engine.arrays["threads"][:rows]
+        if outside:
+            self._look(0, 0, began_s + _OUTSIDE_S)
+            return
+        allowed_s = _FREE_S + _SHARE * (began_s - self._began_s) - self._spent_s
+        rows = min(int(self._engine.ctl["next_slot"]), MAX_THREADS)
+        if allowed_s <= 0 or self._rows == rows < MAX_THREADS:
+            return
+        if rows < MAX_THREADS:
+            self._look(self._rows, 0, began_s + allowed_s)
+        else:  # rows are given again
+            self._look(0, self._seen_ns, began_s + allowed_s)
+        self._spent_s += time.monotonic() - began_s
+
+    def rescan(self) -> None:
+        """Threads have been entered in rows that were looked at already."""
+        self._rows = 0
+
+    def _look(self, first: int, since_ns: int, until_s: float) -> None:
+        """At the threads in rows from `first` on, born after `since_ns`. It gives up at `until_s`;
+        the next look finds the same threads then."""
+        rows = min(int(self._engine.ctl["next_slot"]), MAX_THREADS)
+        threads = self._engine.arrays["threads"][first:rows]
+        settled_ns = time.monotonic_ns() - _SETTLE_NS
+        births = threads["birth_ns"].copy()
         new = (threads["tid"] != threads["tgid"]) & (threads["word"] != _DEAD)
-        new &= threads["birth_ns"] > (0 if outside else self._seen_ns)
-        young = (threads["birth_ns"][new] > until_ns).any()
-        if young:
-            self._new_s = began_s
+        new &= births > since_ns
+        young = new & (births > settled_ns)
         for pid in np.unique(threads["tgid"][new]).tolist():
-            now_s = time.monotonic()
-            if outside and now_s > began_s + _OUTSIDE_S:
+            if time.monotonic() > until_s:
                 return
-            if not outside and self._spent_s > _FREE_S + _SHARE * (now_s - self._began_s):
-                return  # for now: the next look finds the same threads
             if self._is_python(pid):
-                self._read(pid, threads["tid"][new & (threads["tgid"] == pid)].tolist())
-            if not outside:
-                self._spent_s += time.monotonic() - now_s
-        self._seen_ns = until_ns
-        if not young:
-            self._rows = rows
+                own = new & (threads["tgid"] == pid)
+                if not self._read(pid, threads["tid"][own].tolist()):
+                    young |= own  # it was changing just then
+                if (young & own).any():
+                    self._new_s = time.monotonic()
+        self._seen_ns = settled_ns
+        self._rows = first + (int(young.argmax()) if young.any() else len(threads))
 
     def over(self, kernels: Mapping[int, str]) -> dict[int, str]:
         """Names by slot: the kernel's, and over them those that Python alone knows."""
@@ -120,18 +137,25 @@ class PythonThreads:
             if len(self._programs) >= _MOST_PROGRAMS:
                 self._programs.clear()
                 self._mains.clear()
+                self._failures.clear()
             known = self._programs[pid] = program, is_python(pid, program)
         return known[1]
 
-    def _read(self, pid: int, tids: Iterable[int]) -> None:
-        """A name that the program has given the kernel is none that its first thread has had."""
+    def _read(self, pid: int, tids: Iterable[int]) -> bool:
+        """False when it is worth another try.
+
+        A name that the program has given the kernel is none that its first thread has had.
+        """
         mains = self._mains.setdefault(pid, set())
         mains.add(kernel_name(pid, pid))
         if not any(kernel_name(pid, tid) in mains for tid in tids):
-            return
+            return True
         slots = self._engine.arrays["slots"]
         threads = self._engine.arrays["threads"]
-        for tid, name in names_in(pid, _LONGEST_LOOK_S).items():
+        found = names_in(pid, _LONGEST_LOOK_S)
+        self._failures[pid] = 0 if found else self._failures.get(pid, 0) + 1
+        for tid, name in found.items():
             slot, own = int(slots[tid]), kernel_name(pid, tid)
             if tid != pid and int(threads["tid"][slot]) == tid and own in mains:
                 self._names[slot] = _Name(int(threads["birth_ns"][slot]), own, name)
+        return bool(found) or self._failures[pid] >= _MOST_FAILURES

@@ -66,13 +66,15 @@ class Seeder:
             for tid in new:
                 self._add(pid, tid)
 
-    def settle(self) -> None:
+    def settle(self) -> bool:
         """Have every CPU tell who runs there, and forget who ended before that could be seen.
+
+        False when there is nobody new.
 
         A thread that runs while it is entered is nobody to its CPU until that switches.
         """
         if not self._unsettled:
-            return
+            return False
         self._engine.visit()
         slots = self._engine.arrays["slots"]
         for tid, (pid, slot) in self._unsettled.items():
@@ -80,6 +82,7 @@ class Seeder:
                 thread = self._engine.arrays["threads"][slot]
                 thread["tid"], thread["word"], slots[tid] = 0, _DEAD, 0
         self._unsettled.clear()
+        return True
 
     def _add(self, pid: int, tid: int) -> None:
         found = task(pid, tid)

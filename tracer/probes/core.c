@@ -659,7 +659,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 		__sync_val_compare_and_swap(&t->word, THREAD_RUNNING_EARLY, THREAD_RUNNING);
 }
 
-/* A command's window ends with the exit of its last thread. */
+/* A thread ends; a command's window ends with the exit of its last one. */
 static inline void on_exit(u32 cpu, u64 now, u32 tid, u32 tgid)
 {
 	struct ctl *c = ctl_at(0);
@@ -667,14 +667,15 @@ static inline void on_exit(u32 cpu, u64 now, u32 tid, u32 tgid)
 	struct thread *t;
 	u32 slot;
 
-	if (!c || !k || c->phase != PHASE_OPEN || !c->command_tgid)
+	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
 	slot = known_slot(k, tid);
-	if (!slot || !(t = thread_at(slot)) || t->tgid != c->command_tgid)
+	if (!slot || !(t = thread_at(slot)))
 		return;
-	if (group_is_dead()) {
+	current_comm(t->comm); /* its last switch-out may come after the window's end */
+	if (c->phase == PHASE_OPEN && c->command_tgid && t->tgid == c->command_tgid &&
+	    group_is_dead()) {
 		renew(c, t);
-		current_comm(t->comm);
 		close_window(c, t, slot, now);
 	}
 }
