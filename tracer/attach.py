@@ -17,7 +17,15 @@ from tracer.errors import Interrupted, TracerError
 from tracer.kernel.engine import Engine
 from tracer.kernel.seed import Seeder
 from tracer.kernel.states import LOSSES
-from tracer.processes import arguments, descendants, described, members, require, tids
+from tracer.processes import (
+    arguments,
+    descendants,
+    described,
+    is_kernels,
+    members,
+    require,
+    tids,
+)
 from tracer.python_threads import PythonThreads
 from tracer.recording import Process, Recording
 from tracer.session import host_load, recording_of, thread_names
@@ -34,6 +42,8 @@ from tracer.window import (
 
 #: How often new members of a control group, and the end of the last process, are looked for.
 _LOOK_S = 0.1
+#: A look that takes long is made less often: the pause is so many times as long.
+_LOOK_PAUSE = 50
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,11 @@ class Request:
 
     def processes(self) -> list[int]:
         """The processes there are now."""
-        found = [*self.pids, *(members(self.cgroup) if self.cgroup is not None else ())]
+        return self.with_children([*self.pids, *(members(self.cgroup) if self.cgroup else ())])
+
+    def with_children(self, pids: Sequence[int]) -> list[int]:
+        """These processes, without threads of the kernel; with `follow` what they have forked."""
+        found = [pid for pid in pids if not is_kernels(pid)]
         return descendants(found) if self.follow else list(dict.fromkeys(found))
 
 
@@ -112,6 +126,7 @@ class _Watch:
     ) -> None:
         self._engine, self._request, self._seeder = engine, request, seeder
         self._main = pids[0]
+        self._members: set[int] = set()  # of the control group, at the last look
         self._first = {pid: described(pid) for pid in pids}
         self._argv = arguments(self._main)
         self._switch_cost_ns = switch_cost_ns
@@ -154,17 +169,24 @@ class _Watch:
     def _wait(self, until_s: float | None) -> bool:
         """Until that moment; True as soon as no process of the target is left."""
         while True:
+            began_s = time.monotonic()
             if self._request.cgroup is not None:
-                for pid in self._request.processes():
-                    self._seeder.add(pid)
-                if self._seeder.settle():
-                    self._python.rescan()
+                self._take_in(set(members(self._request.cgroup)))
             elif not processes_of(self._engine):
                 return True
+            pause_s = max(_LOOK_S, _LOOK_PAUSE * (time.monotonic() - began_s))
             left_s = float("inf") if until_s is None else until_s - time.monotonic()
             if left_s <= 0:
                 return False
-            self._python.wait((), min(left_s, _LOOK_S))
+            self._python.wait((), min(left_s, pause_s))
+
+    def _take_in(self, there: set[int]) -> None:
+        """Those of the control group's processes that were not there before."""
+        for pid in self._request.with_children(sorted(there - self._members)):
+            self._seeder.add(pid)
+        self._members = there
+        if self._seeder.settle():
+            self._python.rescan()
 
     def _recording(
         self, data: Snapshot, names: Mapping[int, str], stopped: Interrupted | None

@@ -115,8 +115,8 @@ def arguments(pid: int) -> tuple[str, ...]:
     return tuple(os.fsdecode(word) for word in text.rstrip(b"\0").split(b"\0") if word)
 
 
-def _is_kernels(pid: int) -> bool:
-    """Whether it is a thread of the kernel."""
+def is_kernels(pid: int) -> bool:
+    """Whether it is a thread of the kernel, which a control group may hold too."""
     try:
         stat = (_PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:
@@ -142,7 +142,7 @@ def require(pid: int) -> None:
             f"tracer attach {status['Tgid']} --path-of {pid}",
             exit_code=2,
         )
-    if _is_kernels(pid):
+    if is_kernels(pid):
         raise TracerError(
             f"process {pid} ({name}) is a thread of the kernel: it has no program to trace",
             "name a process of a program",
@@ -207,4 +207,4 @@ def members(directory: Path) -> list[int]:
             except OSError:
                 continue
 
-    return sorted({pid for pid in listed() if pid and pid != os.getpid() and not _is_kernels(pid)})
+    return sorted({pid for pid in listed() if pid and pid != os.getpid()})
