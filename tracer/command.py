@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import resource
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -17,7 +16,7 @@ from tracer import probes
 from tracer.errors import Interrupted, TracerError
 from tracer.kernel.engine import Engine
 from tracer.kernel.states import PHASES
-from tracer.processes import descendants, described, is_alive, readable, session_of
+from tracer.processes import descendants, described, is_alive, readable, session_of, stop_all
 from tracer.python_threads import PythonThreads
 from tracer.recording import HostLoad, Process, Recording
 from tracer.session import host_load, recording_of, thread_names
@@ -26,6 +25,8 @@ from tracer.window import Snapshot, choose_path, close_now, is_open, open_now, p
 
 #: How long a command has to end by itself after a SIGTERM.
 _GRACE_S = 3.0
+#: Waits for a descriptor that can be read, at most so long; those that can.
+Wait = Callable[[Collection[int], float | None], list[int]]
 _KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
 
 
@@ -189,8 +190,8 @@ class _Seen:
 def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
     python = PythonThreads(engine)
 
-    def wait(timeout_s: float | None) -> int | None:
-        return _ended_or_stopped(target, timeout_s, lambda: _session(engine, target), python.wait)
+    def wait(timeout_s: float | None, how: Wait = python.wait) -> int | None:
+        return _ended_or_stopped(target, timeout_s, lambda: _session(engine, target), how)
 
     target.open_gate()
     before, began_ns = host_load(), time.monotonic_ns()
@@ -219,7 +220,7 @@ def _follow(engine: Engine, target: Target, terms: Terms) -> _Seen:
         names = python.over(kernels)
         end = choose_path(data, "busiest", target.pid)
         living = probes.ask_living(engine.names, engine.arrays)
-        stopped = _ended_or_stopped(target, None, lambda: _session(engine, target), readable)
+        stopped = wait(None, readable)
         return _Seen(
             data,
             (before, after),
@@ -253,7 +254,7 @@ def _ended_or_stopped(
     target: Target,
     timeout_s: float | None,
     session: Callable[[], set[int]],
-    wait: Callable[[Collection[int], float | None], list[int]],
+    wait: Wait,
 ) -> int | None:
     """Wait for the command's end, at most so long; the signal that asked tracer to stop it.
 
@@ -266,34 +267,11 @@ def _ended_or_stopped(
             target.wait()
         return None
     except Interrupted as stop:
-        _stop({target.pid, *session()})
+        stop_all({target.pid, *session()}, _GRACE_S)
         target.wait()
         return stop.number
     finally:
         os.close(fd)
-
-
-def _stop(pids: set[int]) -> None:
-    """Ask these processes to end; insist after a while."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a descriptor each
-    left = set()
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            left.add(os.pidfd_open(pid))
-    for number, seconds in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, 1.0)):
-        for fd in left:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(fd, number)
-                signal.pidfd_send_signal(fd, signal.SIGCONT)  # a stopped one acts only then
-        deadline = time.monotonic() + seconds
-        while left and (wait_s := deadline - time.monotonic()) > 0:
-            for fd in readable(left, wait_s):
-                os.close(fd)
-                left.remove(fd)
-    for fd in left:
-        os.close(fd)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def _others(engine: Engine, target: Target) -> set[int]:

@@ -1,10 +1,14 @@
-"""Processes that are there already: what /proc says of them, and which ones a request names."""
+"""Processes that are there already: what /proc says of them, whom a request names, their end."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import resource
 import select
+import signal
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +58,15 @@ def tids(pid: int) -> list[int]:
         return []
 
 
+def thread_name(pid: int, tid: int) -> str:
+    """The kernel's name of a thread; empty when it has ended."""
+    try:
+        text = (_PROC / str(pid) / "task" / str(tid) / "comm").read_text(errors="replace")
+    except OSError:
+        return ""
+    return text.rstrip("\n")
+
+
 def is_alive(pid: int) -> bool:
     """Whether it is there and no zombie: its first thread may have ended before the others."""
     return any(task(pid, tid) is not None for tid in tids(pid))
@@ -66,6 +79,29 @@ def readable(fds: Collection[int], timeout_s: float | None) -> list[int]:
         waiting.register(fd, select.POLLIN)
     found = waiting.poll(None if timeout_s is None else math.ceil(timeout_s * 1000))
     return [fd for fd, _event in found]
+
+
+def stop_all(pids: Iterable[int], grace_s: float) -> None:
+    """Ask these processes to end; insist after `grace_s`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a descriptor each
+    left = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            left.add(os.pidfd_open(pid))
+    for number, seconds in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 1.0)):
+        for fd in left:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(fd, number)
+                signal.pidfd_send_signal(fd, signal.SIGCONT)  # a stopped one acts only then
+        deadline = time.monotonic() + seconds
+        while left and (wait_s := deadline - time.monotonic()) > 0:
+            for fd in readable(left, wait_s):
+                os.close(fd)
+                left.remove(fd)
+    for fd in left:
+        os.close(fd)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def session_of(pid: int) -> int:
@@ -87,11 +123,7 @@ def _status(pid: int, tid: int | None = None) -> dict[str, str]:
 
 def described(pid: int) -> Process:
     """Number, name, and number in its own PID namespace (the same where it has ended)."""
-    try:
-        name = (_PROC / str(pid) / "comm").read_text(errors="replace").rstrip("\n")
-    except OSError:
-        name = ""
-    return Process(pid, _number_inside(pid, pid), name)
+    return Process(pid, _number_inside(pid, pid), thread_name(pid, pid))
 
 
 def _number_inside(pid: int, tid: int) -> int:

@@ -86,12 +86,3 @@ def _numbers_of(pid: int, handles: Iterable[int], inside: Mapping[int, int]) -> 
         if first <= found <= inside.keys() and len(found) == len(numbers):
             return numbers
     return {}
-
-
-def kernel_name(pid: int, tid: int) -> str:
-    """A thread's name in /proc, empty when it has ended."""
-    path = _PROC / str(pid) / "task" / str(tid) / "comm"
-    try:
-        return path.read_text(errors="replace").rstrip("\n")
-    except OSError:
-        return ""

@@ -11,8 +11,8 @@ import numpy as np
 
 from tracer.kernel.engine import MAX_THREADS, Engine
 from tracer.kernel.states import RUN_STATES
-from tracer.processes import readable
-from tracer.python_names import is_python, kernel_name, names_in
+from tracer.processes import readable, thread_name
+from tracer.python_names import is_python, names_in
 
 _PROC = Path("/proc")
 _DEAD = RUN_STATES.index("DEAD")
@@ -147,15 +147,15 @@ class PythonThreads:
         A name that the program has given the kernel is none that its first thread has had.
         """
         mains = self._mains.setdefault(pid, set())
-        mains.add(kernel_name(pid, pid))
-        if not any(kernel_name(pid, tid) in mains for tid in tids):
+        mains.add(thread_name(pid, pid))
+        if not any(thread_name(pid, tid) in mains for tid in tids):
             return True
         slots = self._engine.arrays["slots"]
         threads = self._engine.arrays["threads"]
         found = names_in(pid, _LONGEST_LOOK_S)
         self._failures[pid] = 0 if found else self._failures.get(pid, 0) + 1
         for tid, name in found.items():
-            slot, own = int(slots[tid]), kernel_name(pid, tid)
+            slot, own = int(slots[tid]), thread_name(pid, tid)
             if tid != pid and int(threads["tid"][slot]) == tid and own in mains:
                 self._names[slot] = _Name(int(threads["birth_ns"][slot]), own, name)
         return bool(found) or self._failures[pid] >= _MOST_FAILURES

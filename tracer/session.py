@@ -17,6 +17,7 @@ from tracer import placement, probes
 from tracer.errors import Interrupted, TracerError
 from tracer.kernel.engine import Engine
 from tracer.kernel.states import PATH_PARTS, PHASES, RUN_STATES
+from tracer.processes import thread_name
 from tracer.progress import Progress
 from tracer.recording import HostLoad, Recording
 from tracer.target import CONTROL_FD, Spec, Target
@@ -166,13 +167,9 @@ def thread_names(engine: Engine) -> dict[int, str]:
     count = int(engine.ctl["next_slot"])
     alive = (threads["tid"][:count] != 0) & (threads["word"][:count] != RUN_STATES.index("DEAD"))
     for slot in np.flatnonzero(alive).tolist():
-        tid, tgid = int(threads["tid"][slot]), int(threads["tgid"][slot])
-        try:
-            names[slot] = (
-                Path(f"/proc/{tgid}/task/{tid}/comm").read_text(errors="replace").rstrip("\n")
-            )
-        except OSError:
-            continue
+        name = thread_name(int(threads["tgid"][slot]), int(threads["tid"][slot]))
+        if name:
+            names[slot] = name
     return names
 
 
