@@ -6,6 +6,7 @@ TRACER_FORCE_BPF=1 turns their skip into a failure.
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,18 @@ def engine(_rights: None) -> Iterator[Engine]:
     made = Engine(tuple(probes.available()))
     yield made
     made.close()
+
+
+def engine_with(names: tuple[str, ...]) -> Any:
+    """A module's own fixture `engine`, with these probes alone."""
+
+    @pytest.fixture(scope="module")
+    def engine(_rights: None) -> Iterator[Engine]:
+        made = Engine(names)
+        yield made
+        made.close()
+
+    return engine
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,10 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import RELEASE
+from conftest import RELEASE, engine_with
 
 from tracer import probes
 from tracer.analysis import counts, ledger
@@ -31,11 +30,7 @@ TRIES, ENOUGH = 20, 100
 CPUIDLE = Path("/sys/devices/system/cpu/cpuidle/current_driver")
 
 
-@pytest.fixture(scope="module")
-def engine(_rights: None) -> Iterator[Engine]:
-    made = Engine(PROBES)
-    yield made
-    made.close()
+engine = engine_with(PROBES)
 
 
 def run(engine: Engine) -> Recording:

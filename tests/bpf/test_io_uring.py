@@ -1,9 +1,6 @@
 """Probe io_uring against a program that knows what it submitted, and the kernel's own names."""
 
-from collections.abc import Iterator
-
-import pytest
-from conftest import RELEASE
+from conftest import RELEASE, engine_with
 
 from tracer.analysis import counts, ledger
 from tracer.analysis.summary import summarize
@@ -23,11 +20,7 @@ NOPS, PAIRS, WRITES, TIMEOUTS, FULL = 1001, 500, 100, 20, 30
 PLACES = 4
 
 
-@pytest.fixture(scope="module")
-def engine(_rights: None) -> Iterator[Engine]:
-    made = Engine(PROBES)
-    yield made
-    made.close()
+engine = engine_with(PROBES)
 
 
 def run(engine: Engine) -> Recording:

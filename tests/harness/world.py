@@ -95,6 +95,25 @@ class World:
         self.depth_of[cpu].clear()
         self.check()
 
+    def sleep(self, at: int, woken: int, state: int = SLEEPING) -> None:
+        """The first thread sleeps on CPU 0 from `at` on, is woken by CPU 1, and runs 5 later."""
+        self.switch(at, 0, None, state)
+        self.switch(woken - 1, 1, self.tracer)
+        self.waking(woken, 1, self.main)
+        self.switch(woken + 1, 1, None, SLEEPING)
+        self.switch(woken + 5, 0, self.main)
+
+    def create_reader(self) -> Task:
+        """A second thread, created by the first at 1020, blocked in a read since 1040 on CPU 1."""
+        self.enter(1010, 0, "clone")
+        other = self.create(1020, 0, 101)
+        self.leave(1030, 0, 101)
+        self.switch(1032, 1, other)
+        self.leave(1034, 1)
+        self.enter(1036, 1, "read", 5)
+        self.switch(1040, 1, None, SLEEPING)
+        return other
+
     def unseen_switch(self, cpu: int, to: Task | None) -> None:
         """A switch of which no event tells."""
         self.on[cpu] = to or self.idle[cpu]

@@ -9,8 +9,17 @@ from typing import Any
 
 import jsonschema
 import pytest
+from harness.machine import Machine, compiler
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "schema" / "tracer.run-1.json"
+
+
+@pytest.fixture(scope="module")
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """The state machine with the module's PROBES."""
+    if compiler() is None:
+        pytest.skip("no C compiler")
+    return Machine(tmp_path_factory.mktemp("machine"), request.module.PROBES)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from harness.machine import Machine, compiler
+from harness.machine import Machine
 from harness.world import SLEEPING, UNINTERRUPTIBLE, World
 
 from tracer.probes import epoll
@@ -21,11 +21,7 @@ EAGAIN, EINTR, ERESTARTNOHAND, EBADF = -11, -4, -514, -9
 FOREVER = -1
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    if compiler() is None:
-        pytest.skip("no C compiler")
-    return Machine(tmp_path_factory.mktemp("machine"), ("epoll", "sched", "syscalls"))
+PROBES = ("epoll", "sched", "syscalls")
 
 
 @pytest.fixture
@@ -33,15 +29,6 @@ def w(built: Machine) -> World:
     made = World(built)
     made.open()
     return made
-
-
-def sleep(w: World, at: int, woken: int, state: int = SLEEPING) -> None:
-    """The first thread sleeps on CPU 0 from `at` on; CPU 1 wakes it at `woken`, it runs 5 later."""
-    w.switch(at, 0, None, state)
-    w.switch(woken - 1, 1, w.tracer)
-    w.waking(woken, 1, w.main)
-    w.switch(woken + 1, 1, None, SLEEPING)
-    w.switch(woken + 5, 0, w.main)
 
 
 def only(w: World) -> PollCall:
@@ -54,7 +41,7 @@ def test_at_once_and_asleep(w: World) -> None:
     w.enter(1100, 0, "epoll_wait", 3, 0, 64, FOREVER)
     w.leave(1110, 0, 2)
     w.enter(1200, 0, "epoll_wait", 3, 0, 64, FOREVER)
-    sleep(w, 1210, 1300)
+    w.sleep(1210, 1300)
     w.leave(1320, 0, 5)
     call = only(w)
     assert (call.name, call.calls, call.events) == ("epoll_wait", 2, 7)
@@ -68,7 +55,7 @@ def test_preemption_and_a_wait_for_a_kernel_lock_are_no_sleep(w: World) -> None:
     w.enter(1100, 0, "epoll_wait", 3, 0, 64, FOREVER)
     w.switch(1110, 0, None)
     w.switch(1120, 0, w.main)
-    sleep(w, 1130, 1140, UNINTERRUPTIBLE)
+    w.sleep(1130, 1140, UNINTERRUPTIBLE)
     w.leave(1150, 0, 1)
     call = only(w)
     assert (call.at_once.count, call.blocked.count, call.for_nothing) == (1, 0, 0)
@@ -97,7 +84,7 @@ def test_empty_returns_and_time_outs(w: World) -> None:
     w.enter(1100, 0, "epoll_wait", 3, 0, 64, 0)
     w.leave(1110, 0, 0)
     w.enter(2000, 0, "epoll_wait", 3, 0, 64, 1)
-    sleep(w, 2010, 2000 + MS)
+    w.sleep(2010, 2000 + MS)
     w.leave(2020 + MS, 0, 0)
     call = only(w)
     assert (call.empty, call.empty_ns) == (1, 10)
@@ -108,10 +95,10 @@ def test_empty_returns_and_time_outs(w: World) -> None:
 def test_wake_ups_that_brought_nothing(w: World) -> None:
     w.enter(1100, 0, "epoll_wait", 3, 0, 64, FOREVER)
     for start in (1200, 1300, 1400):  # woken three times, twice to sleep again
-        sleep(w, start, start + 50)
+        w.sleep(start, start + 50)
     w.leave(1500, 0, 1)
     w.enter(1600, 0, "epoll_wait", 3, 0, 64, 1)
-    sleep(w, 1610, 1700)
+    w.sleep(1610, 1700)
     w.leave(1710, 0, 0)  # long before its time-out
     call = only(w)
     assert call.for_nothing == 3

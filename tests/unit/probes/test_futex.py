@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from harness.machine import MAX_CPUS, Machine, compiler
+from harness.machine import MAX_CPUS, Machine
 from harness.world import FIRST_PID, SLEEPING, UNINTERRUPTIBLE, Task, World
 
 from tracer.histogram import Histogram
@@ -24,11 +24,7 @@ WAIT, WAKE, CMP_REQUEUE, LOCK_PI, UNLOCK_PI, WAIT_BITSET = 0, 1, 4, 6, 7, 9
 HERE, THERE = 0x7F0000001000, 0x7F0000001004
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    if compiler() is None:
-        pytest.skip("no C compiler")
-    return Machine(tmp_path_factory.mktemp("machine"), ("futex", "sched", "syscalls"))
+PROBES = ("futex", "sched", "syscalls")
 
 
 @pytest.fixture
@@ -42,15 +38,6 @@ def call(w: World, at: int, result: int, op: int, address: int = HERE, cpu: int 
     """A futex call of 10 ns that does not sleep."""
     w.enter(at, cpu, "futex", address, op, 1)
     w.leave(at + 10, cpu, result)
-
-
-def sleep(w: World, at: int, woken: int, state: int = SLEEPING) -> None:
-    """The first thread sleeps on CPU 0 from `at` on; CPU 1 wakes it at `woken`, it runs 5 later."""
-    w.switch(at, 0, None, state)
-    w.switch(woken - 1, 1, w.tracer)
-    w.waking(woken, 1, w.main)
-    w.switch(woken + 1, 1, None, SLEEPING)
-    w.switch(woken + 5, 0, w.main)
 
 
 def second(w: World) -> Task:
@@ -107,8 +94,8 @@ def test_what_wakes_wake(w: World) -> None:
 
 def test_time_asleep_and_time_to_run(w: World) -> None:
     w.enter(1100, 0, "futex", HERE, WAIT)
-    sleep(w, 1110, 1300)
-    sleep(w, 1310, 1350)
+    w.sleep(1110, 1300)
+    w.sleep(1310, 1350)
     w.leave(1360, 0, 0)
     op = operations(w)["WAIT"]
     assert (op.calls, op.slept) == (1, 1)
@@ -122,7 +109,7 @@ def test_a_preemption_or_a_page_fault_in_the_call_is_no_sleep(w: World) -> None:
     w.enter(1100, 0, "futex", HERE, WAKE)
     w.switch(1110, 0, None)
     w.switch(1120, 0, w.main)
-    sleep(w, 1130, 1200, UNINTERRUPTIBLE)
+    w.sleep(1130, 1200, UNINTERRUPTIBLE)
     w.leave(1210, 0, 1)
     op = operations(w)["WAKE"]
     assert (op.slept, op.asleep.count) == (0, 0)
@@ -130,7 +117,7 @@ def test_a_preemption_or_a_page_fault_in_the_call_is_no_sleep(w: World) -> None:
 
 def test_a_sleep_in_another_call_is_not_the_futexes(w: World) -> None:
     w.enter(1100, 0, "read", 5)
-    sleep(w, 1110, 1200)
+    w.sleep(1110, 1200)
     w.leave(1210, 0, 1)
     assert w.recorded("futex").operations == ()
 

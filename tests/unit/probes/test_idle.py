@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from harness.machine import MAX_CPUS, Machine, compiler
+from harness.machine import MAX_CPUS, Machine
 from harness.schedule import Schedule
 from harness.world import SLEEPING, Task, World
 
@@ -18,15 +18,11 @@ POLL, HALT = 0, 1
 CALLBACK = 0xFFFF
 
 
-@pytest.fixture(scope="module")
-def idle_machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    if compiler() is None:
-        pytest.skip("no C compiler")
-    return Machine(tmp_path_factory.mktemp("idle"), ("idle", "sched", "syscalls"))
+PROBES = ("idle", "sched", "syscalls")
 
 
 @pytest.fixture
-def world(idle_machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(built: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A host whose CPUs have the states POLL and C1."""
     for cpu in range(MAX_CPUS):
         for number, name in enumerate(("POLL", "C1")):
@@ -34,21 +30,14 @@ def world(idle_machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             state.mkdir(parents=True)
             (state / "name").write_text(name + "\n")
     monkeypatch.setattr(idle, "SYSFS", tmp_path)
-    return World(idle_machine)
+    return World(built)
 
 
 def sleeper(w: World) -> Task:
     """A second thread, blocked since 1040; CPU 1 is idle since then."""
     w.open()
     w.switch(1005, 1, w.tracer)  # so the thread's birth is no wake-up to an idle CPU
-    w.enter(1010, 0, "clone")
-    other = w.create(1020, 0, 101)
-    w.leave(1030, 0, 101)
-    w.switch(1032, 1, other)
-    w.leave(1034, 1)
-    w.enter(1036, 1, "read", 5)
-    w.switch(1040, 1, None, SLEEPING)
-    return other
+    return w.create_reader()
 
 
 def path_of(w: World, who: Task) -> dict[str, int]:

@@ -24,11 +24,7 @@ ALIGNED = 64  #: of the kernel's requests
 POLLED = 1 << 14
 
 
-@pytest.fixture(scope="module")
-def uring_machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    if compiler() is None:
-        pytest.skip("no C compiler")
-    return Machine(tmp_path_factory.mktemp("io_uring"), ("io_uring", "sched", "syscalls"))
+PROBES = ("io_uring", "sched", "syscalls")
 
 
 class Ring:
@@ -80,9 +76,9 @@ class Ring:
 
 
 @pytest.fixture
-def ring(uring_machine: Machine) -> Ring:
+def ring(built: Machine) -> Ring:
     """A ring of the first thread, which runs in its window on CPU 0."""
-    world = World(uring_machine)
+    world = World(built)
     world.open()
     return Ring(world)
 
@@ -155,8 +151,8 @@ def test_what_another_thread_completes_is_later(ring: Ring) -> None:
     assert ring.completed() == {"timeout": {"later": 1}}
 
 
-def test_the_latency_is_cut_at_the_windows_start(uring_machine: Machine) -> None:
-    world = World(uring_machine)
+def test_the_latency_is_cut_at_the_windows_start(built: Machine) -> None:
+    world = World(built)
     ring = Ring(world)
     world.start()
     ring.submit(500, 1, NOP)

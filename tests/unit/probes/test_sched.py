@@ -15,14 +15,7 @@ def handed(w: World) -> dict[str, list[int]]:
 def partner(w: World) -> Task:
     """A second thread, blocked in a read since 1040; the first runs on CPU 0 since 120."""
     w.open()
-    w.enter(1010, 0, "clone")
-    other = w.create(1020, 0, 101)
-    w.leave(1030, 0, 101)
-    w.switch(1032, 1, other)
-    w.leave(1034, 1)
-    w.enter(1036, 1, "read", 5)
-    w.switch(1040, 1, None, SLEEPING)
-    return other
+    return w.create_reader()
 
 
 def test_a_hand_over_counts_from_coming_in_by_the_wait_before(world: World) -> None:

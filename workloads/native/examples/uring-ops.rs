@@ -20,7 +20,6 @@ use std::process::ExitCode;
 use tracer_workloads::control::Control;
 use tracer_workloads::error::{run_main, Context};
 use tracer_workloads::report::Report;
-use tracer_workloads::stats::Stats;
 use tracer_workloads::{args, Error, Result};
 
 const BATCH: usize = 8;
@@ -64,17 +63,7 @@ fn main() -> ExitCode {
         }
         overflow(&mut small, full)?;
         let measured = control.end(window)?;
-        Report {
-            tasks: 1,
-            iterations: 1,
-            warmups: 0,
-            unit: "run",
-            units: 1,
-            stats: Stats::of(&mut [measured.elapsed_ns]),
-            extra: Vec::new(),
-            measured,
-        }
-        .deliver(&mut control, true)
+        Report::of_one_run(measured).deliver(&mut control, true)
     })
 }
 

@@ -22,6 +22,20 @@ pub struct Report {
 }
 
 impl Report {
+    /// Of a program that does one thing once.
+    pub fn of_one_run(measured: Measured) -> Report {
+        Report {
+            tasks: 1,
+            iterations: 1,
+            warmups: 0,
+            unit: "run",
+            units: 1,
+            stats: Stats::of(&mut [measured.elapsed_ns]),
+            extra: Vec::new(),
+            measured,
+        }
+    }
+
     /// One line of JSON. All keys and values are known to need no escaping.
     pub fn json(&self) -> String {
         let Stats {

@@ -28,7 +28,6 @@ use std::process::ExitCode;
 use tracer_workloads::control::{Control, Measured};
 use tracer_workloads::error::{run_main, Context};
 use tracer_workloads::report::Report;
-use tracer_workloads::stats::Stats;
 use tracer_workloads::{Error, Result};
 
 /// A mode gets the conversation and its parameters; it opens and closes the window.
@@ -94,17 +93,7 @@ fn main() -> ExitCode {
         };
         let mut control = Control::from_env()?;
         let measured = mode(&mut control, &mut params)?;
-        Report {
-            tasks: 1,
-            iterations: 1,
-            warmups: 0,
-            unit: "run",
-            units: 1,
-            stats: Stats::of(&mut [measured.elapsed_ns]),
-            extra: Vec::new(),
-            measured,
-        }
-        .deliver(&mut control, true)
+        Report::of_one_run(measured).deliver(&mut control, true)
     })
 }
 
