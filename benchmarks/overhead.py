@@ -14,10 +14,10 @@ from benchmarks.peers import PEERS, Peer
 from benchmarks.result import Options, Result, interval
 from benchmarks.subject import Subject, run_of, scaled
 from tracer import probes
+from tracer.capture.workload import run_traced, run_untraced
 from tracer.errors import TracerError
 from tracer.kernel.engine import Engine
-from tracer.recording import Recording
-from tracer.session import run_traced, run_untraced
+from tracer.model.recording import Recording
 
 NAME = "overhead"
 UNTRACED, ALL, BPFTRACE = "untraced", "tracer, all probes", "bpftrace"

@@ -12,8 +12,8 @@ from benchmarks.blocks import Blocks, Condition, Ratio, Run, as_json, measure
 from benchmarks.reference import HOW_TO_GET, REFERENCES, Reference
 from benchmarks.result import Options, Result, interval
 from benchmarks.subject import Subject, run_of, scaled
+from tracer.capture.workload import run_untraced
 from tracer.errors import TracerError
-from tracer.session import run_untraced
 from tracer.units import duration
 
 NAME = "parity"

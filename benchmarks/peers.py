@@ -17,8 +17,8 @@ from pathlib import Path
 
 from benchmarks.blocks import Run
 from benchmarks.subject import Subject, run_of
+from tracer.capture.workload import run_untraced
 from tracer.errors import TracerError
-from tracer.session import run_untraced
 
 #: As the user has it: BCC settings made for tracer's own programs are not for other tools.
 ENVIRONMENT = dict(os.environ)

@@ -13,8 +13,8 @@ from benchmarks.floor import Floor
 from benchmarks.result import Options, Result, interval
 from benchmarks.subject import Subject, rescaled, run_of
 from tracer import probes
+from tracer.capture.workload import run_traced, run_untraced
 from tracer.kernel.engine import Engine
-from tracer.session import run_traced, run_untraced
 
 NAME = "probes"
 UNTRACED, BASE = "untraced", ",".join(probes.DEFAULT)

@@ -30,7 +30,7 @@ def wrapped(name, function):
             return function(*arguments)
     return call
 with timed("import"):
-    import tracer.cli.run, tracer.measure
+    import tracer.cli.run, tracer.experiment.pairs
     from tracer import probes
     from tracer.kernel import engine as module
 names = tuple(probes.available())
@@ -41,7 +41,7 @@ module.Btf.load = wrapped("btf", module.Btf.load)
 with timed("engine"):
     engine = module.Engine(names)
 with timed("attach"):
-    engine.reset()
+    engine.arrays.reset()
     engine.attach()
 with timed("detach"):
     engine.detach()

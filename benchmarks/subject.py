@@ -9,8 +9,8 @@ from typing import Any
 
 import workloads
 from benchmarks.blocks import Run, scaled_iterations
-from tracer.session import run_untraced
-from tracer.target import Spec
+from tracer.capture.workload import run_untraced
+from tracer.model.spec import Spec
 
 
 @dataclass(frozen=True)

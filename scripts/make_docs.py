@@ -1,7 +1,7 @@
 """Make the generated parts of the documents again; `make docs` runs this as root.
 
 Between `<!-- output: COMMAND -->` and `<!-- /output -->` stands what the command printed.
-docs/words.md is made from tracer/words.py, whole.
+docs/words.md is made from tracer/model/words.py, whole.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tracer.words import WORDS
+from tracer.model.words import WORDS
 
 ROOT = Path(__file__).resolve().parent.parent
 WORDS_PAGE = ROOT / "docs" / "words.md"
@@ -31,7 +31,7 @@ def pages() -> list[Path]:
 def words_page() -> str:
     """The text of docs/words.md."""
     lines = [f"- **{word}**: {meaning}" for word, meaning in WORDS.items()]
-    intro = "`tracer help words` prints the same. Made by `make docs` from `tracer/words.py`."
+    intro = "`tracer help words` prints the same. Made by `make docs` from `tracer/model/words.py`."
     return "\n".join(["# The words of a report", "", intro, "", *lines, ""])
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write tracer/kernel/syscall_table.json from the newest release of a Rust crate.
+"""Write tracer/model/syscall_table.json from the newest release of a Rust crate.
 
 The crate linux-raw-sys holds what bindgen makes of the kernel's own headers, for every
 architecture. Cargo fetches it, so whatever registry Cargo is set up for is used. With
@@ -18,7 +18,7 @@ from pathlib import Path
 
 CRATE = "linux-raw-sys"
 MACHINES = ("x86_64", "aarch64")
-TABLE = Path(__file__).resolve().parent.parent / "tracer" / "kernel" / "syscall_table.json"
+TABLE = Path(__file__).resolve().parent.parent / "tracer" / "model" / "syscall_table.json"
 MANIFEST = f"""[package]
 name = "syscall-table"
 version = "0.0.0"

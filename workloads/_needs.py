@@ -6,11 +6,26 @@ The memory is what `tracer memory` measured on Linux 6.18, x86_64: user and kern
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 #: glibc has eight heaps for each CPU; all but the first are 64 MiB and two areas each.
 _HEAPS = 8 * (os.cpu_count() or 1) - 1
 _KIB, _MIB = 1 << 10, 1 << 20
+_AT_MINSIGSTKSZ = 51  # linux/auxvec.h
+
+
+def signal_stack_bytes(auxv: Path = Path("/proc/self/auxv")) -> int:
+    """The signal stack that Rust's standard library maps for each thread: 8 KiB, or what this
+    processor's registers need (12 KiB with AMX), in whole pages."""
+    try:
+        found: dict[int, int] = dict(struct.iter_unpack("=QQ", auxv.read_bytes()))
+        least = found.get(_AT_MINSIGSTKSZ, 0)
+    except (OSError, struct.error):
+        least = 0
+    page = os.sysconf("SC_PAGE_SIZE")
+    return -(-max(8 * _KIB, least) // page) * page
 
 
 @dataclass(frozen=True)
@@ -57,8 +72,8 @@ THREADS = Needs(
     threads=(1, 0),
     areas=(4, 2 * _HEAPS),
     memory_bytes=(35370, 0),
-    virtual_bytes=(_MIB + 17 * _KIB, 64 * _MIB * _HEAPS),
-    committed_bytes=(_MIB + 12 * _KIB, 0),
+    virtual_bytes=(_MIB + 9 * _KIB + signal_stack_bytes(), 64 * _MIB * _HEAPS),
+    committed_bytes=(_MIB + 4 * _KIB + signal_stack_bytes(), 0),
 )
 #: A channel in memory between two threads.
 CHANNELS = Needs(memory_bytes=(930, 0), virtual_bytes=(700, 0))

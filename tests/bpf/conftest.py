@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from tracer import probes
-from tracer.analysis import counts, ledger
+from tracer.analysis.run import counts, ledger
+from tracer.capture.workload import run_traced
 from tracer.kernel.engine import Engine
-from tracer.recording import Recording
-from tracer.session import run_traced
-from tracer.target import Spec
+from tracer.model.recording import Recording
+from tracer.model.spec import Spec
 
 RELEASE = Path(__file__).parents[2] / "workloads" / "native" / "target" / "release"
 PLANTED = RELEASE / "examples" / "planted"

@@ -13,8 +13,8 @@ from benchmarks.floor import Floor
 from benchmarks.peers import PEERS
 from benchmarks.result import Options
 from benchmarks.subject import Subject, run_of
+from tracer.capture.workload import run_untraced
 from tracer.kernel.engine import Engine
-from tracer.session import run_untraced
 
 
 def _options(progress: Callable[[str], None] = lambda _: None) -> Options:

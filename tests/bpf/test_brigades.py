@@ -6,10 +6,10 @@ from statistics import median
 
 import pytest
 
-from tracer.analysis import counts, ledger
-from tracer.recording import Recording
-from tracer.session import run_traced
-from tracer.target import Spec
+from tracer.analysis.run import counts, ledger
+from tracer.capture.workload import run_traced
+from tracer.model.recording import Recording
+from tracer.model.spec import Spec
 
 TASKS, ITERS = 50, 200
 SIZE = ("--tasks", str(TASKS), "--iters", str(ITERS), "--warmups", "20")

@@ -3,10 +3,13 @@
 import straced
 
 from tracer import probes
-from tracer.probes.epoll import CALLS, WAITS
-from tracer.section import Scale
-from tracer.session import run_traced
-from tracer.target import Spec
+from tracer.capture.workload import run_traced
+from tracer.model.section import Scale
+from tracer.model.spec import Spec
+from tracer.probes.epoll import CALLS as WAITS
+from tracer.probes.epoll import PROBE
+
+CALLS = PROBE.calls
 
 SIZE = ("--tasks", "20", "--iters", "40", "--warmups", "5")
 

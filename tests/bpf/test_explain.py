@@ -177,7 +177,7 @@ import signal, sys
 from tracer.errors import Interrupted
 from tracer.experiment.condition import Condition
 from tracer.experiment.runner import Runner
-from tracer.outcome import Trial
+from tracer.model.trial import Trial
 from tracer.progress import Progress
 
 def stop(number, _frame):

@@ -133,9 +133,10 @@ def test_kill_9_leaves_no_process_and_no_program(where):
     if where == "at the gate":
         code = (
             "import time; from tracer.kernel.engine import Engine;"
-            "from tracer.target import Spec, Target;"
+            "from tracer.capture.child import Target; from tracer.model.spec import Spec;"
             "e = Engine(('sched',)); t = Target(Spec(('thread-brigade',)));"
-            "e.reset(); e.seed(t.pid); e.attach(); print(t.pid, flush=True); time.sleep(60)"
+            "e.arrays.reset(); e.arrays.seed(t.pid); e.attach();"
+            "print(t.pid, flush=True); time.sleep(60)"
         )
         running = subprocess.Popen(
             [sys.executable, "-c", code], cwd=ROOT, text=True, stdout=subprocess.PIPE

@@ -5,9 +5,11 @@ import re
 import pytest
 import straced
 
-from tracer.probes.futex import CALLS, OPERATIONS, WAITS
-from tracer.session import run_traced
-from tracer.target import Spec
+from tracer.capture.workload import run_traced
+from tracer.model.spec import Spec
+from tracer.probes.futex import OPERATIONS, PROBE, WAITS
+
+CALLS = PROBE.calls
 
 SIZE = ("--tasks", "20", "--iters", "40", "--warmups", "5")
 

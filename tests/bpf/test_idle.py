@@ -13,15 +13,15 @@ import pytest
 from conftest import RELEASE, engine_with
 
 from tracer import probes
-from tracer.analysis import counts, ledger
-from tracer.analysis.summary import summarize
+from tracer.analysis.run import counts, ledger
+from tracer.analysis.run.summary import summarize
+from tracer.capture.workload import run_traced
 from tracer.kernel.btf import Btf
 from tracer.kernel.engine import Engine
+from tracer.model.recording import Recording
+from tracer.model.spec import Spec
 from tracer.probes import idle
-from tracer.recording import Recording
-from tracer.report import text
-from tracer.session import run_traced
-from tracer.target import Spec
+from tracer.report.run import text
 
 PROBES = ("idle", "sched", "syscalls")
 PROGRAM = str(RELEASE / "thread-brigade")
@@ -152,7 +152,7 @@ def compare_counters(engine: Engine) -> dict[str, int]:
     Some virtual machines count a few reschedule interrupts (three in half a second, of 20 or
     of 400) without firing their tracepoint; none is counted twice.
     """
-    engine.reset()
+    engine.arrays.reset()
     engine.attach()
     busy = subprocess.Popen(
         [PROGRAM, "--tasks", "100", "--iters", "2000000"], stdout=subprocess.DEVNULL
@@ -173,7 +173,7 @@ def compare_counters(engine: Engine) -> dict[str, int]:
         busy.wait()
         engine.detach()
     cpus = {cpu: idle.IdleCpu(cpu, {}, {}, 0, 0) for cpu in os.sched_getaffinity(0)}
-    cpus |= {c.cpu: c for c in idle.read(engine.snapshot()).cpus}
+    cpus |= {c.cpu: c for c in idle.PROBE.read(engine.arrays.snapshot(), None).cpus}
 
     def check(ours: int, which: int, key: tuple[int, str], edge: float) -> None:
         least = inner[1][which][key] - inner[0][which][key]
@@ -255,7 +255,7 @@ def test_tracepoints_that_a_kernel_lacks_are_named_and_the_rest_works(monkeypatc
     assert sum(w.sent["call_function"] for w in record.wakes) == 0
     assert sum(w.whole.count for w in record.wakes) > 0
     summary = summarize(recording, name="thread-brigade", transport="socketpair", unit="hop")
-    assert f"Not on this kernel: {', '.join(t for t in idle.TRACEPOINTS if t in gone)}" in (
+    assert f"Not on this kernel: {', '.join(t for t in idle.PROBE.tracepoints if t in gone)}" in (
         text.render(summary)
     )
     assert set(PROBES) <= set(probes.available())

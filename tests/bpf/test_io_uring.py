@@ -2,16 +2,16 @@
 
 from conftest import RELEASE, engine_with
 
-from tracer.analysis import counts, ledger
-from tracer.analysis.summary import summarize
+from tracer.analysis.run import counts, ledger
+from tracer.analysis.run.summary import summarize
+from tracer.capture.workload import run_traced
 from tracer.kernel.btf import Btf
 from tracer.kernel.engine import Engine
+from tracer.model.recording import Recording
+from tracer.model.spec import Spec
 from tracer.probes import io_uring
 from tracer.probes.io_uring import UringRecord
-from tracer.recording import Recording
-from tracer.report import text
-from tracer.session import run_traced
-from tracer.target import Spec
+from tracer.report.run import text
 
 PROBES = ("io_uring", "sched", "syscalls")
 PROGRAM = str(RELEASE / "examples" / "uring-ops")
@@ -120,5 +120,5 @@ def test_tracepoints_that_a_kernel_lacks_are_named_and_the_rest_works(monkeypatc
     assert {op.name: sum(op.completed.values()) for op in record.operations}["recv"] == PAIRS
     assert record.task_runs == record.waits == 0
     summary = summarize(recording, name="uring-ops", transport="", unit="run")
-    named = ", ".join(t for t in io_uring.TRACEPOINTS if t in gone)
+    named = ", ".join(t for t in io_uring.PROBE.tracepoints if t in gone)
     assert f"Not on this kernel: {named}" in " ".join(text.render(summary).split())

@@ -12,8 +12,8 @@ import pytest
 from conftest import stolen_ms
 from test_brigades import check_books
 
-from tracer.analysis import counts, ledger
-from tracer.recording import Recording
+from tracer.analysis.run import counts, ledger
+from tracer.model.recording import Recording
 
 CPU = max(os.sched_getaffinity(0))
 MS = 1_000_000

@@ -11,10 +11,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tracer.analysis.observer import Pair, observe
-from tracer.report.text import observer_lines
-from tracer.session import run_untraced
-from tracer.target import Spec
+from tracer.analysis.run.observer import Pair, observe
+from tracer.capture.workload import run_untraced
+from tracer.model.spec import Spec
+from tracer.report.run.text import observer_lines
 from workloads import NATIVE
 
 ROOT = Path(__file__).parents[2]

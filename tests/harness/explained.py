@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracer.analysis import evidence as e
-from tracer.analysis.evidence import Evidence
-from tracer.outcome import Outcome, Surroundings, Trial
+from tracer.analysis.pinning import evidence as e
+from tracer.analysis.pinning.evidence import Evidence
+from tracer.model.trial import Outcome, Surroundings, Trial
 
 UNITS = 1000
 #: Every block is slower or faster by this, all conditions alike.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * What BCC and the kernel give to the C of tracer/probes, for a C compiler: types, array maps, helpers.
+ * What BCC and the kernel give to tracer's C, for a C compiler: types, array maps, helpers.
  * The probes' files follow behind this one, then events.c.
  */
 #include <stddef.h>

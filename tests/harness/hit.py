@@ -11,10 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tracer import limits
+from tracer.capture.workload import run_untraced
 from tracer.errors import TracerError
-from tracer.session import run_untraced
-from tracer.target import Spec
+from tracer.host import limits
+from tracer.model.spec import Spec
 from workloads import available
 
 

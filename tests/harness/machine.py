@@ -1,4 +1,4 @@
-"""Compiles tracer/probes/*.c with a C compiler and lets Python call the state machine."""
+"""Compiles the C of the state machine and of the probes with a C compiler, for Python to call."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer import probes
-from tracer.kernel import engine as real
-from tracer.kernel import states, syscalls
-from tracer.kernel.engine import Engine
+from tracer.kernel import programs, settings
+from tracer.kernel.arrays import SharedArrays
+from tracer.kernel.settings import Sizes
+from tracer.model import syscalls
 
 HERE = Path(__file__).parent
 #: The tests' system calls are those of x86_64 wherever the tests run.
 MACHINE = "x86_64"
 NUMBER = syscalls.numbers(MACHINE)
-MAX_CPUS = 4
-MAX_THREADS = 512
-MAX_TIDS = 5000
-FREE_RESERVE = 256
+SIZES = Sizes(cpus=4, threads=512, tids=5000)
 _TYPES = {
     "u32": ctypes.c_uint32,
     "s32": ctypes.c_int32,
@@ -80,27 +77,6 @@ def compiler() -> str | None:
     return next(filter(None, map(shutil.which, (os.environ.get("CC", "cc"), "gcc", "clang"))), None)
 
 
-def macros(names: tuple[str, ...], light: bool) -> dict[str, object]:
-    """The `-D` settings, as tracer.kernel.engine gives them, for a small machine."""
-    found: dict[str, object] = {
-        **states.macros(),
-        "MAX_CPUS": MAX_CPUS,
-        "MAX_THREADS": MAX_THREADS,
-        "MAX_TIDS": MAX_TIDS,
-        "MAX_CALLS": syscalls.TABLE_LENGTH,
-        "MAX_CALL_ROWS": 96,
-        "NR_EXECVE": NUMBER["execve"],
-        "NR_EXECVEAT": NUMBER["execveat"],
-        "IN_CALL(t)": "1" if light else "((t)->mode)",
-        **probes.hook_macros(names),
-        **probes.call_numbers(names, NUMBER),
-        **probes.macros(names, Types()),
-    }
-    if light:
-        found["LIGHT"] = ""
-    return found
-
-
 def _fields(body: str, numbers: dict[str, int]) -> list[tuple[str, str, int]]:
     """(type, name, length or 0) of each member of a struct without bit fields and pointers."""
     found = []
@@ -125,14 +101,11 @@ class Machine:
     ) -> None:
         self.names = names
         self.light = light
-        files = [
-            file for file in probes.sources(names) if file.name not in ("entry.c", "calibrate.c")
-        ]
-        settings = macros(names, light)
-        text = re.sub(r"/\*.*?\*/", "", "\n".join(
-            file.read_text() for file in (files[0].with_name("core.h"), *files)
-        ), flags=re.S)  # fmt: skip
-        numbers = {name: value for name, value in settings.items() if isinstance(value, int)}
+        files = [f for f in programs.sources(names) if f.name not in ("entry.c", "calibrate.c")]
+        macros = settings.macros(names, light, Types(), MACHINE, SIZES)
+        parts = [file.read_text() for file in (*programs.headers(), *files)]
+        text = re.sub(r"/\*.*?\*/", "", "\n".join(parts), flags=re.S)
+        numbers = {name: value for name, value in macros.items() if isinstance(value, int)}
         for name, value in re.findall(r"^#define (\w+) (.+?)\s*$", text, re.M):
             with contextlib.suppress(SyntaxError, NameError):  # not a constant
                 numbers[name] = eval(value, {"__builtins__": {}}, numbers)
@@ -157,17 +130,17 @@ class Machine:
         cc = compiler()
         assert cc, "no C compiler"
         command = [cc, "-std=gnu11", "-O1", "-g", "-shared", "-fPIC", "-Wall", "-Werror"]
-        command += ["-Wno-unknown-pragmas", "-Wno-unused-function", f"-I{files[0].parent}"]
-        command += [f"-D{name}={value}" for name, value in settings.items()]
+        command += ["-Wno-unknown-pragmas", "-Wno-unused-function", f"-I{programs.MACHINE}"]
+        command += [f"-D{name}={value}" for name, value in macros.items()]
         subprocess.run([*command, "-o", str(library), str(joined)], check=True)
         self._library = ctypes.CDLL(str(library))
         kinds = self._struct_types(structs, len(layout))
-        self.arrays: dict[str, NDArray[np.void]] = {
-            name: self._array(name, kinds.get(kind, _TYPES.get(kind)))
-            for kind, name in re.findall(
-                r'BPF_F_TABLE\("array", u32, (?:struct )?(\w+), (\w+),', text
-            )
-        }
+        tables = re.findall(r'BPF_F_TABLE\("array", u32, (?:struct )?(\w+), (\w+),', text)
+        self.arrays = SharedArrays(
+            {name: self._array(name, kinds.get(kind, _TYPES.get(kind))) for kind, name in tables},
+            light,
+            MACHINE,
+        )
         self.hist_dtype = np.dtype(kinds["hist"])
         for name, arguments in _EVENTS.items():
             if light and name.startswith("call_"):
@@ -180,7 +153,6 @@ class Machine:
         self._library.ev_hist_bucket.restype = ctypes.c_uint32
         self._library.ev_hist_add.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
         self._library.ev_clear.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
-        self.engine = self._engine()
 
     def tracepoint(self, name: str, *args: int) -> None:
         """Run a probe's own program `tp_<name>`; `place` said where."""
@@ -207,18 +179,6 @@ class Machine:
         count = ctypes.c_uint64.in_dll(self._library, f"{name}_count").value
         elements = (kind * count).in_dll(self._library, f"{name}_elements")
         return np.frombuffer(elements, dtype=np.dtype(kind))
-
-    def _engine(self) -> Engine:
-        """tracer's own reset, seed and snapshot on these arrays, without BPF."""
-        engine = object.__new__(Engine)
-        engine.names = self.names
-        engine.light = self.light
-        engine.arrays = self.arrays
-        engine._class_info = np.array(syscalls.class_table(MACHINE), dtype=np.uint64)
-        for name in real._WRITES:
-            engine._class_info[NUMBER[name]] |= real._CALL_WRITES
-        engine._gate_nr = NUMBER["read"]
-        return engine
 
     def hist_bucket(self, ns: int) -> int:
         """The bucket the C puts this value into."""

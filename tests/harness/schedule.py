@@ -10,7 +10,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
-from harness.machine import MAX_CPUS
+from harness.machine import SIZES
 from harness.world import (
     CONTROL,
     DEAD,
@@ -86,13 +86,13 @@ class Schedule:
         self.main = Truth(world.main, "running", 130, Counter())
         self.threads = [self.main]
         self.on: list[Truth | None] = [self.main, None, None, None]
-        self.idle_in = [20 + cpu for cpu in range(MAX_CPUS)]
+        self.idle_in = [20 + cpu for cpu in range(SIZES.cpus)]
         self.idle_in[1] = 140
-        self.idle_out = [0] * MAX_CPUS
+        self.idle_out = [0] * SIZES.cpus
         self.idle_out[0] = 120
         self.idle_out[1] = 100
         self.strangers = [
-            world.task(4000 + n, flags=KERNEL_THREAD if n % 2 else 0) for n in range(MAX_CPUS)
+            world.task(4000 + n, flags=KERNEL_THREAD if n % 2 else 0) for n in range(SIZES.cpus)
         ]
         self.pids = iter(range(101, 4000))
         self.kinds: Counter[str] = Counter()
@@ -106,7 +106,7 @@ class Schedule:
 
     def step(self) -> None:
         """One random legal event."""
-        cpu = self.random.randrange(MAX_CPUS)
+        cpu = self.random.randrange(SIZES.cpus)
         runs = self.on[cpu]
         actions = [self.switch, self.switch, self.wake, self.wake, self.migrate]
         if runs is not None:
@@ -245,9 +245,9 @@ class Schedule:
         """Make the first thread run in user mode; its CPU."""
         while self.main.state != "running":
             if self.main.state in ("waking", "early", "preempted"):
-                self.switch(self.random.randrange(MAX_CPUS), self.main)
+                self.switch(self.random.randrange(SIZES.cpus), self.main)
             else:
-                self.wake(self.random.randrange(MAX_CPUS))
+                self.wake(self.random.randrange(SIZES.cpus))
         cpu = self.on.index(self.main)
         if self.main.call:
             self.call(cpu)

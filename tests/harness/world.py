@@ -5,10 +5,10 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping
 
-from harness.machine import MAX_CPUS, NUMBER, Machine
-from tracer.analysis import ledger
-from tracer.kernel.states import LOSSES, OWN_PARTS, PATH_PARTS, REPAIRS, RUN_STATES, SOURCES
-from tracer.recording import HostLoad, Recording
+from harness.machine import NUMBER, SIZES, Machine
+from tracer.analysis.run import ledger
+from tracer.model.recording import HostLoad, Recording
+from tracer.model.states import LOSSES, OWN_PARTS, PATH_PARTS, REPAIRS, SOURCES, RunState
 
 CONTROL = 7
 GO = len("go\n")
@@ -43,7 +43,7 @@ class Task(ctypes.Structure):
 
 
 class World:
-    """A host with MAX_CPUS CPUs on which nothing runs, and the target's first thread at its gate.
+    """A host with SIZES.cpus CPUs on which nothing runs, and the target's first thread at its gate.
 
     Every method that is an event takes the time in ns first. After each one the invariant of the
     state machine is checked: a path covers the time from the window's start to the last event.
@@ -54,23 +54,23 @@ class World:
         self.skew_ns = 0
         self.live = ctypes.c_uint32(1)  # signal->live of every process
         machine.reset()
-        machine.engine.reset()
-        machine.engine.seed(FIRST_PID)
-        self.ctl = machine.engine.ctl
+        machine.arrays.reset()
+        machine.arrays.seed(FIRST_PID)
+        self.ctl = machine.arrays.ctl
         self.ctl["tracer_tid"] = TRACER_PID
         self.ctl["follow"] = int(follow)
         if command:
             self.ctl["command_tgid"] = FIRST_PID
         else:
             self.ctl["control_fd"] = CONTROL
-        self.idle = [self.task(0) for _ in range(MAX_CPUS)]
+        self.idle = [self.task(0) for _ in range(SIZES.cpus)]
         self.on = list(self.idle)
-        self.depth_of = [dict[str, int]() for _ in range(MAX_CPUS)]
+        self.depth_of = [dict[str, int]() for _ in range(SIZES.cpus)]
         self.tracer = self.task(TRACER_PID)
         self.main = self.task(FIRST_PID)
         self.main.slot = 1
         self.targets = [self.main]
-        for cpu in range(MAX_CPUS):  # as Engine.attach visits them
+        for cpu in range(SIZES.cpus):  # as Engine.attach visits them
             self.switch(10 + cpu, cpu, self.tracer)
             self.switch(20 + cpu, cpu, None)
 
@@ -208,7 +208,7 @@ class World:
 
     def word(self, who: Task) -> str:
         """Its run state by name."""
-        return RUN_STATES[int(self.row(who)["word"])]
+        return RunState(int(self.row(who)["state"])).name
 
     def path(self, who: Task) -> dict[str, int]:
         """Its path up to its last event, parts that are not zero."""
@@ -236,7 +236,7 @@ class World:
         """What the probe `name` makes of its arrays."""
         from tracer import probes
 
-        return probes.records((name,), self.m.engine.snapshot(), {})[name]
+        return probes.records((name,), self.m.arrays.snapshot(), {})[name]
 
     def check(self) -> None:
         """Every path of this window covers start to last event (but for the clocks' skew)."""
@@ -253,7 +253,7 @@ class World:
 
     def recording(self, result: Mapping[str, object] | None = None) -> Recording:
         """What a session would have made of this run."""
-        data = self.m.engine.snapshot()
+        data = self.m.arrays.snapshot()
         ctl = data["ctl"][0]
         return Recording(
             argv=("target",),
@@ -262,7 +262,7 @@ class World:
             start_ns=int(ctl["start_ns"]),
             end_ns=int(ctl["end_ns"]),
             end_slot=int(ctl["end_slot"]),
-            online_cpus=tuple(range(MAX_CPUS)),
+            online_cpus=tuple(range(SIZES.cpus)),
             cpus=data["cpus"],
             threads=data["threads"],
             names={},

@@ -17,21 +17,21 @@ import pytest
 
 import workloads
 from tracer import probes
-from tracer.analysis.counts import GroupRow, Switches, ThreadRow
-from tracer.analysis.ledger import Headline, Ledger
-from tracer.analysis.observer import Estimate
-from tracer.analysis.summary import Summary
+from tracer.analysis.run import document as json_report
+from tracer.analysis.run.counts import GroupRow, Switches, ThreadRow
+from tracer.analysis.run.ledger import Headline, Ledger
+from tracer.analysis.run.observer import Estimate
+from tracer.analysis.run.summary import Summary
 from tracer.cli import run as run_command
 from tracer.cli._command import command_of_user
 from tracer.cli.attach import command as attach_command
 from tracer.cli.main import cli
-from tracer.histogram import BUCKETS, Histogram
-from tracer.kernel import states
-from tracer.kernel.syscalls import CLASSES
+from tracer.model import states
+from tracer.model.histogram import BUCKETS, Histogram
+from tracer.model.recording import HostLoad, PathThread, Process
+from tracer.model.syscalls import CLASSES
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
-from tracer.recording import HostLoad, Process
-from tracer.report import json as json_report
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "docs" / "schema" / "tracer.run-1.json"
@@ -276,14 +276,13 @@ def test_schema_is_valid(schema: dict[str, Any]) -> None:
             "result": {},
             "exit_status": None,
             "processes": (Process(7, 3, "a"),),
-            "path_thread": (7, "a"),
-            "asleep_ns": 5,
+            "path_thread": PathThread(7, "a", 5),
         },
     ],
     ids=["all", "no probes", "light", "pinned", "partial", "command", "attach"],
 )
 def test_schema_describes_what_is_written(schema: dict[str, Any], changed: dict[str, Any]) -> None:
-    document = json.loads(json_report.render(_summary(**changed)))
+    document = json.loads(json.dumps(json_report.document(_summary(**changed))))
     jsonschema.Draft202012Validator(schema).validate(document)
 
 

@@ -1,76 +1,25 @@
-"""Imports go one way: cli -> measure, session -> target, probes, kernel -> recording -> analysis
--> report; and what reads a recording needs neither root nor BCC."""
+"""The rooms and their order: each imports only itself and those after it."""
 
 from __future__ import annotations
 
 import ast
+import re
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pytest
 
 ROOT = Path(__file__).parents[2]
-#: Further down may not import further up. What stands on one line may import each other as long
-#: as there is no circle (tested apart).
-LAYERS = (
-    ("benchmarks",),
-    ("tracer.__main__",),
-    ("tracer.cli",),
-    (
-        "tracer.experiment.suite",
-        "tracer.experiment.sizes",
-        "tracer.experiment.pinning",
-        "tracer.experiment.asynchrony",
-    ),
-    ("tracer.lines",),
-    ("tracer.experiment.blocks",),
-    (
-        "tracer.experiment.grid",
-        "tracer.experiment.held",
-        "tracer.experiment.runner",
-        "tracer.experiment.store",
-    ),
-    ("tracer.experiment", "tracer.measure", "tracer.output"),
-    ("tracer.attach", "tracer.command"),
-    ("tracer.window", "tracer.session"),
-    ("tracer.kernel.seed", "tracer.python_threads"),
-    ("tracer.kernel.calibrate", "tracer.kernel.engine"),
-    ("tracer.kernel.bcc", "tracer.kernel.bpf", "tracer.target"),
-    ("tracer.report",),
-    ("tracer.analysis.summary",),
-    ("tracer.analysis",),
-    ("tracer.facts",),
-    ("tracer.fingerprint", "tracer.limits", "tracer.python_names"),
-    ("tracer.groups", "tracer.processes"),
-    ("tracer.outcome", "tracer.placement", "tracer.recording", "workloads"),
-    ("tracer.probes",),
-    ("tracer.kernel", "tracer.histogram"),
-    ("tracer.progress", "tracer.section", "tracer.units", "tracer.words"),
-    ("tracer.errors", "tracer.mappings", "tracer"),
+ROOMS = (
+    *("cli", "experiment", "report", "capture", "analysis"),
+    *("kernel", "probes", "host", "model"),
 )
-#: Needs root, BCC, or a running target.
-LIVE = {
-    "tracer.cli",
-    "tracer.measure",
-    "tracer.attach",
-    "tracer.command",
-    "tracer.window",
-    "tracer.session",
-    "tracer.target",
-    "tracer.python_threads",
-    "tracer.experiment",
-    "tracer.experiment.runner",
-    "tracer.experiment.suite",
-    "tracer.experiment.pinning",
-    "tracer.experiment.asynchrony",
-    "tracer.lines",
-    "tracer.kernel.bcc",
-    "tracer.kernel.bpf",
-    "tracer.kernel.engine",
-    "tracer.kernel.calibrate",
-    "tracer.kernel.seed",
-    "tracer.kernel.btf",
-    "bcc",
-}
+#: Used from every room.
+LANDING = {"__init__", "__main__", "errors", "units", "progress"}
+#: What needs root, BCC, or a running target.
+LIVE = ("tracer.cli", "tracer.experiment", "tracer.capture", "tracer.kernel", "bcc")
 
 
 def _modules() -> dict[str, Path]:
@@ -88,7 +37,7 @@ MODULES = _modules()
 
 
 def _imports(name: str) -> set[str]:
-    """Everything a module imports anywhere in its text, not for types only."""
+    """Everything a module imports anywhere in its text."""
     found = set()
     for node in ast.walk(ast.parse(MODULES[name].read_text())):
         if isinstance(node, ast.Import):
@@ -106,15 +55,10 @@ def _ours(name: str) -> set[str]:
     return {other for other in _imports(name) if other in MODULES}
 
 
-def _layer(name: str) -> int:
-    matches = [
-        (len(prefix), index)
-        for index, layer in enumerate(LAYERS)
-        for prefix in layer
-        if name == prefix or (name.startswith(prefix + ".") and prefix != "tracer")
-    ]
-    assert matches, f"{name} has no place in the layers of this test"
-    return max(matches)[1]
+def _room(name: str) -> str:
+    """The folder of tracer/ that a module is in; empty for one beside the folders."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "tracer" and len(parts) > 1 and parts[1] in ROOMS else ""
 
 
 def _reached(name: str) -> set[str]:
@@ -127,16 +71,40 @@ def _reached(name: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_imports_go_one_way(name: str) -> None:
+def test_the_landing_is_small() -> None:
+    assert {file.stem for file in (ROOT / "tracer").glob("*.py")} == LANDING
+    folders = {d.name for d in (ROOT / "tracer").iterdir() if d.is_dir()} - {"__pycache__"}
+    assert folders == set(ROOMS)
+
+
+def test_probes_are_pairs_and_nothing_else() -> None:
+    files = [f for f in (ROOT / "tracer" / "probes").iterdir() if f.is_file()]
+    pairs = {f.stem for f in files if f.suffix == ".c"}
+    assert pairs == {f.stem for f in files if f.suffix == ".py"} - {"__init__"}
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if _room(n)])
+def test_each_room_imports_only_itself_and_those_after_it(name: str) -> None:
     for other in _ours(name):
-        assert _layer(name) <= _layer(other), f"{name} imports {other}"
+        if _room(other):
+            assert ROOMS.index(_room(name)) <= ROOMS.index(_room(other)), f"{name}: {other}"
+        else:
+            assert other == "tracer" or other.rpartition(".")[2] in LANDING | {
+                "workloads",
+                *(n.rpartition(".")[2] for n in MODULES if n.startswith("workloads.")),
+            }, f"{name}: {other}"
 
 
 def test_no_circles() -> None:
     for name in MODULES:
         for other in _ours(name) - {name}:
             assert name not in _reached(other), f"{name} and {other} import each other"
+
+
+def test_how_it_works_shows_the_rooms_in_their_order() -> None:
+    text = (ROOT / "docs" / "how-it-works.md").read_text()
+    shown = re.findall(r"^tracer/(\w+)/ +\S.*$", text, re.M)
+    assert tuple(shown) == ROOMS
 
 
 def test_only_one_file_imports_bcc() -> None:
@@ -146,19 +114,11 @@ def test_only_one_file_imports_bcc() -> None:
     assert importers == {"tracer.kernel.bcc"}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [n for n in MODULES if n.startswith(("tracer.analysis", "tracer.report", "tracer.recording"))],
-)
+@pytest.mark.parametrize("name", [n for n in MODULES if _room(n) in ("analysis", "report")])
 def test_reading_a_recording_needs_neither_root_nor_bcc(name: str) -> None:
-    assert not _reached(name) & LIVE
     for reached in _reached(name):
-        assert not _imports(reached) & LIVE
-
-
-@pytest.mark.parametrize("name", [n for n in MODULES if n.startswith("tracer.analysis")])
-def test_analysis_knows_nothing_of_reports(name: str) -> None:
-    assert not any(other.startswith("tracer.report") for other in _reached(name))
+        assert not any(f"{other}.".startswith(f"{live}.") for other in _imports(reached)
+                       for live in LIVE), reached  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [n for n in MODULES if n.startswith("workloads")])
@@ -166,14 +126,25 @@ def test_workloads_know_nothing_of_tracer(name: str) -> None:
     assert all(other.startswith("workloads") for other in _reached(name))
 
 
-@pytest.mark.parametrize("name", [n for n in MODULES if n.startswith("tracer.cli.")])
-def test_the_command_line_starts_without_numpy(name: str) -> None:
-    """`tracer --help` is quick: heavy modules are imported by the command that needs them."""
-    tree = ast.parse(MODULES[name].read_text())
-    top = {
-        alias.name.split(".")[0]
-        for node in tree.body
-        if isinstance(node, ast.Import)
-        for alias in node.names
-    }
-    assert "numpy" not in top
+def _commands() -> list[list[str]]:
+    from tracer.cli.main import cli
+
+    names = [[], *([name] for name in cli.list_commands(click.Context(cli)) if name != "help")]
+    return [*names, ["run", "async-brigade"], ["explain", "pinning"], ["explain", "async"]]
+
+
+@pytest.mark.parametrize("words", _commands(), ids=" ".join)
+def test_help_imports_neither_numpy_nor_bcc(words: list[str]) -> None:
+    """`--help` is quick: heavy modules are imported by the command that needs them."""
+    program = (
+        "import sys; sys.argv = ['tracer', *sys.argv[1:], '--help']\n"
+        "import atexit\n"
+        "atexit.register(lambda: print('HEAVY', *({'numpy', 'bcc'} & set(sys.modules))))\n"
+        "from tracer.cli.main import main; main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Usage: tracer" in done.stdout
+    assert done.stdout.splitlines()[-1] == "HEAVY"

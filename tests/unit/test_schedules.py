@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
-from harness.machine import MAX_CPUS, Machine
+from harness.machine import SIZES, Machine
 from harness.schedule import Schedule
 from harness.world import World
 
-from tracer.analysis import counts, ledger
+from tracer.analysis.run import counts, ledger
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -44,7 +44,7 @@ def test_clocks_a_few_ns_apart(machine: Machine, seed: int) -> None:
     """No path loses or gains a nanosecond although the CPUs' clocks differ by up to 9 ns."""
     w = World(machine)
     rng = random.Random(seed)
-    offset = [rng.randrange(10) for _ in range(MAX_CPUS)]
+    offset = [rng.randrange(10) for _ in range(SIZES.cpus)]
     for name in ("switch", "waking", "create", "enter", "leave"):
         _shift(w, name, offset)
     s = Schedule(w, seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness.machine import FREE_RESERVE, MAX_THREADS, NUMBER, Machine
+from harness.machine import NUMBER, SIZES, Machine
 from harness.world import (
     CONTROL,
     DEAD,
@@ -19,8 +19,9 @@ from harness.world import (
     World,
 )
 
-from tracer.analysis import counts, ledger
-from tracer.kernel.states import OWN_PARTS
+from tracer.analysis.run import counts, ledger
+from tracer.kernel.settings import FREE_RESERVE
+from tracer.model.states import OWN_PARTS
 
 
 def partner(w: World, at: int = 1000) -> Task:
@@ -198,8 +199,8 @@ def found_running(machine: Machine, mode: str, block: str) -> World:
     """The first thread as tracer enters one that it finds; a window from 1000 on."""
     w = World(machine)
     row = w.row(w.main)
-    row["mode"] = OWN_PARTS.index(mode)
-    row["block"] = OWN_PARTS.index(block)
+    row["on_cpu_part"] = OWN_PARTS.index(mode)
+    row["blocked_part"] = OWN_PARTS.index(block)
     row["call_nr"] = 0
     row["fresh"] = 1
     w.ctl["control_fd"] = -1
@@ -749,10 +750,10 @@ def test_a_slot_is_used_again_and_its_totals_are_kept(world: World) -> None:
     w = world
     w.open()
     first = _live_and_die(w, 1100, 101)
-    threads = MAX_THREADS + 50
+    threads = SIZES.threads + 50
     for index in range(1, threads):
         child = _live_and_die(w, 1100 + 100 * index, 102 + index)
-    assert child.slot < MAX_THREADS
+    assert child.slot < SIZES.threads
     assert first.slot in {t.slot for t in w.targets[2:]}
     end = 1100 + 100 * threads
     w.close(end)
@@ -769,7 +770,7 @@ def test_a_slot_is_used_again_and_its_totals_are_kept(world: World) -> None:
 def test_retired_slots_rest_before_they_are_used_again(world: World) -> None:
     w = world
     w.open()
-    kept = [w.create(1100 + i, 0, 1000 + i) for i in range(MAX_THREADS - 2 - FREE_RESERVE)]
+    kept = [w.create(1100 + i, 0, 1000 + i) for i in range(SIZES.threads - 2 - FREE_RESERVE)]
     assert all(t.slot for t in kept)
     for index in range(FREE_RESERVE):
         assert _live_and_die(w, 5000 + 100 * index, 2000 + index).slot
@@ -780,7 +781,7 @@ def test_retired_slots_rest_before_they_are_used_again(world: World) -> None:
 def test_a_full_table_is_a_loss_and_the_others_go_on(world: World) -> None:
     w = world
     w.open()
-    for index in range(MAX_THREADS - 2):
+    for index in range(SIZES.threads - 2):
         assert w.create(1100 + index, 0, 1000 + index).slot
     lost = w.create(2000, 0, 4000)
     assert lost.slot == 0
@@ -806,9 +807,9 @@ def test_dead_before_the_window_leaves_nothing_in_it(world: World) -> None:
 def test_slots_of_threads_dead_before_the_window_used_again_in_it(world: World) -> None:
     w = world
     w.start()
-    for index in range(MAX_THREADS - 2):
+    for index in range(SIZES.threads - 2):
         _live_and_die(w, 200 + 100 * index, 101 + index)
-    at = 200 + 100 * MAX_THREADS
+    at = 200 + 100 * SIZES.threads
     w.begin(now=at)
     w.leave(at + 100, 0, 3)
     w.switch(at + 110, 0, None, preempt=True)
@@ -824,9 +825,9 @@ def test_slots_used_again_before_the_window_leave_nothing_in_it(world: World) ->
     w = world
     w.start()
     at = 200
-    for index in range(MAX_THREADS + 50):
+    for index in range(SIZES.threads + 50):
         _live_and_die(w, at + 100 * index, 101 + index)
-    at += 100 * (MAX_THREADS + 50)
+    at += 100 * (SIZES.threads + 50)
     w.begin(now=at)
     w.leave(at + 100, 0, 3)
     w.switch(at + 110, 0, w.task(900), preempt=True)

@@ -9,8 +9,8 @@ import numpy as np
 from tracer.analysis import brigades as b
 from tracer.analysis.blocks import Blocks
 from tracer.analysis.brigades import Answer
-from tracer.analysis.document import Document
-from tracer.analysis.statistics import Interval, Ratio
+from tracer.analysis.run.document import Document
+from tracer.analysis.statistics.intervals import Interval, Ratio
 from tracer.units import duration
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.analysis import document as doc
 from tracer.analysis.blocks import Blocks
-from tracer.analysis.document import Document
-from tracer.analysis.statistics import Interval, Ratio, median_interval
-from tracer.outcome import Outcome
+from tracer.analysis.run import document as doc
+from tracer.analysis.run.document import Document
+from tracer.analysis.statistics.intervals import Interval, Ratio, median_interval
+from tracer.model.trial import Outcome
 from tracer.units import duration
 
 THREADS, ASYNC, FLOOR = "threads", "async", "one thread"

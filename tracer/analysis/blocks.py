@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tracer.analysis.document import Document
-from tracer.analysis.statistics import Interval, Ratio, median_interval, paired_ratio
-from tracer.outcome import Outcome
+from tracer.analysis.run.document import Document
+from tracer.analysis.statistics.intervals import Interval, Ratio, median_interval, paired_ratio
+from tracer.model.trial import Outcome
 
 
 class Blocks:

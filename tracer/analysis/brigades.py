@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.analysis import document as doc
 from tracer.analysis.blocks import Blocks
-from tracer.analysis.statistics import Interval
-from tracer.outcome import Outcome
+from tracer.analysis.run import document as doc
+from tracer.analysis.statistics.intervals import Interval
+from tracer.model.trial import Outcome
+from tracer.model.words import LINES
 
 PINNED = " pinned"
 FLOOR = "one-thread-brigade"
@@ -99,7 +100,7 @@ def _row(blocks: Blocks, label: str, unit: str) -> Row:
     calls = None
     if documents:
         lines = [doc.wall_lines(d) for d in documents]
-        parts = {name: float(np.mean([line[name] for line in lines])) for name in doc.LINES}
+        parts = {name: float(np.mean([line[name] for line in lines])) for name in LINES}
         counted = [doc.counts(d)["system calls"] for d in documents]
         known = [c for c in counted if c is not None]
         calls = float(np.median(known)) if known else None

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.analysis import document as doc
-from tracer.analysis.document import Document
-from tracer.analysis.modes import Modes, find_modes
-from tracer.analysis.observer import student_t
-from tracer.analysis.statistics import Interval, Ratio, paired_ratio
-from tracer.outcome import Outcome
+from tracer.analysis.run import document as doc
+from tracer.analysis.run.document import Document
+from tracer.analysis.statistics.intervals import Interval, Ratio, paired_ratio, student_t
+from tracer.analysis.statistics.modes import Modes, find_modes
+from tracer.model.trial import Outcome
+from tracer.model.words import LINES
 
 #: A block whose spins differ by more than this ran on a host that changed its speed.
 DRIFT = 0.05
@@ -119,7 +119,7 @@ def ledger_lines(pairs: Sequence[tuple[Document, Document]], gap: bool) -> list[
     b = [doc.wall_lines(second) for _, second in pairs]
     total = sum(sum(x.values()) - sum(y.values()) for x, y in zip(a, b, strict=True)) / len(pairs)
     found = []
-    for name in doc.LINES:
+    for name in LINES:
         differences = [x[name] - y[name] for x, y in zip(a, b, strict=True)]
         interval = _mean_interval(differences)
         found.append(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tracer.analysis.regression import Slope, fit
-from tracer.outcome import Outcome
+from tracer.analysis.statistics.regression import Slope, fit
+from tracer.model.trial import Outcome
 
 #: Kinds of memory as a holding run names them.
 USER = ("virtual", "resident", "proportional")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tracer.analysis import document as doc
-from tracer.analysis.statistics import Interval, Ratio, median_interval, paired_ratio
-from tracer.outcome import Outcome
+from tracer.analysis.run import document as doc
+from tracer.analysis.statistics.intervals import Interval, Ratio, median_interval, paired_ratio
+from tracer.model.trial import Outcome
 
 Point = Mapping[str, int | str]
 

@@ -12,21 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracer.cli._shared import (
-    Seconds,
-    budget_status,
-    report_to,
-    require_rights,
-    shared_options,
-    start_options,
-)
+from tracer.cli._shared import Seconds, budget_status, report_to, shared_options, start_options
 from tracer.errors import Interrupted, TracerError
+from tracer.host.user import require_rights
 
 if TYPE_CHECKING:
-    from tracer.analysis.summary import Summary
-    from tracer.command import Terms
-    from tracer.recording import Recording
-    from tracer.target import Spec
+    from tracer.analysis.run.summary import Summary
+    from tracer.capture.command import CommandOptions
+    from tracer.model.recording import Recording
+    from tracer.model.spec import Spec
 
 #: A longer command is not repeated in the advice.
 _LONGEST = 50
@@ -96,19 +90,20 @@ def _checked(values: Mapping[str, Any]) -> int:
 
 
 def _run(values: Mapping[str, Any]) -> int:
-    from tracer import placement, probes
-    from tracer.analysis import budget
-    from tracer.command import Terms
-    from tracer.report import json as json_report
-    from tracer.report import text as text_report
-    from tracer.target import Spec
+    from tracer import probes
+    from tracer.analysis.run import budget
+    from tracer.analysis.run import document as json_report
+    from tracer.capture.command import CommandOptions
+    from tracer.host.cpus import parse_cpus
+    from tracer.model.spec import Spec
+    from tracer.report.run import text as text_report
 
     names = probes.chosen(values["probe"] or probes.DEFAULT)
     budgets = [budget.parse(text) for text in values["budget"]]
-    cpus = placement.parse(values["cpus"]) if values["cpus"] is not None else ()
+    cpus = parse_cpus(values["cpus"]) if values["cpus"] is not None else ()
     require_rights()
     spec = Spec(tuple(values["argv"]), cpus, controlled=False, as_root=values["as_root"])
-    terms = Terms(
+    terms = CommandOptions(
         follow=not values["no_follow"],
         delay_s=values["delay"] or 0.0,
         duration_s=values["duration"],
@@ -130,11 +125,11 @@ def _run(values: Mapping[str, Any]) -> int:
 
 
 def _measured(
-    spec: Spec, terms: Terms, names: tuple[str, ...], values: Mapping[str, Any]
+    spec: Spec, terms: CommandOptions, names: tuple[str, ...], values: Mapping[str, Any]
 ) -> Summary:
-    from tracer.analysis.observer import observe
-    from tracer.analysis.summary import summarize
-    from tracer.command import run_command, run_command_untraced
+    from tracer.analysis.run.observer import observe
+    from tracer.analysis.run.summary import summarize
+    from tracer.capture.command import run_command, run_command_untraced
     from tracer.kernel.calibrate import event_cost_ns, switch_cost_ns
     from tracer.kernel.engine import Engine
 
@@ -198,7 +193,7 @@ def _rewind_input(offset: int | None) -> None:
 
 
 def _pair(recording: Recording, untraced: Mapping[str, Any]) -> Any:
-    from tracer.analysis.observer import Pair
+    from tracer.analysis.run.observer import Pair
 
     def switches(result: Mapping[str, Any]) -> float:
         usage = result["rusage"]

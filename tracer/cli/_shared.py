@@ -5,38 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shlex
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracer.errors import Interrupted, TracerError
+from tracer.errors import Interrupted
 
 if TYPE_CHECKING:
-    from tracer.analysis.budget import Budget
-
-#: Numbers of capabilities (linux/capability.h).
-_PERFMON, _BPF = 38, 39
-
-
-def _capabilities() -> int:
-    """This process's effective capabilities, a bit each."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
-
-
-def require_rights() -> None:
-    """TracerError when this process may not load BPF programs."""
-    held = _capabilities()
-    if os.geteuid() != 0 and not (held >> _PERFMON & held >> _BPF & 1):
-        raise TracerError(
-            "loading BPF programs needs root's rights (or CAP_BPF and CAP_PERFMON), and this is"
-            " an ordinary user",
-            "sudo " + shlex.join(sys.argv),
-        )
+    from tracer.analysis.run.budget import Budget
 
 
 class Seconds(click.ParamType[float]):
@@ -60,7 +37,7 @@ def shared_options() -> list[click.Parameter]:
     """The options of every traced run."""
     from tracer import probes
 
-    names = ", ".join(probes.available())
+    names = ", ".join(probes.names())
     return [
         click.Option(["--probe"], multiple=True, metavar="NAMES",
                      help=f"Detail to keep: {names} or all; commas, repeatable."
@@ -116,7 +93,7 @@ def report_to(
     It is given the document and what makes the text for a width. `-` as the path: the document
     instead of the text. The file is opened here, before anything is measured.
     """
-    from tracer.output import OutputFile
+    from tracer.cli._files import OutputFile
 
     with contextlib.ExitStack() as stack:
         file = None
@@ -136,7 +113,7 @@ def report_to(
 
 def budget_status(budgets: Sequence[Budget], document: Mapping[str, Any]) -> int:
     """4 when a budget is broken, each named on standard error; else 0."""
-    from tracer.analysis.budget import broken
+    from tracer.analysis.run.budget import broken
 
     lines = broken(budgets, document)
     for line in lines:

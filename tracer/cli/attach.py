@@ -10,18 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracer.cli._shared import (
-    Seconds,
-    budget_status,
-    report_width,
-    require_rights,
-    shared_options,
-)
+from tracer.cli._shared import Seconds, budget_status, report_width, shared_options
 from tracer.errors import Interrupted
+from tracer.host.user import require_rights
 
 if TYPE_CHECKING:
-    from tracer.analysis.summary import Summary
-    from tracer.attach import Request
+    from tracer.analysis.run.summary import Summary
+    from tracer.capture.attach import AttachRequest
 
 _WARNING = (
     "tracer: meanwhile system calls of every process on this host are slower; --light avoids that"
@@ -60,9 +55,10 @@ def _options() -> list[click.Parameter]:
 
 def _attach(**values: Any) -> int:
     from tracer import probes
-    from tracer.analysis import budget
-    from tracer.attach import Request
-    from tracer.processes import cgroup_directory, require
+    from tracer.analysis.run import budget
+    from tracer.capture.attach import AttachRequest
+    from tracer.host.cgroups import cgroup_directory
+    from tracer.host.processes import require
 
     names = probes.chosen(values["probe"] or probes.DEFAULT)
     budgets = [budget.parse(text) for text in values["budget"]]
@@ -72,7 +68,7 @@ def _attach(**values: Any) -> int:
         require(pid)
     group = None if values["cgroup"] is None else cgroup_directory(values["cgroup"])
     require_rights()
-    request = Request(
+    request = AttachRequest(
         pids=tuple(dict.fromkeys(values["pids"])),
         cgroup=group,
         follow=not values["no_follow"],
@@ -95,10 +91,10 @@ def _attach(**values: Any) -> int:
 
 
 def _summaries(
-    request: Request, names: tuple[str, ...], values: Mapping[str, Any]
+    request: AttachRequest, names: tuple[str, ...], values: Mapping[str, Any]
 ) -> Iterator[Summary]:
-    from tracer.analysis.summary import summarize
-    from tracer.attach import attached
+    from tracer.analysis.run.summary import summarize
+    from tracer.capture.attach import attached
     from tracer.kernel.calibrate import event_cost_ns, switch_cost_ns
     from tracer.kernel.engine import Engine
 
@@ -134,9 +130,9 @@ def _output(values: Mapping[str, Any]) -> Iterator[Any]:
     """What takes each report to where it belongs and returns its document."""
     import json
 
-    from tracer.output import LinesFile, OutputFile
-    from tracer.report import json as json_report
-    from tracer.report import text as text_report
+    from tracer.analysis.run import document as json_report
+    from tracer.cli._files import LinesFile, OutputFile
+    from tracer.report.run import text as text_report
 
     path, lines = values["json"], values["interval"] is not None
     with contextlib.ExitStack() as stack:
@@ -147,7 +143,7 @@ def _output(values: Mapping[str, Any]) -> Iterator[Any]:
 
         def write(summary: Summary) -> Mapping[str, Any]:
             document = json_report.document(summary)
-            text = json.dumps(document) + "\n" if lines else json_report.render(summary)
+            text = json.dumps(document, indent=None if lines else 2) + "\n"
             if path == "-":
                 click.echo(text, nl=False)
             else:

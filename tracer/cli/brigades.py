@@ -29,20 +29,21 @@ def command(
     """
     from tracer.analysis.answers import answers
     from tracer.analysis.brigades import brigades
-    from tracer.cli._shared import require_rights, stop_if_broken_off
-    from tracer.experiment.suite import QUICK_ROUNDS, QUICK_UNITS, suite
-    from tracer.fingerprint import fingerprint
-    from tracer.lines import UNITS
-    from tracer.output import OutputFile
-    from tracer.report import bars, picture
+    from tracer.cli._files import OutputFile
+    from tracer.cli._shared import stop_if_broken_off
+    from tracer.experiment.brigades import QUICK_ROUNDS, QUICK_UNITS, suite
+    from tracer.experiment.line import UNITS
+    from tracer.host.fingerprint import fingerprint
+    from tracer.host.user import require_rights
     from tracer.report import brigades as report
+    from tracer.report import brigades_chart, chart
 
     require_rights()
     if quick:
         rounds = min(rounds, QUICK_ROUNDS)
     with contextlib.ExitStack() as stack:
         write = stack.enter_context(report_to(path))
-        form = picture.format_of(plot) if plot else ""
+        form = chart.format_of(plot) if plot else ""
         drawing = stack.enter_context(OutputFile(plot)) if plot else None
         host = fingerprint()
         found = suite(rounds, everything, QUICK_UNITS if quick else UNITS, host)
@@ -50,6 +51,6 @@ def command(
         document = report.document(result, rounds, host)
         write(document, lambda width: report.render(result, rounds, width))
         if drawing is not None:
-            drawing.write(bars.draw(result.rows, form))
+            drawing.write(brigades_chart.draw(result.rows, form))
     stop_if_broken_off(found.interrupted)
     return 0

@@ -53,7 +53,7 @@ def command(
     name of a saved report; after `--` each is a command of your own in quotes, which is started
     many times. A run that was broken off goes on with the same command.
     """
-    from tracer.analysis.budget import parse
+    from tracer.analysis.run.budget import parse
     from tracer.cli._shared import budget_status, stop_if_broken_off
     from tracer.report import compare as report
 
@@ -89,14 +89,15 @@ class _Found:
 
 
 def _live(a: str, b: str, rounds: int, untraced: bool, commands: bool) -> _Found:
-    from tracer import placement, probes
+    from tracer import probes
     from tracer.analysis.compare import compare
-    from tracer.cli._shared import require_rights
-    from tracer.experiment.blocks import Design, run_trials
+    from tracer.experiment.design import Design, run_trials
+    from tracer.experiment.line import command_condition, condition
     from tracer.experiment.runner import Runner
     from tracer.experiment.store import Store
-    from tracer.fingerprint import fingerprint
-    from tracer.lines import command_condition, condition
+    from tracer.host.cpus import online_cpus
+    from tracer.host.fingerprint import fingerprint
+    from tracer.host.user import require_rights
     from tracer.progress import Progress
 
     made = command_condition if commands else condition
@@ -127,7 +128,7 @@ def _live(a: str, b: str, rounds: int, untraced: bool, commands: bool) -> _Found
         done = run_trials(trials, runner, store, progress)
         if done.interrupted is None:
             store.complete()
-    found = compare(done.outcomes, "A", "B", unit, len(placement.online()))
+    found = compare(done.outcomes, "A", "B", unit, len(online_cpus()))
     if found is None:
         raise Interrupted(done.interrupted or 2)
     traced = [o.report for o in done.outcomes if o.trial.traced and o.trial.condition == "B"]
@@ -137,7 +138,7 @@ def _live(a: str, b: str, rounds: int, untraced: bool, commands: bool) -> _Found
 
 def _saved(a: str, b: str) -> _Found:
     from tracer.analysis.compare import compare_documents
-    from tracer.fingerprint import differences
+    from tracer.host.fingerprint import differences
 
     first, second = _read(a), _read(b)
     prints = [d["host"].get("fingerprint", {}) for d in (first, second)]

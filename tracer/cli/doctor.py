@@ -21,8 +21,9 @@ def command(line: str | None, tasks: int | None, path: str | None) -> int:
     Works without root, and says what it cannot see then. Exit status 1 when something is a
     problem, or the size that was asked for does not fit.
     """
-    from tracer import facts, limits
-    from tracer.lines import parsed
+    from tracer.experiment.line import parsed
+    from tracer.host import checks, limits
+    from tracer.host.user import target_uid
     from tracer.report import doctor as report
     from workloads import available
 
@@ -37,12 +38,12 @@ def command(line: str | None, tasks: int | None, path: str | None) -> int:
         wanted = tasks or int(condition.values.get("tasks") or 1)
         request = report.Request(line, workload.needs(condition.values), wanted)
     with report_to(path) as write:
-        known = limits.limits(limits.target_uid())
+        known = limits.limits(target_uid())
         needs = {
             name: workload.needs({option.name: option.default for option in workload.options})
             for name, workload in available().items()
         }
-        found = facts.facts(_probes)
+        found = checks.facts(_probes)
         remarks = limits.remarks()
         document = report.document(found, known, remarks, needs, request)
         write(
@@ -61,7 +62,7 @@ def _probes() -> str:
     version = getattr(import_bcc(), "__version__", "unknown")
     engine = Engine(())
     try:
-        engine.reset()
+        engine.arrays.reset()
         engine.attach()
         engine.detach()
         missing = f"; not here: {', '.join(engine.unavailable)}" if engine.unavailable else ""

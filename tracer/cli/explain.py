@@ -34,14 +34,15 @@ def pinning(line: str, rounds: int, quick: bool, path: str | None) -> int:
     prediction from unpinned runs that is stored before the first pinned one; a verdict on each
     theory. A run that was broken off goes on with the same command.
     """
-    from tracer.analysis.evidence import Evidence
-    from tracer.analysis.pinning import explain
-    from tracer.analysis.statistics import ENOUGH_BLOCKS
-    from tracer.cli._shared import require_rights, stop_if_broken_off
+    from tracer.analysis.pinning.answer import explain
+    from tracer.analysis.pinning.evidence import Evidence
+    from tracer.analysis.statistics.intervals import ENOUGH_BLOCKS
+    from tracer.cli._shared import stop_if_broken_off
     from tracer.experiment import pinning as experiment
-    from tracer.fingerprint import fingerprint
-    from tracer.lines import UNITS, condition
-    from tracer.report import explain as report
+    from tracer.experiment.line import UNITS, condition
+    from tracer.host.fingerprint import fingerprint
+    from tracer.host.user import require_rights
+    from tracer.report import pinning as report
     from workloads import available
 
     base = condition(line, "base", _QUICK_UNITS if quick else UNITS)
@@ -69,11 +70,12 @@ def pinning(line: str, rounds: int, quick: bool, path: str | None) -> int:
 def asynchrony(rounds: int, quick: bool, path: str | None) -> int:
     """What do async tasks cost, what do threads, and when does the choice matter?"""
     from tracer.analysis.asynchrony import explain
-    from tracer.analysis.statistics import ENOUGH_BLOCKS
-    from tracer.cli._shared import require_rights, stop_if_broken_off
+    from tracer.analysis.statistics.intervals import ENOUGH_BLOCKS
+    from tracer.cli._shared import stop_if_broken_off
     from tracer.experiment import asynchrony as experiment
-    from tracer.fingerprint import fingerprint
-    from tracer.lines import UNITS
+    from tracer.experiment.line import UNITS
+    from tracer.host.fingerprint import fingerprint
+    from tracer.host.user import require_rights
     from tracer.report import asynchrony as report
 
     require_rights()

@@ -11,7 +11,7 @@ import click
 @click.argument("topic", type=click.Choice(["words"]))
 def command(topic: str) -> None:
     """Explain the words of a report: tracer help words."""
-    from tracer.words import WORDS
+    from tracer.model.words import WORDS
 
     for word, meaning in WORDS.items():
         click.echo(word)

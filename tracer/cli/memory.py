@@ -15,7 +15,7 @@ from tracer.errors import TracerError
 
 if TYPE_CHECKING:
     from tracer.experiment.grid import Cell
-    from tracer.outcome import Outcome
+    from tracer.model.trial import Outcome
 
 _FLOOR = "one-thread-brigade"
 #: Each task has then run, and its stack is as deep as it gets.
@@ -39,11 +39,11 @@ def command(
     was broken off goes on with the same command.
     """
     from tracer.analysis.memory import Memory, memory
+    from tracer.cli._files import OutputFile
     from tracer.experiment.grid import grid
-    from tracer.fingerprint import fingerprint
-    from tracer.output import OutputFile
+    from tracer.host.fingerprint import fingerprint
     from tracer.report import memory as report
-    from tracer.report.picture import draw, format_of
+    from tracer.report.chart import draw, format_of
 
     sizes = _sizes(tasks)
     lines = [*dict.fromkeys(workloads)]
@@ -75,7 +75,7 @@ def command(
 
 
 def _points() -> int:
-    from tracer.analysis.regression import ENOUGH_POINTS
+    from tracer.analysis.statistics.regression import ENOUGH_POINTS
 
     return ENOUGH_POINTS
 
@@ -96,7 +96,7 @@ def _sizes(text: str) -> list[int]:
 
 def _floor(line: str) -> str | None:
     """The line of the same joints without tasks; None where there are no joints."""
-    from tracer.lines import parsed
+    from tracer.experiment.line import parsed
 
     condition = parsed(line, line)
     transport = condition.values.get("transport")
@@ -107,7 +107,7 @@ def _floor(line: str) -> str | None:
 
 def _cells(lines: Sequence[str], sizes: Sequence[int]) -> list[Cell]:
     from tracer.experiment.grid import Cell, label
-    from tracer.lines import parsed
+    from tracer.experiment.line import parsed
 
     found = []
     for line in lines:
@@ -137,8 +137,8 @@ def _require_enough(
 def _measure(cells: Sequence[Cell], rounds: int, host: dict[str, str]) -> dict[str, list[Outcome]]:
     """The outcomes by label of the condition."""
     from tracer.cli._shared import stop_if_broken_off
-    from tracer.experiment.blocks import Design, run_trials
-    from tracer.experiment.held import Holder
+    from tracer.experiment.design import Design, run_trials
+    from tracer.experiment.holder import Holder
     from tracer.experiment.store import Store
     from tracer.progress import Progress
 

@@ -9,15 +9,10 @@ from typing import Any
 
 import click
 
-from tracer.cli._shared import (
-    budget_status,
-    report_to,
-    require_rights,
-    shared_options,
-    start_options,
-)
+from tracer.cli._shared import budget_status, report_to, shared_options, start_options
 from tracer.errors import Interrupted, TracerError
-from tracer.lines import workload_option
+from tracer.experiment.line import workload_option
+from tracer.host.user import require_rights
 from workloads import Workload, available, nearest
 
 
@@ -91,19 +86,21 @@ def command() -> None:
 
 def run(workload: Workload, values: Mapping[str, Any]) -> int:
     """The callback of every workload's subcommand; the exit status."""
-    from tracer import limits, placement, probes
-    from tracer.analysis import budget
-    from tracer.analysis.observer import observe
-    from tracer.analysis.summary import summarize
-    from tracer.measure import PAIR_WARMUPS, Plan, measure
+    from tracer import probes
+    from tracer.analysis.run import budget
+    from tracer.analysis.run import document as json_report
+    from tracer.analysis.run.observer import observe
+    from tracer.analysis.run.summary import summarize
+    from tracer.experiment.pairs import PAIR_WARMUPS, Plan, measure
+    from tracer.host import limits
+    from tracer.host.cpus import parse_cpus
+    from tracer.model.spec import Spec
     from tracer.progress import Progress
-    from tracer.report import json as json_report
-    from tracer.report import text as text_report
-    from tracer.target import Spec
+    from tracer.report.run import text as text_report
 
     names = probes.chosen(values["probe"] or probes.DEFAULT)
     budgets = [budget.parse(text) for text in values["budget"]]
-    cpus = placement.parse(values["cpus"]) if values["cpus"] is not None else ()
+    cpus = parse_cpus(values["cpus"]) if values["cpus"] is not None else ()
     own = {option.name: values[option.name] for option in workload.options}
     require_rights()
 

@@ -14,7 +14,7 @@ from tracer.cli._shared import json_option, report_to, rounds_option
 from tracer.errors import Interrupted, TracerError
 
 if TYPE_CHECKING:
-    from tracer.experiment.blocks import Done
+    from tracer.experiment.design import Done
     from tracer.experiment.grid import Cell
 
 _PROBES = ("sched", "syscalls")
@@ -44,12 +44,13 @@ def command(
     left out by name. A sweep that was broken off goes on with the same command.
     """
     from tracer.analysis.sweep import crossings, spots
-    from tracer.cli._shared import require_rights, stop_if_broken_off
+    from tracer.cli._files import OutputFile
+    from tracer.cli._shared import stop_if_broken_off
     from tracer.experiment.grid import grid
-    from tracer.fingerprint import fingerprint
-    from tracer.output import OutputFile
+    from tracer.host.fingerprint import fingerprint
+    from tracer.host.user import require_rights
     from tracer.report import sweep as report
-    from tracer.report.picture import draw, format_of
+    from tracer.report.chart import draw, format_of
 
     over = _over(overs)
     lines = [*dict.fromkeys(workloads)]
@@ -122,7 +123,7 @@ def _cells(
     import dataclasses
 
     from tracer.experiment.grid import Cell, label, points
-    from tracer.lines import parsed
+    from tracer.experiment.line import parsed
 
     found = []
     for line in lines:
@@ -151,7 +152,7 @@ def _unit(cells: Sequence[Cell]) -> str:
 
 def _measure(cells: Sequence[Cell], rounds: int, untraced: bool, host: Mapping[str, str]) -> Done:
     from tracer import probes
-    from tracer.experiment.blocks import Design, run_trials
+    from tracer.experiment.design import Design, run_trials
     from tracer.experiment.runner import Runner
     from tracer.experiment.store import Store
     from tracer.progress import Progress

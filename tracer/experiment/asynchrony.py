@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from tracer.analysis import asynchrony as a
 from tracer.errors import Interrupted, TracerError
-from tracer.experiment.blocks import Design, run_trials
 from tracer.experiment.condition import Condition
+from tracer.experiment.design import Design, run_trials
+from tracer.experiment.line import condition
 from tracer.experiment.runner import Runner
 from tracer.experiment.store import Store
-from tracer.lines import condition
-from tracer.outcome import Outcome
+from tracer.model.trial import Outcome
 from tracer.progress import Progress
 
 TOKENS = (1, 4, 16)

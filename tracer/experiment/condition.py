@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tracer.errors import TracerError
-from tracer.target import Spec
+from tracer.model.spec import Spec
 from workloads import Value, available
 
 

@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tracer import limits
 from tracer.experiment.condition import Condition
+from tracer.host import limits
+from tracer.host.user import target_uid
 from workloads import Needs, available
 
 
@@ -51,7 +52,7 @@ def why_not(needs: Needs, tasks: int, known: Sequence[limits.Limit]) -> str | No
 
 def grid(cells: Sequence[Cell]) -> Grid:
     """The cells that fit into this system's limits, and the others by name."""
-    known = limits.limits(limits.target_uid())
+    known = limits.limits(target_uid())
     kept, left_out = [], []
     for cell in cells:
         values = cell.condition.values

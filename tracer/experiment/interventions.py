@@ -14,8 +14,9 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from tracer.capture.child import die_with_parent
 from tracer.errors import TracerError
-from tracer.target import Spec, die_with_parent
+from tracer.model.spec import Spec
 
 _LATENCY = "/dev/cpu_dma_latency"
 

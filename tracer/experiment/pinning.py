@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tracer import probes
-from tracer.analysis import evidence as e
-from tracer.analysis.prediction import Prediction, predict
-from tracer.analysis.theories import THEORIES
+from tracer.analysis.pinning import evidence as e
+from tracer.analysis.pinning.prediction import Prediction, predict
+from tracer.analysis.pinning.theories import THEORIES
 from tracer.errors import Interrupted, TracerError
-from tracer.experiment import interventions, ladder
-from tracer.experiment.blocks import Design, run_trials
+from tracer.experiment import interventions, placements
 from tracer.experiment.condition import Condition, with_units
+from tracer.experiment.design import Design, run_trials
 from tracer.experiment.runner import Runner
 from tracer.experiment.store import Store
-from tracer.outcome import Outcome, Trial
+from tracer.model.trial import Outcome, Trial
 from tracer.progress import Progress
 
 _PROBES = ("sched", "syscalls", "idle")
@@ -52,7 +52,7 @@ def conditions(base: Condition) -> tuple[list[Condition], dict[str, str]]:
     missing: dict[str, str] = {}
     found = [dataclasses.replace(base, label=e.FREE, cpus=())]
     pinned: tuple[int, ...] = ()
-    for rung in ladder.here():
+    for rung in placements.here():
         if rung.why_not:
             missing[rung.name] = rung.why_not
             continue

@@ -8,20 +8,21 @@ import signal
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from tracer.analysis.summary import summarize
-from tracer.command import Terms, run_command, run_command_untraced
+from tracer.analysis.run.document import document
+from tracer.analysis.run.summary import summarize
+from tracer.capture.command import CommandOptions, run_command, run_command_untraced
+from tracer.capture.workload import run_traced, run_untraced
 from tracer.errors import Interrupted, TracerError
 from tracer.experiment import interventions
 from tracer.experiment.condition import Condition
-from tracer.experiment.surroundings import HostTimes, surroundings, timed_spin_ns
+from tracer.experiment.surroundings import surroundings, timed_spin_ns
+from tracer.host.load import HostTimes
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
-from tracer.outcome import Outcome, Trial
+from tracer.model.recording import Recording
+from tracer.model.spec import Spec
+from tracer.model.trial import Outcome, Trial
 from tracer.progress import Progress
-from tracer.recording import Recording
-from tracer.report.json import document
-from tracer.session import run_traced, run_untraced
-from tracer.target import Spec
 from tracer.units import plain
 
 #: Sections of a report that are not kept for each run.
@@ -93,7 +94,7 @@ class Runner:
         engine = self._traced_engine()
         if not condition.command:
             return run_traced(engine, spec, True, self._cost_ns, self._progress)
-        recording = run_command(engine, spec, Terms(), self._cost_ns)
+        recording = run_command(engine, spec, CommandOptions(), self._cost_ns)
         if recording.interrupted is None:
             require_success(spec, recording.exit_status)
         return recording

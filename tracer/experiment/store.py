@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tracer.errors import TracerError
-from tracer.outcome import Outcome
-from tracer.target import Credentials
+from tracer.host.user import Credentials
+from tracer.model.trial import Outcome
 
 _VERSION = 1
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
-from tracer.outcome import Surroundings
+from tracer.host.load import HostTimes
+from tracer.model.trial import Surroundings
 
-_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _SPIN_STEPS = 400_000
 
 
@@ -27,22 +24,6 @@ def _spin() -> int:
     for _ in range(_SPIN_STEPS // 2):
         value = value * 1103515245 + 12345 & 0x7FFFFFFF
     return time.perf_counter_ns() - began
-
-
-@dataclass(frozen=True)
-class HostTimes:
-    """CPU time of the whole host so far, ns over all CPUs."""
-
-    steal_ns: int
-    busy_ns: int
-    at_ns: int
-
-    @classmethod
-    def now(cls) -> HostTimes:
-        line = Path("/proc/stat").read_text().split("\n", 1)[0]
-        user, nice, system, _idle, _wait, irq, softirq, steal = map(int, line.split()[1:9])
-        busy = user + nice + system + irq + softirq
-        return cls(steal * _TICK_NS, busy * _TICK_NS, time.monotonic_ns())
 
 
 def surroundings(

@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from tracer.histogram import Histogram
 from tracer.kernel.engine import Engine
+from tracer.model.histogram import Histogram
 
 _ROUNDS = 300
 _NEEDED = 100
@@ -73,13 +73,13 @@ def event_cost_ns(engine: Engine) -> float:
     the programs attached and without, the fastest of five; switches with --light. Takes 50 ms.
     """
     work = (lambda: _ping_pong(_ROUNDS)) if engine.light else _call
-    engine.reset()
-    engine.seed(threading.get_native_id())
+    engine.arrays.reset()
+    engine.arrays.seed(threading.get_native_id())
     try:
         engine.attach()
-        before = engine.events()
+        before = engine.arrays.events
         traced_ns = _fastest_ns(work)
-        events = (engine.events() - before) / _REPEATS
+        events = (engine.arrays.events - before) / _REPEATS
     finally:
         engine.detach()
     return max(traced_ns - _fastest_ns(work), 0) / max(events, 1)

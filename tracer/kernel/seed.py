@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tracer.errors import TracerError
-from tracer.kernel.engine import MAX_THREADS, Engine
-from tracer.kernel.states import OWN_PARTS, PATH_PARTS, PHASES, RUN_STATES, UNKNOWN
-from tracer.kernel.syscalls import class_of, name_of
-from tracer.processes import Task, task, tids
+from tracer.host.processes import Task, task, tids
+from tracer.kernel.arrays import Snapshot
+from tracer.kernel.engine import Engine
+from tracer.model.states import EXTERNAL, PART, STOPPED, UNKNOWN, USER, Phase, RunState
+from tracer.model.syscalls import class_of, name_of
+from tracer.model.threads import is_alive
 
 #: Rows kept for processes that join a control group later.
 _SPARE = 4096
 _PASSES = 20
-_DEAD = RUN_STATES.index("DEAD")
-_UNKNOWN, _EXTERNAL = PATH_PARTS.index(UNKNOWN), PATH_PARTS.index("external")
 
 
 class Seeder:
@@ -37,10 +35,11 @@ class Seeder:
         self._refused: set[int] = set()
         self._unsettled: dict[int, tuple[int, int]] = {}  # thread -> process, row
         self._end = threads + _SPARE + 1
-        if self._end > MAX_THREADS // 2:
+        most = len(engine.arrays["threads"]) // 2
+        if self._end > most:
             raise TracerError(
                 f"the processes have {threads:,} threads; tracer can attach to"
-                f" {MAX_THREADS // 2 - _SPARE - 1:,}",
+                f" {most - _SPARE - 1:,}",
                 "name fewer processes",
                 exit_code=2,
             )
@@ -71,7 +70,8 @@ class Seeder:
 
         False when there is nobody new.
 
-        A thread that runs while it is entered is nobody to its CPU until that switches.
+        A thread that is running when it is added is unknown to its CPU until that CPU next
+        switches.
         """
         if not self._unsettled:
             return False
@@ -80,7 +80,7 @@ class Seeder:
         for tid, (pid, slot) in self._unsettled.items():
             if task(pid, tid) is None and int(slots[tid]) == slot:
                 thread = self._engine.arrays["threads"][slot]
-                thread["tid"], thread["word"], slots[tid] = 0, _DEAD, 0
+                thread["tid"], thread["state"], slots[tid] = 0, RunState.DEAD, 0
         self._unsettled.clear()
         return True
 
@@ -105,7 +105,7 @@ class Seeder:
             self._free += 1
             return self._free - 1
         rows = self._engine.arrays["threads"][1 : self._end]
-        over = (rows["word"] == _DEAD) & (rows["epoch"] != self._engine.ctl["epoch"])
+        over = (rows["state"] == RunState.DEAD) & (rows["epoch"] != self._engine.ctl["epoch"])
         return int(over.argmax()) + 1 if over.any() else 0
 
     def _write(self, slot: int, pid: int, tid: int, found: Task) -> None:
@@ -115,31 +115,31 @@ class Seeder:
         )
         thread = engine.arrays["threads"][slot]
         now_ns = time.monotonic_ns()
-        mode, block = _UNKNOWN, _UNKNOWN
+        running, blocked = UNKNOWN, UNKNOWN
         if found.call is not None and found.call < 0:
-            mode, block = OWN_PARTS.index("user"), OWN_PARTS.index("blocked:other")
+            running, blocked = USER, "blocked:other"
         elif found.call is not None:
             name = class_of(name_of(found.call))
-            mode, block = OWN_PARTS.index(f"syscall:{name}"), OWN_PARTS.index(f"blocked:{name}")
+            running, blocked = f"syscall:{name}", f"blocked:{name}"
             thread["call_nr"] = found.call
         if found.state in "Tt":
-            block = OWN_PARTS.index("blocked:stopped")
-        thread["mode"] = OWN_PARTS.index("user") if engine.light else mode
-        thread["block"] = block
-        thread["word"] = RUN_STATES.index("BLOCKED")
+            blocked = STOPPED
+        thread["on_cpu_part"] = PART[USER if engine.light else running]
+        thread["blocked_part"] = PART[blocked]
+        thread["state"] = RunState.BLOCKED
         thread["birth_ns"] = now_ns
         thread["fresh"] = 1
-        if int(engine.ctl["phase"]) == PHASES.index("OPEN"):
+        if int(engine.ctl["phase"]) == Phase.OPEN:
             thread["epoch"] = engine.ctl["epoch"]
             thread["last_ns"] = now_ns
-            # it joined just now: what led to that was nothing of the target's
-            thread["path"][_EXTERNAL] = now_ns - int(engine.ctl["start_ns"])
+            # its history before it joined is external
+            thread["path"][PART[EXTERNAL]] = now_ns - int(engine.ctl["start_ns"])
         thread["tgid"], thread["tid"] = pid, tid
 
-    def drop_doubles(self, data: Mapping[str, NDArray[np.void]]) -> None:
+    def drop_doubles(self, data: Snapshot) -> None:
         """Take rows out of a snapshot whose thread was entered twice, by the programs and here."""
         threads = data["threads"]
         slots = self._engine.arrays["slots"][threads["tid"]]
-        double = (threads["word"] != _DEAD) & (threads["exec_slot"] == 0)
+        double = is_alive(threads) & (threads["exec_slot"] == 0)
         double &= np.isin(threads["tid"], list(self._added)) & (slots != np.arange(len(threads)))
         threads["tid"][double & (slots != 0)] = 0

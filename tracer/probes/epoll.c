@@ -6,19 +6,7 @@
 
 #define POLL_FOREVER (~0ULL)
 
-/* The rows, in the order of CALLS in epoll.py. */
-enum {
-	POLL_EPOLL_WAIT,
-	POLL_EPOLL_PWAIT,
-	POLL_EPOLL_PWAIT2,
-	POLL_EPOLL_WAIT_OLD,
-	POLL_POLL,
-	POLL_PPOLL,
-	POLL_SELECT,
-	POLL_PSELECT6,
-	N_POLL_CALLS,
-};
-
+/* The rows are POLL_<CALL>, N_POLL_CALLS of them, from epoll.py. */
 struct poll_call {
 	u64 empty, empty_ns; /* asked with time-out 0, got 0 events */
 	u64 timed_out;
@@ -72,12 +60,12 @@ static inline u64 poll_timeout_ns(u32 row, u64 regs)
 	return (s32)given < 0 ? POLL_FOREVER : (u64)(u32)given * 1000000;
 }
 
-static inline void epoll_enter(struct ctl *c, struct thread *t, u32 slot, u64 regs)
+static inline void epoll_call_entered(struct ctl *c, struct thread *t, u32 slot, u64 regs)
 {
 	u64 *timeout;
 	u32 row;
 
-	if (t->mode != PART_SYSCALL_POLL)
+	if (t->on_cpu_part != PART_SYSCALL_POLL)
 		return;
 	row = poll_row(t->call_nr);
 	timeout = poll_timeout_at(slot);
@@ -96,15 +84,16 @@ static inline void poll_received(u32 cpu, u32 nr, s64 result)
 	r->again += result == -11; /* EAGAIN */
 }
 
-static inline void epoll_returned(u32 cpu, struct thread *t, u32 slot, s64 result, u64 ns, u64 now)
+static inline void epoll_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t, u32 slot,
+				    s64 result, u64 ns, u64 now)
 {
 	struct poll_call *p;
 	u64 *timeout;
 	u32 row;
 
-	if (t->mode == PART_SYSCALL_IO)
+	if (t->on_cpu_part == PART_SYSCALL_IO)
 		poll_received(cpu, t->call_nr, result);
-	if (t->mode != PART_SYSCALL_POLL)
+	if (t->on_cpu_part != PART_SYSCALL_POLL)
 		return;
 	row = poll_row(t->call_nr);
 	if (row >= N_POLL_CALLS)

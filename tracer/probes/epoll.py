@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.histogram import Histogram, lower_bound_ns
-from tracer.section import Scale, Section, Table
+from tracer.model.histogram import Histogram, lower_bound_ns
+from tracer.model.probe import Arrays, KernelTypes, Probe
+from tracer.model.section import Scale, Section, Table
+from tracer.model.states import indices
 from tracer.units import count, duration, percent, rate
 
-SUMMARY = "epoll, poll, select: at once or asleep, events per return, busy polling"
-HOOKS = ("enter", "returned")
-NEEDS_CALLS = True
-ARRAYS = ("poll_calls", "poll_receives")
 #: One row of the C array per CPU for each, in this order.
-WAITS = (
+CALLS = (
     "epoll_wait",
     "epoll_pwait",
     "epoll_pwait2",
@@ -28,7 +25,7 @@ WAITS = (
     "select",
     "pselect6",
 )
-CALLS = (*WAITS, "read", "readv", "recvfrom", "recvmsg", "recvmmsg")
+_RECEIVES = ("read", "readv", "recvfrom", "recvmsg", "recvmmsg")
 #: Busy polling is named when more than this share of the calls asked without waiting, in vain, and
 #: that took more than this share of the window. A scheduler that looks for I/O now and then between
 #: other work is below the second (tokio's: one call in some 60 polls, under 4 % of the time).
@@ -94,10 +91,10 @@ class EpollRecord:
         return self.is_mostly_empty and self.empty_ns > BUSY_TIME_SHARE * window_ns
 
 
-def read(arrays: Mapping[str, NDArray[np.void]]) -> EpollRecord:
-    """Sum over CPUs; calls in the order of `WAITS`, those never made left out."""
-    rows = arrays["poll_calls"].reshape(-1, len(WAITS))
-    found = [_merged(name, rows[:, index]) for index, name in enumerate(WAITS)]
+def _read(arrays: Arrays, _alive: None) -> EpollRecord:
+    """Sum over CPUs; calls in the order of `CALLS`, those never made left out."""
+    rows = arrays["poll_calls"].reshape(-1, len(CALLS))
+    found = [_merged(name, rows[:, index]) for index, name in enumerate(CALLS)]
     receives = arrays["poll_receives"]
     return EpollRecord(
         tuple(call for call in found if call.calls),
@@ -152,7 +149,7 @@ def _empty(record: EpollRecord, scale: Scale) -> str:
     )
 
 
-def report(record: EpollRecord, scale: Scale) -> Section:
+def _report(record: EpollRecord, scale: Scale) -> Section:
     """Counts, latencies, events per return, and receives that came too early."""
     title = "Waiting for file descriptors (all threads)"
     if not record.calls:
@@ -234,3 +231,19 @@ def _data(record: EpollRecord, scale: Scale) -> dict[str, Any]:
         "receives_eagain": record.again,
         "busy_polling": record.is_busy(scale.window_ns),
     }
+
+
+def _macros(_types: KernelTypes) -> dict[str, object]:
+    return {**indices("POLL_", CALLS), "N_POLL_CALLS": len(CALLS)}
+
+
+PROBE = Probe(
+    summary="epoll, poll, select: at once or asleep, events per return, busy polling",
+    hooks=("call_entered", "call_ended"),
+    arrays=("poll_calls", "poll_receives"),
+    read=_read,
+    report=_report,
+    calls=(*CALLS, *_RECEIVES),
+    needs_calls=True,
+    macros=_macros,
+)

@@ -4,22 +4,10 @@
  * waited and woke at which address.
  */
 
-/* Rows, in the order of OPERATIONS in futex.py: those of futex(2) by number, then the rest. */
-enum {
-	FUTEX_UNLOCK_PI = 7,
-	FUTEX_OTHER = 14,
-	FUTEX_WAITV,
-	FUTEX2_WAIT,
-	FUTEX2_WAKE,
-	FUTEX2_REQUEUE,
-	N_FUTEX_OPS,
-};
-/* WAIT, LOCK_PI, TRYLOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2, and the later calls */
-#define FUTEX_WAIT_ROWS (1 << 0 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 11 | 1 << 13 | 1 << 15 | 1 << 16)
+/* Rows are FUTEX_OP_<NAME>, from futex.py: the operations of futex(2) by number, one for the
+ * unknown ones, then the later calls. FUTEX_WAIT_ROWS has a bit for each row that waits. */
 #define FUTEX_FLAGS (128 | 256) /* FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME */
 
-#define FUTEX_SLOT_BITS 17 /* of a key: a slot is below MAX_THREADS */
-#define FUTEX_PLACE_BITS 16
 #define FUTEX_TRIES 8
 
 struct futex_op {
@@ -81,12 +69,12 @@ static inline void futex_arguments(u64 regs, u64 *address, u64 *op)
 #endif
 }
 
-static inline void futex_enter(struct ctl *c, struct thread *t, u32 slot, u64 regs)
+static inline void futex_call_entered(struct ctl *c, struct thread *t, u32 slot, u64 regs)
 {
 	struct futex_call *f;
 	u32 nr = t->call_nr;
 
-	if (t->mode != PART_SYSCALL_FUTEX)
+	if (t->on_cpu_part != PART_SYSCALL_FUTEX)
 		return;
 	f = futex_call_at(slot);
 	if (!f)
@@ -95,25 +83,26 @@ static inline void futex_enter(struct ctl *c, struct thread *t, u32 slot, u64 re
 	futex_arguments(regs, &f->address, &f->op);
 	if (nr == NR_FUTEX) {
 		f->op = (u32)f->op & ~FUTEX_FLAGS;
-		if (f->op > FUTEX_OTHER)
-			f->op = FUTEX_OTHER;
+		if (f->op > FUTEX_OP_UNKNOWN)
+			f->op = FUTEX_OP_UNKNOWN;
 	} else {
-		f->op = nr == NR_FUTEX_WAITV ? FUTEX_WAITV :
-			nr == NR_FUTEX_WAIT ? FUTEX2_WAIT :
-			nr == NR_FUTEX_WAKE ? FUTEX2_WAKE :
-			nr == NR_FUTEX_REQUEUE ? FUTEX2_REQUEUE : FUTEX_OTHER;
-		if (f->op == FUTEX_WAITV || f->op == FUTEX2_REQUEUE)
+		f->op = nr == NR_FUTEX_WAITV ? FUTEX_OP_FUTEX_WAITV :
+			nr == NR_FUTEX_WAIT ? FUTEX_OP_FUTEX_WAIT :
+			nr == NR_FUTEX_WAKE ? FUTEX_OP_FUTEX_WAKE :
+			nr == NR_FUTEX_REQUEUE ? FUTEX_OP_FUTEX_REQUEUE : FUTEX_OP_UNKNOWN;
+		if (f->op == FUTEX_OP_FUTEX_WAITV || f->op == FUTEX_OP_FUTEX_REQUEUE)
 			f->address = futex_first_waiter(f->address);
 	}
 }
 
-static inline void futex_woken(u32 cpu, struct ctl *c, struct thread *t, u32 slot, u64 now)
+static inline void futex_switched_in(u32 cpu, struct ctl *c, struct thread *t, u32 slot, u32 kind,
+				     u32 part, u64 now)
 {
 	struct futex_call *f;
 	struct futex_op *s;
 	u64 from, ns;
 
-	if (t->mode != PART_SYSCALL_FUTEX || c->phase != PHASE_OPEN)
+	if (t->on_cpu_part != PART_SYSCALL_FUTEX || c->phase != PHASE_OPEN || kind >= WAIT_PREEMPTED)
 		return;
 	f = futex_call_at(slot);
 	if (!f || f->op >= N_FUTEX_OPS || f->sleeps == t->sleeps)
@@ -159,7 +148,7 @@ static inline void futex_result(struct futex_op *s, u32 op, s64 result)
 		s->interrupted++;
 	} else if (result < 0) {
 		s->failed++;
-	} else if (!(FUTEX_WAIT_ROWS >> op & 1) && op != FUTEX_UNLOCK_PI && op != FUTEX_OTHER) {
+	} else if (!(FUTEX_WAIT_ROWS >> op & 1) && op != FUTEX_OP_UNLOCK_PI && op != FUTEX_OP_UNKNOWN) {
 		s->woken += result;
 		if (result > 1)
 			s->woke_more++;
@@ -170,7 +159,8 @@ static inline void futex_result(struct futex_op *s, u32 op, s64 result)
 	}
 }
 
-static inline void futex_returned(u32 cpu, struct thread *t, u32 slot, s64 result, u64 ns, u64 now)
+static inline void futex_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t, u32 slot,
+				    s64 result, u64 ns, u64 now)
 {
 	struct futex_call *f;
 	struct futex_place *p;
@@ -178,7 +168,7 @@ static inline void futex_returned(u32 cpu, struct thread *t, u32 slot, s64 resul
 	u64 *unplaced;
 	u32 op;
 
-	if (t->mode != PART_SYSCALL_FUTEX)
+	if (t->on_cpu_part != PART_SYSCALL_FUTEX)
 		return;
 	f = futex_call_at(slot);
 	if (!f || f->op >= N_FUTEX_OPS)

@@ -11,16 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer import mappings
-from tracer.histogram import Histogram
-from tracer.section import Scale, Section, Table
+from tracer.host import mappings
+from tracer.model.histogram import Histogram
+from tracer.model.probe import Arrays, KernelTypes, Probe
+from tracer.model.section import Scale, Section, Table
+from tracer.model.states import indices
 from tracer.units import count, duration, plain, rate
 
-SUMMARY = "futex operations: waits, wakes, time asleep, and the addresses where"
-HOOKS = ("enter", "woken", "returned")
-NEEDS_CALLS = True
-ARRAYS = ("futex_ops", "futex_places", "futex_unplaced")
-CALLS = ("futex", "futex_waitv", "futex_wait", "futex_wake", "futex_requeue")
 #: Rows of the C array per CPU: the operations of futex(2) by number, then the later calls.
 OPERATIONS = (
     *("WAIT", "WAKE", "FD", "REQUEUE", "CMP_REQUEUE", "WAKE_OP", "LOCK_PI", "UNLOCK_PI"),
@@ -36,7 +33,8 @@ WAITS = frozenset(
 #: Their result is no number of threads.
 UNCOUNTED = frozenset(("FD", "UNLOCK_PI", "unknown"))
 TOP = 10
-_SLOT_BITS = 17  # of a key: probes/futex.c
+#: Of the key of a place: the thread's slot is below MAX_THREADS; the table has 2^16 places.
+_SLOT_BITS, _PLACE_BITS = 17, 16
 _WIDTH = 30  # of a place in the text
 
 
@@ -89,9 +87,6 @@ class FutexRecord:
     unplaced: int
 
 
-Arrays = Mapping[str, NDArray[np.void]]
-
-
 def _by_place(arrays: Arrays) -> list[tuple[tuple[int, int], NDArray[np.void]]]:
     """((tgid, address), rows), the most calls first, then by address."""
     rows = arrays["futex_places"]
@@ -106,7 +101,7 @@ def _by_place(arrays: Arrays) -> list[tuple[tuple[int, int], NDArray[np.void]]]:
     return [(at, rows[groups[at]]) for at in order]
 
 
-def living(arrays: Arrays) -> dict[tuple[int, int], str]:
+def _living(arrays: Arrays) -> dict[tuple[int, int], str]:
     """Where the busiest addresses lie, by (tgid, address)."""
     wanted: dict[int, list[int]] = defaultdict(list)
     for (tgid, address), _rows in _by_place(arrays)[:TOP]:
@@ -137,7 +132,7 @@ def _place(at: tuple[int, int], rows: NDArray[np.void], where: str | None) -> Pl
     return Place(*at, where, **sums, waiters=_groups(rows, "waits"), wakers=_groups(rows, "wakes"))
 
 
-def read(arrays: Arrays, alive: Mapping[tuple[int, int], str] | None) -> FutexRecord:
+def _read(arrays: Arrays, alive: Mapping[tuple[int, int], str] | None) -> FutexRecord:
     """Sum over CPUs; operations in the order of `OPERATIONS`, those never made left out."""
     rows = arrays["futex_ops"].reshape(-1, len(OPERATIONS))
     found = [_operation(name, rows[:, index]) for index, name in enumerate(OPERATIONS)]
@@ -219,7 +214,7 @@ def _counts(record: FutexRecord, scale: Scale) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
-def report(record: FutexRecord, scale: Scale) -> Section:
+def _report(record: FutexRecord, scale: Scale) -> Section:
     """Operations, times and the busiest addresses."""
     title = "Futexes (all threads)"
     data = _data(record, scale)
@@ -280,3 +275,26 @@ def _data(record: FutexRecord, scale: Scale) -> dict[str, Any]:
         "other_addresses": record.other_places,
         "unplaced_calls": record.unplaced,
     }
+
+
+def _macros(_types: KernelTypes) -> dict[str, object]:
+    return {
+        **indices("FUTEX_OP_", OPERATIONS),
+        "N_FUTEX_OPS": len(OPERATIONS),
+        "FUTEX_WAIT_ROWS": sum(1 << row for row, name in enumerate(OPERATIONS) if name in WAITS),
+        "FUTEX_SLOT_BITS": _SLOT_BITS,
+        "FUTEX_PLACE_BITS": _PLACE_BITS,
+    }
+
+
+PROBE = Probe(
+    summary="futex operations: waits, wakes, time asleep, and the addresses where",
+    hooks=("call_entered", "switched_in", "call_ended"),
+    arrays=("futex_ops", "futex_places", "futex_unplaced"),
+    read=_read,
+    report=_report,
+    calls=("futex", "futex_waitv", "futex_wait", "futex_wake", "futex_requeue"),
+    needs_calls=True,
+    macros=_macros,
+    living=_living,
+)

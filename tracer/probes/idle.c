@@ -44,7 +44,7 @@ static inline struct idle_thread *idle_thread_at(u32 i) { return idle_threads.lo
 
 /* An event of this CPU: whatever it had sent, it has come back from. An interrupt that sends
  * may return into a long sleep, so only what a thread sent is timed. */
-static inline void idle_seen(u32 cpu, u64 now)
+static inline void idle_cpu_event(u32 cpu, u64 now)
 {
 	struct idle_cpu *s = idle_cpu_at(cpu);
 
@@ -71,7 +71,7 @@ static inline void idle_waking(u32 cpu, struct thread *t, u32 slot, u32 waker_sl
 }
 
 /* sched_wakeup_new follows the enqueueing of the new thread. */
-static inline void idle_born(u32 cpu, struct thread *t, u32 slot, u32 parent_slot, u64 now)
+static inline void idle_created(u32 cpu, struct thread *t, u32 slot, u32 parent_slot, u64 now)
 {
 	struct idle_thread *i = idle_thread_at(slot);
 
@@ -94,7 +94,7 @@ static inline u32 idle_state_at(struct idle_cpu *s, u64 then)
 /* A woken thread comes in; `t->last_ns` is when it was woken, or the start of the window. A path
  * counts from the first event in the window on (renew in core.c), `epoch` tells; so do its parts
  * here, and they sum to its `wakeup:idle`. */
-static inline void idle_came_in(u32 cpu, struct ctl *c, struct thread *t, u32 slot, u32 kind,
+static inline void idle_switched_in(u32 cpu, struct ctl *c, struct thread *t, u32 slot, u32 kind,
 				u32 part, u64 now)
 {
 	struct idle_cpu *s;
@@ -122,7 +122,7 @@ static inline void idle_came_in(u32 cpu, struct ctl *c, struct thread *t, u32 sl
 	if (out < enqueued)
 		out = enqueued;
 	ns[IDLE_DELIVERY] = enqueued - from;
-	ns[IDLE_LEAVING] = out - enqueued;
+	ns[IDLE_LEAVING_IDLE] = out - enqueued;
 	ns[IDLE_SWITCH_IN] = now - out;
 #pragma clang loop unroll(disable)
 	for (int n = 0; n < N_IDLE_PARTS; n++)
@@ -163,7 +163,7 @@ int tp_cpu_idle(struct bpf_raw_tracepoint_args *ctx)
 				since(now, s->enter_ns > c->start_ns ? s->enter_ns : c->start_ns);
 		return 0;
 	}
-	idle_seen(cpu, now);
+	idle_cpu_event(cpu, now);
 	s->before_enter_ns = s->enter_ns;
 	s->before_exit_ns = s->exit_ns;
 	s->before_state = s->state;
@@ -223,7 +223,7 @@ static inline void idle_sent(u32 how, u32 to)
 	i = idle_thread_at(s->waking);
 	t = thread_at(s->waking);
 	s->waking = 0;
-	if (!i || !t || (t->word != THREAD_WAKING && t->word != THREAD_WAKING_EARLY))
+	if (!i || !t || (t->state != THREAD_WAKING && t->state != THREAD_WAKING_EARLY))
 		return; /* it came in meanwhile: this is for something else */
 	i->sent = how;
 	i->sent_cpu = to;

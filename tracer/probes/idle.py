@@ -5,30 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.histogram import Histogram
-from tracer.section import Scale, Section, Table
+from tracer.model.histogram import Histogram
+from tracer.model.probe import Arrays, KernelTypes, Probe
+from tracer.model.section import Scale, Section, Table
+from tracer.model.states import indices
 from tracer.units import count, duration, percent
-
-if TYPE_CHECKING:
-    from tracer.probes import KernelTypes
-
-SUMMARY = "idle CPUs: the state a wake-up met, its parts, interrupts; time in each state"
-HOOKS = ("seen", "waking", "born", "came_in")
-ARRAYS = ("idle_cpus", "idle_rows", "idle_threads")
-TRACEPOINTS = (
-    "cpu_idle",
-    "sched_wakeup",
-    "ipi_send_cpu",
-    "sched_wake_idle_without_ipi",
-    "reschedule_entry",
-    "call_function_entry",
-    "call_function_single_entry",
-)
 
 #: The parts of a wake-up to an idle CPU, in the order of time and of the C arrays.
 PARTS = ("delivery", "leaving_idle", "switch_in")
@@ -84,17 +70,15 @@ class IdleRecord:
     held: Mapping[str, Histogram]
 
 
-def macros(types: KernelTypes) -> dict[str, object]:
+def _macros(_types: KernelTypes) -> dict[str, object]:
     """The indices that idle.c shares with this file."""
     return {
-        "IDLE_DELIVERY": PARTS.index("delivery"),
-        "IDLE_LEAVING": PARTS.index("leaving_idle"),
-        "IDLE_SWITCH_IN": PARTS.index("switch_in"),
+        **indices("IDLE_", PARTS),
         "N_IDLE_PARTS": len(PARTS),
         "IDLE_OTHER": _OTHER,
         "IDLE_BETWEEN": _BETWEEN,
         "N_IDLE_STATES": STATES,
-        **{f"SENT_{name.upper()}": index for index, name in enumerate(SENT)},
+        **indices("SENT_", SENT),
         "N_SENT": len(SENT),
     }
 
@@ -113,7 +97,7 @@ def state_names(cpu: int) -> list[str]:
     return names
 
 
-def read(arrays: Mapping[str, NDArray[np.void]]) -> IdleRecord:
+def _read(arrays: Arrays, _alive: None) -> IdleRecord:
     """Wake-ups by the state's name over all CPUs; a last stay is cut at the window's end."""
     cpus, ctl = arrays["idle_cpus"], arrays["ctl"][0]
     states = arrays["idle_rows"].reshape(len(cpus), STATES)
@@ -222,7 +206,7 @@ def _cpu_table(record: IdleRecord, scale: Scale) -> Table:
     return Table(columns, rows, left=2)
 
 
-def report(record: IdleRecord, scale: Scale) -> Section:
+def _report(record: IdleRecord, scale: Scale) -> Section:
     """Wake-ups by idle state, the sender's side, then states and interrupts by CPU."""
     blocks: list[str | Table] = []
     if record.wakes:
@@ -249,3 +233,22 @@ def report(record: IdleRecord, scale: Scale) -> Section:
         blocks.append(f"{left_out} more CPUs are in the JSON report")
     title = "Idle CPUs: threads woken from another CPU, by the idle state they met (mean parts)"
     return Section(title, blocks, _data(record))
+
+
+PROBE = Probe(
+    summary="idle CPUs: the state a wake-up met, its parts, interrupts; time in each state",
+    hooks=("cpu_event", "waking", "created", "switched_in"),
+    arrays=("idle_cpus", "idle_rows", "idle_threads"),
+    read=_read,
+    report=_report,
+    tracepoints=(
+        "cpu_idle",
+        "sched_wakeup",
+        "ipi_send_cpu",
+        "sched_wake_idle_without_ipi",
+        "reschedule_entry",
+        "call_function_entry",
+        "call_function_single_entry",
+    ),
+    macros=_macros,
+)

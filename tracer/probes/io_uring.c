@@ -119,7 +119,7 @@ static inline u64 io_uring_call_ns(struct cpu *k)
 {
 	struct thread *t = k && k->slot ? thread_at(k->slot) : 0;
 
-	return t && t->mode == PART_SYSCALL_IO_URING ? t->call_start_ns : 0;
+	return t && t->on_cpu_part == PART_SYSCALL_IO_URING ? t->call_start_ns : 0;
 }
 
 /* The counters of this CPU when the current thread is the target's and the window is open. */
@@ -132,8 +132,8 @@ static inline struct io_uring_cpu *io_uring_own(void)
 	return io_uring_cpu_at(CPU);
 }
 
-static inline void io_uring_returned(u32 cpu, struct thread *t, u32 slot, s64 result, u64 ns,
-				     u64 now)
+static inline void io_uring_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t,
+				       u32 slot, s64 result, u64 ns, u64 now)
 {
 	struct io_uring_cpu *s;
 	u64 *left;

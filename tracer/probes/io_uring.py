@@ -4,33 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tracer.histogram import Histogram
-from tracer.kernel.syscalls import numbers
-from tracer.section import Scale, Section, Table
+from tracer.model.histogram import Histogram
+from tracer.model.probe import Arrays, KernelTypes, Probe
+from tracer.model.section import Scale, Section, Table
 from tracer.units import count, duration, rate
-
-if TYPE_CHECKING:
-    from tracer.probes import KernelTypes
-
-SUMMARY = "io_uring: operations by opcode, how they completed and how long they took"
-HOOKS = ("returned",)
-#: The last two only to be emptied before a run.
-ARRAYS = ("io_uring_rows", "io_uring_cpus", "io_uring_buckets", "io_uring_left")
-TRACEPOINTS = (
-    "io_uring_submit_req",
-    "io_uring_complete",
-    "io_uring_poll_arm",
-    "io_uring_queue_async_work",
-    "io_uring_task_work_run",
-    "io_uring_local_work_run",
-    "io_uring_cqring_wait",
-    "io_uring_cqe_overflow",
-)
 
 #: How an operation came to its end, in the order of the C array.
 WAYS = ("inline", "poll", "worker", "later")
@@ -121,12 +102,12 @@ def _head(types: KernelTypes) -> dict[str, object]:
     }
 
 
-def unneeded(types: KernelTypes) -> tuple[str, ...]:
-    """Tracepoints of the above whose answer the request itself has."""
+def _unneeded(types: KernelTypes) -> tuple[str, ...]:
+    """Tracepoints of the probe whose answer the request itself has."""
     return ("io_uring_poll_arm",) if _head(types) else ()
 
 
-def macros(types: KernelTypes) -> dict[str, object]:
+def _macros(types: KernelTypes) -> dict[str, object]:
     """Offsets and places of arguments, which changed in Linux 5.19, 6.0 and 6.13."""
 
     def offset(struct: str, member: str) -> int:
@@ -145,7 +126,6 @@ def macros(types: KernelTypes) -> dict[str, object]:
         **_head(types),
         "OFFSET_REQ_OPCODE": offset("io_kiocb", "opcode"),
         "OFFSET_CQE_RES": offset("io_uring_cqe", "res"),
-        "NR_IO_URING_ENTER": numbers()["io_uring_enter"],
         "URING_INLINE": WAYS.index("inline"),
         "URING_BY_POLL": WAYS.index("poll"),
         "URING_BY_WORKER": WAYS.index("worker"),
@@ -164,7 +144,7 @@ def operation_name(op: int) -> str:
     return OPERATIONS[op] if op < len(OPERATIONS) else f"op {op}"
 
 
-def read(arrays: Mapping[str, NDArray[np.void]]) -> UringRecord:
+def _read(arrays: Arrays, _alive: None) -> UringRecord:
     """Operations seen in the window, the most completed first."""
     rows = arrays["io_uring_rows"].reshape(-1, _ROWS)
     cpus = arrays["io_uring_cpus"]
@@ -240,7 +220,7 @@ def _table(record: UringRecord, scale: Scale) -> Table:
     return Table(columns, rows)
 
 
-def report(record: UringRecord, scale: Scale) -> Section:
+def _report(record: UringRecord, scale: Scale) -> Section:
     """Operations by opcode, then the calls and what runs between them."""
     title = "io_uring: operations, and how they came to their end"
     if not record.operations:
@@ -268,3 +248,26 @@ def report(record: UringRecord, scale: Scale) -> Section:
         if number:
             blocks.append(f"{count(number)} {text}")
     return Section(title, blocks, _data(record))
+
+
+PROBE = Probe(
+    summary="io_uring: operations by opcode, how they completed and how long they took",
+    hooks=("call_ended",),
+    #: the last two only to be emptied before a run
+    arrays=("io_uring_rows", "io_uring_cpus", "io_uring_buckets", "io_uring_left"),
+    read=_read,
+    report=_report,
+    tracepoints=(
+        "io_uring_submit_req",
+        "io_uring_complete",
+        "io_uring_poll_arm",
+        "io_uring_queue_async_work",
+        "io_uring_task_work_run",
+        "io_uring_local_work_run",
+        "io_uring_cqring_wait",
+        "io_uring_cqe_overflow",
+    ),
+    unneeded=_unneeded,
+    calls=("io_uring_enter",),
+    macros=_macros,
+)

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tracer.histogram import Histogram
-from tracer.kernel.states import WAITS, WAKEUP_KINDS
-
-SUMMARY = "context switches, migrations, wake-ups by kind and their latency, time slices"
-HOOKS = ("waited", "ran", "handed", "moved")
-ARRAYS = ("sched_cpus",)
+from tracer.model.histogram import Histogram
+from tracer.model.probe import Arrays, Probe
+from tracer.model.states import WAITS, WAKEUP_KINDS
 
 
 @dataclass(frozen=True)
@@ -29,7 +23,7 @@ class SchedRecord:
     pulled: int = 0
 
 
-def read(arrays: Mapping[str, NDArray[np.void]]) -> SchedRecord:
+def _read(arrays: Arrays, _alive: None) -> SchedRecord:
     """Sum over CPUs."""
     cpus = arrays["sched_cpus"]
     return SchedRecord(
@@ -44,3 +38,11 @@ def read(arrays: Mapping[str, NDArray[np.void]]) -> SchedRecord:
         },
         pulled=int(cpus["pulled"].sum()),
     )
+
+
+PROBE = Probe(
+    summary="context switches, migrations, wake-ups by kind and their latency, time slices",
+    hooks=("switched_in", "switched_out", "woke_next", "migrated"),
+    arrays=("sched_cpus",),
+    read=_read,
+)

@@ -14,10 +14,10 @@ BPF_F_TABLE("array", u32, struct call_stat, call_stats, MAX_CPUS * MAX_CALL_ROWS
 
 static inline struct call_stat *call_stat_at(u32 i) { return call_stats.lookup(&i); }
 
-static inline void syscalls_call(u32 cpu, struct ctl *c, struct cpu *k, u32 nr, s64 result,
-				 u64 ns, u64 off_ns)
+static inline void syscalls_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t,
+				       u32 slot, s64 result, u64 ns, u64 now)
 {
-	u64 *info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
+	u64 *info = call_info_at(t->call_nr < MAX_CALLS ? t->call_nr : MAX_CALLS - 1);
 	struct call_stat *s;
 	u64 row, known;
 	u32 error;
@@ -39,7 +39,7 @@ static inline void syscalls_call(u32 cpu, struct ctl *c, struct cpu *k, u32 nr, 
 	if (!s)
 		return;
 	hist_add(&s->ns, ns);
-	s->off_ns += off_ns;
+	s->off_ns += t->call_off_ns;
 	if (result < 0 && result >= -4095) {
 		error = (u32)-result;
 		if (error >= 512) /* ERESTARTSYS 512 .. ERESTART_RESTARTBLOCK 516 */

@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tracer.histogram import Histogram
-from tracer.kernel.syscalls import class_of, name_of
+from tracer.model.histogram import Histogram
+from tracer.model.probe import Arrays, KernelTypes, Probe
+from tracer.model.syscalls import class_of, name_of
 
-SUMMARY = "system calls: count, errors, total, on and off CPU, percentiles"
-HOOKS = ("call",)
-ARRAYS = ("call_stats", "call_info")
-MAX_ROWS = 96  #: per CPU; the C has it as MAX_CALL_ROWS
+#: Rows of the C array per CPU; of an element of `call_info` the bits from _ROW_SHIFT on are a row.
+_MAX_ROWS, _ROW_SHIFT = 96, 8
 _ERRNO_BUCKETS = 144
 #: Never seen by programs (the kernel restarts the call or returns EINTR), seen by sys_exit.
 _RESTARTS = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND"}
@@ -42,13 +40,13 @@ def error_name(bucket: int) -> str:
     return errno.errorcode.get(number, f"errno {number}")
 
 
-def read(arrays: Mapping[str, NDArray[np.void]]) -> list[CallRecord]:
+def _read(arrays: Arrays, _alive: None) -> list[CallRecord]:
     """One record per call seen in the window, sorted by total time, longest first."""
-    rows = arrays["call_stats"].reshape(-1, MAX_ROWS)
+    rows = arrays["call_stats"].reshape(-1, _MAX_ROWS)
     found = []
     for number, info in enumerate(arrays["call_info"].tolist()):
-        row = info >> 8
-        if not 0 < row < MAX_ROWS:
+        row = info >> _ROW_SHIFT
+        if not 0 < row < _MAX_ROWS:
             continue
         stats = rows[:, row]
         errors = stats["errors"].astype(np.int64).sum(axis=0)
@@ -63,3 +61,20 @@ def read(arrays: Mapping[str, NDArray[np.void]]) -> list[CallRecord]:
             )
         )
     return sorted(found, key=lambda call: -call.times.sum_ns)
+
+
+def _macros(_types: KernelTypes) -> dict[str, object]:
+    return {
+        "MAX_CALL_ROWS": _MAX_ROWS,
+        "CALL_ROW_SHIFT": _ROW_SHIFT,
+        "ERRNO_BUCKETS": _ERRNO_BUCKETS,
+    }
+
+
+PROBE = Probe(
+    summary="system calls: count, errors, total, on and off CPU, percentiles",
+    hooks=("call_ended",),
+    arrays=("call_stats",),
+    read=_read,
+    macros=_macros,
+)

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.asynchrony import AsyncExplanation, Point, Tax
-from tracer.report.explain import SCHEMA, not_tested
 from tracer.report.layout import WIDTH, fit, table
+from tracer.report.pinning import SCHEMA, not_tested
 from tracer.units import duration
 
 

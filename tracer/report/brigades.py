@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.brigades import PINNED, Brigades, Cell, Line, Row
-from tracer.analysis.statistics import Interval
+from tracer.analysis.statistics.intervals import Interval
 from tracer.report.layout import WIDTH, fit, table
 from tracer.units import count, rate
 

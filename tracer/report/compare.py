@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.compare import Comparison, Line
-from tracer.analysis.document import LINES
-from tracer.analysis.statistics import Ratio
+from tracer.analysis.statistics.intervals import Ratio
+from tracer.model.words import LINES
 from tracer.report.layout import WIDTH, fit, table
 from tracer.units import duration, percent, plain, rate
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tracer.facts import Fact
-from tracer.limits import WHAT, Limit, binding, most_tasks
+from tracer.host.checks import Fact
+from tracer.host.limits import WHAT, Limit, binding, most_tasks
 from tracer.report.layout import WIDTH, fit, table
 from tracer.units import plain, size
 from workloads import Needs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import tabulate as tabulating
 from tabulate import tabulate
@@ -13,18 +13,6 @@ WIDTH = 100
 _NARROWEST = 40
 # tabulate widens every heading by two columns, which a wide table cannot spare
 tabulating.MIN_PADDING = 0
-
-
-def cpu_list(cpus: Iterable[int]) -> str:
-    """`0-3,8` for CPU numbers in any order."""
-    text: list[str] = []
-    ordered = sorted(set(cpus))
-    for cpu in ordered:
-        if cpu - 1 not in ordered:
-            text.append(str(cpu))
-        elif cpu + 1 not in ordered:
-            text[-1] += f"-{cpu}"
-    return ",".join(text)
 
 
 def table(

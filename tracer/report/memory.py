@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.memory import GROUP, USER, Memory
-from tracer.analysis.regression import Slope
+from tracer.analysis.statistics.regression import Slope
+from tracer.report.chart import Chart, Series, is_wide
 from tracer.report.layout import WIDTH, fit, table
-from tracer.report.picture import Chart, Series, is_wide
 from tracer.units import plain, size
 
 SCHEMA = "tracer.memory/1"

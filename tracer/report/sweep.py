@@ -7,11 +7,11 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tracer.analysis import document as doc
-from tracer.analysis.statistics import ENOUGH_BLOCKS
+from tracer.analysis.statistics.intervals import ENOUGH_BLOCKS
 from tracer.analysis.sweep import Crossing, Point, Spot
+from tracer.model.words import LINES
+from tracer.report.chart import Chart, Series, is_wide
 from tracer.report.layout import WIDTH, fit, table
-from tracer.report.picture import Chart, Series, is_wide
 from tracer.units import duration, plain
 
 SCHEMA = "tracer.sweep/1"
@@ -68,7 +68,7 @@ def _main_part(spot: Spot) -> list[str]:
         return []
     name = max(spot.wall, key=lambda key: spot.wall[key])
     share = spot.wall[name] / max(sum(spot.wall.values()), 1e-9)
-    return [f"{doc.LINES[name].lstrip('~ ')} {100 * share:.0f} %"]
+    return [f"{LINES[name].lstrip('~ ')} {100 * share:.0f} %"]
 
 
 def render(

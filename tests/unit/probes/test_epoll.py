@@ -11,9 +11,9 @@ import pytest
 from harness.machine import Machine
 from harness.world import SLEEPING, UNINTERRUPTIBLE, World
 
+from tracer.model.section import Scale, Table
 from tracer.probes import epoll
 from tracer.probes.epoll import EpollRecord, PollCall
-from tracer.section import Scale, Table
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "schema" / "tracer.run-1.json"
 MS = 1_000_000
@@ -162,7 +162,7 @@ SCALE = Scale("hop", 10, 10_000)
 
 
 def made(machine: Machine, **changed: object) -> PollCall:
-    from tracer.histogram import Histogram
+    from tracer.model.histogram import Histogram
 
     values: dict[str, object] = {
         "name": "epoll_wait",
@@ -176,7 +176,7 @@ def made(machine: Machine, **changed: object) -> PollCall:
 
 
 def test_report_of_a_calm_program(built: Machine) -> None:
-    section = epoll.report(EpollRecord((made(built),), 20, 10), SCALE)
+    section = epoll.PROBE.report(EpollRecord((made(built),), 20, 10), SCALE)
     tables = [block for block in section.blocks if isinstance(block, Table)]
     assert tables[0].rows == [["epoll_wait", "40", "4.00", "30", "10", "0", "0", "0"]]
     assert [row[:2] for row in tables[2].rows] == [
@@ -204,7 +204,7 @@ def test_busy_polling_is_named_by_calls_and_time(
     built: Machine, empty: int, empty_ns: int, said: str | None
 ) -> None:
     record = EpollRecord((made(built, empty=empty, empty_ns=empty_ns),), 0, 0)
-    section = epoll.report(record, SCALE)
+    section = epoll.PROBE.report(record, SCALE)
     first = section.blocks[0]
     assert section.data["busy_polling"] is (said is not None and said.startswith("Busy"))
     if said is None:
@@ -217,5 +217,5 @@ def test_busy_polling_is_named_by_calls_and_time(
 
 
 def test_report_without_any_call() -> None:
-    section = epoll.report(EpollRecord((), 3, 0), SCALE)
+    section = epoll.PROBE.report(EpollRecord((), 3, 0), SCALE)
     assert section.blocks == ["no epoll, poll or select call was made"]

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from harness.machine import MAX_CPUS, Machine
+from harness.machine import SIZES, Machine
 from harness.world import FIRST_PID, SLEEPING, UNINTERRUPTIBLE, Task, World
 
-from tracer.histogram import Histogram
+from tracer.model.histogram import Histogram
+from tracer.model.section import Scale
 from tracer.probes import futex
 from tracer.probes.futex import OPERATIONS, FutexRecord, Operation, Place, group_of
-from tracer.report.text import _section
-from tracer.section import Scale
+from tracer.report.run.text import _section
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "schema" / "tracer.run-1.json"
 PRIVATE, CLOCK_REALTIME = 128, 256
@@ -158,8 +158,8 @@ def test_addresses_with_their_threads(w: World) -> None:
     assert (here.waits, here.wakes, here.woken) == (3, 3, 3)
     assert (here.waiters, here.wakers) == ((("main", 3),), (("worker-*", 3),))
     assert (there.address, there.waiters) == (THERE, (("worker-*", 1),))
-    arrays = w.m.engine.snapshot()
-    known = futex.read(arrays, {(FIRST_PID, HERE): "heap + 0x10"})
+    arrays = w.m.arrays.snapshot()
+    known = futex.PROBE.read(arrays, {(FIRST_PID, HERE): "heap + 0x10"})
     assert [at.where for at in known.places] == ["heap + 0x10", None]
 
 
@@ -186,7 +186,7 @@ def test_more_addresses_than_are_shown_and_than_fit(w: World) -> None:
     assert int(w.m.arrays["futex_unplaced"].sum()) == 5
     assert operations(w)["WAIT"].calls == 17
     assert len(rows) == size == 65536
-    assert len(w.m.arrays["futex_unplaced"]) == MAX_CPUS
+    assert len(w.m.arrays["futex_unplaced"]) == SIZES.cpus
 
 
 def test_groups() -> None:
@@ -216,7 +216,7 @@ def _record(machine: Machine) -> FutexRecord:
 
 
 def test_report(built: Machine) -> None:
-    section = futex.report(_record(built), Scale("hop", 10, 1_000_000))
+    section = futex.PROBE.report(_record(built), Scale("hop", 10, 1_000_000))
     lines = _section(section)
     text = "\n".join(lines)
     assert "51 calls, 5.10 per hop" in text
@@ -233,7 +233,7 @@ def test_report(built: Machine) -> None:
 
 
 def test_json_section_is_as_the_schema_says(built: Machine) -> None:
-    data = futex.report(_record(built), Scale("hop", 10, 1_000_000)).data
+    data = futex.PROBE.report(_record(built), Scale("hop", 10, 1_000_000)).data
     schema = json.loads(SCHEMA.read_text())
     part = {**schema["properties"]["futex"], "$defs": schema["$defs"]}
     jsonschema.Draft202012Validator(part).validate(json.loads(json.dumps(data)))
@@ -242,5 +242,5 @@ def test_json_section_is_as_the_schema_says(built: Machine) -> None:
 
 
 def test_report_without_any_call() -> None:
-    section = futex.report(FutexRecord((), (), 0, 0), Scale("hop", 10, 1))
+    section = futex.PROBE.report(FutexRecord((), (), 0, 0), Scale("hop", 10, 1))
     assert section.blocks == ["no futex call was made"]

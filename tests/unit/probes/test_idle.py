@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from harness.machine import MAX_CPUS, Machine
+from harness.machine import SIZES, Machine
 from harness.schedule import Schedule
 from harness.world import SLEEPING, Task, World
 
+from tracer.model.section import Scale, Table
 from tracer.probes import idle
-from tracer.section import Scale, Table
 
 EXIT = 2**32 - 1
 POLL, HALT = 0, 1
@@ -24,7 +24,7 @@ PROBES = ("idle", "sched", "syscalls")
 @pytest.fixture
 def world(built: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A host whose CPUs have the states POLL and C1."""
-    for cpu in range(MAX_CPUS):
+    for cpu in range(SIZES.cpus):
         for number, name in enumerate(("POLL", "C1")):
             state = tmp_path / f"cpu{cpu}" / "cpuidle" / f"state{number}"
             state.mkdir(parents=True)
@@ -135,7 +135,7 @@ def test_an_enqueueing_not_seen_is_counted(world: World) -> None:
     assert path_of(w, other) == {"delivery": 70, "leaving_idle": 0, "switch_in": 0}
     (found,) = w.recorded("idle").wakes
     assert found.not_enqueued == 1
-    blocks = idle.report(w.recorded("idle"), Scale("hop", 1, 1000)).blocks
+    blocks = idle.PROBE.report(w.recorded("idle"), Scale("hop", 1, 1000)).blocks
     assert "of 1 the enqueueing was not seen: all of it is delivery" in blocks
 
 
@@ -284,7 +284,7 @@ def test_the_report_has_the_wake_ups_and_the_cpus(
     w.raw(1141, 1, "sched_wakeup", other.at)
     w.raw(1150, 1, "cpu_idle", EXIT, 1)
     w.switch(1170, 1, other)
-    section = idle.report(w.recorded("idle"), Scale("hop", 2, 1000))
+    section = idle.PROBE.report(w.recorded("idle"), Scale("hop", 2, 1000))
     first, second = (block for block in section.blocks if isinstance(block, Table))
     assert first.rows[0] == [*("C1", "1", "1", "0", "41 ns", "9 ns", "20 ns", "69 ns", "69 ns")]
     assert second.rows[0] == ["1", "C1", "1", "100 ns", "10.0 %", "0", "0"]
@@ -298,7 +298,7 @@ def test_no_wake_up_is_reported_too(
     world: World, validate: Callable[[str, Mapping[str, object]], None]
 ) -> None:
     world.open()
-    section = idle.report(world.recorded("idle"), Scale("hop", 2, 1000))
+    section = idle.PROBE.report(world.recorded("idle"), Scale("hop", 2, 1000))
     assert section.blocks[0] == "No thread was woken from another CPU onto an idle one."
     validate("idle", section.data)
 
@@ -308,7 +308,7 @@ class Disturbed(Schedule):
 
     def step(self) -> None:
         super().step()
-        cpu, to = self.random.randrange(MAX_CPUS), self.random.randrange(MAX_CPUS)
+        cpu, to = self.random.randrange(SIZES.cpus), self.random.randrange(SIZES.cpus)
         t = self.random.choice(self.threads)
         what = self.random.randrange(6)
         if what == 0:

@@ -12,9 +12,9 @@ from harness import machine
 from harness.machine import Machine, Types, compiler
 from harness.world import FIRST_PID, SLEEPING, Task, World
 
+from tracer.model.section import Scale, Table
 from tracer.probes import io_uring
 from tracer.probes.io_uring import UringRecord
-from tracer.section import Scale, Table
 
 NOP, TIMEOUT, SEND, RECV, POLL_ADD = (
     io_uring.OPERATIONS.index(name) for name in ("nop", "timeout", "send", "recv", "poll_add")
@@ -239,7 +239,7 @@ def test_what_has_no_completion_is_said(ring: Ring) -> None:
     ring.submit(1020, 1, SEND)
     ring.submit(1021, 2, RECV)
     ring.complete(1030, 2)
-    blocks = io_uring.report(ring.record(), Scale("hop", 1, 1000)).blocks
+    blocks = io_uring.PROBE.report(ring.record(), Scale("hop", 1, 1000)).blocks
     assert blocks[-1] == (
         "1 begun without a completion in the window: none asked for, or not yet there"
     )
@@ -273,7 +273,7 @@ class Before(Types):
 
 
 def test_arguments_are_found_where_the_kernel_has_them() -> None:
-    old, new = io_uring.macros(Before()), io_uring.macros(Types())
+    old, new = io_uring.PROBE.macros(Before()), io_uring.PROBE.macros(Types())
     assert "URING_COMPLETE_CQE" not in old
     assert (old["URING_COMPLETE_REQ"], old["URING_COMPLETE_RES"]) == (1, 3)
     assert (old["URING_POLL_REQ"], new["URING_POLL_REQ"]) == (1, 0)
@@ -288,10 +288,10 @@ class Forgetful(Types):
 
 
 def test_polls_are_followed_where_the_request_does_not_keep_that_to_its_end() -> None:
-    assert io_uring.unneeded(Types()) == ("io_uring_poll_arm",)
-    assert io_uring.unneeded(Forgetful()) == ()
-    assert "URING_FLAGS" not in io_uring.macros(Forgetful())
-    new = io_uring.macros(Types())
+    assert io_uring.PROBE.unneeded(Types()) == ("io_uring_poll_arm",)
+    assert io_uring.PROBE.unneeded(Forgetful()) == ()
+    assert "URING_FLAGS" not in io_uring.PROBE.macros(Forgetful())
+    new = io_uring.PROBE.macros(Types())
     assert (new["URING_HEAD"], new["URING_FLAGS"], new["URING_RESULT"]) == (0, 8, 24)
     assert new["URING_HEAD_WORDS"] == 4
 
@@ -315,15 +315,15 @@ def test_a_poll_is_marked_by_its_tracepoint_there(
 
 
 def test_the_report(ring: Ring, validate: Callable[[str, Mapping[str, object]], None]) -> None:
-    assert io_uring.report(ring.record(), Scale("hop", 2, 1000)).blocks == [
+    assert io_uring.PROBE.report(ring.record(), Scale("hop", 2, 1000)).blocks == [
         "The program submitted none."
     ]
-    validate("io_uring", io_uring.report(ring.record(), Scale("hop", 2, 1000)).data)
+    validate("io_uring", io_uring.PROBE.report(ring.record(), Scale("hop", 2, 1000)).data)
     ring.w.enter(1010, 0, "io_uring_enter")
     ring.submit(1020, 1, NOP)
     ring.complete(1030, 1)
     ring.w.leave(1040, 0, 1)
-    section = io_uring.report(ring.record(), Scale("hop", 2, 1000))
+    section = io_uring.PROBE.report(ring.record(), Scale("hop", 2, 1000))
     table, calls, work = section.blocks
     assert isinstance(table, Table)
     assert table.rows == [["nop", "1", "0.50", "1", "0", "0", "0", "0", "20 ns", "20 ns"]]

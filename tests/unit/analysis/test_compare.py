@@ -1,0 +1,220 @@
+"""Comparisons of hand-written outcomes: drift, lines that sum to the gap, words, budgets."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tracer.analysis.compare import Comparison, compare, compare_documents
+from tracer.analysis.run import budget
+from tracer.errors import TracerError
+from tracer.model.trial import Outcome, Surroundings, Trial
+from tracer.report import compare as report
+
+QUIET = Surroundings(10_000_000, 10_050_000, 1_000_000_000, 0, 1_000_000)
+PARTS = ("user", "syscall:io", "wakeup:idle", "wakeup:queued", "preempted", "sleep", "external")
+
+
+def document(idle_ns: int, io_ns: int, units: int = 100) -> dict[str, Any]:
+    """A report whose critical path has these two parts per unit, and 100 ns of user code."""
+    parts = dict.fromkeys(PARTS, 0)
+    parts.update({"user": 100 * units, "syscall:io": io_ns * units, "wakeup:idle": idle_ns * units})
+    total = sum(parts.values())
+    return {
+        "schema": "tracer.run/1",
+        "host": {"steal_ns": 0, "fingerprint": {"kernel": "6.1"}},
+        "result": {"units": units, "unit": "hop"},
+        "rusage": {"voluntary": 150, "involuntary": 50},
+        "window_ns": total,
+        "partial": False,
+        "sched": {
+            "switches": {"voluntary": 150, "involuntary": 50, "per_unit": 2.0},
+            "wakeups": {"same_cpu": 60, "cross_cpu_idle": 40, "cross_cpu_busy": 0},
+            "migrations": 3,
+        },
+        "syscalls": [
+            {"name": "recvfrom", "calls": 200, "per_unit": 2.0, "errors": {"EAGAIN": 100}}
+        ],
+        "ledgers": {
+            "wall": {"total_ns": total, "parts": parts, "residual_ns": 0},
+            "cpu": {"total_ns": 2 * total, "parts": {"other": 0}},
+        },
+        "headline": {
+            "io": io_ns * units / total,
+            "switching": idle_ns * units / total,
+            "user": 100 * units / total,
+            "system": 0.0,
+            "waiting": 0.0,
+        },
+    }
+
+
+def outcomes(
+    a: list[float], b: list[float], around: dict[int, Surroundings] | None = None
+) -> list[Outcome]:
+    """Blocks with these times; the twin of A repeats it; traced: 3000 + 1000 against 0 + 1000."""
+    found = []
+    for block, (x, y) in enumerate(zip(a, b, strict=True)):
+        where = (around or {}).get(block, QUIET)
+        found += [
+            Outcome(Trial("A", False, block), {"ns_per_unit": x}, where),
+            Outcome(Trial("B", False, block), {"ns_per_unit": y}, where),
+            Outcome(Trial("A", False, block, twin=True), {"ns_per_unit": x * 1.01}, where),
+            Outcome(Trial("A", True, block), {"ns_per_unit": x}, where, document(3000, 1000)),
+            Outcome(Trial("B", True, block), {"ns_per_unit": y}, where, document(0, 1000)),
+        ]
+    return found
+
+
+def compared(*args: Any) -> Comparison:
+    found = compare(outcomes(*args), "A", "B", "hop", 2)
+    assert found is not None
+    return found
+
+
+SLOW = [4000.0 + 10 * n for n in range(12)]
+FAST = [1000.0 + 7 * n for n in range(12)]
+
+
+def test_a_clear_difference_and_its_reason() -> None:
+    c = compared(SLOW, FAST)
+    assert c.differs and c.ratio.slower == 12 and c.ratio.p == 2 / 4096
+    assert c.lines[0].name == "wakeup:idle"
+    assert c.lines[0].share == pytest.approx(1.0)
+    assert sum(line.share or 0 for line in c.lines) == pytest.approx(1.0)
+    assert sum(line.a_ns for line in c.lines) == pytest.approx(4100)
+    assert sum(line.difference.median for line in c.lines) == pytest.approx(3000)
+    words = report.in_words(c)
+    assert words.startswith("A takes 3.9")
+    assert "100 % of the gap is: woken, but the CPU was asleep" in words
+
+
+def test_the_line_has_all_its_parts() -> None:
+    line = report.ratio_line(compared(SLOW, FAST), ("unpinned", "pinned"))
+    assert line == (
+        "unpinned / pinned = 3.90x [3.86, 3.96]  12 blocks, 12 slower, p 0.00049,"
+        " A/A 0.99 [0.99, 0.99], drift 0 %, steal 0.0 %"
+    )
+
+
+def test_the_slower_one_is_named_whichever_it_is() -> None:
+    assert report.in_words(compared(FAST, SLOW)).startswith("B takes 3.9")
+
+
+def test_equals_show_no_difference() -> None:
+    c = compared(FAST, [x * (1.02 if n % 2 else 0.98) for n, x in enumerate(FAST)])
+    assert not c.differs
+    assert report.in_words(c).startswith("no difference beyond noise")
+
+
+def test_a_difference_within_the_noise_floor_is_none() -> None:
+    """0.5 % in every block, where A against itself moves by 1 %."""
+    c = compared(FAST, [x * 1.005 for x in FAST])
+    assert c.ratio.differs and not c.differs
+
+
+def test_few_blocks_make_no_claim() -> None:
+    c = compared(SLOW[:5], FAST[:5])
+    assert not c.differs
+    assert report.in_words(c) == "not enough runs to tell: 5 blocks, 12 would do (--rounds)."
+
+
+def test_drifted_blocks_are_found_and_left_out_once() -> None:
+    moved = Surroundings(10_000_000, 10_600_000, 1_000_000_000, 0, 0)
+    a = [*SLOW[:10], 40000.0, 40000.0]
+    c = compared(a, FAST, {10: moved, 11: moved})
+    assert list(c.drifted) == [10, 11]
+    assert c.drift == pytest.approx(0.06)
+    assert c.clean is not None and c.clean.blocks == 10
+    text = report.render(c, ("x", "y"))
+    assert "drifted: block 11, 12" in text
+
+
+def test_two_modes_are_named() -> None:
+    c = compared([1000.0 + n if n % 2 else 2000.0 + n for n in range(12)], FAST)
+    assert set(c.modes) == {"A"}
+    assert "A has two modes: 6 runs about 1.01 us and 6 about 2.00 us per hop" in report.render(
+        c, ("x", "y")
+    ).replace("\n  ", " ")
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_the_report_fits(width: int) -> None:
+    text = report.render(compared(SLOW, FAST), ("thread-brigade", "x"), width=width)
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_counts_are_per_unit() -> None:
+    counts = {row.name: (row.a, row.b) for row in compared(SLOW, FAST).counts}
+    assert counts["context switches"] == (2.0, 2.0)
+    assert counts["wake-ups to another CPU, idle"] == (0.4, 0.4)
+    assert counts["EAGAIN"] == (1.0, 1.0)
+    assert "interrupts between CPUs" not in counts, "the probe idle was off"
+
+
+def test_saved_reports_make_no_claim_but_show_both_ledgers() -> None:
+    c = compare_documents(document(3000, 1000), document(0, 1000), ("A", "B"))
+    assert not c.differs
+    assert c.lines[0].name == "wakeup:idle" and c.lines[0].share == pytest.approx(1.0)
+    text = report.render(c, ("a.json", "b.json"), ["Warning: x"])
+    assert "A / B = 3.73x  1 block" in text and "not enough runs" in text and "Warning: x" in text
+
+
+def test_json_is_plain_data(validate_document) -> None:  # type: ignore[no-untyped-def]
+    c = compared(SLOW, FAST)
+    made = report.document(c, ("x", "y"), {"kernel": "6.1"})
+    again = json.loads(json.dumps(made))
+    assert again["schema"] == "tracer.compare/1"
+    assert again["ratio"]["blocks"] == 12
+    assert sum(line["a_ns"] for line in again["lines"]) == 4100
+    validate_document(again)
+    saved = compare_documents(document(3000, 1000), document(0, 1000), ("A", "B"))
+    validate_document(json.loads(json.dumps(report.document(saved, ("x", "y"), {}))))
+
+
+def test_outcomes_survive_a_file() -> None:
+    for outcome in outcomes(SLOW[:1], FAST[:1]):
+        assert Outcome.from_plain(json.loads(json.dumps(outcome.plain()))) == outcome
+
+
+# ---- budgets ----
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("sched.switches.per_unit<=2.0", True),
+        ("sched.switches.per_unit < 2", False),
+        ("syscalls.recvfrom.errors.EAGAIN==100", True),
+        ("ledgers.wall.parts.wakeup:idle>=1e5", True),
+        ("ledgers.wall.parts.wakeup:idle>3e5", False),
+    ],
+)
+def test_budgets(text: str, kept: bool) -> None:
+    lines = budget.broken([budget.parse(text)], document(3000, 1000))
+    assert lines == [] if kept else len(lines) == 1 and text in lines[0]
+
+
+@pytest.mark.parametrize("text", ["", "a", "a<=", "<=1", "a=1", "a<=b", "a<=1..2"])
+def test_what_is_no_budget_is_refused(text: str) -> None:
+    with pytest.raises(TracerError, match="is not of the form"):
+        budget.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "message", "hint"),
+    [
+        ("sched.swtches", "sched has no 'swtches'", "switches, wakeups, migrations"),
+        ("syscalls.read.calls", "syscalls has no 'read'", "recvfrom"),
+        ("nothing", "the report has no 'nothing'", "sched"),
+        ("sched", "is not a number", "members"),
+        ("window_ns.more", "window_ns has no 'more'", "--probe"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_told(path: str, message: str, hint: str) -> None:
+    with pytest.raises(TracerError) as told:
+        budget.broken([budget.parse(f"{path}<=1")], document(1, 1))
+    assert message in told.value.message and hint in told.value.hint
+    assert told.value.exit_code == 2

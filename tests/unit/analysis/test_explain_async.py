@@ -1,0 +1,186 @@
+"""Async against threads on made-up outcomes: the two taxes, tokens, work, sentences, JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tracer.analysis import asynchrony as a
+from tracer.model.trial import Outcome, Surroundings, Trial
+from tracer.report import asynchrony as report
+
+AROUND = Surroundings(1, 1, 1, 0, 0)
+UNITS = 100
+TOKENS, STEPS = (1, 16), (0, 1000, 10_000)
+WOBBLE = (1.0, 1.01, 0.99, 1.0)
+
+
+def document(ns: float, user: float, io: float, queued: float = 0.0) -> dict[str, Any]:
+    """A traced run, ns per hop. Every hop reads and writes once; as many receives fail."""
+    total = ns * UNITS
+    parts = {"wakeup:idle": 0, "wakeup:queued": queued * UNITS, "preempted": 0}
+    switch = ns - user - io - queued
+    return {
+        "result": {"units": UNITS},
+        "window_ns": total,
+        "ledgers": {"wall": {"total_ns": total, "parts": parts, "residual_ns": 0}},
+        "headline": {
+            "io": io / ns,
+            "user": user / ns,
+            "system": 0.0,
+            "waiting": 0.0,
+            "switching": (queued + switch) / ns,
+        },
+        "syscalls": [
+            {"name": "recvfrom", "class": "io", "calls": 2 * UNITS, "on_cpu_ns": 1200 * UNITS,
+             "errors": {"EAGAIN": UNITS}},
+            {"name": "sendto", "class": "io", "calls": UNITS, "on_cpu_ns": 900 * UNITS,
+             "errors": {}},
+            {"name": "epoll_wait", "class": "poll", "calls": 1, "on_cpu_ns": 300 * UNITS,
+             "errors": {}},
+        ],
+    }  # fmt: skip
+
+
+TRACED = {
+    a.THREADS: document(9000, 600, 4000, queued=4000),
+    a.ASYNC: document(4000, 1500, 2500),
+    a.FLOOR: document(2000, 400, 1600),
+}
+TIMES = {
+    a.THREADS: 8000.0,
+    a.ASYNC: 4000.0,
+    a.FLOOR: 2000.0,
+    a.MEM_THREADS: 7000.0,
+    a.MEM_ASYNC: 100.0,
+    a.with_tokens(a.THREADS, 1): 8000.0,
+    a.with_tokens(a.ASYNC, 1): 4000.0,
+    a.with_tokens(a.THREADS, 16): 2200.0,
+    a.with_tokens(a.ASYNC, 16): 2000.0,
+    **{a.with_work(a.THREADS, steps): 8000.0 + 20 * steps for steps in STEPS},
+    **{a.with_work(a.ASYNC, steps): 4000.0 + 20 * steps for steps in STEPS},
+}
+
+
+def outcomes(times: dict[str, float] | None = None, blocks: int = 12) -> list[Outcome]:
+    found = []
+    for block in range(blocks):
+        wobble = WOBBLE[block % 4]
+        for label, ns in (times or TIMES).items():
+            result: dict[str, Any] = {"ns_per_unit": ns * wobble, "units": UNITS}
+            if label.endswith(" steps"):
+                result["extra"] = {"work_ns": 20.0 * int(label.split()[-2])}
+            found.append(Outcome(Trial(label, False, block), result, AROUND))
+            if label in TRACED:
+                found.append(Outcome(Trial(label, True, block), result, AROUND, TRACED[label]))
+    return found
+
+
+def explained(times: dict[str, float] | None = None) -> a.AsyncExplanation:
+    return a.explain(outcomes(times), TOKENS, STEPS, {"sqpoll": "forbidden"})
+
+
+def taxes(side: Any) -> dict[str, float]:
+    return {tax.what: tax.ns.median for tax in side}
+
+
+def test_the_two_taxes_are_what_each_pays_beyond_the_floor() -> None:
+    x = explained()
+    assert taxes(x.async_tax) == pytest.approx(
+        {
+            "the runtime's own code, beyond the floor": 1100,
+            "~ the receive that finds nothing (EAGAIN)": 600,  # half of the receives' time
+            "its share of epoll_wait": 300,
+            "waking and switching worker threads": 0,
+        }
+    )
+    assert taxes(x.thread_tax) == pytest.approx(
+        {
+            "waiting for a CPU after the wake-up": 4000,
+            "pushed off the CPU": 0,
+            "~ the switch itself (estimate)": 400,
+            "blocking and waking in the calls, beyond the floor": 2400,
+        }
+    )
+    # the threads' taxes and the floor are a hop, less the user code that both have
+    assert sum(taxes(x.thread_tax).values()) == pytest.approx(9000 - 1600 - 600)
+
+
+def test_a_tax_that_cannot_be_negative_has_no_negative_interval() -> None:
+    noisy = [
+        Outcome(o.trial, o.result, AROUND, document(4000, 1500, 2500, queued=o.trial.block % 2 * 9))
+        if o.trial.traced and o.trial.condition == a.ASYNC else o
+        for o in outcomes()
+    ]  # fmt: skip
+    x = a.explain(noisy, TOKENS, STEPS, {})
+    assert all(tax.ns.low >= 0 for tax in x.async_tax[1:])
+
+
+def test_points_pair_threads_and_async() -> None:
+    x = explained()
+    assert [(p.value, round(p.ratio.median, 2)) for p in x.tokens] == [(1, 2.0), (16, 1.1)]
+    assert [(p.value, p.work_ns) for p in x.work] == [(0, 0), (1000, 20_000), (10_000, 200_000)]
+    assert x.work[1].ratio.median == pytest.approx(28 / 24)
+
+
+def test_the_answer_in_sentences() -> None:
+    first, taxed, calls, memory, tokens, work = explained().answer
+    assert first.startswith("On one CPU a hop takes 8 us with threads and 4 us with async: 2.00x [")
+    assert "pays 6.80 us with threads" in taxed and "2 us with async" in taxed
+    assert (
+        "Block, wake and switch cost 6 us per hop" in calls
+        and "900 ns (traced): 6.7 times" in calls
+    )
+    assert "7 us are left with threads and 100 ns with async: 70 times" in memory
+    assert "with 1 2.00x [" in tokens and "with 16 1.10x [" in tokens
+    assert work == ("From 200 us of work per hop on the choice changes the time by less than 5 %.")
+
+
+@pytest.mark.parametrize(
+    ("steps", "text"),
+    [
+        ({1000: 1.01, 10_000: 1.01}, "From 20 us of work per hop on"),
+        ({1000: 1.01, 10_000: 1.2}, "Even with 200 us of work per hop the choice changes the time"),
+        ({1000: 1.2, 10_000: 1.2}, "Even with 200 us of work per hop the choice changes the time"),
+        ({1000: 1.2, 10_000: 0.99}, "From 200 us of work per hop on"),
+    ],
+)
+def test_from_how_much_work_on_the_choice_matters_little(
+    steps: dict[int, float], text: str
+) -> None:
+    times = dict(TIMES)
+    for number, ratio in steps.items():
+        times[a.with_work(a.THREADS, number)] = ratio * times[a.with_work(a.ASYNC, number)]
+    assert explained(times).answer[-1].startswith(text)
+
+
+def test_by_the_medians_where_the_interval_is_wide() -> None:
+    wide = []
+    for o in outcomes():
+        if o.trial.condition == a.with_work(a.THREADS, 10_000):
+            ns = o.ns_per_unit * (0.9, 1.0, 1.1)[o.trial.block % 3]
+            o = Outcome(o.trial, {**o.result, "ns_per_unit": ns}, AROUND)
+        wide.append(o)
+    last = a.explain(wide, TOKENS, STEPS, {}).answer[-1]
+    assert last.endswith("by the medians; the intervals are wider.")
+
+
+def test_what_was_not_run_is_left_out_and_named() -> None:
+    x = a.explain([], TOKENS, STEPS, {"threads": "not built"})
+    assert not x.answer and not x.tokens
+    assert "not tested here: threads (not built)" in report.render(x)
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_the_report_fits(width: int) -> None:
+    text = report.render(explained(), "Few blocks.", width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "not tested here: sqpoll (forbidden)" in text
+
+
+def test_the_document_is_plain_data(validate_document) -> None:  # type: ignore[no-untyped-def]
+    made = report.document(explained(), 12, {"kernel": "6"})
+    assert json.loads(json.dumps(made)) == json.loads(json.dumps(made)) == made
+    validate_document(made)

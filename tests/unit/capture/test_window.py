@@ -1,0 +1,154 @@
+"""Windows that tracer closes by itself: whose path it is, and what a sleep at the end counts as."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from harness.world import SLEEPING, Task, World
+
+from tracer.analysis.run import counts, ledger
+from tracer.capture.window import Snapshot, choose_path, end_earlier
+from tracer.errors import TracerError
+from tracer.model.states import PATH_PARTS
+
+
+def two_threads(w: World) -> Task:
+    """From 1000 on: `main` runs to 1100 and sleeps; the other one runs on CPU 1 from 1050 on."""
+    w.open()
+    w.enter(1010, 0, "clone")
+    other = w.create(1020, 0, 101)
+    w.leave(1030, 0, 101)
+    w.switch(1050, 1, other)
+    w.leave(1060, 1)
+    w.enter(1080, 0, "epoll_wait")
+    w.switch(1100, 0, None, SLEEPING)
+    return other
+
+
+def closed(w: World, now: int) -> Snapshot:
+    w.ctl["end_ns"] = now
+    w.ctl["phase"] = 2
+    return w.m.arrays.snapshot()
+
+
+def path(data: Snapshot, slot: int) -> dict[str, int]:
+    row = data["threads"][slot]["path"].tolist()
+    return {name: ns for name, ns in zip(PATH_PARTS, row, strict=False) if ns}
+
+
+def test_the_busiest_thread_still_running(world: World) -> None:
+    other = two_threads(world)
+    world.enter(1500, 1, "read", 5)
+    end = choose_path(data := closed(world, 1600), "busiest", 100)
+    assert (end.slot, end.tid, end.asleep_ns) == (other.slot, 101, 0)
+    assert sum(path(data, other.slot).values()) == 600
+    assert path(data, other.slot)["syscall:io"] == 100
+
+
+def test_a_thread_about_as_busy_that_does_not_sleep_is_taken_instead(world: World) -> None:
+    """`main` has 100 ns on a CPU and then sleeps; the other one runs until after the end."""
+    other = two_threads(world)
+    world.enter(1095, 1, "read", 5)  # 45 ns so far, less than half
+    assert choose_path(closed(world, 1105), "busiest", 100).tid == 100
+    assert choose_path(closed(world, 1130), "busiest", 100).tid == 101, "23 % would lack a name"
+    world.ctl["phase"] = 1
+    world.leave(1125, 1, 1)  # 75 ns
+    assert choose_path(closed(world, 1130), "busiest", 100).tid == other.pid == 101
+
+
+def test_a_sleep_at_the_end_has_no_name_while_others_run(world: World) -> None:
+    two_threads(world)
+    end = choose_path(data := closed(world, 1600), "main", 100)
+    assert (end.tid, end.asleep_ns) == (100, 500)
+    assert sum(path(data, end.slot).values()) == 100
+
+
+def test_a_sleep_at_the_end_is_external_from_when_all_slept(world: World) -> None:
+    other = two_threads(world)
+    world.enter(1200, 1, "futex")
+    world.switch(1300, 1, None, SLEEPING)
+    end = choose_path(data := closed(world, 1600), "100", 7)
+    assert path(data, end.slot)["external"] == 300
+    assert sum(path(data, end.slot).values()) == 400, "1100 to 1300: another one ran"
+    assert other.pid == 101
+
+
+def test_a_sleep_that_waits_for_a_timer_is_sleep(world: World) -> None:
+    world.open()
+    world.enter(1010, 0, "nanosleep")
+    world.switch(1020, 0, None, SLEEPING)
+    end = choose_path(data := closed(world, 2020), "main", 100)
+    assert path(data, end.slot) == {"user": 10, "syscall:sleep": 10, "sleep": 1000}
+
+
+@pytest.mark.parametrize(
+    ("events", "part"),
+    [("waking", "wakeup:queued"), ("preempted", "preempted")],
+)
+def test_a_thread_that_waits_for_a_cpu(world: World, events: str, part: str) -> None:
+    world.open()
+    if events == "waking":
+        world.enter(1010, 0, "read", 5)
+        world.switch(1020, 0, world.tracer, SLEEPING)
+        world.waking(1100, 0, world.main)
+    else:
+        world.switch(1100, 0, world.tracer, 0, preempt=True)
+    end = choose_path(data := closed(world, 1150), "busiest", 100)
+    assert path(data, end.slot)[part] == 50
+    assert sum(path(data, end.slot).values()) == 150
+
+
+def test_nothing_happened_in_the_window(world: World) -> None:
+    """Sums of an older window are none of this one."""
+    two_threads(world)
+    world.switch(1300, 1, None, SLEEPING)
+    world.ctl["start_ns"], world.ctl["epoch"] = 5000, world.ctl["epoch"] + 1
+    end = choose_path(data := closed(world, 6000), "busiest", 100)
+    assert path(data, end.slot) == {"external": 1000}
+    assert end.asleep_ns == 1000
+
+
+def test_a_thread_that_is_not_there(world: World) -> None:
+    two_threads(world)
+    with pytest.raises(TracerError, match="thread 4711 was not there"):
+        choose_path(closed(world, 1600), "4711", 100)
+
+
+def test_threads_by_the_pattern_of_their_names(world: World) -> None:
+    w = world
+    w.open()
+    made = []
+    for number in range(3):
+        w.enter(1010 + 50 * number, 0, "clone")
+        made.append(w.create(1020 + 50 * number, 0, 101 + number))
+        w.leave(1030 + 50 * number, 0, 101)
+    w.switch(1200, 1, made[0])
+    w.leave(1210, 1)
+    w.enter(1220, 1, "read", 5)
+    w.switch(1230, 1, None, SLEEPING)
+    w.close(2000)
+    names = {w.main.slot: "main", **{t.slot: f"pool-{n}" for n, t in enumerate(made)}}
+    found = w.recording()
+    object.__setattr__(found, "names", names)
+    main, pool = counts.thread_groups(found)
+    assert (main.name, main.threads, main.idle) == ("main", 1, 0)
+    assert (pool.name, pool.threads, pool.idle) == ("pool-*", 3, 2)
+    assert pool.parts["blocked:io"] == 770
+    both = pool.idle_ns + sum(pool.parts.values())
+    assert both + sum(main.parts.values()) == ledger.threads(found).total_ns
+    assert np.isclose(pool.idle_ns, (2000 - 1070) + (2000 - 1120))
+
+
+def test_an_end_that_is_moved_back_takes_the_time_after_it_from_the_cpus(world: World) -> None:
+    """`main` leaves CPU 0 at 1100; another task runs there from 1700 on. The end becomes 1500."""
+    world.open()
+    world.switch(1100, 0, None, SLEEPING)
+    world.switch(1700, 0, world.task(900))
+    world.switch(1900, 0, None)
+    data = closed(world, 2000)
+    cpu = data["cpus"][0]
+    assert (int(cpu["idle_ns"]), int(cpu["other_ns"]), int(cpu["since_ns"])) == (600, 200, 1900)
+    end_earlier(data, 1500)
+    assert int(data["ctl"][0]["end_ns"]) == 1500
+    assert int(cpu["idle_ns"]) + int(cpu["other_ns"]) == 400
+    assert int(cpu["since_ns"]) == 1500

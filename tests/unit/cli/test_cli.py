@@ -1,0 +1,418 @@
+"""The command line, without root: what is refused and how, and what is handed on."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import workloads
+from tracer.cli import main as entry
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def tracer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Calls the command line in this process; exit status, standard output and error.
+
+    A measurement never starts: to get as far as one is a failure of the test.
+    """
+    import tracer.experiment.pairs
+
+    def never(*_: object) -> None:
+        raise AssertionError("a measurement was started")
+
+    monkeypatch.setattr(tracer.experiment.pairs, "measure", never)
+    monkeypatch.setattr(entry.signal, "signal", lambda *_: signal.SIG_DFL)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tracer", *words])
+        with pytest.raises(SystemExit) as ended:
+            entry.main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch, tracer: Run) -> Callable[..., dict[str, Any]]:
+    """The option values that `tracer run` would work with."""
+    module = importlib.import_module("tracer.cli.run")
+    kept: dict[str, Any] = {}
+
+    def instead(workload: workloads.Workload, values: Mapping[str, Any]) -> int:
+        kept.clear()
+        kept.update(values, workload=workload.name)
+        return 0
+
+    monkeypatch.setattr(module, "run", instead)
+
+    def call(*words: str) -> dict[str, Any]:
+        status, _out, err = tracer("run", *words)
+        assert status == 0, err
+        return kept
+
+    return call
+
+
+# ---- what is refused ----
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        (("run", "asinc-brigade"), "async-brigade"),
+        (("run", "threadbrigade"), "thread-brigade"),
+        (("runn", "async-brigade"), "run"),
+        (("lst",), "list"),
+        (("run", "async-brigade", "--probe", "schd"), "sched"),
+        (("run", "async-brigade", "--probe", "sched,syscals"), "syscalls"),
+        (("run", "async-brigade", "--iter", "5"), "--iters"),
+        (("run", "async-brigade", "--task", "5"), "--tasks"),
+        (("run", "async-brigade", "--no-baselin"), "--no-baseline"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_one(
+    tracer: Run, words: tuple[str, ...], near: str
+) -> None:
+    status, out, err = tracer(*words)
+    assert status == 2
+    assert near in err
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "zzz"),
+        ("zzz",),
+        ("run", "async-brigade", "--probe", "zzz"),
+        ("run", "async-brigade", "--zzz"),
+        ("run", "async-brigade", "--probe", ""),
+        ("run", "async-brigade", "--probe", "sched,"),
+        ("run", "async-brigade", "surplus"),
+        ("run", "async-brigade", "--flavor", "zzz"),
+        ("run", "thread-brigade", "--flavor", "current-thread"),
+        ("run", "--tasks", "5"),
+        ("help", "zzz"),
+        ("list", "surplus"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_one_message(tracer: Run, words: tuple[str, ...]) -> None:
+    status, out, err = tracer(*words)
+    assert status == 2
+    assert err
+    assert "Traceback" not in err
+    assert out == ""
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "x", "", "1.5", "1e3"])
+@pytest.mark.parametrize("option", ["tasks", "iters", "rounds", "workers"])
+def test_bad_counts(tracer: Run, option: str, value: str) -> None:
+    status, _out, err = tracer("run", "async-brigade", f"--{option}={value}")
+    assert status == 2
+    assert f"--{option}" in err
+
+
+@pytest.mark.parametrize("value", ["-1", "x", "1001"])
+def test_bad_top(tracer: Run, value: str) -> None:
+    assert tracer("run", "async-brigade", f"--top={value}")[0] == 2
+
+
+@pytest.mark.parametrize("value", ["", "x", "3-1", "99999", "0,"])
+def test_bad_cpus(tracer: Run, value: str) -> None:
+    status, _out, err = tracer("run", "async-brigade", "--cpus", value)
+    assert status == 2
+    assert "--cpus" in err
+
+
+@pytest.mark.parametrize("option", ["--tasks", "--probe", "--cpus", "--json"])
+def test_an_option_without_its_value(tracer: Run, option: str) -> None:
+    status, _out, err = tracer("run", "async-brigade", option)
+    assert status == 2
+    assert option in err
+
+
+def test_an_ordinary_user_is_told_the_command(tracer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("tracer.host.user")
+    monkeypatch.setattr(module.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(module, "has_capability", lambda _name: False)
+    status, out, err = tracer("run", "async-brigade", "--iters", "10")
+    assert status == 1
+    assert out == ""
+    assert "needs root" in err
+    assert "sudo tracer run async-brigade --iters 10" in err
+
+
+def test_wrong_usage_is_said_before_missing_rights(
+    tracer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("tracer.host.user")
+    monkeypatch.setattr(module.os, "geteuid", lambda: 1000)
+    assert tracer("run", "async-brigade", "--probe", "zzz")[0] == 2
+
+
+def test_a_json_file_that_cannot_be_written(tracer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("tracer.host.user")
+    monkeypatch.setattr(module.os, "geteuid", lambda: 0)
+    status, _out, err = tracer("run", "async-brigade", "--json", "/nonexistent/file")
+    assert status == 2
+    assert "/nonexistent/file" in err
+
+
+# ---- what is handed on ----
+
+
+def test_defaults(parsed: Callable[..., dict[str, Any]]) -> None:
+    values = parsed("async-brigade")
+    assert values["workload"] == "async-brigade"
+    assert (values["tasks"], values["iters"], values["warmups"]) == (500, 10_000, 100)
+    assert (values["rounds"], values["top"], values["probe"]) == (5, 0, ())
+    assert not values["light"]
+    assert values["cpus"] is None
+    assert values["workers"] is None
+
+
+WORDS = (
+    ("--tasks", "7"),
+    ("--probe", "sched"),
+    ("--iters=8",),
+    ("--light",),
+    ("--cpus", "0"),
+    ("--warmups", "0"),
+    ("--top", "3"),
+    ("--probe", "syscalls"),
+    ("--no-follow",),
+    ("--json", "-"),
+)
+
+
+@pytest.mark.parametrize("turn", range(len(WORDS)))
+@pytest.mark.parametrize("backwards", [False, True])
+def test_options_in_any_order(
+    parsed: Callable[..., dict[str, Any]], turn: int, backwards: bool
+) -> None:
+    words = [*WORDS[turn:], *WORDS[:turn]]
+    if backwards:
+        words.reverse()
+    values = parsed("thread-brigade", *(word for group in words for word in group))
+    assert (values["tasks"], values["iters"], values["warmups"], values["top"]) == (7, 8, 0, 3)
+    assert sorted(values["probe"]) == ["sched", "syscalls"]
+    assert values["light"]
+    assert values["no_follow"]
+    assert not values["no_baseline"]
+    assert (values["cpus"], values["json"]) == ("0", "-")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (("sched",), ("sched",)),
+        (("syscalls,sched",), ("sched", "syscalls")),
+        (("syscalls", "sched"), ("sched", "syscalls")),
+        (("sched,sched",), ("sched",)),
+        ((" sched , syscalls ",), ("sched", "syscalls")),
+        (("all",), ("sched", "syscalls")),
+        (("sched,all",), ("sched", "syscalls")),
+    ],
+)
+def test_probes(text: tuple[str, ...], names: tuple[str, ...]) -> None:
+    from tracer import probes
+
+    assert set(names) <= set(probes.chosen(text))
+    every = "all" in text[0].split(",")  # which `syscalls` contains
+    assert probes.chosen(text) == (tuple(probes.available()) if every else names)
+
+
+def test_a_workloads_command() -> None:
+    workload = workloads.available()["async-brigade"]
+    values = {option.name: option.default for option in workload.options}
+    argv = workload.argv({**values, "tasks": 3})
+    assert argv[0].endswith("/async-brigade")
+    words = list(argv[1:])
+    assert dict(zip(words[::2], words[1::2], strict=True)) == {
+        "--tasks": "3",
+        "--iters": "10000",
+        "--warmups": "100",
+        "--tokens": "1",
+        "--work": "0",
+        "--transport": "socketpair",
+    }
+
+
+@pytest.mark.parametrize("name", ["async-brigade", "thread-brigade"])
+def test_the_twin_in_python_stands_in_for_a_program_that_is_not_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    workload = workloads.available()[name]
+    values = {option.name: option.default for option in workload.options}
+    module = f"workloads.python.{name.replace('-', '_')}"
+    twin = workload.argv({**values, "runtime": "python"})
+    assert twin[:3] == (sys.executable, "-m", module)
+    assert "--runtime" not in twin
+    monkeypatch.setattr(workloads, "NATIVE", tmp_path)
+    assert workload.argv(values) == twin
+    assert workload.transport_of(values) == "socketpair, in Python"
+    native = workload.argv({**values, "runtime": "native"})
+    assert native[0] == str(tmp_path / name)
+    assert not workload.in_python({**values, "runtime": "native"})
+
+
+def test_native_is_an_error_where_it_is_not_built(
+    monkeypatch: pytest.MonkeyPatch, tracer: Run, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(workloads, "NATIVE", tmp_path)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    status, _out, err = tracer("run", "thread-brigade", "--runtime", "native")
+    assert status == 1
+    assert "not built" in err and "make setup" in err
+
+
+def test_a_flag_is_passed_on_without_a_value() -> None:
+    workload = workloads.available()["uring-brigade"]
+    values = {option.name: option.default for option in workload.options}
+    assert "--sqpoll" not in workload.argv(values)
+    assert workload.argv({**values, "sqpoll": True})[-1] == "--sqpoll"
+
+
+# ---- what is printed ----
+
+
+def test_list(tracer: Run) -> None:
+    status, out, _err = tracer("list")
+    assert status == 0
+    for name in ("async-brigade", "thread-brigade", "sched", "syscalls"):
+        assert name in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_help_words(tracer: Run) -> None:
+    from tracer.model.words import WORDS as MEANINGS
+
+    status, out, _err = tracer("help", "words")
+    assert status == 0
+    assert set(MEANINGS) <= set(out.splitlines())
+
+
+def test_version(tracer: Run) -> None:
+    from tracer import __version__
+
+    status, out, _err = tracer("--version")
+    assert status == 0
+    assert out.startswith(f"tracer {__version__}, bcc ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--help",), ("-h",), ("run", "--help"), ("run", "async-brigade", "-h"), ("list", "-h")],
+)
+def test_help(tracer: Run, words: tuple[str, ...]) -> None:
+    status, out, _err = tracer(*words)
+    assert status == 0
+    assert out.startswith("Usage: tracer")
+
+
+@pytest.mark.parametrize("words", [(), ("run",)])
+def test_without_a_command_the_help_is_shown(tracer: Run, words: tuple[str, ...]) -> None:
+    status, out, err = tracer(*words)
+    assert status in (0, 2)
+    assert "Usage: tracer" in out + err
+    assert "Commands:" in out + err
+
+
+def test_python_m_tracer() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tracer", "run", "asinc-brigade"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "async-brigade" in done.stderr
+    assert done.stdout == ""
+
+
+def test_output_into_a_closed_pipe() -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m tracer help words | true"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+# ---- commands and processes of the user's ----
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, tracer: Run) -> Callable[..., dict[str, Any]]:
+    """The option values that `tracer run [options] -- COMMAND` would work with."""
+    module = importlib.import_module("tracer.cli._command")
+    kept: dict[str, Any] = {}
+
+    def instead(values: Mapping[str, Any]) -> int:
+        kept.clear()
+        kept.update(values)
+        return 0
+
+    monkeypatch.setattr(module, "_run", instead)
+
+    def call(*words: str) -> dict[str, Any]:
+        status, _out, err = tracer("run", *words)
+        assert status == 0, err
+        return kept
+
+    return call
+
+
+def test_what_stands_behind_the_dashes_is_the_commands(
+    command: Callable[..., dict[str, Any]],
+) -> None:
+    values = command("--units", "5", "--probe", "sched", "--", "ls", "--units", "7", "--", "-l")
+    assert values["argv"] == ("ls", "--units", "7", "--", "-l")
+    assert (values["units"], values["probe"]) == (5, ("sched",))
+    assert command("--", "--help")["argv"] == ("--help",)
+    assert command("--", "thread-brigade")["argv"] == ("thread-brigade",)
+
+
+def test_a_workload_keeps_its_own_options(parsed: Callable[..., dict[str, Any]]) -> None:
+    assert parsed("thread-brigade", "--tasks", "3")["tasks"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "--"), "the command is missing"),
+        (("run", "--json", "-", "--", "ls"), "standard output is the command's"),
+        (("run", "--baseline", "--delay", "1", "--", "ls"), "compares whole runs"),
+        (("run", "--duration", "0", "--", "ls"), "'0' is no time in seconds"),
+        (("run", "--delay", "nan", "--", "ls"), "'nan' is no time in seconds"),
+        (("run", "ls", "-l"), "A command of your own goes after `--`: tracer run -- ls"),
+        (("attach",), "name processes"),
+        (("attach", "0"), "is not in the range"),
+        (("attach", "--cgroup", "../nowhere"), "there is no control group"),
+        (("compare", "--", "true", "''x'"), "is no command line"),
+        (("compare", "--", "true", ""), "an empty command line"),
+    ],
+)
+def test_wrong_use_with_commands_and_processes(
+    tracer: Run, words: tuple[str, ...], message: str
+) -> None:
+    status, out, err = tracer(*words)
+    assert (status, out) == (2, "")
+    assert message in " ".join(err.split())
+
+
+@pytest.mark.parametrize("words", [("run", "--help", "--"), ("attach", "--help")])
+def test_help_names_every_option(tracer: Run, words: tuple[str, ...]) -> None:
+    status, out, _err = tracer(*words)
+    assert status == 0
+    assert max(map(len, out.splitlines())) <= 100
+    for option in ("--duration", "--no-follow", "--light", "--json", "--budget", "--top"):
+        assert option in out

@@ -1,0 +1,1 @@
+"""One run: ledgers, counts, summary, document."""

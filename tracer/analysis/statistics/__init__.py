@@ -1,0 +1,1 @@
+"""Intervals, modes, lines through points."""

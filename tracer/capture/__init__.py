@@ -1,0 +1,1 @@
+"""One traced run of each kind of target, as a Recording."""

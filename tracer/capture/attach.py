@@ -1,0 +1,213 @@
+"""Processes that run already: attach, watch, detach. They are never stopped, changed or ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracer import probes
+from tracer.capture.finish import Closed, Tally, recording_of, thread_names
+from tracer.capture.python_threads import PythonThreads
+from tracer.capture.window import (
+    choose_path,
+    close_now,
+    end_earlier,
+    has_threads,
+    next_window,
+    open_now,
+    processes_of,
+)
+from tracer.errors import Interrupted, TracerError
+from tracer.host.cgroups import members
+from tracer.host.processes import arguments, descendants, described, is_kernels, require, tids
+from tracer.kernel.arrays import Snapshot
+from tracer.kernel.engine import Engine
+from tracer.kernel.seed import Seeder
+from tracer.model.recording import Process, Recording
+from tracer.model.states import LOSSES
+
+#: How often new members of a control group, and the end of the last process, are looked for.
+_LOOK_S = 0.1
+#: A look that takes long is made less often: the pause is so many times as long.
+_LOOK_PAUSE = 50
+
+
+@dataclass(frozen=True)
+class AttachRequest:
+    """What to attach to and for how long.
+
+    The processes `pids` and those of the control group `cgroup`; with `follow` also what they
+    have forked and will fork. The window ends after `duration_s`, with the last process, or with
+    a signal; with `interval_s` a window follows the other. `path_of` is as in
+    `tracer.capture.window.choose_path`.
+    """
+
+    pids: tuple[int, ...] = ()
+    cgroup: Path | None = None
+    follow: bool = True
+    duration_s: float | None = None
+    interval_s: float | None = None
+    path_of: str = "busiest"
+
+    def processes(self) -> list[int]:
+        """The processes there are now."""
+        return self.with_children([*self.pids, *(members(self.cgroup) if self.cgroup else ())])
+
+    def with_children(self, pids: Sequence[int]) -> list[int]:
+        """These processes, without threads of the kernel; with `follow` what they have forked."""
+        found = [pid for pid in pids if not is_kernels(pid)]
+        return descendants(found) if self.follow else list(dict.fromkeys(found))
+
+
+def attached(
+    engine: Engine,
+    request: AttachRequest,
+    switch_cost_ns: int | None = None,
+    on_open: Callable[[int, int], None] = lambda _threads, _processes: None,
+) -> Iterator[Recording]:
+    """Attach and yield one recording for each window; the last one ends it.
+
+    `on_open(threads, processes)` is called when the first window is open.
+    A signal ends the last window: it is raised again, as Interrupted, after that was yielded.
+    TracerError when there is nothing to attach to.
+    """
+    for pid in request.pids:
+        require(pid)
+    pids = request.processes()
+    if not pids:
+        raise TracerError(f"the control group {request.cgroup} has no processes", exit_code=2)
+    here = {tid for pid in pids for tid in tids(pid)}
+    if request.path_of.isdecimal() and int(request.path_of) not in here:
+        raise TracerError(
+            f"--path-of {request.path_of}: these processes have no such thread",
+            "its number is that of the host; --path-of busiest takes any",
+            exit_code=2,
+        )
+    engine.arrays.reset()
+    engine.ctl["follow"] = int(request.follow)
+    tally = Tally(engine)
+    engine.ctl["tracer_tid"] = 0  # no wake-up may close this window
+    try:
+        seeder = Seeder(engine, len(here) * 2)
+        engine.attach()
+        for pid in pids:
+            seeder.add(pid)
+        seeder.settle()
+        watch = _Watch(engine, request, seeder, tally, pids, switch_cost_ns)
+        tally.opens()
+        open_now(engine)
+        yield from watch.windows(on_open)
+    finally:
+        engine.detach()
+
+
+class _Watch:
+    """The windows of one attachment, one after the other."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        request: AttachRequest,
+        seeder: Seeder,
+        tally: Tally,
+        pids: Sequence[int],
+        switch_cost_ns: int | None,
+    ) -> None:
+        self._engine, self._request, self._seeder = engine, request, seeder
+        self._main = pids[0]
+        self._members: set[int] = set()  # of the control group, at the last look
+        self._first = {pid: described(pid) for pid in pids}
+        self._argv = arguments(self._main)
+        self._switch_cost_ns = switch_cost_ns
+        self._python = PythonThreads(engine)
+        self._python.look(outside=True)
+        self._tally = tally
+
+    def windows(self, on_open: Callable[[int, int], None]) -> Iterator[Recording]:
+        request = self._request
+        began_s = time.monotonic()
+        end_s = None if request.duration_s is None else began_s + request.duration_s
+        number, stopped = 0, None
+        while True:
+            number += 1
+            until_s = end_s
+            if request.interval_s is not None:
+                until_s = min(began_s + number * request.interval_s, end_s or float("inf"))
+            try:
+                if number == 1:  # from here on a signal has a report
+                    on_open(self._seeder.count, len(processes_of(self._engine)))
+                over = self._wait(until_s) or request.interval_s is None or until_s == end_s
+            except Interrupted as stop:
+                over, stopped = True, stop
+            kernels = thread_names(self._engine)
+            data = close_now(self._engine) if over else next_window(self._engine)
+            if over:
+                self._python.look(outside=True)
+            if has_threads(data):
+                yield self._recording(data, self._python.over(kernels))
+            elif number == 1:
+                raise TracerError(f"process {self._main} has ended already", exit_code=2)
+            if stopped is not None:
+                raise stopped
+            if over:
+                return
+
+    def _wait(self, until_s: float | None) -> bool:
+        """Until that moment; True as soon as no process of the target is left."""
+        while True:
+            began_s = time.monotonic()
+            if self._request.cgroup is not None:
+                self._take_in(set(members(self._request.cgroup)))
+            elif not processes_of(self._engine):
+                return True
+            pause_s = max(_LOOK_S, _LOOK_PAUSE * (time.monotonic() - began_s))
+            left_s = float("inf") if until_s is None else until_s - time.monotonic()
+            if left_s <= 0:
+                return False
+            self._python.wait((), min(left_s, pause_s))
+
+    def _take_in(self, there: set[int]) -> None:
+        """Those of the control group's processes that were not there before."""
+        for pid in self._request.with_children(sorted(there - self._members)):
+            self._seeder.add(pid)
+        self._members = there
+        if self._seeder.settle():
+            self._python.rescan()
+
+    def _recording(self, data: Snapshot, names: Mapping[int, str]) -> Recording:
+        engine = self._engine
+        load = self._tally.closes()
+        self._seeder.drop_doubles(data)
+        path_of = self._request.path_of
+        if not processes_of(engine):  # the window ends with the last process, as a command's does
+            last = self._end_at_last(data)
+            path_of = str(last) if path_of == "busiest" else path_of
+        data["cpus"]["losses"][0, LOSSES.index("thread_table_full")] += self._seeder.refused
+        path = choose_path(data, path_of, self._main)
+        living = probes.ask_living(engine.names, engine.arrays)
+        closed = Closed(data, load, names, living, path)
+        recording = recording_of(engine, self._tally, closed)
+        return dataclasses.replace(
+            recording,
+            argv=self._argv,
+            switch_cost_ns=self._switch_cost_ns,
+            processes=tuple(self._known()),
+        )
+
+    @staticmethod
+    def _end_at_last(data: Snapshot) -> int:
+        """Move the window's end to the end of the last thread; its number."""
+        threads, ctl = data["threads"], data["ctl"][0]
+        last = int(threads["death_ns"].argmax())
+        end_earlier(data, max(int(threads["death_ns"][last]), int(ctl["start_ns"]) + 1))
+        return int(threads["tid"][last])
+
+    def _known(self) -> Iterator[Process]:
+        """The processes of the window that are still there, the first one in any case."""
+        there = sorted(processes_of(self._engine) - {self._main})
+        for pid in (self._main, *there):
+            now = described(pid)
+            yield now if now.name else self._first.get(pid, now)

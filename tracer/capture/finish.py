@@ -1,0 +1,135 @@
+"""The end of a capture: what was known of a closed window, made into a Recording."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tracer import probes
+from tracer.capture.window import PathEnd
+from tracer.errors import TracerError
+from tracer.host.cpus import online_cpus
+from tracer.host.load import HostTimes
+from tracer.host.processes import thread_name
+from tracer.kernel.arrays import Snapshot
+from tracer.kernel.engine import Engine
+from tracer.model import threads
+from tracer.model.recording import HostLoad, PathThread, Process, Recording
+from tracer.model.states import Phase
+
+
+def thread_names(engine: Engine) -> dict[int, str]:
+    """Slot -> name of the threads that are alive now, from /proc."""
+    names: dict[int, str] = {}
+    rows = engine.arrays.threads
+    for slot in np.flatnonzero(threads.is_alive(rows)).tolist():
+        name = thread_name(int(rows["tgid"][slot]), int(rows["tid"][slot]))
+        if name:
+            names[slot] = name
+    return names
+
+
+class Tally:
+    """What was counted in a window by counters that run on from one to the next.
+
+    Dropped events and losses count from the making of the tally, or from the end of the window
+    before: a thread that found no row before the window is missing in it. The target's events and
+    the host's load count from `opens` on.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._missed = engine.missed()
+        self._losses = engine.arrays["cpus"]["losses"].copy()
+        self.opens()
+
+    def opens(self) -> None:
+        """The window opens about now."""
+        self._events = self._engine.arrays.events
+        self._times = HostTimes.now()
+
+    def closes(self) -> HostLoad:
+        """The window closes about now: the host's load in it."""
+        return HostTimes.now().load_since(self._times)
+
+    def take(self, data: Snapshot) -> tuple[int, int]:
+        """Dropped events, and events, of the window that `data` is of; its losses in place.
+
+        From here on the next window counts.
+        """
+        missed, events = self._engine.missed(), self._engine.arrays.events
+        losses = data["cpus"]["losses"].copy()
+        data["cpus"]["losses"] = losses - self._losses
+        counted = missed - self._missed, events - self._events
+        self._missed, self._losses = missed, losses
+        self.opens()
+        return counted
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A closed window and what was known at its end.
+
+    `names`: of threads, by slot; `living`: what probes asked the living target, by probe; `path`:
+    the thread whose path it is, where that was chosen; the rest is as in `Recording`.
+    """
+
+    data: Snapshot
+    load: HostLoad
+    names: Mapping[int, str]
+    living: Mapping[str, object] = field(default_factory=dict)
+    path: PathEnd | None = None
+    interrupted: int | None = None
+    closed_late: bool = False
+    survivors: tuple[Process, ...] = ()
+    took_ns: int = 0
+
+
+def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
+    """What the snapshot holds of the window; TracerError when that never opened or closed."""
+    data, ctl = closed.data, closed.data["ctl"][0]
+    if int(ctl["phase"]) != Phase.CLOSED:
+        raise TracerError(
+            "the measured window never opened or never closed",
+            "does the workload speak the control protocol? see docs/workloads.md",
+        )
+    missed, events = tally.take(data)
+    recording = Recording(
+        light=engine.light,
+        epoch=int(ctl["epoch"]),
+        start_ns=int(ctl["start_ns"]),
+        end_ns=int(ctl["end_ns"]),
+        end_slot=int(ctl["end_slot"]),
+        online_cpus=online_cpus(),
+        cpus=data["cpus"],
+        threads=data["threads"],
+        names=closed.names,
+        probes=probes.records(engine.names, data, closed.living),
+        missed=missed,
+        load=closed.load,
+        interrupted=closed.interrupted,
+        closed_late=closed.closed_late,
+        unavailable=engine.unavailable,
+        events=events,
+        survivors=closed.survivors,
+    )
+    if closed.path is None:
+        return recording
+    name = recording.name_of(closed.path.slot)
+    return dataclasses.replace(
+        recording, path_thread=PathThread(closed.path.tid, name, closed.path.asleep_ns)
+    )
+
+
+def with_result(
+    recording: Recording,
+    argv: tuple[str, ...],
+    exit_status: int | None,
+    result: Mapping[str, Any],
+) -> Recording:
+    """The recording with what the target said of itself, or tracer knows of its whole run."""
+    return dataclasses.replace(recording, argv=argv, exit_status=exit_status, result=result)

@@ -1,0 +1,181 @@
+"""Windows that tracer opens and closes by itself, and the path of a thread chosen for one.
+
+A workload's window, and a command's from exec to exit, are opened and closed by the programs. A
+window that begins or ends at some second is written here: the programs read its start before
+its epoch, and both before its phase.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.errors import TracerError
+from tracer.kernel.arrays import Snapshot
+from tracer.kernel.engine import Engine
+from tracer.model import threads as rows_of
+from tracer.model.states import EXTERNAL, ON_CPU_PARTS, PART, SLEEP, Phase, RunState
+from tracer.model.threads import Mask, Threads
+
+#: If the busiest thread ends in an unexplained sleep longer than this share of the window, report
+#: another thread, provided it ran at least half as long.
+_ASLEEP_SHARE = 0.005
+#: If that sleep is longer than this share, report another thread however little it ran.
+_MUCH = 0.05
+
+
+def open_now(engine: Engine, command_tgid: int = 0) -> None:
+    """Open a window at this moment; that of a process `command_tgid` ends with its exit."""
+    ctl = engine.ctl
+    ctl["end_slot"] = 0
+    ctl["start_ns"] = time.monotonic_ns()
+    ctl["epoch"] += 1
+    ctl["window_tgid"] = command_tgid
+    ctl["phase"] = Phase.OPEN
+    ctl["command_tgid"] = command_tgid
+
+
+def is_open(engine: Engine) -> bool:
+    """Whether the window has opened and not closed yet."""
+    return int(engine.ctl["phase"]) == Phase.OPEN
+
+
+def processes_of(engine: Engine) -> set[int]:
+    """The target's processes with a thread that has not ended, from the table of threads."""
+    threads = engine.arrays.threads[1:]
+    return {int(pid) for pid in np.unique(threads["tgid"][rows_of.is_alive(threads)])}
+
+
+def close_now(engine: Engine, end_ns: int | None = None) -> Snapshot:
+    """End the window at this moment, or give it an end that has just passed, and detach.
+
+    Everything as it was then.
+    """
+    engine.ctl["end_ns"] = time.monotonic_ns() if end_ns is None else end_ns
+    engine.ctl["phase"] = Phase.CLOSED
+    engine.detach()
+    return engine.arrays.snapshot()
+
+
+def end_earlier(data: Snapshot, end_ns: int) -> None:
+    """Move a window's end back to when its last thread ended, in place: CPUs went on after it."""
+    data["ctl"]["end_ns"] = end_ns
+    cpus = data["cpus"]
+    later = np.where(cpus["epoch"] == data["ctl"]["epoch"][0], cpus["since_ns"], 0)
+    late = np.maximum(later.astype(np.int64) - end_ns, 0)
+    # After the last thread ended the CPU was idle or ran others; that split is gone, so take it
+    # from idle first.
+    idle = np.minimum(late, cpus["idle_ns"].astype(np.int64))
+    cpus["idle_ns"] -= idle.astype(np.uint64)
+    other = np.minimum(late - idle, cpus["other_ns"].astype(np.int64))
+    cpus["other_ns"] -= other.astype(np.uint64)
+    cpus["since_ns"] -= late.astype(np.uint64)
+
+
+def has_threads(data: Snapshot) -> bool:
+    """Whether a thread of the target was there in the window."""
+    threads = data["threads"]
+    return bool(((threads["tid"] != 0) & _of_window(threads, int(data["ctl"]["epoch"][0]))).any())
+
+
+def _of_window(threads: Threads, epoch: int) -> Mask:
+    """Rows that are not of an earlier window alone."""
+    return np.asarray((threads["epoch"] == epoch) | (threads["state"] != RunState.DEAD))
+
+
+def next_window(engine: Engine) -> Snapshot:
+    """End the window and open the next one; everything as it was at the end of the first.
+
+    Between the two the programs go on following the threads' states and count nothing.
+    """
+    engine.ctl["end_ns"] = time.monotonic_ns()
+    engine.ctl["phase"] = Phase.BEFORE
+    data = engine.arrays.snapshot(lambda threads: _of_window(threads, int(engine.ctl["epoch"])))
+    engine.arrays.empty_counts()
+    open_now(engine)
+    data["ctl"]["phase"] = Phase.CLOSED
+    return data
+
+
+@dataclass(frozen=True)
+class PathEnd:
+    """Whose path it is; `asleep_ns`: since when nobody had woken that thread at the end."""
+
+    slot: int
+    tid: int
+    asleep_ns: int
+
+
+def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
+    """Take the path of one thread up to the window's end, in place.
+
+    `which` is `busiest`, the thread with the most time on a CPU, or a less busy one whose path has
+    a name up to the end, where that of the first has none for long; `latest`, the one with the
+    latest event; `main`, that of the process `main_tid`, or `busiest` when that has ended; or a
+    thread's number. The time since the thread's last event goes to the state it is in. A sleep
+    that goes on is `sleep` where it waits for a timer, `external` as long as all threads of the
+    target are asleep, and stays without a name otherwise: it is not known who will end it.
+
+    TracerError when there is no such thread.
+    """
+    ctl, threads = data["ctl"][0], data["threads"]
+    start_ns, end_ns = int(ctl["start_ns"]), int(ctl["end_ns"])
+    seen = threads["epoch"] == ctl["epoch"]
+    last_ns = np.where(seen, threads["last_ns"], start_ns).astype(np.int64)
+    asleep = rows_of.is_in(threads, RunState.BLOCKED)
+    awake = rows_of.is_alive(threads) & ~asleep
+    quiet_ns = end_ns if awake[1:].any() else int(last_ns[1:].max(initial=start_ns))
+    timed = asleep & (threads["blocked_part"] == PART["blocked:sleep"])
+    unnamed_ns = np.where(awake | timed, 0, np.maximum(quiet_ns - last_ns, 0))
+    slot = _slot_of(threads, seen, which, main_tid, unnamed_ns / max(end_ns - start_ns, 1))
+    thread = threads[slot]
+    if not seen[slot]:
+        _renew(thread, int(ctl["epoch"]), start_ns)
+    rest_ns = max(end_ns - int(thread["last_ns"]), 0)
+    if awake[slot]:
+        thread["path"][rows_of.present_part(threads)[slot]] += rest_ns
+    elif timed[slot]:
+        thread["path"][PART[SLEEP]] += rest_ns
+    else:
+        thread["path"][PART[EXTERNAL]] += max(end_ns - quiet_ns, 0)
+    ctl["end_slot"] = slot
+    return PathEnd(slot, int(thread["tid"]), rest_ns if asleep[slot] else 0)
+
+
+def _renew(thread: np.void, epoch: int, start_ns: int) -> None:
+    """A thread without an event in the window: its sums are of an older one."""
+    thread["epoch"], thread["last_ns"] = epoch, start_ns
+    for name in ("path", "own", "resumed", "voluntary", "involuntary", "migrations"):
+        thread[name] = 0
+
+
+def _slot_of(
+    threads: Threads, seen: Mask, which: str, main_tid: int, unnamed: NDArray[np.float64]
+) -> int:
+    """`unnamed`: for each row, the share of the window at its end for which there is no name."""
+    known = (threads["tid"] != 0) & (seen | rows_of.is_alive(threads))
+    if which == "latest":
+        alive = known & seen & rows_of.is_alive(threads)
+        return int(np.argmax(np.where(alive if alive.any() else seen, threads["last_ns"], 0)))
+    if which == "busiest":
+        on_cpu = threads["own"][:, : len(ON_CPU_PARTS)].sum(axis=1)
+        # where nobody ran, a thread that is there is as good as any other
+        busy = np.where(known, np.where(seen, on_cpu, 0).astype(np.int64) + 1, 0)
+        busiest = int(np.argmax(busy))
+        named = np.where(unnamed <= _ASLEEP_SHARE, busy, 0)
+        if 2 * named.max() >= busy[busiest] or (unnamed[busiest] > _MUCH and named.any()):
+            return int(np.argmax(named))
+        return busiest
+    tid = main_tid if which == "main" else int(which)
+    slots = np.flatnonzero(known & (threads["tid"] == tid))
+    if len(slots):
+        return int(slots[-1])
+    if which == "main":  # it has ended; the others go on
+        return _slot_of(threads, seen, "busiest", main_tid, unnamed)
+    raise TracerError(
+        f"thread {tid} was not there in the window",
+        "its number is that of the host; --path-of busiest takes any",
+    )

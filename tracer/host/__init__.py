@@ -1,0 +1,1 @@
+"""What this machine is, has left and does; reads only."""

@@ -1,0 +1,115 @@
+"""Control groups, version 1 and 2: those of this process, and their members. Reads only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tracer.errors import TracerError
+
+_PROC = Path("/proc")
+_ROOT = Path("/sys/fs/cgroup")
+
+
+def number(path: Path) -> int | None:
+    """The number in a file; None for `max`, for no number, or where it cannot be read."""
+    try:
+        return int(path.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def groups() -> Iterator[Path]:
+    """Directories of this process's control groups and of all their ancestors."""
+    try:
+        lines = (_PROC / "self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        names = controllers.split(",") if controllers else ["", "unified"]
+        for base in (_ROOT / name for name in names):
+            directory = base / path.lstrip("/")
+            if directory.is_dir():
+                yield from (d for d in (directory, *directory.parents) if d.is_relative_to(base))
+                break
+
+
+def versions() -> str:
+    """`v2`, `v1`, or `v1, v2 beside it`."""
+    if (_ROOT / "cgroup.controllers").exists():
+        return "v2"
+    if not _ROOT.is_dir() or not any(_ROOT.iterdir()):
+        return "none"
+    beside = (_ROOT / "unified" / "cgroup.controllers").exists()
+    return "v1, v2 beside it" if beside else "v1"
+
+
+def kernel_bytes() -> int | None:
+    """Kernel memory charged to this process's own group; None where it is not counted."""
+    for directory in groups():
+        if (directory / "memory.kmem.usage_in_bytes").exists():
+            return number(directory / "memory.kmem.usage_in_bytes")
+        try:
+            lines = (directory / "memory.stat").read_text().splitlines()
+        except OSError:
+            continue
+        found = dict(line.split()[:2] for line in lines)
+        if "kernel" in found:  # since 5.18 (commit a8c49af3be5f)
+            return int(found["kernel"])
+    return None
+
+
+def quota() -> tuple[Path, str] | None:
+    """The file of the group that may not use all the CPUs, and its content; None without one."""
+    for directory in groups():
+        for name in ("cpu.max", "cpu.cfs_quota_us"):
+            path = directory / name
+            try:
+                text = " ".join(path.read_text().split())
+            except OSError:
+                continue
+            if not text.startswith(("max", "-1")):
+                return path, text
+    return None
+
+
+def cgroup_directory(path: str) -> Path:
+    """The directory of a control group, version 1 or 2, from a path or a name below the mount.
+
+    TracerError (exit status 2) when there is none.
+    """
+    if not path:
+        raise TracerError(
+            "--cgroup names no control group: is a variable empty?",
+            "name a directory below /sys/fs/cgroup",
+            exit_code=2,
+        )
+    below = path.lstrip("/")
+    candidates: Sequence[Path] = [Path(path), _ROOT / below]
+    if _ROOT.is_dir():
+        candidates = [*candidates, *(base / below for base in sorted(_ROOT.iterdir()))]
+    for directory in candidates:
+        if directory.is_absolute() and (directory / "cgroup.procs").is_file():
+            return directory
+    raise TracerError(
+        f"there is no control group {path}",
+        "name a directory below /sys/fs/cgroup: the path in /proc/PID/cgroup of one process",
+        exit_code=2,
+    )
+
+
+def members(directory: Path) -> list[int]:
+    """The processes of a control group and of the groups below it, without tracer."""
+
+    def listed() -> Iterator[int]:
+        for at, _below, files in os.walk(directory):
+            if "cgroup.procs" not in files:
+                continue
+            try:
+                yield from map(int, (Path(at) / "cgroup.procs").read_text().split())
+            except OSError:
+                continue
+
+    return sorted({pid for pid in listed() if pid and pid != os.getpid()})

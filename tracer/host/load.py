@@ -1,0 +1,35 @@
+"""CPU time of the whole host, from /proc/stat."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracer.model.recording import HostLoad
+
+_STAT = Path("/proc/stat")
+TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class HostTimes:
+    """CPU time of the whole host since boot, ns over all CPUs; `at_ns`: CLOCK_MONOTONIC then."""
+
+    steal_ns: int
+    busy_ns: int
+    total_ns: int
+    at_ns: int
+
+    @classmethod
+    def now(cls) -> HostTimes:
+        """As /proc/stat has it, in whole clock ticks."""
+        fields = [int(n) for n in _STAT.read_text().split("\n", 1)[0].split()[1:9]]
+        user, nice, system, _idle, _wait, irq, softirq, steal = fields
+        busy = user + nice + system + irq + softirq
+        return cls(steal * TICK_NS, busy * TICK_NS, sum(fields) * TICK_NS, time.monotonic_ns())
+
+    def load_since(self, before: HostTimes) -> HostLoad:
+        """Steal and busy time between two moments."""
+        return HostLoad(self.steal_ns - before.steal_ns, self.busy_ns - before.busy_ns)

@@ -1,0 +1,88 @@
+"""What the threads of a Python program are called.
+
+A Python before 3.14 keeps it to itself: for the kernel all its threads have the program's name.
+py-spy reads it out of the memory of the running process, which is not stopped (docs/adr/0012).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tracer.host.processes import numbers_inside
+
+PY_SPY = Path(sys.executable).with_name("py-spy")
+
+_PROC = Path("/proc")
+#: A name is the target's: it may have any length.
+_LONGEST_NAME = 60
+#: The number that the kernel knows a thread by is in this much of the C library's record of it.
+_PTHREAD_BYTES = 2048
+
+
+def is_python(pid: int, program: Path) -> bool:
+    """Whether the process, which runs that file, is python3.11 or the like or has libpython."""
+    if re.match(r"python[\d.]*\b", program.name):
+        return True
+    try:
+        return "/libpython" in (_PROC / str(pid) / "maps").read_text(errors="replace")
+    except OSError:
+        return False
+
+
+def names_in(pid: int, timeout_s: float = 2.0) -> dict[int, str]:
+    """Thread number -> name, of the living Python threads of a process.
+
+    Empty after `timeout_s`, and where that cannot be read: no py-spy, no right to read the memory,
+    a Python that py-spy does not know, a process that has ended.
+    """
+    try:
+        done = subprocess.run(
+            [PY_SPY, "dump", "--nonblocking", "--json", "--pid", str(pid)],
+            capture_output=True,
+            timeout=timeout_s,
+            check=True,
+        )
+        threads = json.loads(done.stdout)
+        handles = {int(t["thread_id"]): str(t["thread_name"] or "") for t in threads}
+        known = {int(t["thread_id"]): t["os_thread_id"] for t in threads}
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return {}
+    inside = numbers_inside(pid)
+    if None in known.values():  # before 3.11 the interpreter has only the C library's handle
+        known = _numbers_of(pid, list(handles), inside)
+    return {
+        inside[known[handle]]: name[:_LONGEST_NAME]
+        for handle, name in handles.items()
+        if name and known.get(handle) in inside
+    }
+
+
+def _numbers_of(pid: int, handles: Iterable[int], inside: Mapping[int, int]) -> dict[int, int]:
+    """Thread number behind each pthread_t, which is the address of the C library's record.
+
+    Where in it the number is differs between libraries: it is the place that holds a number of
+    one of the threads in every record, another one in each, and the first thread's in one.
+    Empty if there is none.
+    """
+    records = {}
+    try:
+        with (_PROC / str(pid) / "mem").open("rb", buffering=0) as memory:
+            for handle in handles:
+                memory.seek(handle)
+                records[handle] = np.frombuffer(memory.read(_PTHREAD_BYTES), np.int32)
+    except (OSError, ValueError, OverflowError):
+        return {}
+    first = {number for number, tid in inside.items() if tid == pid}
+    for at in range(min((len(r) for r in records.values()), default=0)):
+        numbers = {handle: int(record[at]) for handle, record in records.items()}
+        found = set(numbers.values())
+        if first <= found <= inside.keys() and len(found) == len(numbers):
+            return numbers
+    return {}

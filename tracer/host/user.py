@@ -1,0 +1,68 @@
+"""Who runs tracer and what that user may do: sudo's caller, capabilities, the right to load BPF."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracer.errors import TracerError
+
+#: Numbers of capabilities (linux/capability.h).
+CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24, "CAP_PERFMON": 38, "CAP_BPF": 39}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The user a target runs as, from sudo's variables."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    home: str
+    name: str
+
+    @classmethod
+    def of_sudo(cls) -> Credentials | None:
+        """The user who called sudo; None when root acts for itself."""
+        import pwd
+
+        if os.geteuid() != 0 or not os.environ.get("SUDO_UID", "").isdigit():
+            return None
+        uid = int(os.environ["SUDO_UID"])
+        gid = int(os.environ.get("SUDO_GID", uid))
+        if uid == 0:
+            return None
+        try:
+            user = pwd.getpwuid(uid)
+        except KeyError:
+            return cls(uid, gid, (gid,), "/", str(uid))
+        return cls(uid, gid, tuple(os.getgrouplist(user.pw_name, gid)), user.pw_dir, user.pw_name)
+
+
+def target_uid() -> int:
+    """The user that a workload runs as: under sudo its caller."""
+    user = Credentials.of_sudo()
+    return os.geteuid() if user is None else user.uid
+
+
+def has_capability(name: str) -> bool:
+    """True when this process has the capability, such as CAP_BPF, in effect."""
+    try:
+        lines = Path("/proc/self/status").read_text(errors="replace").splitlines()
+        effective = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
+    except (OSError, StopIteration, ValueError):
+        return False
+    return bool(effective >> CAPABILITIES[name] & 1)
+
+
+def require_rights() -> None:
+    """TracerError when this process may not load BPF programs."""
+    if os.geteuid() != 0 and not (has_capability("CAP_BPF") and has_capability("CAP_PERFMON")):
+        raise TracerError(
+            "loading BPF programs needs root's rights (or CAP_BPF and CAP_PERFMON), and this is"
+            " an ordinary user",
+            "sudo " + shlex.join(sys.argv),
+        )

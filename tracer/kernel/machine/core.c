@@ -1,0 +1,739 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * The state machine: pure functions on the structs of core.h. It is compiled twice: into the BPF
+ * programs (entry.c calls it) and into a user-space library on which the unit tests replay
+ * hand-written events. Rules and their reasons: docs/time-accounting.md.
+ *
+ * Vectors and times of a thread are written only by the owner of its state: by the CPU it runs
+ * on, or, while it sleeps, by its waker (wakers are serialised by the wakee's pi_lock). The one
+ * real race is a wake-up against the switch-out that puts its thread to sleep; `state` decides it.
+ */
+
+#define TASK_STATE_INTERRUPTIBLE 1
+#define TASK_STATE_STOPPED 0x0c /* __TASK_STOPPED | __TASK_TRACED */
+#define TASK_STATE_DEAD 0x80    /* TASK_DEAD */
+
+/* Adds the time since the last event to one part of both vectors. Signed in effect: clocks of two
+ * CPUs, read before a race was decided, may differ by some ns, and time must not run backwards. */
+static inline void charge(struct thread *t, u32 part, u64 now)
+{
+	u64 ns;
+
+	if (now <= t->last_ns)
+		return;
+	ns = now - t->last_ns;
+	t->last_ns = now;
+	if (part < N_PATH) {
+		t->path[part] += ns;
+		t->own[part] += ns;
+	}
+}
+
+/* How long a thread that comes in now was off the CPU inside its present call and the window. */
+static inline u64 off_cpu_ns(struct ctl *c, struct thread *t, u64 now)
+{
+	u64 from = t->out_ns > t->call_start_ns ? t->out_ns : t->call_start_ns;
+
+	return since(now, from > c->start_ns ? from : c->start_ns);
+}
+
+static inline void charge_own(struct thread *t, u32 part, u64 now)
+{
+	if (now > t->last_ns && part < N_OWN)
+		t->own[part] += now - t->last_ns;
+}
+
+/* First touch in a new window: the state stays, all sums start at the window's start. Nobody
+ * empties maps from user space, which would race with the programs. */
+static inline void renew(struct ctl *c, struct thread *t)
+{
+	if (t->epoch == c->epoch)
+		return;
+	t->epoch = c->epoch;
+	t->last_ns = c->start_ns;
+	t->call_off_ns = 0;
+	t->voluntary = t->involuntary = t->migrations = 0;
+	__builtin_memset(t->resumed, 0, sizeof(t->resumed));
+	__builtin_memset(t->path, 0, sizeof(t->path));
+	__builtin_memset(t->own, 0, sizeof(t->own));
+}
+
+static inline void renew_cpu(struct ctl *c, struct cpu *k)
+{
+	if (k->epoch == c->epoch)
+		return;
+	k->epoch = c->epoch;
+	k->idle_ns = k->other_ns = 0;
+	k->since_ns = c->start_ns;
+	k->early = 0;
+	k->recycled = k->recycled_life_ns = 0;
+	k->recycled_voluntary = k->recycled_involuntary = k->recycled_migrations = 0;
+	__builtin_memset(k->recycled_own, 0, sizeof(k->recycled_own));
+	__builtin_memset(k->sources, 0, sizeof(k->sources));
+	__builtin_memset(k->repairs, 0, sizeof(k->repairs));
+}
+
+static inline void charge_cpu(struct ctl *c, struct cpu *k, u64 now)
+{
+	renew_cpu(c, k);
+	if (k->seen && !k->slot && now > k->since_ns) {
+		if (k->tid)
+			k->other_ns += now - k->since_ns;
+		else
+			k->idle_ns += now - k->since_ns;
+	}
+	k->since_ns = now;
+}
+
+/* Linux exchanges the pids of a thread that calls execve and of its group's leader some time
+ * before sched_process_exec says so; meanwhile the task pointers tell the two apart. */
+static inline u32 resolve(u32 tid, u64 task)
+{
+	u32 slot = slot_of(tid), other;
+	struct thread *t = slot ? thread_at(slot) : 0, *leader;
+
+	if (!t || !t->task || t->task == task)
+		return slot;
+	if (t->exec_slot)
+		return t->exec_slot;
+	other = slot_of(t->tgid);
+	leader = other ? thread_at(other) : 0;
+	return leader && leader->exec_slot == slot ? other : slot;
+}
+
+/* A thread that nobody saw come in runs here: its wait ends now. */
+static inline void found_running(struct ctl *c, struct thread *t, u32 cpu, u64 task, u64 now)
+{
+	u64 was;
+
+	renew(c, t);
+	was = __sync_lock_test_and_set(&t->state, THREAD_RUNNING);
+	if (was == THREAD_RUNNING || was == THREAD_RUNNING_EARLY)
+		return;
+	t->call_off_ns += off_cpu_ns(c, t, now);
+	charge(t, was == THREAD_PREEMPTED ? PART_PREEMPTED :
+		  was == THREAD_BLOCKED ? PART_UNKNOWN : PART_WAKEUP_QUEUED, now);
+	t->in_ns = now;
+	t->wait = N_WAITS;
+	t->task = task;
+	t->cpu = cpu;
+}
+
+/* The slot of the thread that runs here. A switch can go unseen: some virtual machines' own
+ * tasks leave the CPU without firing sched_switch (1 in 1000 switches here, always away from
+ * them). Then an event by the current thread is the first proof that it runs. */
+static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u64 now)
+{
+	struct thread *t;
+	u64 task;
+	u32 slot;
+
+	if (k->tid == tid && k->seen)
+		return k->slot;
+	task = current_task();
+	t = k->slot ? thread_at(k->slot) : 0;
+	if (t && t->task == task) { /* execve gave it another pid */
+		k->tid = tid;
+		return k->slot;
+	}
+	slot = tid ? resolve(tid, task) : 0;
+	charge_cpu(c, k, now);
+	k->regs = 0;
+	if (k->seen) {
+		k->repairs[REPAIR_SWITCH_NOT_SEEN]++;
+		if (t && t->cpu == cpu) { /* otherwise it was seen to come in elsewhere */
+			renew(c, t);
+			charge(t, PART_UNKNOWN, now);
+			__sync_lock_test_and_set(&t->state, THREAD_BLOCKED);
+		}
+	}
+	k->seen = 1;
+	k->tid = tid;
+	k->slot = slot;
+	if (slot && (t = thread_at(slot)))
+		found_running(c, t, cpu, task, now);
+	return slot;
+}
+
+/* The same for system calls. The registers of a call lie at one place of its thread's own stack:
+ * a call that has them where the last one on this CPU had them, with no switch in between, is by
+ * the same thread, and needs no helper to say which. */
+static inline u32 calling_slot(struct ctl *c, struct cpu *k, u32 cpu, u64 regs, u64 now)
+{
+	u32 slot;
+
+	if (k->regs == regs)
+		return k->slot;
+	slot = running_slot(c, k, cpu, current_tid(), now);
+	k->regs = regs;
+	return slot;
+}
+
+/* The same without the repair, for rare events that follow a system call's entry: each copy of
+ * the repair costs start-up time. */
+static inline u32 known_slot(struct cpu *k, u32 tid)
+{
+	return k->seen && k->tid == tid ? k->slot : slot_of(tid);
+}
+
+/* ---- the window ---- */
+
+static inline void open_window(struct ctl *c, struct thread *t, u64 now)
+{
+	c->start_ns = now;
+	__sync_fetch_and_add(&c->epoch, 1);
+	c->armed_tid = 0;
+	c->window_tgid = t->tgid;
+	c->phase = PHASE_OPEN;
+	renew(c, t);
+}
+
+static inline void close_window(struct ctl *c, struct thread *t, u32 slot, u64 now)
+{
+	if (__sync_val_compare_and_swap(&c->end_slot, 0, slot))
+		return;
+	charge(t, t->on_cpu_part, now);
+	c->end_ns = now;
+	c->phase = PHASE_CLOSED;
+}
+
+/* ---- the table of threads ---- */
+
+static inline u32 new_slot(struct ctl *c, struct cpu *k)
+{
+	u64 slot, head;
+
+	if (c->next_slot < MAX_THREADS) {
+		slot = __sync_fetch_and_add(&c->next_slot, 1);
+		if (slot < MAX_THREADS)
+			return (u32)slot;
+	}
+	head = c->free_head;
+	if (c->free_tail - head > FREE_RESERVE &&
+	    __sync_val_compare_and_swap(&c->free_head, head, head + 1) == head) {
+		u32 *free = free_at(head % MAX_THREADS);
+		struct thread *dead;
+
+		/* not dead: user space has given that row to a thread it found */
+		if (free && (dead = thread_at(*free)) && dead->state == THREAD_DEAD) {
+			renew_cpu(c, k);
+			if (dead->epoch == c->epoch) {
+				k->recycled++;
+				k->recycled_life_ns += since(dead->death_ns,
+					dead->birth_ns > c->start_ns ? dead->birth_ns : c->start_ns);
+				k->recycled_voluntary += dead->voluntary;
+				k->recycled_involuntary += dead->involuntary;
+				k->recycled_migrations += dead->migrations;
+#pragma clang loop unroll(disable)
+				for (int i = 0; i < N_OWN; i++)
+					k->recycled_own[i] += dead->own[i];
+			}
+			return *free;
+		}
+	}
+	k->losses[LOSS_THREAD_TABLE_FULL]++;
+	return 0;
+}
+
+/* sched_waking does not fire for a new thread: it begins here, woken by its creator. A worker of
+ * the kernel is none of the target's threads, though it has their tgid: it makes no calls, so it
+ * would count as `user`, and a poller that spins would never let go of the path. */
+static inline void create(struct ctl *c, struct thread *t, struct thread *parent, u32 cpu, u64 now,
+			  u32 tid, u32 tgid, u64 task)
+{
+	renew(c, parent);
+	t->epoch = c->epoch - 1; /* all sums are zeroed by renew, in place */
+	renew(c, t);
+	t->on_cpu_part = PART_USER;
+	t->blocked_part = PART_BLOCKED_OTHER;
+	t->call_nr = 0;
+	t->woken_ns = t->in_ns = t->out_ns = t->birth_ns = now;
+	t->death_ns = 0;
+	t->waking_cpu = cpu;
+	t->source = SOURCE_PROCESS;
+	t->tid = tid;
+	t->tgid = tgid;
+	t->fresh = 1;
+	t->reads_control = t->exec_slot = 0;
+	t->task = task;
+	t->comm[0] = 0;
+	charge(parent, parent->on_cpu_part, now);
+	t->last_ns = parent->last_ns; /* now, or later where clocks differ */
+	__builtin_memcpy(t->path, parent->path, sizeof(t->path));
+	__builtin_memcpy(t->resumed, parent->resumed, sizeof(t->resumed));
+}
+
+static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 tgid, u64 task)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *parent, *t;
+	u32 parent_slot, slot, *entry;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+	parent_slot = known_slot(k, parent_tid);
+	if (!parent_slot || !(parent = thread_at(parent_slot)))
+		return;
+	if ((!c->follow && tgid != parent->tgid) || is_kernels_worker(task))
+		return;
+	slot = new_slot(c, k);
+	t = slot ? thread_at(slot) : 0;
+	entry = slot_entry(tid);
+	if (!t || !entry)
+		return;
+	create(c, t, parent, cpu, now, tid, tgid, task);
+	hook_created(cpu, t, slot, parent_slot, now);
+	t->state = THREAD_WAKING;
+	*entry = slot;
+}
+
+/* At the last switch-out, not at sched_process_exit: an exiting thread still wakes its joiner. */
+static inline void retire(struct ctl *c, struct thread *t, u32 slot, u64 now)
+{
+	u32 *entry = slot_entry(t->tid);
+	u32 *free = free_at(__sync_fetch_and_add(&c->free_tail, 1) % MAX_THREADS);
+	struct thread *leader;
+
+	if (entry && *entry == slot && !t->exec_slot)
+		*entry = 0;
+	if (t->tid != t->tgid && (entry = slot_entry(t->tgid)) &&
+	    (leader = thread_at(*entry)) && leader->exec_slot == slot) { /* killed in execve */
+		leader->exec_slot = 0;
+		if (leader->state == THREAD_DEAD)
+			*entry = 0;
+	}
+	if (free)
+		*free = slot;
+	t->death_ns = now;
+	current_comm(t->comm);
+	t->state = THREAD_DEAD;
+}
+
+static inline void on_exec(u32 cpu, u64 now, u32 tid, u32 old_tid)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t, *leader;
+	u32 slot, leader_slot, *entry, *old_entry;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+	slot = slot_of(old_tid);
+	t = slot ? thread_at(slot) : 0;
+	if (!t)
+		return;
+	if (c->phase == PHASE_BEFORE && c->command_tgid && t->tgid == c->command_tgid)
+		open_window(c, t, now);
+	if (tid == old_tid)
+		return;
+	entry = slot_entry(tid);
+	old_entry = slot_entry(old_tid);
+	if (!entry || !old_entry)
+		return;
+	leader_slot = *entry;
+	leader = leader_slot ? thread_at(leader_slot) : 0;
+	*entry = slot;
+	*old_entry = 0;
+	t->tid = tid;
+	if (leader) {
+		leader->exec_slot = 0;
+		if (leader->state != THREAD_DEAD) { /* its last switch-out is still to come */
+			leader->tid = old_tid;
+			*old_entry = leader_slot;
+		}
+	}
+}
+
+/* ---- switches ---- */
+
+static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u32 slot,
+			      u64 now, u32 preempt, u64 prev_state)
+{
+	renew(c, t);
+	charge(t, t->on_cpu_part, now);
+	if (c->phase == PHASE_OPEN)
+		hook_switched_out(cpu, t, since(now, t->in_ns > c->start_ns ? t->in_ns : c->start_ns));
+	t->out_ns = now;
+	if (prev_state & TASK_STATE_DEAD) {
+		t->voluntary++;
+		retire(c, t, slot, now);
+	} else if (preempt || prev_state == 0) {
+		t->involuntary++;
+		__sync_lock_test_and_set(&t->state, THREAD_PREEMPTED);
+	} else {
+		t->voluntary++;
+		t->sleeps += prev_state & TASK_STATE_INTERRUPTIBLE;
+		t->blocked_part = prev_state & TASK_STATE_STOPPED ? PART_BLOCKED_STOPPED :
+			   t->on_cpu_part == PART_UNKNOWN ? PART_UNKNOWN :
+			   t->on_cpu_part ? PART_BLOCKED_IO + t->on_cpu_part - 1 : PART_BLOCKED_OTHER;
+		if (__sync_val_compare_and_swap(&t->state, THREAD_RUNNING, THREAD_BLOCKED) !=
+		    THREAD_RUNNING) {
+			/* woken between its decision to sleep and this switch */
+			t->woken_ns = now;
+			__sync_lock_test_and_set(&t->state, THREAD_WAKING_EARLY);
+		}
+	}
+}
+
+/* What a thread that comes in had waited for (KIND_*, WAIT_PREEMPTED, N_WAITS: not known) and the
+ * part that its wait counts under; `was` is the state that it leaves. */
+static inline u32 wait_kind(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u64 was,
+			    u32 *part)
+{
+	u64 was_idle;
+
+	if (was == THREAD_WAKING || was == THREAD_WAKING_EARLY) {
+		/* idle when woken: its idle task had come in before and had not left */
+		was_idle = k->idle_in_ns && k->idle_in_ns <= t->woken_ns &&
+			   (k->idle_out_ns < k->idle_in_ns || k->idle_out_ns >= t->woken_ns);
+		*part = was_idle ? PART_WAKEUP_IDLE : PART_WAKEUP_QUEUED;
+		return t->source != SOURCE_PROCESS && t->source < SOURCE_KERNEL_THREAD
+			? KIND_INTERRUPT
+			: t->waking_cpu == cpu ? KIND_SAME_CPU
+			: was_idle ? KIND_CROSS_CPU_IDLE : KIND_CROSS_CPU_BUSY;
+	}
+	if (was == THREAD_PREEMPTED) {
+		*part = PART_PREEMPTED;
+		return WAIT_PREEMPTED;
+	}
+	if (t->task) { /* otherwise the first thread, seeded by user space */
+		renew_cpu(c, k);
+		k->repairs[was == THREAD_BLOCKED ? REPAIR_SWITCHED_IN_WHILE_BLOCKED
+						 : REPAIR_SWITCHED_IN_WHILE_RUNNING]++;
+	}
+	*part = PART_UNKNOWN;
+	return N_WAITS;
+}
+
+static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u32 slot,
+			     u64 now)
+{
+	u32 kind, part;
+
+	renew(c, t);
+	kind = wait_kind(c, k, cpu, t, __sync_lock_test_and_set(&t->state, THREAD_RUNNING), &part);
+	hook_switched_in(cpu, c, t, slot, kind, part, now);
+	charge(t, part, now);
+	t->call_off_ns += off_cpu_ns(c, t, now);
+	t->resumed[t->on_cpu_part == PART_USER ? RESUMED_USER :
+		   t->on_cpu_part == PART_SYSCALL_IO || t->on_cpu_part == PART_SYSCALL_POLL ||
+		   t->on_cpu_part == PART_SYSCALL_IO_URING ? RESUMED_IO : RESUMED_SYSTEM]++;
+	t->in_ns = now;
+	t->cpu = cpu;
+	t->wait = kind;
+}
+
+static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 prev_state,
+			     u32 next_tid, u64 next_task)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t;
+	u32 slot, next;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+	slot = running_slot(c, k, cpu, prev_tid, now);
+	/* An interrupt's exit can be missed, a switch inside one cannot happen. */
+	k->hard = k->timer = k->soft = k->raised = 0;
+	charge_cpu(c, k, now);
+	hook_cpu_event(cpu, now);
+	if (slot && (t = thread_at(slot)))
+		switch_out(c, k, cpu, t, slot, now, preempt, prev_state);
+	next = 0;
+	if (!prev_tid)
+		k->idle_out_ns = now;
+	if (!next_tid)
+		k->idle_in_ns = now;
+	else if ((next = resolve(next_tid, next_task)) && (t = thread_at(next))) {
+		switch_in(c, k, cpu, t, next, now);
+		t->task = next_task;
+#ifdef LIGHT
+		if (c->armed_tid && c->armed_tid == next_tid)
+			open_window(c, t, now);
+#endif
+	}
+	if (slot || next)
+		k->events++;
+	k->tid = next_tid;
+	k->slot = next;
+	k->regs = 0;
+}
+
+/* ---- wake-ups ---- */
+
+/* With --light it is not known whether a thread is inside a call. */
+static inline u32 is_in_call(struct thread *t)
+{
+#ifdef LIGHT
+	return 1;
+#else
+	return t->on_cpu_part != PART_USER;
+#endif
+}
+
+/* Who is waking? A softirq at the end of an interrupt sees depth 0 like one that the current
+ * task's own call raised (loopback): `raised` tells them apart. */
+static inline u32 wake_source(struct cpu *k, struct thread *waker, u32 waker_tid)
+{
+	if (k->timer)
+		return SOURCE_TIMER;
+	if (k->hard)
+		return SOURCE_HARD_IRQ;
+	if (k->soft && !(k->raised && waker && is_in_call(waker)))
+		return SOURCE_SOFTIRQ;
+	if (waker)
+		return SOURCE_PROCESS;
+	if (!waker_tid)
+		return SOURCE_HARD_IRQ;
+	return current_is_kernel_thread() ? SOURCE_KERNEL_THREAD : SOURCE_OTHER_PROCESS;
+}
+
+/* The woken thread takes over its waker's path: what it slept through was work of the waker's
+ * chain. From a timer or from outside there is no chain to take: the sleep itself is the path. */
+static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, struct thread *waker,
+			     u64 now)
+{
+	u64 at = now > t->last_ns ? now : t->last_ns;
+	u32 mode;
+
+	if (t->source == SOURCE_PROCESS) {
+		renew(c, waker);
+		if (waker->last_ns > at)
+			at = waker->last_ns; /* its vector is already that far */
+		charge_own(t, t->blocked_part, at);
+		__builtin_memcpy(t->path, waker->path, sizeof(t->path));
+		__builtin_memcpy(t->resumed, waker->resumed, sizeof(t->resumed));
+		mode = waker->on_cpu_part;
+		if (mode < N_PATH && at > waker->last_ns)
+			t->path[mode] += at - waker->last_ns;
+	} else {
+		charge_own(t, t->blocked_part, at);
+		t->path[t->source == SOURCE_TIMER ? PART_SLEEP : PART_EXTERNAL] += at - t->last_ns;
+		k->sources[t->source < N_SOURCES ? t->source : 0]++;
+	}
+	t->last_ns = at;
+	t->woken_ns = at;
+}
+
+#ifdef LIGHT
+/* Without system calls, the wake-up of tracer by the write of `end` tells that the window ends. */
+static inline void on_waking_tracer(struct ctl *c, struct cpu *k, u32 cpu, u64 now, u32 waker_tid)
+{
+	u32 slot = running_slot(c, k, cpu, waker_tid, now);
+	struct thread *waker = slot ? thread_at(slot) : 0;
+
+	if (waker && waker->tgid == c->window_tgid && !k->hard && !k->soft) {
+		renew(c, waker);
+		close_window(c, waker, slot, now);
+	}
+}
+#endif
+
+/* Ends the sleep of `t`. A wake-up that meets the thread still running is noted (`early`); one
+ * that finds it on its way already makes no second edge. */
+static inline void wake(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u32 slot,
+			struct thread *waker, u32 waker_slot, u32 source, u64 now)
+{
+	u64 seen, old;
+
+	seen = t->state;
+#pragma clang loop unroll(disable)
+	for (int attempt = 0; attempt < 3; attempt++) {
+		if (seen == THREAD_RUNNING) {
+			t->waking_cpu = cpu;
+			t->source = source;
+			old = __sync_val_compare_and_swap(&t->state, THREAD_RUNNING, THREAD_RUNNING_EARLY);
+			if (old == THREAD_RUNNING) {
+				k->early++;
+				return;
+			}
+		} else if (seen == THREAD_BLOCKED || seen == THREAD_WAKING_EARLY) {
+			/* a wake-up that meets WAKING_EARLY proves that the early one was stale:
+			 * the thread had found nothing and gone to sleep again */
+			old = __sync_val_compare_and_swap(&t->state, seen, THREAD_WAKING);
+			if (old == seen) {
+				renew(c, t);
+				t->waking_cpu = cpu;
+				t->source = source;
+				hand_over(c, k, t, waker, now);
+				hook_waking(cpu, t, slot, waker_slot);
+				if (source == SOURCE_PROCESS && c->phase == PHASE_OPEN)
+					hook_woke_next(cpu, waker, since(now, waker->in_ns > c->start_ns
+									 ? waker->in_ns : c->start_ns));
+				return;
+			}
+		} else {
+			return;
+		}
+		seen = old;
+	}
+	k->losses[LOSS_STATE_RACE]++;
+}
+
+static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t, *waker;
+	u32 slot, waker_slot, source;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+#ifdef LIGHT
+	if (tid == c->tracer_tid && c->phase == PHASE_OPEN) {
+		on_waking_tracer(c, k, cpu, now, waker_tid);
+		return;
+	}
+#endif
+	slot = resolve(tid, task);
+	if (!slot || !(t = thread_at(slot)))
+		return;
+	waker_slot = running_slot(c, k, cpu, waker_tid, now);
+	waker = waker_slot ? thread_at(waker_slot) : 0;
+	source = wake_source(k, waker, waker_tid);
+	renew_cpu(c, k);
+	k->events++;
+	hook_cpu_event(cpu, now);
+	wake(c, k, cpu, t, slot, waker, waker_slot, source, now);
+}
+
+static inline void on_migrate(u32 cpu, u32 tid, u64 task)
+{
+	struct ctl *c = ctl_at(0);
+	struct thread *t;
+	u32 slot;
+
+	if (!c || c->phase != PHASE_OPEN)
+		return;
+	slot = resolve(tid, task);
+	if (slot && (t = thread_at(slot)) && t->epoch == c->epoch) {
+		t->migrations++;
+		hook_migrated(cpu, t);
+	}
+}
+
+/* ---- system calls ---- */
+
+/* A thread other than its group's leader is about to call execve, which will give it the leader's
+ * pid, or that call has failed (`slot` 0). */
+static inline void note_exec(struct thread *t, u32 own_slot, u32 slot)
+{
+	struct thread *leader;
+	u32 leader_slot;
+
+	if ((t->call_nr != NR_EXECVE && t->call_nr != NR_EXECVEAT) || t->tid == t->tgid)
+		return;
+	leader_slot = slot_of(t->tgid);
+	leader = leader_slot ? thread_at(leader_slot) : 0;
+	if (leader && (slot || leader->exec_slot == own_slot))
+		leader->exec_slot = slot;
+}
+
+/* Calls on the control socket edge the window: the write of `end` closes it (true); before that the
+ * first write is that of `begin`, and a read is that of `go`. */
+static inline u32 is_end_of_window(struct ctl *c, struct thread *t, u32 nr, u32 part, u64 *info,
+				   u64 regs)
+{
+	if (c->phase == PHASE_OPEN)
+		return nr == c->control_nr && t->tgid == c->window_tgid && c->control_fd >= 0 &&
+		       first_argument(regs) == c->control_fd;
+	if (c->control_fd >= 0 && part == PART_SYSCALL_IO &&
+	    first_argument(regs) == c->control_fd) {
+		t->reads_control = !(info && *info & CALL_WRITES);
+		if (!t->reads_control && !c->control_nr)
+			c->control_nr = nr;
+	}
+	return 0;
+}
+
+static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t;
+	u32 slot, part;
+	u64 *info;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+	slot = calling_slot(c, k, cpu, regs, now);
+	if (!slot || !(t = thread_at(slot)))
+		return;
+	k->events++;
+	renew(c, t);
+	hook_cpu_event(cpu, now);
+	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
+	part = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
+	if (is_end_of_window(c, t, nr, part, info, regs)) {
+		close_window(c, t, slot, now);
+		return;
+	}
+	charge(t, t->on_cpu_part == PART_UNKNOWN ? PART_UNKNOWN : PART_USER, now);
+	t->on_cpu_part = part;
+	t->call_nr = nr;
+	t->call_start_ns = now;
+	t->call_off_ns = 0;
+	t->sleeps = 0;
+	t->fresh = 0;
+	hook_call_entered(c, t, k->slot, regs);
+	note_exec(t, k->slot, k->slot);
+}
+
+static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t;
+	u32 slot;
+	u64 from;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+	slot = calling_slot(c, k, cpu, regs, now);
+	if (!slot || !(t = thread_at(slot)))
+		return;
+	k->events++;
+	renew(c, t);
+	hook_cpu_event(cpu, now);
+	if (c->armed_tid && c->armed_tid == t->tid && t->reads_control && result > 0) {
+		open_window(c, t, now);
+	} else if (t->on_cpu_part == PART_USER) {
+		if (!t->fresh && c->phase == PHASE_OPEN)
+			k->losses[LOSS_UNMATCHED_EXIT]++;
+	} else {
+		charge(t, t->on_cpu_part, now);
+		if (c->phase == PHASE_OPEN && t->on_cpu_part != PART_UNKNOWN) {
+			from = t->call_start_ns > c->start_ns ? t->call_start_ns : c->start_ns;
+			hook_call_ended(cpu, c, k, t, slot, result, since(now, from), now);
+		}
+		note_exec(t, k->slot, 0);
+	}
+	t->on_cpu_part = PART_USER;
+	t->fresh = 0;
+	t->reads_control = 0;
+	if (t->state == THREAD_RUNNING_EARLY)
+		__sync_val_compare_and_swap(&t->state, THREAD_RUNNING_EARLY, THREAD_RUNNING);
+}
+
+/* A thread ends; a command's window ends with the exit of its last one. */
+static inline void on_exit(u32 cpu, u64 now, u32 tid, u32 tgid)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t;
+	u32 slot;
+
+	if (!c || !k || c->phase == PHASE_CLOSED)
+		return;
+	slot = known_slot(k, tid);
+	if (!slot || !(t = thread_at(slot)))
+		return;
+	current_comm(t->comm); /* its last switch-out may come after the window's end */
+	if (c->phase == PHASE_OPEN && c->command_tgid && t->tgid == c->command_tgid &&
+	    group_is_dead()) {
+		renew(c, t);
+		close_window(c, t, slot, now);
+	}
+}

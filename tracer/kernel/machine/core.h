@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * What the state machine remembers. The same structs are read by Python through mmap: their
+ * layout reaches it from the compiler (BCC's description of the map), never by hand.
+ * Every index and size (PART_*, THREAD_*, HIST_BUCKETS, ...) comes as `-D` from tracer/model and
+ * tracer/kernel/settings.py.
+ */
+
+
+/* One histogram with its exact count, sum and maximum (ns). */
+struct hist {
+	u64 count;
+	u64 sum;
+	u64 max;
+	u32 buckets[HIST_BUCKETS];
+};
+
+/* Settings and the window; one element. Written at the edges of the window, read by all. */
+struct ctl {
+	u32 phase;
+	u32 epoch;
+	u64 start_ns;
+	u64 end_ns;
+	s32 control_fd;     /* the target's end of the control socket, -1 for none */
+	u32 control_nr;     /* the system call the target writes control messages with */
+	u32 armed_tid;      /* the window opens when this thread returns from reading `go` */
+	u32 window_tgid;    /* the window closes when a thread of this group writes `end` */
+	u32 command_tgid;   /* without control socket: the window is this group's exec to exit */
+	u32 tracer_tid;     /* --light: who is woken by the write of `end` */
+	u32 follow;         /* 1: processes forked by the target belong to it */
+	u32 pad[19];        /* what follows changes often: a cache line of its own */
+	/* u64: BCC 0.26 compiles 32-bit atomics without their result */
+	u64 end_slot;       /* the thread that closed the window */
+	u64 next_slot;      /* slots handed out so far; slot 0 is "no thread" */
+	u64 next_call;
+	u64 free_head;
+	u64 free_tail;
+};
+
+/* One CPU. */
+struct cpu {
+	u32 tid;            /* who runs here */
+	u32 slot;           /* its slot, 0 when it is not the target's */
+	u32 seen;           /* 1 from the first event after attach on: tid and slot are set */
+	u32 hard, timer, soft, raised;
+	u32 epoch;
+	u64 regs;           /* where the caller of the last call keeps its registers, 0 after a switch */
+	u64 since_ns;
+	u64 idle_ns, other_ns;
+	u64 idle_in_ns, idle_out_ns;
+	u64 early;          /* wake-ups that found their thread still running */
+	u64 events;         /* of the target's threads, for the estimate of what tracing cost */
+	u64 sources[N_SOURCES];
+	u64 losses[N_LOSSES];
+	u64 repairs[N_REPAIRS];
+	/* threads whose slot was given to another one */
+	u64 recycled, recycled_life_ns, recycled_voluntary, recycled_involuntary, recycled_migrations;
+	u64 recycled_own[N_OWN];
+};
+
+/* One thread of the target. */
+struct thread {
+	u64 state;          /* run state, changed by compare-and-swap */
+	u64 last_ns;        /* up to here `own` and `path` are accounted */
+	u32 epoch;
+	u32 on_cpu_part;    /* 0 user, 1 + class inside a system call; unknown for a thread found
+			     * running at attach, until its next call */
+	u32 blocked_part;   /* the part of `own` that a sleep counts under */
+	u32 call_nr;
+	u64 call_start_ns, call_off_ns;
+	u64 sleeps;         /* interruptible ones in the present call: for an event, not for a lock */
+	u64 in_ns, out_ns;  /* last switch-in, switch-out */
+	u64 woken_ns;
+	u32 waking_cpu;
+	u32 source;         /* who woke it */
+	u32 tid, tgid;
+	u32 fresh;          /* created and not yet returned from the kernel */
+	u32 reads_control;
+	u32 exec_slot;      /* set on a group's leader while another thread of it runs execve */
+	u32 resumed[4];     /* switch-ins along the path, by what they resumed */
+	u32 cpu;            /* where it last came in, */
+	u32 wait;           /* and after what kind of wait */
+	u64 task;           /* its task_struct */
+	u64 birth_ns, death_ns;
+	u64 voluntary, involuntary, migrations;
+	u64 path[16];
+	u64 own[N_OWN];
+	char comm[COMM_LENGTH];
+};

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * The hooks of the state machine: what a probe can have called, when, and what holds then.
+ *
+ * A probe that declares the hook `migrated` implements `static inline void <probe>_migrated(...)`
+ * with the arguments below; tracer/kernel/programs.py passes, as `-D`, a definition that calls
+ * the chosen probes. A hook that none of them implements is the empty one here and costs nothing.
+ *
+ * Common to all: `cpu` is this CPU, `c` the settings and the window, `k` this CPU's row, `t` the
+ * thread's row and `slot` its number, never 0; `now` is CLOCK_MONOTONIC ns of the event. All of
+ * them run in every phase up to PHASE_CLOSED unless said otherwise: a probe that counts asks
+ * for `c->phase == PHASE_OPEN`.
+ */
+
+/* An event on this CPU of a kind that only a thread can cause: a system call or a switch; before
+ * any state has changed. */
+#ifndef hook_cpu_event
+#define hook_cpu_event(cpu, now) ((void)0)
+#endif
+
+/* A new thread `t`, woken by its creator; its row is complete, it has not run yet. */
+#ifndef hook_created
+#define hook_created(cpu, t, slot, parent_slot, now) ((void)0)
+#endif
+
+/* `t` is being woken from its sleep: `t->source` says by whom, `t->waking_cpu` where; its path has
+ * been taken over from the waker already. `waker_slot` is 0 unless a thread of the target runs. */
+#ifndef hook_waking
+#define hook_waking(cpu, t, slot, waker_slot) ((void)0)
+#endif
+
+/* Window open: thread `waker` woke another one, `ns` after it came onto its CPU (or after the
+ * window opened). `waker->wait` says what it had waited for before. */
+#ifndef hook_woke_next
+#define hook_woke_next(cpu, waker, ns) ((void)0)
+#endif
+
+/* `t` comes onto this CPU. `kind`: KIND_* after a wake-up, WAIT_PREEMPTED, or N_WAITS where that
+ * is not known; `part`: what the wait is about to be charged to; `t->last_ns`: its beginning. */
+#ifndef hook_switched_in
+#define hook_switched_in(cpu, c, t, slot, kind, part, now) ((void)0)
+#endif
+
+/* Window open: `t` leaves this CPU after `ns` on it (inside the window). */
+#ifndef hook_switched_out
+#define hook_switched_out(cpu, t, ns) ((void)0)
+#endif
+
+/* Window open: the kernel assigned `t` to another CPU. */
+#ifndef hook_migrated
+#define hook_migrated(cpu, t) ((void)0)
+#endif
+
+/* `t` has entered the system call `t->call_nr`, of the class that `t->on_cpu_part` tells; its
+ * arguments are in `regs`. */
+#ifndef hook_call_entered
+#define hook_call_entered(c, t, slot, regs) ((void)0)
+#endif
+
+/* Window open: `t` returns from the call `t->call_nr` with `result`, after `ns` (inside the
+ * window), of which `t->call_off_ns` were off a CPU. */
+#ifndef hook_call_ended
+#define hook_call_ended(cpu, c, k, t, slot, result, ns, now) ((void)0)
+#endif

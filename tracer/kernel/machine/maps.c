@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * Where the state lives in the kernel: plain arrays (the look-up is inlined by the verifier, an
+ * index by CPU is cheaper than a per-CPU map on older kernels), mapped by Python, so that
+ * reading 100,000 threads takes one copy and no system call per element.
+ */
+
+#include "core.h"
+#include "hooks.h"
+
+#define CPU bpf_get_smp_processor_id()
+#define NOW bpf_ktime_get_ns()
+
+BPF_F_TABLE("array", u32, struct ctl, ctl, 1, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct cpu, cpus, MAX_CPUS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct thread, threads, MAX_THREADS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, u32, slots, MAX_TIDS, BPF_F_MMAPABLE);       /* tid -> slot */
+BPF_F_TABLE("array", u32, u32, free_slots, MAX_THREADS, BPF_F_MMAPABLE); /* ring of retired slots */
+BPF_F_TABLE("array", u32, u64, call_info, MAX_CALLS, BPF_F_MMAPABLE);  /* nr -> class, row << CALL_ROW_SHIFT */
+
+static inline struct ctl *ctl_at(u32 i) { return ctl.lookup(&i); }
+static inline struct cpu *cpu_at(u32 i) { return cpus.lookup(&i); }
+static inline struct thread *thread_at(u32 i) { return threads.lookup(&i); }
+static inline u32 *slot_entry(u32 tid) { return slots.lookup(&tid); }
+static inline u32 *free_at(u32 i) { return free_slots.lookup(&i); }
+static inline u64 *call_info_at(u32 nr) { return call_info.lookup(&nr); }
+
+/* 0 where the clocks of two CPUs differ by some ns. */
+static inline u64 since(u64 now, u64 then)
+{
+	return now > then ? now - then : 0;
+}
+
+static inline u32 slot_of(u32 tid)
+{
+	u32 *slot = slot_entry(tid);
+
+	return slot ? *slot : 0;
+}
+
+static inline void current_comm(char *comm)
+{
+	bpf_get_current_comm(comm, COMM_LENGTH);
+}
+
+static inline u32 task_u32(u64 task, u32 offset)
+{
+	u32 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)(task + offset));
+	return value;
+}
+
+static inline u32 current_tid(void)
+{
+	return (u32)bpf_get_current_pid_tgid();
+}
+
+static inline u64 current_task(void)
+{
+	return bpf_get_current_task();
+}
+
+#define PF_IO_WORKER 0x00000010   /* io_uring's workers and polling threads, Linux 5.12 */
+#define PF_USER_WORKER 0x00004000 /* those of vhost too, Linux 6.4 */
+#define PF_KTHREAD 0x00200000
+
+/* A thread of a process that never leaves the kernel: created for it, but none of its code. */
+static inline u32 is_kernels_worker(u64 task)
+{
+	return task_u32(task, OFFSET_TASK_FLAGS) & (PF_IO_WORKER | PF_USER_WORKER);
+}
+
+static inline u32 current_is_kernel_thread(void)
+{
+	return task_u32(bpf_get_current_task(), OFFSET_TASK_FLAGS) &
+	       (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER);
+}
+
+/* signal->live is decremented before sched_process_exit: zero means the last thread is going. */
+static inline u32 group_is_dead(void)
+{
+	u64 signal = 0;
+
+	bpf_probe_read_kernel(&signal, sizeof(signal),
+			      (void *)(bpf_get_current_task() + OFFSET_TASK_SIGNAL));
+	return task_u32(signal, OFFSET_SIGNAL_LIVE) == 0;
+}
+
+/* An argument of a system call, at its entry. */
+static inline u64 argument(u64 regs, u32 offset)
+{
+	u64 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), (void *)(regs + offset));
+	return value;
+}
+
+/* The first one, as the C int that a file descriptor is. */
+static inline s32 first_argument(u64 regs)
+{
+	return (s32)argument(regs, OFFSET_REGS_FIRST);
+}

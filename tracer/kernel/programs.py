@@ -1,0 +1,105 @@
+"""The C programs: which files are joined, which tracepoints they attach to, which hooks exist."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from tracer import probes
+from tracer.errors import TracerError
+from tracer.model.probe import KernelTypes
+
+MACHINE = Path(__file__).parent / "machine"
+_HOOKS_FILE = MACHINE / "hooks.h"
+#: Hooks of the state machine that a probe may implement, from where they are documented.
+HOOKS = tuple(re.findall(r"^#define hook_(\w+)\(", _HOOKS_FILE.read_text(), re.M))
+
+#: Without these nothing can be said.
+CORE = (
+    "sched_switch",
+    "sched_waking",
+    "sched_wakeup_new",
+    "sched_process_exec",
+    "sched_process_exit",
+    "sched_migrate_task",
+)
+#: Left out with --light.
+CALLS = ("sys_exit", "sys_enter")
+#: Exits first: an entry seen without its exit would leave the depth above zero.
+INTERRUPTS = (
+    "irq_handler_exit",
+    "local_timer_exit",
+    "hrtimer_expire_exit",
+    "timer_expire_exit",
+    "softirq_exit",
+    "irq_handler_entry",
+    "local_timer_entry",
+    "hrtimer_expire_entry",
+    "timer_expire_entry",
+    "softirq_entry",
+    "softirq_raise",
+)
+
+
+def headers() -> list[Path]:
+    """Files that the sources include."""
+    return sorted(MACHINE.glob("*.h"))
+
+
+def sources(names: Sequence[str]) -> list[Path]:
+    """The C files to join for these probes, in this order.
+
+    TracerError where a probe's C and its declaration differ.
+    """
+    for name in names:
+        _check(name, (probes.DIRECTORY / f"{name}.c").read_text())
+    machine = {file.stem: file for file in MACHINE.glob("*.c")}
+    first, last = ("maps", "hist"), ("core", "entry", "calibrate")
+    return [
+        *(machine[stem] for stem in first),
+        *(probes.DIRECTORY / f"{name}.c" for name in names),
+        *(machine[stem] for stem in last),
+    ]
+
+
+def _check(name: str, text: str) -> None:
+    """A hook or program that is declared and missing would be called into the void; one that is
+    there and not declared would silently never run."""
+    declared = probes.available()[name]
+    wrong = [hook for hook in declared.hooks if hook not in HOOKS]
+    if wrong:
+        raise TracerError(
+            f"the probe {name} declares a hook that does not exist: {wrong[0]}",
+            f"the hooks are: {', '.join(HOOKS)} (tracer/kernel/machine/hooks.h)",
+        )
+    defined = set(re.findall(rf"^static inline void {name}_(\w+)\(", text, re.M))
+    programs = set(re.findall(r"^int tp_(\w+)\(", text, re.M))
+    for what, given, there in (
+        ("hook", set(declared.hooks), defined & set(HOOKS)),
+        ("tracepoint", set(declared.tracepoints), programs),
+    ):
+        if given != there:
+            where = f"declared in {name}.py and not in" if given - there else "in"
+            other = f"{name}.c" if given - there else f"{name}.c and not declared in {name}.py"
+            raise TracerError(f"the probe {name}: {what} {min(given ^ there)} is {where} {other}")
+
+
+def tracepoints(names: Sequence[str], types: KernelTypes, light: bool) -> tuple[str, ...]:
+    """The raw tracepoints wanted on this kernel, in the order of attaching, each once."""
+    own: dict[str, None] = {}
+    for name in names:
+        probe = probes.available()[name]
+        skip = probe.unneeded(types)
+        own |= dict.fromkeys(t for t in probe.tracepoints if t not in skip)
+    return (*INTERRUPTS, *own, *CORE, *(() if light else CALLS))
+
+
+def require(known: frozenset[str]) -> None:
+    """TracerError when the kernel lacks a tracepoint without which nothing can be said."""
+    missing = [name for name in (*CORE, *CALLS) if name not in known]
+    if missing:
+        raise TracerError(
+            f"this kernel has no tracepoint {', '.join(missing)}",
+            "tracer needs a kernel built with tracepoints (CONFIG_TRACEPOINTS)",
+        )

@@ -1,0 +1,148 @@
+"""The `-D` settings of the C programs: shared indices, sizes, this kernel's offsets, hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer import probes
+from tracer.errors import TracerError
+from tracer.host.cpus import cpu_numbers
+from tracer.kernel.programs import HOOKS
+from tracer.model import histogram, states, syscalls
+from tracer.model.probe import KernelTypes
+
+#: Of an element of the array `call_info`: the class, and whether the call can write a control
+#: message; the bits above the lowest byte are of probe syscalls.
+_CALL_CLASS, _CALL_WRITES = 0x3F, 0x40
+_WRITES = ("write", "writev", "sendto", "sendmsg")
+#: Retired slots that rest before reuse: more than CPUs that can race for one.
+FREE_RESERVE = 256
+#: The call in which the target's first thread waits for the gate.
+GATE_CALL = "read"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many CPUs, threads at a time, and thread numbers the arrays have room for."""
+
+    cpus: int
+    threads: int
+    tids: int
+
+    @classmethod
+    def of_this_host(cls) -> Sizes:
+        """Room for every CPU and thread number that this kernel can have."""
+        cpus = max(cpu_numbers(Path("/sys/devices/system/cpu/possible").read_text())) + 1
+        tids = int(Path("/proc/sys/kernel/pid_max").read_text()) + 1
+        return cls(cpus, 131_072, tids)
+
+
+def call_info(machine: str) -> NDArray[np.uint64]:
+    """Class and properties of each system call by number, shape (MAX_CALLS,)."""
+    info = np.array(syscalls.class_table(machine), dtype=np.uint64)
+    number = syscalls.numbers(machine)
+    for name in _WRITES:
+        if name in number:
+            info[number[name]] |= _CALL_WRITES
+    return info
+
+
+def macros(
+    names: Sequence[str], light: bool, types: KernelTypes, machine: str, sizes: Sizes
+) -> dict[str, object]:
+    """Everything that the C needs, of these probes and of the state machine."""
+    number = syscalls.numbers(machine)
+    found: dict[str, object] = {
+        **states.macros(),
+        "MAX_CPUS": sizes.cpus,
+        "MAX_THREADS": sizes.threads,
+        "MAX_TIDS": sizes.tids,
+        "MAX_CALLS": syscalls.TABLE_LENGTH,
+        "CALL_CLASS": _CALL_CLASS,
+        "CALL_WRITES": _CALL_WRITES,
+        "HIST_BUCKETS": histogram.BUCKETS,
+        "HIST_OCTAVES": histogram.OCTAVES,
+        "COMM_LENGTH": 16,
+        "FREE_RESERVE": FREE_RESERVE,
+        "NR_EXECVE": number["execve"],
+        "NR_EXECVEAT": number["execveat"],
+        **hooks(names),
+    }
+    for name in names:
+        found.update(probes.available()[name].macros(types))
+    found.update(_call_numbers(names, number))
+    if light:
+        found["LIGHT"] = ""
+    return found
+
+
+def offsets(types: KernelTypes, machine: str) -> dict[str, object]:
+    """Where this kernel keeps what the programs read: members of structs, arguments of
+    tracepoints and of system calls."""
+    switch = [arg.name for arg in types.tracepoint_args("sched_switch") or ()]
+    found: dict[str, object] = {
+        "OFFSET_TASK_PID": types.offset_of("task_struct", "pid"),
+        "OFFSET_TASK_TGID": types.offset_of("task_struct", "tgid"),
+        "OFFSET_TASK_FLAGS": types.offset_of("task_struct", "flags"),
+        "OFFSET_TASK_SIGNAL": types.offset_of("task_struct", "signal"),
+        "OFFSET_SIGNAL_LIVE": types.offset_of("signal_struct", "live"),
+        **_registers(types, machine),
+        "SWITCH_PREV": switch.index("prev") if "prev" in switch else 1,
+    }
+    if "prev_state" in switch:
+        # Linux 5.18, commit fa2c3254d7cf ("sched/tracing: Don't re-read p->state when emitting
+        # sched_switch event"): second there, last since commit 9c2136be0878 of the same version
+        found["SWITCH_PREV_STATE"] = switch.index("prev_state")
+    else:
+        # renamed in Linux 5.14, commit 2f064a59a11f ("sched: Change task_struct::state")
+        state = "__state" if types.has_member("task_struct", "__state") else "state"
+        found["OFFSET_TASK_STATE"] = types.offset_of("task_struct", state)
+    return found
+
+
+def _registers(types: KernelTypes, machine: str) -> dict[str, int]:
+    """Where a system call's arguments are in pt_regs, at its entry."""
+    names = ("FIRST", "SECOND", "THIRD", "FOURTH", "FIFTH", "SIXTH")
+    if machine in ("x86_64", "amd64"):
+        registers = ("di", "si", "dx", "r10", "r8", "r9")
+        at = [types.offset_of("pt_regs", register) for register in registers]
+    elif machine in ("aarch64", "arm64"):
+        start = types.offset_of("pt_regs", "regs")
+        at = [types.offset_of("pt_regs", "orig_x0"), *(start + 8 * i for i in range(1, 6))]
+    else:
+        _unknown_machine(machine)
+    return {f"OFFSET_REGS_{name}": offset for name, offset in zip(names, at, strict=True)}
+
+
+def _unknown_machine(machine: str) -> NoReturn:
+    raise TracerError(
+        f"tracer knows the system calls of x86_64 and aarch64, not of {machine}", exit_code=1
+    )
+
+
+def _call_numbers(names: Sequence[str], number: Mapping[str, int]) -> dict[str, int]:
+    """The numbers of the system calls that the probes' C names.
+
+    A call that this machine lacks gets a distinct number that no real call uses.
+    """
+    calls = dict.fromkeys(call for name in names for call in probes.available()[name].calls)
+    return {
+        f"NR_{call.upper()}": number.get(call, 2**32 - 1 - index)
+        for index, call in enumerate(calls)
+    }
+
+
+def hooks(names: Sequence[str]) -> dict[str, str]:
+    """A definition of each hook that one of these probes implements: it calls them in turn."""
+    found = {}
+    for hook in HOOKS:
+        calls = [f"{n}_{hook}(__VA_ARGS__)" for n in names if hook in probes.available()[n].hooks]
+        if calls:
+            found[f"hook_{hook}(...)"] = f"({','.join(calls)})"
+    return found

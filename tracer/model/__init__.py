@@ -1,0 +1,1 @@
+"""Words and plain records: needs nothing but errors."""

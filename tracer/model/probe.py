@@ -1,0 +1,86 @@
+"""What a probe declares: the pair of files `<name>.c` and `<name>.py` in tracer/probes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.model.section import Scale, Section
+
+#: A probe's arrays by name: copies of the kernel's, one element per CPU unless it says otherwise.
+Arrays = Mapping[str, NDArray[np.void]]
+
+
+class NamedArgument(Protocol):
+    """One argument of a tracepoint; its place is its index."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class KernelTypes(Protocol):
+    """What may be asked of the kernel's own type information (kernel/btf.py)."""
+
+    def offset_of(self, type_name: str, path: str) -> int: ...
+    def has_member(self, type_name: str, path: str) -> bool: ...
+    def enum_value(self, enum: str | None, name: str) -> int | None: ...
+    def tracepoint_args(self, name: str) -> Sequence[NamedArgument] | None: ...
+
+
+def _nothing(_types: KernelTypes) -> dict[str, object]:
+    return {}
+
+
+def _none(_types: KernelTypes) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One probe; every probe's module has one as `PROBE`.
+
+    Attributes
+    ----------
+    summary:
+        One line for `tracer list`.
+    hooks:
+        The state machine's hooks (kernel/machine/hooks.h) that its C implements, as
+        `<name>_<hook>`.
+    arrays:
+        The arrays of its C that are emptied before a run.
+    read:
+        Makes the plain record of what it counted from the arrays and what `living` returned
+        (None without it), kept in `Recording.probes[name]`.
+    report:
+        Makes its section of the report from the record; None where the report knows the record.
+    tracepoints:
+        Further raw tracepoints, for each of which its C has a program `tp_<tracepoint>`. One that
+        the kernel lacks is named in the report; the rest works.
+    unneeded:
+        Those of `tracepoints` that this kernel's types make superfluous.
+    calls:
+        System calls whose numbers its C uses as `NR_<NAME>`.
+    needs_calls:
+        It has nothing to say without the system-call tracepoints (`--light`).
+    macros:
+        `-D` settings of its own: indices it shares with its C, offsets, places of arguments.
+    living:
+        Asks the living target, between the end of the window and the target's own end, what only
+        that can tell; not called for a command, which has ended by then.
+    """
+
+    summary: str
+    hooks: tuple[str, ...]
+    arrays: tuple[str, ...]
+    read: Callable[[Arrays, Any], Any]
+    report: Callable[[Any, Scale], Section] | None = None
+    tracepoints: tuple[str, ...] = ()
+    unneeded: Callable[[KernelTypes], tuple[str, ...]] = _none
+    calls: tuple[str, ...] = ()
+    needs_calls: bool = False
+    macros: Callable[[KernelTypes], Mapping[str, object]] = _nothing
+    living: Callable[[Arrays], Any] | None = None

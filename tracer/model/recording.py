@@ -1,0 +1,109 @@
+"""A Recording: everything one traced run left behind, as plain data. Needs neither root nor BCC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.model import threads
+
+
+@dataclass(frozen=True)
+class HostLoad:
+    """What /proc/stat says of the window: steal, and all CPU time, in ns over all CPUs."""
+
+    steal_ns: int
+    busy_ns: int
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of the target; `own_pid` is its number in its own PID namespace."""
+
+    pid: int
+    own_pid: int
+    name: str
+    has_own_session: bool = False
+
+
+@dataclass(frozen=True)
+class PathThread:
+    """The thread whose path was chosen; `asleep_ns`: how long it had slept at the window's end
+    without having been woken."""
+
+    tid: int
+    name: str
+    asleep_ns: int
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One traced run.
+
+    Attributes
+    ----------
+    start_ns, end_ns:
+        The window, CLOCK_MONOTONIC.
+    end_slot:
+        Index into `threads` of the thread that closed the window; its path is the critical path.
+    cpus:
+        Structured, one row per possible CPU (`struct cpu`).
+    threads:
+        Structured, one row per slot; row 0 is unused (`struct thread`).
+    probes:
+        What each probe's `read` returned, by its name; absent when the probe was off.
+    interrupted:
+        The signal that ended the window before the workload did; `result` is empty then.
+    closed_late:
+        The programs did not see the window's end; tracer closed it, some time later.
+    result:
+        What the workload said of itself; of a command what tracer knows: `ns_per_unit`,
+        `rusage`, and `units` where they were given.
+    events:
+        Events of the target that the programs handled in the window.
+    event_cost_ns:
+        What one of them costs the target, as calibrated on this host; None when it was not.
+    processes:
+        The processes that tracer was attached to.
+    survivors:
+        Processes of a command that went on after its end.
+    path_thread:
+        The thread whose path it is, where the user or tracer chose one.
+    """
+
+    light: bool
+    epoch: int
+    start_ns: int
+    end_ns: int
+    end_slot: int
+    online_cpus: tuple[int, ...]
+    cpus: NDArray[np.void]
+    threads: NDArray[np.void]
+    names: Mapping[int, str]
+    probes: Mapping[str, Any]
+    missed: int
+    load: HostLoad
+    argv: tuple[str, ...] = ()
+    result: Mapping[str, Any] = field(default_factory=dict)
+    exit_status: int | None = None
+    interrupted: int | None = None
+    closed_late: bool = False
+    unavailable: tuple[str, ...] = ()
+    switch_cost_ns: int | None = None
+    events: int = 0
+    event_cost_ns: float | None = None
+    processes: tuple[Process, ...] = ()
+    survivors: tuple[Process, ...] = ()
+    path_thread: PathThread | None = None
+
+    @property
+    def window_ns(self) -> int:
+        return self.end_ns - self.start_ns
+
+    def name_of(self, slot: int) -> str:
+        """The name of a thread at the end of the window, or of its life. It is the target's."""
+        return self.names.get(slot) or threads.comm(self.threads[slot])

@@ -1,0 +1,25 @@
+"""What to start and where, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One program to start.
+
+    `cpus` empty means free to move. With `controlled` the program speaks the control protocol
+    (docs/workloads.md) and the window is its measured part; otherwise it is exec to exit.
+    `policy` "batch" starts it under SCHED_BATCH. A `quiet` one reads nothing and its standard
+    output is dropped.
+    """
+
+    argv: tuple[str, ...]
+    cpus: tuple[int, ...] = ()
+    controlled: bool = True
+    as_root: bool = False
+    policy: str = ""
+    quiet: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,43 @@
+"""Questions to the table of threads (`struct thread`, a row a slot), as masks over its rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.model.states import PART, PREEMPTED, WAKEUP_QUEUED, RunState
+
+Threads = NDArray[np.void]
+Mask = NDArray[np.bool_]
+
+RUNNING = (RunState.RUNNING, RunState.RUNNING_EARLY)
+WAKING = (RunState.WAKING, RunState.WAKING_EARLY)
+
+
+def is_in(threads: Threads, *states: RunState) -> Mask:
+    """Rows of threads in one of these states."""
+    return np.isin(threads["state"], states)
+
+
+def is_alive(threads: Threads) -> Mask:
+    """Rows of threads that have not ended; a row without a thread number is nobody's."""
+    return np.asarray((threads["tid"] != 0) & (threads["state"] != RunState.DEAD))
+
+
+def present_part(threads: Threads) -> NDArray[np.int64]:
+    """The part (index into `own`) that each thread's present state counts under; -1: it has ended.
+
+    For a thread that waits for a CPU it is not known yet whether that was idle: as if it was not.
+    """
+    part = np.full(len(threads), -1, dtype=np.int64)
+    running, blocked = is_in(threads, *RUNNING), is_in(threads, RunState.BLOCKED)
+    part[running] = threads["on_cpu_part"][running]
+    part[blocked] = threads["blocked_part"][blocked]
+    part[is_in(threads, *WAKING)] = PART[WAKEUP_QUEUED]
+    part[is_in(threads, RunState.PREEMPTED)] = PART[PREEMPTED]
+    return part
+
+
+def comm(row: np.void) -> str:
+    """The kernel's name of a thread, as kept in its row; bytes that are not UTF-8 are replaced."""
+    return bytes(row["comm"]).split(b"\0")[0].decode(errors="replace")
