@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tracer.errors import TracerError
+from tracer.host.processes import stat_fields
 from tracer.host.user import Credentials
 from tracer.model.spec import Spec
 from tracer.progress import TICK_S, Progress
@@ -184,8 +185,7 @@ class Target:
         """Until the child sleeps in its read, so that its first state is known."""
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
-            stat = Path(f"/proc/{self.pid}/stat").read_text()
-            if stat.rsplit(")", 1)[1].split()[0] == "S":
+            if stat_fields(Path(f"/proc/{self.pid}"))[:1] == ["S"]:
                 return
             time.sleep(0.0002)
 

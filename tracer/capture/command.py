@@ -18,7 +18,16 @@ from tracer.capture.finish import Closed, Tally, recording_of, thread_names, wit
 from tracer.capture.python_threads import PythonThreads
 from tracer.capture.window import choose_path, close_now, is_open, open_now, processes_of
 from tracer.errors import Interrupted, TracerError
-from tracer.host.processes import descendants, described, is_alive, readable, session_of, stop_all
+from tracer.host.files import fields_of, number_in
+from tracer.host.processes import (
+    descendants,
+    described,
+    is_alive,
+    readable,
+    session_of,
+    stat_fields,
+    stop_all,
+)
 from tracer.kernel.engine import Engine
 from tracer.model.recording import HostLoad, Process, Recording
 from tracer.model.spec import Spec
@@ -58,16 +67,15 @@ class _AtGate:
 
     @classmethod
     def of(cls, pid: int) -> _AtGate:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        status = {name: value for name, _, value in (line.partition(":") for line in lines)}
-        ran = Path(f"/proc/{pid}/schedstat")  # where the kernel keeps it (CONFIG_SCHED_INFO)
+        fields = stat_fields(Path(f"/proc/{pid}"))
+        status = fields_of(Path(f"/proc/{pid}/status"))
+        ran_ns = number_in(Path(f"/proc/{pid}/schedstat"))  # with CONFIG_SCHED_INFO
         return cls(
             int(status["voluntary_ctxt_switches"]),
             int(status["nonvoluntary_ctxt_switches"]),
             int(fields[7]),
             int(fields[9]),
-            int(ran.read_text().split()[0]) if ran.exists() else 0,
+            ran_ns or 0,
             int(status["VmHWM"].split()[0]),
         )
 

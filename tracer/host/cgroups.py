@@ -7,26 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tracer.errors import TracerError
+from tracer.host.files import line_of, number_in, text_of
 
 _PROC = Path("/proc")
 _ROOT = Path("/sys/fs/cgroup")
 
 
-def number(path: Path) -> int | None:
-    """The number in a file; None for `max`, for no number, or where it cannot be read."""
-    try:
-        return int(path.read_text().split()[0])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def groups() -> Iterator[Path]:
+def own_groups() -> Iterator[Path]:
     """Directories of this process's control groups and of all their ancestors."""
-    try:
-        lines = (_PROC / "self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
+    for line in text_of(_PROC / "self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         names = controllers.split(",") if controllers else ["", "unified"]
         for base in (_ROOT / name for name in names):
@@ -48,29 +37,24 @@ def versions() -> str:
 
 def kernel_bytes() -> int | None:
     """Kernel memory charged to this process's own group; None where it is not counted."""
-    for directory in groups():
+    for directory in own_groups():
         if (directory / "memory.kmem.usage_in_bytes").exists():
-            return number(directory / "memory.kmem.usage_in_bytes")
-        try:
-            lines = (directory / "memory.stat").read_text().splitlines()
-        except OSError:
-            continue
-        found = dict(line.split()[:2] for line in lines)
-        if "kernel" in found:  # since 5.18 (commit a8c49af3be5f)
-            return int(found["kernel"])
+            return number_in(directory / "memory.kmem.usage_in_bytes")
+        lines = text_of(directory / "memory.stat").splitlines()
+        counters = dict(line.split()[:2] for line in lines)
+        # Linux 5.18, commit a8c49af3be5f ("memcg: add per-memcg total kernel memory stat")
+        if "kernel" in counters:
+            return int(counters["kernel"])
     return None
 
 
 def quota() -> tuple[Path, str] | None:
     """The file of the group that may not use all the CPUs, and its content; None without one."""
-    for directory in groups():
+    for directory in own_groups():
         for name in ("cpu.max", "cpu.cfs_quota_us"):
             path = directory / name
-            try:
-                text = " ".join(path.read_text().split())
-            except OSError:
-                continue
-            if not text.startswith(("max", "-1")):
+            text = line_of(path)
+            if text and not text.startswith(("max", "-1")):
                 return path, text
     return None
 
@@ -105,11 +89,7 @@ def members(directory: Path) -> list[int]:
 
     def listed() -> Iterator[int]:
         for at, _below, files in os.walk(directory):
-            if "cgroup.procs" not in files:
-                continue
-            try:
-                yield from map(int, (Path(at) / "cgroup.procs").read_text().split())
-            except OSError:
-                continue
+            if "cgroup.procs" in files:
+                yield from map(int, text_of(Path(at) / "cgroup.procs").split())
 
     return sorted({pid for pid in listed() if pid and pid != os.getpid()})

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tracer.errors import TracerError
 from tracer.host import cgroups, fingerprint
+from tracer.host.files import line_of
 from tracer.host.load import HostTimes
 from tracer.host.python_names import PY_SPY
 from tracer.host.user import CAPABILITIES, has_capability
@@ -37,13 +38,6 @@ class Fact:
     verdict: str = "ok"
     why: str = ""
     cure: str = ""
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return " ".join(path.read_text().split())
-    except OSError:
-        return None
 
 
 def _rights() -> Fact:
@@ -84,8 +78,8 @@ def _btf() -> Fact:
 
 
 def _lockdown() -> Fact:
-    text = _text(_SYS / "kernel/security/lockdown")
-    if text is None:
+    text = line_of(_SYS / "kernel/security/lockdown")
+    if not text:
         return Fact("lockdown", "unknown", "ok", "securityfs is not there to tell")
     mode = (re.search(r"\[(\w+)\]", text) or [text, text])[1]
     if mode == "confidentiality":
@@ -103,7 +97,7 @@ def _io_uring() -> Fact:
         return Fact("io_uring", "works")
     number = ctypes.get_errno()
     why = "uring-brigade cannot run"
-    if number == errno.EPERM and _text(_KERNEL / "io_uring_disabled") not in (None, "0"):
+    if number == errno.EPERM and line_of(_KERNEL / "io_uring_disabled") not in ("", "0"):
         return Fact("io_uring", "switched off", "note", why,
                     "sudo sysctl kernel.io_uring_disabled=0")  # fmt: skip
     return Fact("io_uring", os.strerror(number), "note", why)
@@ -124,16 +118,16 @@ def _python_threads() -> Fact:
 
 def _idle() -> Iterator[Fact]:
     base = _SYS / "devices/system/cpu/cpuidle"
-    driver, governor = _text(base / "current_driver"), _text(base / "current_governor")
-    if driver in (None, "none"):
+    driver, governor = line_of(base / "current_driver"), line_of(base / "current_governor")
+    if driver in ("", "none"):
         yield Fact("idle driver", driver or "unknown", "note",
                    "a CPU with nothing to do goes straight to HLT; waking it is slow in a VM",
                    "pin with --cpus; tracer explain shows what it costs")  # fmt: skip
     else:
         yield Fact("idle driver", f"{driver}, governor {governor or 'unknown'}")
     parameters = _SYS / "module/haltpoll/parameters"
-    polling = _text(parameters / "guest_halt_poll_ns")
-    if fingerprint.is_virtual() and polling is not None:
+    polling = line_of(parameters / "guest_halt_poll_ns")
+    if fingerprint.is_virtual() and polling:
         why = "an idle CPU does not wait a little for work before it sleeps"
         if driver != "haltpoll":
             yield Fact(
@@ -147,8 +141,8 @@ def _idle() -> Iterator[Fact]:
 
 
 def _frequency() -> Fact:
-    governor = _text(_SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor")
-    if governor is None:
+    governor = line_of(_SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    if not governor:
         return Fact("frequency governor", "none", "ok", "the host or the firmware decides")
     if governor != "performance":
         return Fact("frequency governor", governor, "note", "the clock follows the load",
@@ -158,7 +152,7 @@ def _frequency() -> Fact:
 
 def _clock() -> Fact:
     path = _SYS / "devices/system/clocksource/clocksource0/current_clocksource"
-    source = _text(path) or "unknown"
+    source = line_of(path, "unknown")
     if source in ("hpet", "acpi_pm", "refined-jiffies", "jiffies"):
         return Fact("clock source", source, "note", "each reading of the clock is slow")
     return Fact("clock source", source)
@@ -174,7 +168,7 @@ def _machine() -> Iterator[Fact]:
 
 
 def _huge_pages() -> Fact:
-    text = _text(_SYS / "kernel/mm/transparent_hugepage/enabled") or "unknown"
+    text = line_of(_SYS / "kernel/mm/transparent_hugepage/enabled", "unknown")
     mode = (re.search(r"\[(\w+)\]", text) or [text, text])[1]
     if mode == "always":
         return Fact("huge pages", mode, "note", "memory comes 2 MiB at a time: tracer memory"

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracer.errors import TracerError
+from tracer.host.files import line_of, text_of
 
 _SYS = Path("/sys/devices/system/cpu")
 
 
 def online_cpus() -> tuple[int, ...]:
     """CPUs that are online, from sysfs."""
-    return cpu_numbers((_SYS / "online").read_text())
+    return cpu_numbers(text_of(_SYS / "online"))
 
 
 def cpu_numbers(text: str) -> tuple[int, ...]:
@@ -36,7 +37,7 @@ def _physical(cpus: tuple[int, ...]) -> tuple[int, ...]:
     """The first hardware thread of each core."""
     siblings = [_SYS / f"cpu{n}/topology/thread_siblings_list" for n in cpus]
     cores = [
-        set(cpu_numbers(path.read_text())) if path.exists() else {cpu}
+        set(cpu_numbers(text_of(path))) if path.exists() else {cpu}
         for cpu, path in zip(cpus, siblings, strict=True)
     ]
     return tuple(
@@ -92,26 +93,21 @@ class Cpu:
     capacity: int
 
 
-def _line(path: Path, missing: str = "") -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return missing
-
-
 def read_cpus(allowed: Iterable[int], base: Path = _SYS) -> list[Cpu]:
     """The CPUs that this process may use, from sysfs."""
     found = []
     for number in sorted(allowed):
         cpu = base / f"cpu{number}"
-        levels = sorted((cpu / "cache").glob("index[0-9]*"), key=lambda p: _line(p / "level", "0"))
+        levels = sorted(
+            (cpu / "cache").glob("index[0-9]*"), key=lambda p: line_of(p / "level", "0")
+        )
         nodes = sorted(path.name for path in cpu.glob("node[0-9]*"))
-        capacity = _line(cpu / "cpu_capacity") or _line(cpu / "acpi_cppc" / "highest_perf")
+        capacity = line_of(cpu / "cpu_capacity") or line_of(cpu / "acpi_cppc" / "highest_perf")
         found.append(
             Cpu(
                 number,
-                _line(cpu / "topology" / "thread_siblings_list", str(number)),
-                _line(levels[-1] / "shared_cpu_list") if levels else "",
+                line_of(cpu / "topology" / "thread_siblings_list", str(number)),
+                line_of(levels[-1] / "shared_cpu_list") if levels else "",
                 nodes[0] if nodes else "node0",
                 int(capacity) if capacity.isdigit() else 0,
             )

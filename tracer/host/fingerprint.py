@@ -7,32 +7,23 @@ from pathlib import Path
 
 from tracer import __version__
 from tracer.host.cpus import online_cpus
+from tracer.host.files import line_of, text_of
 
 _SYS = Path("/sys/devices/system/cpu")
 _UNKNOWN = "unknown"
 
 
 def _line(path: Path) -> str:
-    try:
-        return " ".join(path.read_text().split()) or _UNKNOWN
-    except OSError:
-        return _UNKNOWN
+    return line_of(path, _UNKNOWN)
 
 
 def _cpuinfo(*keys: str) -> str:
     """The first value of one of these keys in /proc/cpuinfo."""
-    for text in _text(Path("/proc/cpuinfo")).splitlines():
+    for text in text_of(Path("/proc/cpuinfo")).splitlines():
         key, _, value = text.partition(":")
         if key.strip() in keys and value.strip():
             return value.strip()
     return _UNKNOWN
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
 
 
 def _topology() -> str:

@@ -1,26 +1,28 @@
 """What this system has left of the things that run out: descriptors, threads, memory areas.
 
-Read before a run starts, so that a run that cannot fit is refused with the limit's name and not
-found out half-way. Nothing here changes anything.
+Read before a run starts, so that one that cannot fit is refused with the limit's name instead of
+failing half-way. Reads only.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tracer.errors import TracerError
-from tracer.host.cgroups import groups, number
+from tracer.host.cgroups import own_groups
+from tracer.host.files import fields_of, number_in, text_of
 from tracer.host.user import has_capability, target_uid
 from workloads import Needs
 
 _PROC = Path("/proc")
 _NO_LIMIT = 1 << 60  # version 1 writes a number about 2^63 for "no limit"
-#: Once the numbers have wrapped around, the kernel gives none below this to a process.
+#: After the numbers have wrapped around the kernel reuses none below this (kernel/pid.c).
 _RESERVED_PIDS = 300
 #: With more than these it does not matter which ones are in use.
 _MANY_PIDS = 1 << 17
@@ -73,18 +75,16 @@ def _handed_down() -> int:
 def _descriptors(uid: int) -> Iterator[Limit]:
     hard, cure = _hard(resource.RLIMIT_NOFILE, "nofile")
     if hard is not None:
-        most = number(_PROC / "sys/fs/nr_open")
+        most = number_in(_PROC / "sys/fs/nr_open")
         if most is not None and hard >= most:
             cure = f"sudo sysctl fs.nr_open=NUMBER; {cure}"
         yield Limit("descriptors", "RLIMIT_NOFILE (hard)", hard, hard - _handed_down(), cure)
-    try:
-        used, _free, most = map(int, (_PROC / "sys/fs/file-nr").read_text().split())
-    except (OSError, ValueError):
-        return
-    if uid:  # the kernel lets root pass
+    files = text_of(_PROC / "sys/fs/file-nr").split()
+    if uid and len(files) == 3:  # the kernel lets root pass
+        used, _free, most = map(int, files)
         yield Limit("descriptors", "fs.file-max", most, most - used,
                     "sudo sysctl fs.file-max=NUMBER")  # fmt: skip
-    watches = number(_PROC / "sys/fs/epoll/max_user_watches")
+    watches = number_in(_PROC / "sys/fs/epoll/max_user_watches")
     if watches is not None:
         yield Limit("watches", "fs.epoll.max_user_watches", watches, watches,
                     "sudo sysctl fs.epoll.max_user_watches=NUMBER")  # fmt: skip
@@ -94,15 +94,9 @@ def _threads_of(uid: int) -> int:
     """Threads whose real user is `uid`, as far as /proc shows them."""
     total = 0
     for path in _PROC.glob("[0-9]*/status"):
-        try:
-            lines = path.read_text().splitlines()
-        except OSError:
-            continue
-        found = {
-            line.split(":")[0]: line.split()[1] for line in lines if line[:3] in ("Uid", "Thr")
-        }
-        if found.get("Uid") == str(uid):
-            total += int(found.get("Threads", 0))
+        status = fields_of(path)
+        if status.get("Uid", "").split()[:1] == [str(uid)]:
+            total += int(status.get("Threads", 0))
     return total
 
 
@@ -113,15 +107,13 @@ def _tids_in_use(most: int) -> int:
 
 
 def _threads(uid: int) -> Iterator[Limit]:
-    try:
-        running = int((_PROC / "loadavg").read_text().split()[3].split("/")[1])
-    except (OSError, ValueError, IndexError):
-        running = 0
-    most = number(_PROC / "sys/kernel/threads-max")
+    load = re.search(r"\d+/(\d+)", text_of(_PROC / "loadavg"))
+    running = int(load[1]) if load else 0
+    most = number_in(_PROC / "sys/kernel/threads-max")
     if most is not None:
         yield Limit("threads", "kernel.threads-max", most, most - running,
                     "sudo sysctl kernel.threads-max=NUMBER")  # fmt: skip
-    most = number(_PROC / "sys/kernel/pid_max")
+    most = number_in(_PROC / "sys/kernel/pid_max")
     if most is not None:
         used = running if most > _MANY_PIDS else _tids_in_use(most)
         left = most - _RESERVED_PIDS - used
@@ -145,17 +137,17 @@ def _control_groups() -> Iterator[Limit]:
         ("memory_bytes", "memory.max", "memory.current"),
         ("memory_bytes", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     )
-    for directory in groups():
+    for directory in own_groups():
         for what, most, used in files:
             path = directory / most
-            value = number(path)
+            value = number_in(path)
             if value is not None and value < _NO_LIMIT:
-                left = value - (number(directory / used) or 0)
+                left = value - (number_in(directory / used) or 0)
                 yield Limit(what, str(path), value, left, _group_cure(directory, path))
 
 
 def _memory() -> Iterator[Limit]:
-    areas = number(_PROC / "sys/vm/max_map_count")
+    areas = number_in(_PROC / "sys/vm/max_map_count")
     if areas is not None:
         cure = "sudo sysctl vm.max_map_count=NUMBER"
         yield Limit("areas", "vm.max_map_count", areas, areas, cure)
@@ -166,7 +158,7 @@ def _memory() -> Iterator[Limit]:
     if "MemAvailable" in found:
         yield Limit("memory_bytes", "memory of this machine", found.get("MemTotal", 0),
                     found["MemAvailable"], "a machine with more memory")  # fmt: skip
-    if number(_PROC / "sys/vm/overcommit_memory") == 2 and "CommitLimit" in found:
+    if number_in(_PROC / "sys/vm/overcommit_memory") == 2 and "CommitLimit" in found:
         left = found["CommitLimit"] - found["Committed_AS"]
         yield Limit("committed_bytes", "vm.overcommit_memory=2", found["CommitLimit"], left,
                     "sudo sysctl vm.overcommit_memory=0")  # fmt: skip
@@ -174,11 +166,8 @@ def _memory() -> Iterator[Limit]:
 
 def meminfo() -> dict[str, int]:
     """/proc/meminfo in bytes by name; empty where it cannot be read."""
-    try:
-        lines = (_PROC / "meminfo").read_text().splitlines()
-    except OSError:
-        return {}
-    return {line.split(":")[0]: int(line.split()[1]) << 10 for line in lines if " kB" in line}
+    values = {name: value.split() for name, value in fields_of(_PROC / "meminfo").items()}
+    return {name: int(words[0]) << 10 for name, words in values.items() if words[1:] == ["kB"]}
 
 
 def limits(uid: int) -> list[Limit]:
@@ -198,7 +187,7 @@ def remarks() -> list[str]:
     if soft != hard:
         found.append(f"RLIMIT_NOFILE (soft, {soft:,}) does not bind: tracer raises it to the hard"
                      " one for the workload")  # fmt: skip
-    mode = number(_PROC / "sys/vm/overcommit_memory")
+    mode = number_in(_PROC / "sys/vm/overcommit_memory")
     if mode in (0, 1):
         found.append(f"vm.overcommit_memory={mode} does not bind: untouched stacks are not counted")
     return found
@@ -219,7 +208,7 @@ def binding(needs: Needs, known: Sequence[Limit]) -> tuple[int, Limit] | None:
 
 
 def require(needs: Needs, tasks: int, known: Sequence[Limit] | None = None) -> None:
-    """TracerError (exit status 2) when `tasks` tasks do not fit, with the limit that binds most."""
+    """TracerError (exit status 2) when `tasks` tasks do not fit, with the limit that binds."""
     found = binding(needs, limits(target_uid()) if known is None else known)
     if found is None or found[0] >= tasks:
         return

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tracer.host.files import text_of
 from tracer.model.recording import HostLoad
 
 _STAT = Path("/proc/stat")
@@ -25,7 +26,7 @@ class HostTimes:
     @classmethod
     def now(cls) -> HostTimes:
         """As /proc/stat has it, in whole clock ticks."""
-        fields = [int(n) for n in _STAT.read_text().split("\n", 1)[0].split()[1:9]]
+        fields = [int(n) for n in text_of(_STAT).split("\n", 1)[0].split()[1:9]]
         user, nice, system, _idle, _wait, irq, softirq, steal = fields
         busy = user + nice + system + irq + softirq
         return cls(steal * TICK_NS, busy * TICK_NS, sum(fields) * TICK_NS, time.monotonic_ns())

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tracer.host.files import text_of
+from tracer.host.processes import tids
+
 #: glibc's heaps of other threads start at a multiple of this (HEAP_MAX_SIZE of malloc/arena.c).
 _ARENA_BYTES = 64 << 20
-#: With more threads than this nobody's stack is looked for: a file is read for each.
+#: Above this, skip finding stacks: it costs one /proc read per thread.
 _MOST_THREADS = 5000
 _LINE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) \S+ \d+ *(.*)")
 
@@ -72,26 +75,22 @@ def _name(address: int, found: Area, before: Area | None, stacks: Mapping[int, s
 
 def _stack_pointer(task: Path) -> tuple[int, str] | None:
     """Stack pointer and name of a sleeping thread; None for one that runs or has gone."""
-    try:
-        words = (task / "syscall").read_text().split()
-        name = (task / "comm").read_text().rstrip("\n")
-    except OSError:
-        return None
-    return (int(words[-2], 16), name) if len(words) >= 3 else None  # NR ARGUMENTS SP PC
+    words = text_of(task / "syscall").split()  # NR ARGUMENTS SP PC
+    name = text_of(task / "comm").removesuffix("\n")
+    return (int(words[-2], 16), name) if len(words) >= 3 else None
 
 
 def _stack_pointers(pid: int) -> dict[int, str]:
-    tasks = list(Path(f"/proc/{pid}/task").iterdir())
+    tasks = [Path(f"/proc/{pid}/task/{tid}") for tid in tids(pid)]
     if len(tasks) > _MOST_THREADS:
         return {}
-    return dict(found for found in map(_stack_pointer, tasks) if found)
+    return dict(pointer for pointer in map(_stack_pointer, tasks) if pointer)
 
 
 def places(pid: int, addresses: Iterable[int]) -> dict[int, str]:
     """Where each address of the process lies; empty when the process has gone."""
-    try:
-        mappings = parse(Path(f"/proc/{pid}/maps").read_text(errors="replace"))
-        stacks = _stack_pointers(pid)
-    except OSError:
+    mappings = parse(text_of(Path(f"/proc/{pid}/maps")))
+    if not mappings:
         return {}
+    stacks = _stack_pointers(pid)
     return {address: where(address, mappings, stacks) for address in addresses}

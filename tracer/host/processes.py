@@ -1,4 +1,4 @@
-"""Processes that are there already: what /proc says of them, whom a request names, their end."""
+"""Running processes: what /proc says of them, which ones can be attached to, ending them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracer.errors import TracerError
+from tracer.host.files import fields_of, number_in, text_of
 from tracer.model.recording import Process
 
 _PROC = Path("/proc")
@@ -25,7 +26,7 @@ class Task:
     """One thread as /proc shows it.
 
     `state` is the letter of /proc/PID/stat; `call` the number of the system call it sleeps in,
-    -1 for none (a page fault), None when it runs or that is not told.
+    -1 for none (a page fault), None when it runs or /proc does not show it.
     """
 
     state: str
@@ -35,18 +36,16 @@ class Task:
 def task(pid: int, tid: int) -> Task | None:
     """What thread `tid` of the process `pid` does; None when it has ended."""
     directory = _PROC / str(pid) / "task" / str(tid)
-    try:
-        state = (directory / "stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
+    fields = stat_fields(directory)
+    if not fields or fields[0] in "ZX":
         return None
-    if state in "ZX":
-        return None
-    try:
-        first = (directory / "syscall").read_text().split()[0]
-        call = None if first == "running" else int(first)
-    except (OSError, ValueError, IndexError):
-        call = None
-    return Task(state, call)
+    return Task(fields[0], number_in(directory / "syscall"))
+
+
+def stat_fields(directory: Path) -> list[str]:
+    """The fields of a process's or thread's `stat` behind its name, the state first (field 3 of
+    proc_pid_stat(5)); empty when it has ended."""
+    return text_of(directory / "stat").rpartition(")")[2].split()
 
 
 def tids(pid: int) -> list[int]:
@@ -59,11 +58,7 @@ def tids(pid: int) -> list[int]:
 
 def thread_name(pid: int, tid: int) -> str:
     """The kernel's name of a thread; empty when it has ended."""
-    try:
-        text = (_PROC / str(pid) / "task" / str(tid) / "comm").read_text(errors="replace")
-    except OSError:
-        return ""
-    return text.rstrip("\n")
+    return text_of(_PROC / str(pid) / "task" / str(tid) / "comm").removesuffix("\n")
 
 
 def is_alive(pid: int) -> bool:
@@ -72,12 +67,13 @@ def is_alive(pid: int) -> bool:
 
 
 def readable(fds: Collection[int], timeout_s: float | None) -> list[int]:
-    """Those of the descriptors that can be read, waited for; select() takes no large numbers."""
+    """Wait until one of the descriptors can be read; those that can. As select(), without its limit
+    on numbers."""
     waiting = select.poll()
     for fd in fds:
         waiting.register(fd, select.POLLIN)
-    found = waiting.poll(None if timeout_s is None else math.ceil(timeout_s * 1000))
-    return [fd for fd, _event in found]
+    ready = waiting.poll(None if timeout_s is None else math.ceil(timeout_s * 1000))
+    return [fd for fd, _event in ready]
 
 
 def stop_all(pids: Iterable[int], grace_s: float) -> None:
@@ -112,12 +108,7 @@ def session_of(pid: int) -> int:
 
 
 def _status(pid: int, tid: int | None = None) -> dict[str, str]:
-    path = _PROC / str(pid) / "task" / str(pid if tid is None else tid) / "status"
-    try:
-        lines = path.read_text(errors="replace").splitlines()
-    except OSError:
-        return {}
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return fields_of(_PROC / str(pid) / "task" / str(pid if tid is None else tid) / "status")
 
 
 def described(pid: int) -> Process:
@@ -139,20 +130,14 @@ def numbers_inside(pid: int) -> dict[int, int]:
 
 def arguments(pid: int) -> tuple[str, ...]:
     """Its command line; empty when it has none or has ended."""
-    try:
-        text = (_PROC / str(pid) / "cmdline").read_bytes()
-    except OSError:
-        return ()
-    return tuple(os.fsdecode(word) for word in text.rstrip(b"\0").split(b"\0") if word)
+    words = text_of(_PROC / str(pid) / "cmdline").split("\0")
+    return tuple(word for word in words if word)
 
 
 def is_kernels(pid: int) -> bool:
     """Whether it is a thread of the kernel, which a control group may hold too."""
-    try:
-        stat = (_PROC / str(pid) / "stat").read_text(errors="replace")
-    except OSError:
-        return False
-    return bool(int(stat.rsplit(")", 1)[1].split()[6]) & _PF_KTHREAD)
+    fields = stat_fields(_PROC / str(pid))
+    return bool(fields) and bool(int(fields[6]) & _PF_KTHREAD)
 
 
 def require(pid: int) -> None:
@@ -185,17 +170,14 @@ def require(pid: int) -> None:
 
 def descendants(pids: Iterable[int]) -> list[int]:
     """These processes and all that they have forked and that are still below them, each once."""
-    found: dict[int, None] = {}
+    seen: dict[int, None] = {}
     todo = list(pids)
     while todo:
         pid = todo.pop(0)
-        if pid in found or pid == os.getpid():
+        if pid in seen or pid == os.getpid():
             continue
-        found[pid] = None
+        seen[pid] = None
         for tid in tids(pid):
-            try:
-                text = (_PROC / str(pid) / "task" / str(tid) / "children").read_text()
-            except OSError:
-                continue
-            todo += [int(child) for child in text.split()]
-    return list(found)
+            children = text_of(_PROC / str(pid) / "task" / str(tid) / "children")
+            todo += [int(child) for child in children.split()]
+    return list(seen)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tracer.host.files import text_of
 from tracer.host.processes import numbers_inside
 
 PY_SPY = Path(sys.executable).with_name("py-spy")
@@ -22,7 +23,7 @@ PY_SPY = Path(sys.executable).with_name("py-spy")
 _PROC = Path("/proc")
 #: A name is the target's: it may have any length.
 _LONGEST_NAME = 60
-#: The number that the kernel knows a thread by is in this much of the C library's record of it.
+#: How much of struct pthread to search for the tid.
 _PTHREAD_BYTES = 2048
 
 
@@ -30,10 +31,7 @@ def is_python(pid: int, program: Path) -> bool:
     """Whether the process, which runs that file, is python3.11 or the like or has libpython."""
     if re.match(r"python[\d.]*\b", program.name):
         return True
-    try:
-        return "/libpython" in (_PROC / str(pid) / "maps").read_text(errors="replace")
-    except OSError:
-        return False
+    return "/libpython" in text_of(_PROC / str(pid) / "maps")
 
 
 def names_in(pid: int, timeout_s: float = 2.0) -> dict[int, str]:

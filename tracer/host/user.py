@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracer.errors import TracerError
+from tracer.host.files import fields_of
 
 #: Numbers of capabilities (linux/capability.h).
 CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24, "CAP_PERFMON": 38, "CAP_BPF": 39}
@@ -50,11 +51,7 @@ def target_uid() -> int:
 
 def has_capability(name: str) -> bool:
     """True when this process has the capability, such as CAP_BPF, in effect."""
-    try:
-        lines = Path("/proc/self/status").read_text(errors="replace").splitlines()
-        effective = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
-    except (OSError, StopIteration, ValueError):
-        return False
+    effective = int(fields_of(Path("/proc/self/status")).get("CapEff", "0"), 16)
     return bool(effective >> CAPABILITIES[name] & 1)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.errors import TracerError
+from tracer.host.files import fields_of
 from tracer.kernel.compiled import Compiled, Map
 
 _MAP_CREATE, _PROG_LOAD, _RAW_TRACEPOINT_OPEN = 0, 5, 17
@@ -146,9 +147,7 @@ class Module:
         """Events the kernel dropped because a program was already running on that CPU."""
         total = 0
         for fd in self._programs.values():
-            for line in Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines():
-                if line.startswith("recursion_misses:"):
-                    total += int(line.split()[1])
+            total += int(fields_of(Path(f"/proc/self/fdinfo/{fd}")).get("recursion_misses", 0))
         return total
 
     def close(self) -> None:

@@ -27,11 +27,7 @@ _MAGIC = 0xEB9F
 
 INT, PTR, ARRAY, STRUCT, UNION, ENUM, FWD, TYPEDEF, VOLATILE, CONST, RESTRICT = range(1, 12)
 FUNC, FUNC_PROTO, VAR, DATASEC, FLOAT, DECL_TAG, TYPE_TAG, ENUM64 = range(12, 20)
-_QUALIFIERS = {VOLATILE: "volatile", CONST: "const", RESTRICT: "restrict"}
-_TAGS = {STRUCT: "struct ", UNION: "union ", ENUM: "enum ", ENUM64: "enum ", FWD: "struct "}
 _ALIASES = frozenset((TYPEDEF, VOLATILE, CONST, RESTRICT, TYPE_TAG))
-_SIZED = frozenset((INT, STRUCT, UNION, ENUM, FLOAT, DATASEC, ENUM64))
-_POINTER_BYTES = 8  # the kernels of the supported machines are all 64-bit
 
 # Length of a record in 32-bit words: 3 + the first number + vlen x the second.
 _TAIL = dict.fromkeys(range(20), (0, 0)) | {
@@ -41,19 +37,12 @@ _TAIL = dict.fromkeys(range(20), (0, 0)) | {
 
 
 class Member(NamedTuple):
-    """Where a member lies: ``bit_offset`` from the start of the outermost struct, in bits;
-    ``bit_size`` in bits for a bit field and 0 otherwise; ``type_id`` of its type."""
+    """Where a member lies: `bit_offset` from the start of the outermost struct, in bits;
+    `bit_size` in bits for a bit field and 0 otherwise; `type_id` of its type."""
 
     bit_offset: int
     bit_size: int
     type_id: int
-
-
-class TracepointArg(NamedTuple):
-    """An argument of a raw tracepoint: its ``name`` ("" if unknown) and C ``type``."""
-
-    name: str
-    type: str
 
 
 class _RecordWords(dict[int, int]):
@@ -75,7 +64,7 @@ class Btf:
     """The types of one BTF file, held as its bytes plus the start of every record."""
 
     def __init__(self, data: bytes) -> None:
-        """Index ``data``, the whole content of a BTF file; TracerError if it is malformed."""
+        """Index `data`, the whole content of a BTF file; TracerError if it is malformed."""
         if len(data) < _HEADER.size or _HEADER.unpack_from(data)[0] != _MAGIC:
             raise _malformed("no BTF header in this machine's byte order")
         _, version, _, header, type_at, type_len, str_at, str_len = _HEADER.unpack_from(data)
@@ -104,7 +93,7 @@ class Btf:
 
     @classmethod
     def load(cls, path: str | Path = VMLINUX) -> Btf:
-        """Read the BTF file at ``path``; TracerError if it is absent, unreadable or malformed."""
+        """Read the BTF file at `path`; TracerError if it is absent, unreadable or malformed."""
         try:
             with Path(path).open("rb", buffering=0) as file:
                 data = file.readall()
@@ -118,7 +107,7 @@ class Btf:
     # -- structs ---------------------------------------------------------------------------
 
     def find_member(self, type_name: str, path: str) -> Member | None:
-        """Locate ``path`` ("member" or "member.member...") in a struct, union or typedef of one.
+        """Locate `path` ("member" or "member.member...") in a struct, union or typedef of one.
 
         Members of anonymous structs and unions count as members of the enclosing one.
         None if the type or a member on the path does not exist. Of several types with
@@ -136,25 +125,15 @@ class Btf:
         return None
 
     def has_member(self, type_name: str, path: str) -> bool:
-        """Whether :meth:`find_member` finds ``path``."""
+        """Whether `find_member` finds `path`."""
         return self.find_member(type_name, path) is not None
 
     def offset_of(self, type_name: str, path: str) -> int:
         """Offset of a member in bytes; TracerError if it does not exist or is a bit field."""
         return self._whole_bytes(type_name, path).bit_offset // 8
 
-    def member_size(self, type_name: str, path: str) -> int:
-        """Size of a member in bytes; TracerError as for :meth:`offset_of`."""
-        return self._size(self._whole_bytes(type_name, path).type_id)
-
-    def size_of(self, type_name: str) -> int:
-        """Size in bytes of a struct, union, enum, typedef or basic type; TracerError if unknown."""
-        for type_id in self._ids(type_name, (*_SIZED, TYPEDEF)):
-            return self._size(type_id)
-        raise TracerError(f"the kernel has no type {type_name}")
-
     def enum_value(self, enum: str | None, name: str) -> int | None:
-        """Value of the enumerator ``name`` of ``enum`` (None: of any enum); None if absent."""
+        """Value of the enumerator `name` of `enum` (None: of any enum); None if absent."""
         wanted = self._name_offset(name)
         if not wanted:
             return None
@@ -179,13 +158,15 @@ class Btf:
             name[len(prefix) :] for name in self._tracepoint_types() if name.startswith(prefix)
         )
 
-    def tracepoint_args(self, name: str) -> list[TracepointArg] | None:
-        """Arguments of a raw tracepoint in the order programs get them; None if there is none.
+    def tracepoint_args(self, name: str) -> list[str] | None:
+        """Names of a raw tracepoint's arguments in the order programs get them; None if there is
+        no such tracepoint.
 
-        The leading ``void *`` (the data of whoever registered) is left out, as programs do
-        not see it. The types come from the typedef ``btf_trace_<name>``, whose parameters
-        have no names; the names come from the function ``__traceiter_<name>`` (Linux 5.10
-        and later) when its parameters have the same types, and are "" otherwise.
+        The leading `void *` (the data of whoever registered) is left out, as programs do
+        not see it. How many there are comes from the typedef `btf_trace_<name>`, whose parameters
+        have no names; the names come from the function `__traceiter_<name>` (Linux 5.10, commit
+        d25e37d89dd2, "tracepoint: Optimize using static_call()") when its parameters have the
+        same types, and are "" otherwise.
         """
         traced = self._tracepoint_types()
         if (typedef := traced.get("btf_trace_" + name)) is None:
@@ -195,10 +176,10 @@ class Btf:
             named = self._params(self._target(function))
             if [type_id for _, type_id in named] == [type_id for _, type_id in params]:
                 params = named
-        return [TracepointArg(self._string(at), self.type_text(t)) for at, t in params[1:]]
+        return [self._string(at) for at, _type_id in params[1:]]
 
     def _tracepoint_types(self) -> dict[str, int]:
-        """Ids of the typedefs ``btf_trace_*`` and functions ``__traceiter_*``, found once."""
+        """Ids of the typedefs `btf_trace_*` and functions `__traceiter_*`, found once."""
         if self._traced is None:
             strings = {
                 found.start() + 1: found[1].decode()
@@ -212,35 +193,6 @@ class Btf:
                 if self._record(type_id)[1] in (TYPEDEF, FUNC)
             }
         return self._traced
-
-    # -- types as text ---------------------------------------------------------------------
-
-    def type_text(self, type_id: int) -> str:
-        """The type as C text, e.g. ``struct task_struct *``; function types without a body."""
-        if type_id == 0:
-            return "void"
-        _, kind, _, flag = self._record(type_id)
-        if kind == FWD:
-            return ("union " if flag else "struct ") + self._string(self._names[type_id])
-        if kind in _TAGS:
-            return _TAGS[kind] + (self._string(self._names[type_id]) or "<anonymous>")
-        if kind in (INT, FLOAT, TYPEDEF):
-            return self._string(self._names[type_id])
-        if kind == FUNC_PROTO:
-            params = ", ".join(self.type_text(t) for _, t in self._params(type_id))
-            return f"{self.type_text(self._target(type_id))} ({params})"
-        if kind == ARRAY:
-            element, _, length = self._array(type_id)
-            return f"{self.type_text(element)}[{length}]"
-        inner = self.type_text(target := self._target(type_id))
-        if kind == PTR and target and self._record(target)[1] == FUNC_PROTO:
-            return inner.replace(" (", " (*)(", 1)
-        if kind == PTR:
-            return inner + ("*" if inner.endswith("*") else " *")
-        if kind in _QUALIFIERS:  # "const char", but "char *const"
-            word = _QUALIFIERS[kind]
-            return f"{inner}{word}" if inner.endswith("*") else f"{word} {inner}"
-        return inner
 
     # -- records ---------------------------------------------------------------------------
 
@@ -257,15 +209,10 @@ class Btf:
         return self._words[self._record(type_id)[0] + 2]
 
     def _strip(self, type_id: int) -> int:
-        """``type_id`` without typedefs and qualifiers."""
+        """`type_id` without typedefs and qualifiers."""
         while type_id and self._record(type_id)[1] in _ALIASES:
             type_id = self._target(type_id)
         return type_id
-
-    def _array(self, type_id: int) -> tuple[int, int, int]:
-        """Element type, index type and number of elements of an array."""
-        at = self._record(type_id)[0] + 3
-        return self._words[at], self._words[at + 1], self._words[at + 2]
 
     def _params(self, type_id: int) -> list[tuple[int, int]]:
         """(name offset, type id) of each parameter of a function prototype."""
@@ -275,7 +222,7 @@ class Btf:
         return [(self._words[i], self._words[i + 1]) for i in range(at + 3, at + 3 + 2 * vlen, 2)]
 
     def _member(self, type_id: int, name: bytes) -> Member | None:
-        """Member ``name`` (with its final NUL) of a struct or union, or of one inside it."""
+        """Member `name` (with its final NUL) of a struct or union, or of one inside it."""
         type_id = self._strip(type_id)
         if not type_id or self._record(type_id)[1] not in (STRUCT, UNION):
             return None
@@ -300,19 +247,6 @@ class Btf:
             raise TracerError(f"{type_name}.{path} is a bit field and has no byte offset")
         return member
 
-    def _size(self, type_id: int) -> int:
-        """Size of a type in bytes."""
-        type_id = self._strip(type_id)
-        kind = self._record(type_id)[1] if type_id else 0
-        if kind in _SIZED:
-            return self._target(type_id)  # the same word holds the size for these kinds
-        if kind == PTR:
-            return _POINTER_BYTES
-        if kind == ARRAY:
-            element, _, length = self._array(type_id)
-            return length * self._size(element)
-        raise TracerError(f"the type {self.type_text(type_id)} has no size")
-
     # -- names -----------------------------------------------------------------------------
 
     def _string(self, offset: int) -> str:
@@ -322,11 +256,11 @@ class Btf:
         return self._strings[offset:end].decode()
 
     def _name_offset(self, name: str) -> int:
-        """Offset of ``name`` in the strings, 0 if absent; the kernel's build leaves no doubles."""
+        """Offset of `name` in the strings, 0 if absent; the kernel's build leaves no doubles."""
         return self._strings.find(b"\0" + name.encode() + b"\0") + 1 if name else 0
 
     def _ids(self, name: str, kinds: Collection[int]) -> Iterator[int]:
-        """Ids of the types called ``name`` that are of one of the ``kinds``."""
+        """Ids of the types called `name` that are of one of the `kinds`."""
         offset, type_id = self._name_offset(name), 0
         while offset:
             try:
@@ -337,7 +271,7 @@ class Btf:
                 yield type_id
 
     def _enums_near(self, name_offset: int) -> Iterator[int]:
-        """Ids of the enums whose records contain the word ``name_offset``."""
+        """Ids of the enums whose records contain the word `name_offset`."""
         # Finding the bytes is some hundred times faster than decoding every enum.
         pattern = struct.pack("=I", name_offset)
         at = self._types.find(pattern)

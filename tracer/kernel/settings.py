@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tracer import probes
 from tracer.errors import TracerError
 from tracer.host.cpus import cpu_numbers
+from tracer.host.files import text_of
 from tracer.kernel.programs import HOOKS
 from tracer.model import histogram, states, syscalls
 from tracer.model.probe import KernelTypes
@@ -38,8 +39,8 @@ class Sizes:
     @classmethod
     def of_this_host(cls) -> Sizes:
         """Room for every CPU and thread number that this kernel can have."""
-        cpus = max(cpu_numbers(Path("/sys/devices/system/cpu/possible").read_text())) + 1
-        tids = int(Path("/proc/sys/kernel/pid_max").read_text()) + 1
+        cpus = max(cpu_numbers(text_of(Path("/sys/devices/system/cpu/possible")))) + 1
+        tids = int(text_of(Path("/proc/sys/kernel/pid_max"))) + 1
         return cls(cpus, 131_072, tids)
 
 
@@ -85,7 +86,7 @@ def macros(
 def offsets(types: KernelTypes, machine: str) -> dict[str, object]:
     """Where this kernel keeps what the programs read: members of structs, arguments of
     tracepoints and of system calls."""
-    switch = [arg.name for arg in types.tracepoint_args("sched_switch") or ()]
+    switch = list(types.tracepoint_args("sched_switch") or ())
     found: dict[str, object] = {
         "OFFSET_TASK_PID": types.offset_of("task_struct", "pid"),
         "OFFSET_TASK_TGID": types.offset_of("task_struct", "tgid"),

@@ -15,20 +15,13 @@ from tracer.model.section import Scale, Section
 Arrays = Mapping[str, NDArray[np.void]]
 
 
-class NamedArgument(Protocol):
-    """One argument of a tracepoint; its place is its index."""
-
-    @property
-    def name(self) -> str: ...
-
-
 class KernelTypes(Protocol):
     """What may be asked of the kernel's own type information (kernel/btf.py)."""
 
     def offset_of(self, type_name: str, path: str) -> int: ...
     def has_member(self, type_name: str, path: str) -> bool: ...
     def enum_value(self, enum: str | None, name: str) -> int | None: ...
-    def tracepoint_args(self, name: str) -> Sequence[NamedArgument] | None: ...
+    def tracepoint_args(self, name: str) -> Sequence[str] | None: ...
 
 
 def _nothing(_types: KernelTypes) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Names and classes of system calls by number, for x86_64 and aarch64.
 
-The numbers are in ``syscall_table.json``, which ``scripts/update_syscall_table.py``
+The numbers are in `syscall_table.json`, which `scripts/update_syscall_table.py`
 generates; its key "source" says from what. The classes are this project's own and say
 what kind of work, or of waiting, a call stands for.
 """
@@ -91,9 +91,9 @@ def _of_machine(machine: str) -> dict[int, str]:
 
 
 def name_of(nr: int, machine: str = MACHINE) -> str:
-    """Name of the system call ``nr``, ``syscall_<nr>`` if it has none.
+    """Name of the system call `nr`, `syscall_<nr>` if it has none.
 
-    ``machine`` is as in ``uname -m``; TracerError if there is no table for it. This holds
+    `machine` is as in `uname -m`; TracerError if there is no table for it. This holds
     for all functions of the module.
     """
     return _of_machine(machine).get(nr, f"syscall_{nr}")
@@ -105,14 +105,14 @@ def numbers(machine: str = MACHINE) -> dict[str, int]:
 
 
 def class_of(name: str) -> str:
-    """The one of :data:`CLASSES` that the system call ``name`` belongs to."""
+    """The one of `CLASSES` that the system call `name` belongs to."""
     if (exact := _EXACT.get(name)) is not None:
         return exact
     return next((kind for start, kind in _PREFIXES.items() if name.startswith(start)), "other")
 
 
 def class_table(machine: str = MACHINE) -> list[int]:
-    """Index into :data:`CLASSES` by number, :data:`TABLE_LENGTH` entries; unknown is "other"."""
+    """Index into `CLASSES` by number, `TABLE_LENGTH` entries; unknown is "other"."""
     table = [CLASSES.index("other")] * TABLE_LENGTH
     for number, name in _of_machine(machine).items():
         if number < TABLE_LENGTH:

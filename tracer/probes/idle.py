@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.host.files import line_of
 from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, KernelTypes, Probe
 from tracer.model.section import Scale, Section, Table
@@ -89,7 +90,7 @@ def state_names(cpu: int) -> list[str]:
     Without one the kernel knows two: 0 polls (idle=poll), 1 is the machine's own halt.
     """
     found = {
-        int(file.parent.name[5:]): file.read_text().strip()
+        int(file.parent.name[5:]): line_of(file)
         for file in (SYSFS / f"cpu{cpu}" / "cpuidle").glob("state[0-9]*/name")
     } or {0: "POLL", 1: "HLT"}
     names = [found.get(number, f"state {number}") for number in range(STATES)]

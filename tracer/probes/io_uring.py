@@ -72,7 +72,7 @@ class UringRecord:
 
 def _place(types: KernelTypes, tracepoint: str, argument: str, default: int) -> int | None:
     """Index of an argument: `default` where its name is not known, None where it has none."""
-    names = [arg.name for arg in types.tracepoint_args(tracepoint) or ()]
+    names = list(types.tracepoint_args(tracepoint) or ())
     if not any(names):
         return default
     return names.index(argument) if argument in names else None

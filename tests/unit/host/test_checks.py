@@ -150,7 +150,7 @@ def test_systemd_is_asked_where_it_rules() -> None:
 
 
 def test_kernel_memory_of_both_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cgroups, "groups", lambda: iter([tmp_path]))
+    monkeypatch.setattr(cgroups, "own_groups", lambda: iter([tmp_path]))
     assert cgroups.kernel_bytes() is None
     (tmp_path / "memory.stat").write_text("anon 5\nkernel 77\n")
     assert cgroups.kernel_bytes() == 77

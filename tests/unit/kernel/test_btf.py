@@ -11,7 +11,7 @@ import pytest
 
 from tracer.errors import TracerError
 from tracer.kernel import btf
-from tracer.kernel.btf import Btf, TracepointArg
+from tracer.kernel.btf import Btf
 
 
 class Builder:
@@ -103,24 +103,23 @@ def small() -> Btf:
 
 
 @pytest.mark.parametrize(
-    ("type_name", "path", "offset", "size"),
+    ("type_name", "path", "offset"),
     [
-        ("task", "pid", 0, 4),
-        ("task", "comm", 4, 16),
-        ("task", "whole", 20, 4),
-        ("task", "x", 20, 4),
-        ("task", "y", 24, 4),
-        ("task", "parent", 32, 8),
-        ("task", "live", 40, 4),
-        ("task", "live.counter", 40, 4),
-        ("atomic_t", "counter", 0, 4),
-        ("twice", "only_here", 0, 4),
+        ("task", "pid", 0),
+        ("task", "comm", 4),
+        ("task", "whole", 20),
+        ("task", "x", 20),
+        ("task", "y", 24),
+        ("task", "parent", 32),
+        ("task", "live", 40),
+        ("task", "live.counter", 40),
+        ("atomic_t", "counter", 0),
+        ("twice", "only_here", 0),
     ],
 )
-def test_offsets(small: Btf, type_name: str, path: str, offset: int, size: int) -> None:
+def test_offsets(small: Btf, type_name: str, path: str, offset: int) -> None:
     assert small.has_member(type_name, path)
     assert small.offset_of(type_name, path) == offset
-    assert small.member_size(type_name, path) == size
 
 
 @pytest.mark.parametrize(
@@ -144,13 +143,6 @@ def test_bit_fields(small: Btf) -> None:
             small.offset_of("task", name)
 
 
-def test_sizes(small: Btf) -> None:
-    assert [small.size_of(n) for n in ("task", "atomic_t", "int", "double")] == [48, 4, 4, 8]
-    for name in ("nothing", "opaque"):
-        with pytest.raises(TracerError, match="no type"):
-            small.size_of(name)
-
-
 @pytest.mark.parametrize(
     ("enum", "name", "value"),
     [(None, "FIRST", 0), (None, "SECOND", 7), (None, "MINUS", -2), ("signed", "MINUS", -2),
@@ -163,14 +155,8 @@ def test_enum_values(small: Btf, enum: str | None, name: str, value: int | None)
 
 def test_tracepoints(small: Btf) -> None:
     assert small.tracepoints() == {"named", "bare"}
-    assert small.tracepoint_args("named") == [
-        TracepointArg("p", "struct task *"),
-        TracepointArg("why", "const char *const"),
-    ]
-    assert small.tracepoint_args("bare") == [
-        TracepointArg("", "int"),
-        TracepointArg("", "void (*)(struct task *)"),
-    ]
+    assert small.tracepoint_args("named") == ["p", "why"]
+    assert small.tracepoint_args("bare") == ["", ""]
     assert small.tracepoint_args("absent") is None
 
 
@@ -194,7 +180,7 @@ def test_references_out_of_range() -> None:
     b = Builder()
     b.fields(btf.STRUCT, "broken", 4, ("far", 4000, 0))
     with pytest.raises(TracerError, match="no type 4000"):
-        Btf(b.blob()).member_size("broken", "far")
+        Btf(b.blob()).offset_of("broken", "far.away")
 
 
 def test_load(tmp_path: Path) -> None:
@@ -218,14 +204,10 @@ def kernel() -> Btf:
 def test_task_struct_of_this_kernel(kernel: Btf) -> None:
     task = "task_struct"
     assert kernel.offset_of(task, "tgid") == kernel.offset_of(task, "pid") + 4
-    assert kernel.member_size(task, "comm") == 16
-    assert kernel.member_size(task, "pid") == kernel.member_size(task, "flags") == 4
-    assert kernel.member_size(task, "signal") == 8
     state = "__state" if kernel.has_member(task, "__state") else "state"  # renamed in 5.14
     ends = [kernel.offset_of(task, m) for m in (state, "flags", "pid", "signal", "comm")]
-    assert all(0 < end < kernel.size_of(task) for end in ends)
+    assert min(ends) > 0
     assert len(set(ends)) == len(ends)
-    assert kernel.member_size("signal_struct", "live") == 4
     assert kernel.has_member("signal_struct", "live.counter")
 
 
@@ -243,19 +225,16 @@ def test_tracepoints_of_this_kernel(kernel: Btf) -> None:
     switch = kernel.tracepoint_args("sched_switch")
     waking = kernel.tracepoint_args("sched_waking")
     assert switch is not None and waking is not None
-    assert [arg.type for arg in waking] == ["struct task_struct *"]
-    tasks = ["bool", "struct task_struct *", "struct task_struct *"]
-    assert [arg.type for arg in switch][:3] == tasks
+    assert len(waking) == 1
+    assert switch[:3] == ["preempt", "prev", "next"]
     if release >= (5, 19):
-        assert [arg.type for arg in switch] == [*tasks, "unsigned int"]
-        assert [arg.name for arg in switch] == ["preempt", "prev", "next", "prev_state"]
+        assert switch == ["preempt", "prev", "next", "prev_state"]
 
 
 def test_every_tracepoint_of_this_kernel_decodes(kernel: Btf) -> None:
     for name in kernel.tracepoints():
         args = kernel.tracepoint_args(name)
-        assert args is not None
-        assert all(arg.type for arg in args)
+        assert args is not None, name
 
 
 def test_enumerators_of_this_kernel(kernel: Btf) -> None:

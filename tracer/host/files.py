@@ -1,0 +1,36 @@
+"""Small files of /proc, /sys and control groups. A file that is gone or unreadable is no error.
+
+Names in them are whatever programs set: bytes that are not UTF-8 are replaced.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def text_of(path: Path, missing: str = "") -> str:
+    """The whole content; `missing` where it cannot be read."""
+    try:
+        return path.read_bytes().decode(errors="replace")
+    except OSError:
+        return missing
+
+
+def line_of(path: Path, missing: str = "") -> str:
+    """The content as one line, its words separated by single blanks; `missing` where there is
+    none."""
+    return " ".join(text_of(path).split()) or missing
+
+
+def number_in(path: Path) -> int | None:
+    """The number that the file begins with; None for `max`, for another word, for no file."""
+    try:
+        return int(text_of(path).split()[0])
+    except (ValueError, IndexError):
+        return None
+
+
+def fields_of(path: Path) -> dict[str, str]:
+    """A file of `Name: value` lines by name, such as /proc/PID/status; empty without the file."""
+    pairs = (line.partition(":") for line in text_of(path).splitlines())
+    return {name.strip(): value.strip() for name, colon, value in pairs if colon}
