@@ -1,4 +1,4 @@
-"""Processes that run already: attach, watch, detach. They are never stopped, changed or ended."""
+"""Running processes: attach, watch, detach. They are never stopped, changed or ended."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tracer.model.states import LOSSES
 
 #: How often new members of a control group, and the end of the last process, are looked for.
 _LOOK_S = 0.1
-#: A look that takes long is made less often: the pause is so many times as long.
+#: A look that takes long is repeated less often: the pause is this many times as long.
 _LOOK_PAUSE = 50
 
 
@@ -41,7 +41,7 @@ class AttachRequest:
 
     The processes `pids` and those of the control group `cgroup`; with `follow` also what they
     have forked and will fork. The window ends after `duration_s`, with the last process, or with
-    a signal; with `interval_s` a window follows the other. `path_of` is as in
+    a signal; with `interval_s` one window follows another. `path_of` is as in
     `tracer.capture.window.choose_path`.
     """
 
@@ -137,7 +137,7 @@ class _Watch:
             if request.interval_s is not None:
                 until_s = min(began_s + number * request.interval_s, end_s or float("inf"))
             try:
-                if number == 1:  # from here on a signal has a report
+                if number == 1:  # a signal from here on ends with a report
                     on_open(self._seeder.count, len(processes_of(self._engine)))
                 over = self._wait(until_s) or request.interval_s is None or until_s == end_s
             except Interrupted as stop:
@@ -156,7 +156,7 @@ class _Watch:
                 return
 
     def _wait(self, until_s: float | None) -> bool:
-        """Until that moment; True as soon as no process of the target is left."""
+        """Wait until then; True as soon as no process of the target is left."""
         while True:
             began_s = time.monotonic()
             if self._request.cgroup is not None:
@@ -170,7 +170,7 @@ class _Watch:
             self._python.wait((), min(left_s, pause_s))
 
     def _take_in(self, there: set[int]) -> None:
-        """Those of the control group's processes that were not there before."""
+        """Enter the processes that joined the control group since the last look."""
         for pid in self._request.with_children(sorted(there - self._members)):
             self._seeder.add(pid)
         self._members = there

@@ -26,10 +26,10 @@ from tracer.model.spec import Spec
 from tracer.progress import TICK_S, Progress
 
 _PR_SET_PDEATHSIG, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 1, 47, 4
-#: What Python changes at its start or tracer afterwards, and a program must find unchanged.
+#: Signals whose handling Python or tracer changes; a program must find them unchanged.
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 _libc = ctypes.CDLL(None, use_errno=True)
-#: The descriptor number the control socket has in the child: above those programs expect.
+#: Number of the control socket in the child, above those that programs use themselves.
 CONTROL_FD = 200
 
 
@@ -51,7 +51,7 @@ def initial_environment() -> dict[str, str]:
     """The environment that tracer itself was started with, without what it has set since."""
     try:
         items = Path("/proc/self/environ").read_bytes().split(b"\0")
-    except OSError:  # with capabilities of its own a process may not read that
+    except OSError:  # not readable for a process with file capabilities
         return dict(os.environ)
     pairs = (os.fsdecode(item).partition("=") for item in items if b"=" in item)
     return {name: value for name, _, value in pairs}
@@ -67,7 +67,7 @@ class _ChildEnds:
     control: int | None
 
     def above(self, fd: int) -> _ChildEnds:
-        """The same at higher numbers: whatever has the number `fd` in tracer must not be lost."""
+        """The same at numbers above `fd`, so that one of them which is `fd` now is not lost."""
 
         def moved(old: int) -> int:
             return fcntl.fcntl(old, fcntl.F_DUPFD_CLOEXEC, fd + 1)
@@ -80,8 +80,8 @@ class Target:
     """A started child; use as a context manager: leaving it kills what is left.
 
     The child blocks in a read of the gate before exec. It holds no copy of the gate's write end:
-    a killed tracer leaves no child at the gate. A workload dies with tracer later on too; a
-    user's command belongs to the user: once started it goes on, and leaving waits for its end.
+    when tracer is killed no child stays at the gate. A workload is killed with tracer later on
+    too. A user's command goes on once it has started; leaving the context waits for its end.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -159,7 +159,7 @@ class Target:
         return env
 
     def _become(self, parent: int) -> None:
-        """In the child: limits, placement, then the user; last what a uid change would clear."""
+        """In the child: limits, placement, the user; last, what a change of user would clear."""
         if self.spec.controlled:
             for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC):
                 _soft, hard = resource.getrlimit(limit)
@@ -173,10 +173,11 @@ class Target:
             os.setresuid(user.uid, user.uid, user.uid)
         if self.spec.policy == "batch":
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-        _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)  # the probes' alone
+        # tracer's own capabilities are for the probes alone
+        _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
         die_with_parent(parent)
         for number in _SIGNALS:
-            # ignored from the start, as under nohup, stays so; what Python ignores does not
+            # what the caller ignored (nohup) stays ignored; what Python ignores does not
             ignored = signal.getsignal(number) is signal.SIG_IGN
             if not ignored or number in (signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
@@ -221,7 +222,7 @@ class Target:
     ) -> list[str]:
         """The next control message, which must begin with `word`; its fields.
 
-        TracerError when the program ended, said something else, or let the time pass.
+        TracerError when the program ended, sent another message, or the time is over.
         """
         assert self._control is not None
         deadline = None if timeout_s is None else time.monotonic() + timeout_s

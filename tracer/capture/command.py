@@ -1,4 +1,4 @@
-"""One run of a user's command: started once, left alone, followed from exec to exit."""
+"""One run of a user's command: started once, followed from exec to exit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tracer.model.states import Phase
 
 #: How long a command has to end by itself after a SIGTERM.
 _GRACE_S = 3.0
-#: Waits for a descriptor that can be read, at most so long; those that can.
+#: Waits at most so many seconds for one of these descriptors; those that can be read.
 Wait = Callable[[Collection[int], float | None], list[int]]
 _KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
 
@@ -56,7 +56,7 @@ class CommandOptions:
 
 @dataclass(frozen=True)
 class _AtGate:
-    """What the child had used before the command began: to be taken off its usage."""
+    """Usage of the child before exec, to be subtracted from the command's."""
 
     voluntary: int
     involuntary: int
@@ -85,7 +85,7 @@ class _AtGate:
         assert u is not None
         # ru_maxrss survives exec and starts at tracer's own peak; a lower peak cannot be known
         peak = u.ru_maxrss if u.ru_maxrss > self.peak_rss_kib * 1.1 else None
-        # what the child did before was the kernel's work for fork
+        # before exec the child did the kernel's work of fork: system time
         user_ns, system_ns = round(u.ru_utime * 1e9), round(u.ru_stime * 1e9) - self.on_cpu_ns
         return {
             "user_ns": max(user_ns + min(system_ns, 0), 0),
@@ -112,7 +112,7 @@ def _keyboard_is_the_targets() -> Iterator[None]:
 def _result(
     ns: int, took_ns: int, usage: Mapping[str, int | None], units: int | None
 ) -> dict[str, Any]:
-    """`took_ns` is from exec to the end, which a run without probes has too."""
+    """`took_ns` is from exec to the end, comparable with a run without probes."""
     found: dict[str, Any] = {"ns_per_unit": ns / (units or 1), "rusage": dict(usage)}
     found["took_ns"] = took_ns
     if units:
@@ -128,7 +128,7 @@ def run_command_untraced(spec: Spec, units: int | None = None) -> Mapping[str, A
     with Target(spec) as target, _keyboard_is_the_targets():
         gate = _AtGate.of(target.pid)
         target.open_gate()
-        began_ns = time.monotonic_ns()  # exec is behind it, as it is at the start of a window
+        began_ns = time.monotonic_ns()  # after exec, as a traced window begins
         stopped = _ended_or_stopped(target, None, set, readable)
         took_ns = time.monotonic_ns() - began_ns
         if stopped is not None:
@@ -245,10 +245,10 @@ def _ended_or_stopped(
     session: Callable[[], set[int]],
     wait: Wait,
 ) -> int | None:
-    """Wait for the command's end, at most so long; the signal that asked tracer to stop it.
+    """Wait for the command's end, at most `timeout_s`; the signal that asked tracer to stop it.
 
-    `session` says which other processes are to be stopped with it. `wait` is how to wait until
-    a descriptor can be read.
+    `session` gives the other processes to stop with it; `wait` waits until a descriptor can be
+    read.
     """
     fd = os.pidfd_open(target.pid)
     try:

@@ -34,7 +34,7 @@ def thread_names(engine: Engine) -> dict[int, str]:
 
 
 class Tally:
-    """What was counted in a window by counters that run on from one to the next.
+    """Counters that run on from one window to the next: their share of each window.
 
     Dropped events and losses count from the making of the tally, or from the end of the window
     before: a thread that found no row before the window is missing in it. The target's events and
@@ -131,5 +131,5 @@ def with_result(
     exit_status: int | None,
     result: Mapping[str, Any],
 ) -> Recording:
-    """The recording with what the target said of itself, or tracer knows of its whole run."""
+    """The recording with the target's own result, or what tracer knows of its whole run."""
     return dataclasses.replace(recording, argv=argv, exit_status=exit_status, result=result)

@@ -15,15 +15,15 @@ from tracer.kernel.engine import Engine
 from tracer.model.threads import comm, is_alive
 
 _PROC = Path("/proc")
-#: Looks may take this much time in all, and this share of the time since the beginning; one that
-#: takes longer is given up after the last one.
+#: All looks together may take the first time plus this share of the time since the beginning; one
+#: look is given up after the last.
 _FREE_S, _SHARE, _LONGEST_LOOK_S = 0.1, 0.01, 0.3
-#: Outside the window all of them may take this much.
+#: A look outside the window may take this long.
 _OUTSIDE_S = 1.0
-#: For how many processes it is kept whether they run Python.
+#: Number of processes of which it is remembered whether they run Python.
 _MOST_PROGRAMS = 4096
 _MOST_FAILURES = 3
-#: A thread that is younger may not have told its name yet.
+#: A younger thread may not have set its name yet.
 _SETTLE_NS = 5_000_000
 #: How often new threads are looked for: at least, at most, and as a share of the time without any.
 _SHORTEST_S, _LONGEST_S, _PATIENCE = 0.005, 0.1, 0.1
@@ -40,11 +40,11 @@ class _Name:
 
 
 class PythonThreads:
-    """A thread takes its name along when it ends, so they are read as soon as it is there.
+    """Reads names soon after a thread appears: they cannot be read after its end.
 
-    To read one process takes about 10 ms of a CPU, more where stacks are deep; all of it is kept
-    to 0.1 s and 1 % of the time, so among very many threads some stay without their name, as do
-    those that live shorter than some 30 ms.
+    Reading one process takes about 10 ms of CPU time, more with deep stacks; the total is kept to
+    0.1 s + 1 % of the time. So some of very many threads stay without a name, as do those that
+    live for less than about 30 ms.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -59,7 +59,7 @@ class PythonThreads:
         self._rows = 0
 
     def wait(self, fds: Collection[int], timeout_s: float | None) -> list[int]:
-        """The descriptors that can be read, waited for, with looks meanwhile.
+        """Wait until one of the descriptors can be read; look for new threads meanwhile.
 
         The looks are close together after a new thread, then ever further apart.
         """
@@ -73,7 +73,7 @@ class PythonThreads:
             self.look()
 
     def look(self, outside: bool = False) -> None:
-        """Read the names of the threads that are new; `outside` the window of all, for 1 s."""
+        """Read the names of new threads; `outside` the window of all threads, at most 1 s."""
         began_s = time.monotonic()
         if outside:
             self._look(0, 0, began_s + _OUTSIDE_S)
@@ -89,7 +89,7 @@ class PythonThreads:
         self._spent_s += time.monotonic() - began_s
 
     def rescan(self) -> None:
-        """Threads have been entered in rows that were looked at already."""
+        """Start again from the first row: threads were entered in rows already looked at."""
         self._rows = 0
 
     def _look(self, first: int, since_ns: int, until_s: float) -> None:
@@ -114,7 +114,7 @@ class PythonThreads:
         self._rows = first + (int(young.argmax()) if young.any() else len(threads))
 
     def over(self, kernels: Mapping[int, str]) -> dict[int, str]:
-        """Names by slot: the kernel's, and over them those that Python alone knows."""
+        """Names by slot: the kernel's, replaced by Python's where only Python has a name."""
         threads = self._engine.arrays["threads"]
         found = dict(kernels)
         for slot, known in self._names.items():
@@ -141,7 +141,8 @@ class PythonThreads:
     def _read(self, pid: int, tids: Iterable[int]) -> bool:
         """False when it is worth another try.
 
-        A name that the program has given the kernel is none that its first thread has had.
+        A thread whose kernel name is not one that the first thread has had has named itself; its
+        Python name is not used.
         """
         mains = self._mains.setdefault(pid, set())
         mains.add(thread_name(pid, pid))

@@ -1,8 +1,8 @@
 """Windows that tracer opens and closes by itself, and the path of a thread chosen for one.
 
 A workload's window, and a command's from exec to exit, are opened and closed by the programs. A
-window that begins or ends at some second is written here: the programs read its start before
-its epoch, and both before its phase.
+window that begins or ends at a chosen time is set here. The order of the writes matters: the
+programs read its start before its epoch, and both before its phase.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def next_window(engine: Engine) -> Snapshot:
 
 @dataclass(frozen=True)
 class PathEnd:
-    """Whose path it is; `asleep_ns`: since when nobody had woken that thread at the end."""
+    """Whose path it is; `asleep_ns`: how long that thread had slept at the end, not yet woken."""
 
     slot: int
     tid: int

@@ -17,12 +17,12 @@ from tracer.model.recording import Recording
 from tracer.model.spec import Spec
 from tracer.progress import Progress
 
-#: Set-up and warm-up of 100,000 threads take less; a workload that needs more hangs.
+#: Set-up and warm-up of 100,000 threads take less; a workload that needs longer is hung.
 BEGIN_TIMEOUT_S = 120.0
 
 
 def run_untraced(spec: Spec, progress: Progress | None = None) -> Mapping[str, Any]:
-    """Run a workload without any probe, by the same protocol; what it said of itself."""
+    """Run a workload without any probe, by the same protocol; its own result."""
     with Target(spec) as target:
         target.open_gate()
         target.expect("begin", BEGIN_TIMEOUT_S, progress)

@@ -1,1 +1,1 @@
-"""What this machine is, has left and does; reads only."""
+"""This machine: its CPUs, processes, control groups, limits, load and users. Reads only."""

@@ -49,7 +49,7 @@ def kernel_bytes() -> int | None:
 
 
 def quota() -> tuple[Path, str] | None:
-    """The file of the group that may not use all the CPUs, and its content; None without one."""
+    """The quota file of the nearest group with a CPU quota, and its content; None without one."""
     for directory in own_groups():
         for name in ("cpu.max", "cpu.cfs_quota_us"):
             path = directory / name

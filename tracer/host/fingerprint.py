@@ -1,4 +1,4 @@
-"""What this host is, in a few words each: figures of hosts that differ are not to be compared."""
+"""Properties of this host; figures are comparable only where they are the same."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _machine() -> str:
 
 
 def _mitigations() -> str:
-    """The vulnerabilities that cost something at a switch or a system call, and what is done."""
+    """The mitigations that cost time at a context switch or a system call."""
     base = _SYS / "vulnerabilities"
     names = ("spectre_v2", "meltdown", "mds", "retbleed", "spec_store_bypass", "srbds")
     found = [f"{name}: {_line(base / name)}" for name in names if (base / name).exists()]
@@ -67,7 +67,7 @@ def _mitigations() -> str:
 
 
 def fingerprint() -> dict[str, str]:
-    """By name, each one line; `unknown` where the host does not tell."""
+    """Properties by name, one line each; `unknown` where they cannot be read."""
     idle = _SYS / "cpuidle"
     return {
         "kernel": platform.release(),

@@ -1,4 +1,4 @@
-"""What this system has left of the things that run out: descriptors, threads, memory areas.
+"""Limits of this system and what is left of them: descriptors, threads, memory, memory areas.
 
 Read before a run starts, so that one that cannot fit is refused with the limit's name instead of
 failing half-way. Reads only.
@@ -24,7 +24,7 @@ _PROC = Path("/proc")
 _NO_LIMIT = 1 << 60  # version 1 writes a number about 2^63 for "no limit"
 #: After the numbers have wrapped around the kernel reuses none below this (kernel/pid.c).
 _RESERVED_PIDS = 300
-#: With more than these it does not matter which ones are in use.
+#: With a larger pid_max it does not matter which numbers are in use.
 _MANY_PIDS = 1 << 17
 
 
@@ -101,7 +101,7 @@ def _threads_of(uid: int) -> int:
 
 
 def _tids_in_use(most: int) -> int:
-    """Threads whose number takes one of those that are given out again."""
+    """Number of threads whose tid lies in the range that the kernel reuses."""
     tids = (int(path.name) for path in _PROC.glob("[0-9]*/task/[0-9]*"))
     return sum(_RESERVED_PIDS <= tid < most for tid in tids)
 
@@ -125,7 +125,7 @@ def _threads(uid: int) -> Iterator[Limit]:
 
 
 def _group_cure(directory: Path, path: Path) -> str:
-    """What raises the limit in this file; systemd would write over what another wrote."""
+    """The command that raises the limit in this file; systemd overwrites what others write."""
     if path.name == "pids.max" and directory.suffix in (".slice", ".scope", ".service"):
         return f"sudo systemctl set-property --runtime {directory.name} TasksMax=NUMBER"
     return f"echo NUMBER | sudo tee {path}"
@@ -176,7 +176,7 @@ def limits(uid: int) -> list[Limit]:
 
 
 def remarks() -> list[str]:
-    """Limits that look as if they mattered, and why they do not."""
+    """Limits that seem to matter, and why they do not."""
     soft, _hard_stack = resource.getrlimit(resource.RLIMIT_STACK)
     named = "unlimited" if soft == resource.RLIM_INFINITY else f"{soft >> 10:,} KiB"
     found = [

@@ -62,7 +62,7 @@ def thread_name(pid: int, tid: int) -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether it is there and no zombie: its first thread may have ended before the others."""
+    """Whether it exists and is not a zombie; its first thread may have ended before the others."""
     return any(task(pid, tid) is not None for tid in tids(pid))
 
 
@@ -77,7 +77,7 @@ def readable(fds: Collection[int], timeout_s: float | None) -> list[int]:
 
 
 def stop_all(pids: Iterable[int], grace_s: float) -> None:
-    """Ask these processes to end; insist after `grace_s`."""
+    """Send SIGTERM to these processes, and SIGKILL to those that are left after `grace_s`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a descriptor each
     left = set()
@@ -88,7 +88,7 @@ def stop_all(pids: Iterable[int], grace_s: float) -> None:
         for fd in left:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(fd, number)
-                signal.pidfd_send_signal(fd, signal.SIGCONT)  # a stopped one acts only then
+                signal.pidfd_send_signal(fd, signal.SIGCONT)  # else a stopped one waits
         deadline = time.monotonic() + seconds
         while left and (wait_s := deadline - time.monotonic()) > 0:
             for fd in readable(left, wait_s):
@@ -135,7 +135,7 @@ def arguments(pid: int) -> tuple[str, ...]:
 
 
 def is_kernels(pid: int) -> bool:
-    """Whether it is a thread of the kernel, which a control group may hold too."""
+    """Whether it is a kernel thread, which control groups can contain."""
     fields = stat_fields(_PROC / str(pid))
     return bool(fields) and bool(int(fields[6]) & _PF_KTHREAD)
 

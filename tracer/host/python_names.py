@@ -1,7 +1,7 @@
-"""What the threads of a Python program are called.
+"""Names of the threads of a Python program.
 
-A Python before 3.14 keeps it to itself: for the kernel all its threads have the program's name.
-py-spy reads it out of the memory of the running process, which is not stopped (docs/adr/0012).
+Python before 3.14 does not pass them to the kernel, for which all threads have the program's name.
+py-spy reads them from the memory of the running process, which is not stopped (docs/adr/0012).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PTHREAD_BYTES = 2048
 
 
 def is_python(pid: int, program: Path) -> bool:
-    """Whether the process, which runs that file, is python3.11 or the like or has libpython."""
+    """Whether the process, which runs the file `program`, is a Python or has libpython."""
     if re.match(r"python[\d.]*\b", program.name):
         return True
     return "/libpython" in text_of(_PROC / str(pid) / "maps")
@@ -37,8 +37,8 @@ def is_python(pid: int, program: Path) -> bool:
 def names_in(pid: int, timeout_s: float = 2.0) -> dict[int, str]:
     """Thread number -> name, of the living Python threads of a process.
 
-    Empty after `timeout_s`, and where that cannot be read: no py-spy, no right to read the memory,
-    a Python that py-spy does not know, a process that has ended.
+    Empty after `timeout_s`, and where they cannot be read: without py-spy, without the right to
+    read the memory, for a Python that py-spy does not know or a process that has ended.
     """
     try:
         done = subprocess.run(
@@ -53,7 +53,7 @@ def names_in(pid: int, timeout_s: float = 2.0) -> dict[int, str]:
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
         return {}
     inside = numbers_inside(pid)
-    if None in known.values():  # before 3.11 the interpreter has only the C library's handle
+    if None in known.values():  # before 3.11 the interpreter keeps only the pthread_t
         known = _numbers_of(pid, list(handles), inside)
     return {
         inside[known[handle]]: name[:_LONGEST_NAME]
@@ -65,8 +65,9 @@ def names_in(pid: int, timeout_s: float = 2.0) -> dict[int, str]:
 def _numbers_of(pid: int, handles: Iterable[int], inside: Mapping[int, int]) -> dict[int, int]:
     """Thread number behind each pthread_t, which is the address of the C library's record.
 
-    Where in it the number is differs between libraries: it is the place that holds a number of
-    one of the threads in every record, another one in each, and the first thread's in one.
+    For Python before 3.11, of which py-spy gives only the pthread_t. The offset of the tid in that
+    record differs between libraries: it is the one at which every record has the number of a
+    thread of the process, each a different one, and one of them the first thread's.
     Empty if there is none.
     """
     records = {}

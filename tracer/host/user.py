@@ -1,4 +1,4 @@
-"""Who runs tracer and what that user may do: sudo's caller, capabilities, the right to load BPF."""
+"""The user who runs tracer: sudo's caller, capabilities, the right to load BPF programs."""
 
 from __future__ import annotations
 

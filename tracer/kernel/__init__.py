@@ -1,1 +1,1 @@
-"""The kernel side: BTF, BCC, the shared indices and the system-call table."""
+"""The kernel side: type information, compilation, the engine, and the C of the state machine."""

@@ -54,12 +54,12 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
 
     @property
     def threads(self) -> Threads:
-        """The rows handed out so far, living and dead; row 0 is nobody."""
+        """The rows handed out so far, living and dead; row 0 stands for no thread."""
         return self["threads"][: min(int(self.ctl["next_slot"]), len(self["threads"]))]
 
     @property
     def is_full(self) -> bool:
-        """Every row has been handed out once: rows of ended threads are given again."""
+        """Every row has been handed out once: rows of ended threads are reused."""
         return int(self.ctl["next_slot"]) >= len(self["threads"])
 
     @property
@@ -89,7 +89,7 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
         """Make the process `pid`, blocked in its read of the gate, the first thread."""
         thread = self["threads"][1]
         thread["state"] = RunState.BLOCKED
-        # --light sees no return from the gate's read: all on-CPU time is one part there
+        # with --light the return from the gate's read is not seen: all on-CPU time is one part
         thread["on_cpu_part"] = PART["user" if self._light else "syscall:io"]
         thread["blocked_part"] = PART["blocked:io"]
         thread["call_nr"] = self._gate_nr

@@ -83,7 +83,7 @@ def compile_programs(files: Sequence[Path], macros: Mapping[str, object]) -> Com
 
 
 def _taken_out(lib: Any, bpf: Any) -> Compiled:
-    """BCC has made its own maps and put their descriptors into the code: back to indices."""
+    """Replace the descriptors of BCC's own maps in the code by the maps' indices."""
     lib.bpf_table_name.restype = ctypes.c_char_p
     lib.bpf_table_name.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     maps, index_of = [], {}
@@ -106,7 +106,7 @@ def _taken_out(lib: Any, bpf: Any) -> Compiled:
     for number in range(lib.bpf_num_functions(bpf.module)):
         name = lib.bpf_function_name(bpf.module, number)
         code = np.frombuffer(bpf.dump_func(name), INSTRUCTION).copy()
-        refers = (code["op"] == 0x18) & (code["regs"] >> 4 == 1)  # as kernel/bpf.py puts them in
+        refers = (code["op"] == 0x18) & (code["regs"] >> 4 == 1)
         code["imm"][refers] = [index_of[fd] for fd in code["imm"][refers].tolist()]
         programs[name.decode()] = code
     return Compiled(programs, tuple(maps))

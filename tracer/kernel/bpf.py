@@ -59,7 +59,7 @@ def _create(item: Map) -> int:
 class Module:
     """The maps and programs of one `Compiled`, in the kernel.
 
-    The kernel frees everything when the descriptors here are closed, by whatever end.
+    The kernel frees everything when these descriptors are closed, also when tracer is killed.
     """
 
     def __init__(self, compiled: Compiled) -> None:
@@ -76,7 +76,7 @@ class Module:
             raise
 
     def load(self, program: str) -> None:
-        """Have the verifier accept the program."""
+        """Load the program through the verifier; TracerError with its log when it refuses."""
         if program in self._programs:
             return
         code = self._compiled.programs[program].copy()
@@ -106,7 +106,7 @@ class Module:
         return _bpf(_PROG_LOAD, head)
 
     def _verifier_log(self, program: str, code: NDArray[np.void]) -> str:
-        """The end of what the verifier says of a program that it refused."""
+        """The last lines of the verifier's log for a program that it refused."""
         log = ctypes.create_string_buffer(_LOG_BYTES)
         try:
             os.close(self._load(program, code, log))

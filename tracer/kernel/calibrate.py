@@ -44,8 +44,8 @@ def _ping_pong(rounds: int) -> None:
 def switch_cost_ns(engine: Engine) -> int | None:
     """Median time from sched_switch to the end of the switch, same CPU, same address space.
 
-    None where the kernel has no sched_exit_tp (before 6.17): then the cost stays in the calls
-    that the switches resumed, and the report says so. Takes about 10 ms.
+    None where the kernel has no sched_exit_tp (added in Linux 6.17): then the cost stays in the
+    calls that the switches resumed, and the report says so. Takes about 10 ms.
     """
     records = engine.calibration(lambda: _ping_pong(_ROUNDS))
     if records is None:

@@ -1,4 +1,4 @@
-"""Compiled BPF programs as plain data, and the cache that spares compiling them again.
+"""Compiled BPF programs as plain data, and the cache that avoids compiling them again.
 
 Compiling takes longer than all the rest of the start, and the result depends on nothing but the
 sources and the `-D` settings (which hold this kernel's offsets). So it is kept beside the
@@ -84,10 +84,10 @@ def cached(
     depends: Sequence[Path],
     compile_: Callable[[Sequence[Path], Mapping[str, object]], Compiled],
 ) -> Compiled:
-    """What `compile_(files, macros)` returns, from the cache where it is there.
+    """The result of `compile_(files, macros)`, from the cache if it is there.
 
-    `depends` are further files that the result depends on. A cache that cannot be read or
-    written is no error: the programs are compiled then.
+    `depends` are further files that the result depends on. If the cache cannot be read
+    or written, the programs are compiled; that is not an error.
     """
     digest = hashlib.sha256(repr(sorted(macros.items())).encode())
     for file in (*files, *depends):

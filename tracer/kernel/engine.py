@@ -69,9 +69,9 @@ class Engine:
     def attach(self) -> None:
         """Attach all programs, then make every CPU switch once.
 
-        A CPU that never switches emits nothing: without the visit nobody would know who
-        runs there. The visit is the self-test as well: each CPU must have read our own thread
-        id out of the kernel's structs. Under lockdown=confidentiality such reads fail silently.
+        A CPU that never switches emits no event: without the visit its current task would be
+        unknown. The visit is also the self-test: each CPU must have read our own thread id out
+        of the kernel's structs. Under lockdown=confidentiality such reads fail silently.
         """
         self._module.attach(self.tracepoints)
         if not self.visit():
@@ -83,7 +83,7 @@ class Engine:
             )
 
     def visit(self) -> set[int]:
-        """Make every CPU that tracer may use switch once; those whose programs saw it."""
+        """Make every CPU that tracer may use switch once; the CPUs whose programs saw it."""
         allowed = os.sched_getaffinity(0)
         own, seen = threading.get_native_id(), set()
         try:

@@ -15,7 +15,7 @@ _HOOKS_FILE = MACHINE / "hooks.h"
 #: Hooks of the state machine that a probe may implement, from where they are documented.
 HOOKS = tuple(re.findall(r"^#define hook_(\w+)\(", _HOOKS_FILE.read_text(), re.M))
 
-#: Without these nothing can be said.
+#: Tracer cannot do without these.
 CORE = (
     "sched_switch",
     "sched_waking",
@@ -64,8 +64,8 @@ def sources(names: Sequence[str]) -> list[Path]:
 
 
 def _check(name: str, text: str) -> None:
-    """A hook or program that is declared and missing would be called into the void; one that is
-    there and not declared would silently never run."""
+    """TracerError where C and declaration differ: a hook that is implemented and not declared
+    would silently never run."""
     declared = probes.available()[name]
     wrong = [hook for hook in declared.hooks if hook not in HOOKS]
     if wrong:
@@ -96,7 +96,7 @@ def tracepoints(names: Sequence[str], types: KernelTypes, light: bool) -> tuple[
 
 
 def require(known: frozenset[str]) -> None:
-    """TracerError when the kernel lacks a tracepoint without which nothing can be said."""
+    """TracerError when the kernel lacks a tracepoint that tracer cannot do without."""
     missing = [name for name in (*CORE, *CALLS) if name not in known]
     if missing:
         raise TracerError(

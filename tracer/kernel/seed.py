@@ -1,4 +1,4 @@
-"""Makes threads that exist already threads of the target, while the programs are attached."""
+"""Enters threads that already exist into the table of threads, while the programs are attached."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _PASSES = 20
 class Seeder:
     """Fills rows of the engine's table of threads from /proc.
 
-    The rows are set apart before the first thread is known: from then on the programs hand out
-    rows too, for the threads that those create. A thread's state is written before its number
-    can be found; a thread that ended meanwhile is taken out again. What a thread does on a CPU,
-    or asleep where /proc does not tell the call, is `unknown` until its first event.
+    Its rows are reserved before the first thread is entered: from then on the programs hand out
+    rows too, for new threads of the target. A thread's state is written before the programs can
+    look it up; a thread that has ended meanwhile is removed again. Time on a CPU, or asleep in
+    a call that /proc does not name, is `unknown` until the thread's first event.
     """
 
     def __init__(self, engine: Engine, threads: int) -> None:
@@ -66,9 +66,10 @@ class Seeder:
                 self._add(pid, tid)
 
     def settle(self) -> bool:
-        """Have every CPU tell who runs there, and forget who ended before that could be seen.
+        """Make every CPU report its current task, and remove threads that ended before that.
 
-        False when there is nobody new.
+
+        False when no thread was entered since the last call.
 
         A thread that is running when it is added is unknown to its CPU until that CPU next
         switches.
@@ -100,7 +101,7 @@ class Seeder:
         self._unsettled[tid] = pid, slot
 
     def _row(self) -> int:
-        """A row for a thread; 0 when there is none: one that ended before this window is free."""
+        """A free row, also of a thread that ended before this window; 0 when there is none."""
         if self._free < self._end:
             self._free += 1
             return self._free - 1
@@ -137,7 +138,7 @@ class Seeder:
         thread["tgid"], thread["tid"] = pid, tid
 
     def drop_doubles(self, data: Snapshot) -> None:
-        """Take rows out of a snapshot whose thread was entered twice, by the programs and here."""
+        """Remove rows from a snapshot whose thread was entered twice, by the programs and here."""
         threads = data["threads"]
         slots = self._engine.arrays["slots"][threads["tid"]]
         double = is_alive(threads) & (threads["exec_slot"] == 0)

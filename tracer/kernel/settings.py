@@ -22,7 +22,7 @@ from tracer.model.probe import KernelTypes
 #: message; the bits above the lowest byte are of probe syscalls.
 _CALL_CLASS, _CALL_WRITES = 0x3F, 0x40
 _WRITES = ("write", "writev", "sendto", "sendmsg")
-#: Retired slots that rest before reuse: more than CPUs that can race for one.
+#: A slot is reused only after this many others were retired: more than CPUs can race for one.
 FREE_RESERVE = 256
 #: The call in which the target's first thread waits for the gate.
 GATE_CALL = "read"

@@ -1,1 +1,1 @@
-"""Words and plain records: needs nothing but errors."""
+"""Words and plain records, which every other room uses."""

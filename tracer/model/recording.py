@@ -1,4 +1,4 @@
-"""A Recording: everything one traced run left behind, as plain data. Needs neither root nor BCC."""
+"""A Recording: all data of one traced run. Needs neither root nor BCC."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tracer.model import threads
 
 @dataclass(frozen=True)
 class HostLoad:
-    """What /proc/stat says of the window: steal, and all CPU time, in ns over all CPUs."""
+    """Steal and busy CPU time of the host in the window, ns over all CPUs, from /proc/stat."""
 
     steal_ns: int
     busy_ns: int
@@ -59,9 +59,9 @@ class Recording:
     interrupted:
         The signal that ended the window before the workload did; `result` is empty then.
     closed_late:
-        The programs did not see the window's end; tracer closed it, some time later.
+        The programs did not see the window's end; tracer closed it some time later.
     result:
-        What the workload said of itself; of a command what tracer knows: `ns_per_unit`,
+        The workload's own result; for a command what tracer knows: `ns_per_unit`,
         `rusage`, and `units` where they were given.
     events:
         Events of the target that the programs handled in the window.

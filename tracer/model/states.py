@@ -71,8 +71,8 @@ WAKEUP_KINDS = ("same_cpu", "cross_cpu_idle", "cross_cpu_busy", "interrupt")
 WAITS = (*WAKEUP_KINDS, PREEMPTED)
 #: Events that could not be recorded: the numbers they touch are too small.
 LOSSES = ("thread_table_full", "state_race", "unmatched_exit", "syscall_table_full")
-#: Places where the state machine met an impossible order of events and went on with `unknown`
-#: time: nothing is lost, the ledger shows the time as residual.
+#: Impossible orders of events, after which the state machine went on with `unknown` time: nothing
+#: is lost, and the ledger shows that time as residual.
 REPAIRS = ("switched_in_while_blocked", "switched_in_while_running", "switch_not_seen")
 #: What a switch-in resumed, for the estimated direct cost of switches on the path.
 RESUMED = ("user", "io", "system")

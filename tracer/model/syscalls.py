@@ -1,8 +1,8 @@
 """Names and classes of system calls by number, for x86_64 and aarch64.
 
 The numbers are in `syscall_table.json`, which `scripts/update_syscall_table.py`
-generates; its key "source" says from what. The classes are this project's own and say
-what kind of work, or of waiting, a call stands for.
+generates; its key "source" names the origin. The classes are this project's own and say
+which kind of work or waiting a call is.
 """
 
 from __future__ import annotations

@@ -20,14 +20,14 @@ def is_in(threads: Threads, *states: RunState) -> Mask:
 
 
 def is_alive(threads: Threads) -> Mask:
-    """Rows of threads that have not ended; a row without a thread number is nobody's."""
+    """Rows of threads that have not ended; a row with thread number 0 is free."""
     return np.asarray((threads["tid"] != 0) & (threads["state"] != RunState.DEAD))
 
 
 def present_part(threads: Threads) -> NDArray[np.int64]:
     """The part (index into `own`) that each thread's present state counts under; -1: it has ended.
 
-    For a thread that waits for a CPU it is not known yet whether that was idle: as if it was not.
+    A thread that waits for a CPU counts as queued: whether that CPU was idle is known at switch-in.
     """
     part = np.full(len(threads), -1, dtype=np.int64)
     running, blocked = is_in(threads, *RUNNING), is_in(threads, RunState.BLOCKED)

@@ -34,9 +34,9 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one trial gave.
+    """The result of one trial.
 
-    `result` is what the workload said of itself; `report` the JSON document of a traced run,
+    `result` is the workload's own; `report` the JSON document of a traced run,
     without its list of threads.
     """
 

@@ -1,4 +1,4 @@
-"""Probe epoll: what the calls that wait for file descriptors gave and cost; busy polling."""
+"""Probe epoll: results and cost of the calls that wait for file descriptors; busy polling."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ CALLS = (
     "pselect6",
 )
 _RECEIVES = ("read", "readv", "recvfrom", "recvmsg", "recvmmsg")
-#: Busy polling is named when more than this share of the calls asked without waiting, in vain, and
-#: that took more than this share of the window. A scheduler that looks for I/O now and then between
-#: other work is below the second (tokio's: one call in some 60 polls, under 4 % of the time).
+#: Busy polling is reported when more than the first share of the calls had time-out 0 and found
+#: nothing, and they took more than the second share of the window. A scheduler that checks for I/O
+#: between other work stays below the second (tokio: one call in some 60 polls, under 4 %).
 BUSY_SHARE, BUSY_TIME_SHARE = 0.5, 0.1
 
 
@@ -87,7 +87,7 @@ class EpollRecord:
         return self.empty > BUSY_SHARE * sum(call.calls for call in self.calls)
 
     def is_busy(self, window_ns: int) -> bool:
-        """Mostly empty, and a good part of the window went into it."""
+        """Mostly empty, and more than BUSY_TIME_SHARE of the window was spent on it."""
         return self.is_mostly_empty and self.empty_ns > BUSY_TIME_SHARE * window_ns
 
 
@@ -145,55 +145,45 @@ def _empty(record: EpollRecord, scale: Scale) -> str:
         f" with time-out 0 and found nothing, {rate(scale.per_unit(record.empty))} per"
         f" {scale.unit}; that took {duration(record.empty_ns)} on CPUs, as much as"
         f" {percent(record.empty_ns / max(scale.window_ns, 1))} of the window"
-        + (". A call that waits would sleep instead." if busy else ", so it is no busy polling.")
+        + (". A call that waits would sleep instead." if busy else ": not busy polling.")
     )
 
 
-def _report(record: EpollRecord, scale: Scale) -> Section:
-    """Counts, latencies, events per return, and receives that came too early."""
-    title = "Waiting for file descriptors (all threads)"
-    if not record.calls:
-        return Section(title, ["no epoll, poll or select call was made"], _data(record, scale))
-    counts = Table(
-        ["call", "calls", f"per {scale.unit}", "at once", "slept", "empty", "time-outs", "in vain"],
-        [
-            [call.name, count(call.calls), rate(scale.per_unit(call.calls))]
-            + [
-                count(n)
-                for n in (
-                    call.at_once.count,
-                    call.blocked.count,
-                    call.empty,
-                    call.timed_out,
-                    call.for_nothing,
-                )
-            ]
-            for call in record.calls
-        ],
-    )
+def _counts(record: EpollRecord, scale: Scale) -> Table:
+    rows = [
+        [call.name, count(call.calls), rate(scale.per_unit(call.calls)), count(call.at_once.count)]
+        + [count(n) for n in (call.blocked.count, call.empty, call.timed_out, call.for_nothing)]
+        for call in record.calls
+    ]
+    columns = ["call", "calls", f"per {scale.unit}", "at once", "slept", "empty", "time-outs"]
+    return Table([*columns, "in vain"], rows)
+
+
+def _latencies(record: EpollRecord) -> Table:
     kinds = [
         (f"{call.name}, {kind}", times)
         for call in record.calls
         for kind, times in (("at once", call.at_once), ("slept", call.blocked))
         if times.count
     ]
-    latencies = Table(
-        ["time in the call", "calls", "p50", "p99", "max"],
-        [
-            [label, count(times.count)]
-            + [duration(ns) for ns in (times.percentile_ns(50), times.percentile_ns(99))]
-            + [duration(times.max_ns)]
-            for label, times in kinds
-        ],
-    )
-    ready = Table(
-        ["ready events", "returns", f"per {scale.unit}"],
-        [[_events(first), count(n), rate(scale.per_unit(n))] for first, n in _ready(record)],
-    )
+    rows = [
+        [label, count(times.count)]
+        + [duration(ns) for ns in (times.percentile_ns(50), times.percentile_ns(99), times.max_ns)]
+        for label, times in kinds
+    ]
+    return Table(["time in the call", "calls", "p50", "p99", "max"], rows)
+
+
+def _report(record: EpollRecord, scale: Scale) -> Section:
+    """Counts, latencies, events per return, and receives that found no data."""
+    title = "Waiting for file descriptors (all threads)"
+    if not record.calls:
+        return Section(title, ["no epoll, poll or select call was made"], _data(record, scale))
     blocks: list[str | Table] = [_empty(record, scale)] if record.is_mostly_empty else []
-    blocks += [counts, "", latencies]
-    if ready.rows:
-        blocks += ["", ready]
+    blocks += [_counts(record, scale), "", _latencies(record)]
+    returns = [[_events(first), count(n), rate(scale.per_unit(n))] for first, n in _ready(record)]
+    if returns:
+        blocks += ["", Table(["ready events", "returns", f"per {scale.unit}"], returns)]
     ended = sum(call.interrupted for call in record.calls)
     failed = sum(call.failed for call in record.calls)
     if ended or failed:

@@ -1,4 +1,4 @@
-"""Probe futex: every operation, how its waits went, what its wakes woke, and at which addresses."""
+"""Probe futex: every operation, how waits ended, what wakes woke, and at which addresses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAITS = frozenset(
         *("futex_waitv", "futex_wait"),
     )
 )
-#: Their result is no number of threads.
+#: Operations whose result is not a number of threads.
 UNCOUNTED = frozenset(("FD", "UNLOCK_PI", "unknown"))
 TOP = 10
 #: Of the key of a place: the thread's slot is below MAX_THREADS; the table has 2^16 places.
@@ -166,7 +166,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _where(at: Place) -> str:
-    """The place with its offset whole; the address where it is unknown."""
+    """The place, shortened but for its offset; the address where the place is unknown."""
     name, plus, offset = (at.where or f"{at.address:#x}").rpartition(" + ")
     return _cut(name, _WIDTH - len(plus + offset)) + plus + offset
 

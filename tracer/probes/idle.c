@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Probe idle: what a wake-up met on the idle CPU it went to, and where its time went. Every index
- * macro (IDLE_*, SENT_*) comes from idle.py.
+ * Probe idle: the idle state that a wake-up met, and the parts of its latency. Every index (IDLE_*,
+ * SENT_*) comes from idle.py.
  */
 
 /* One CPU. A stay is the time between two cpu_idle events of one CPU. */
@@ -91,17 +91,35 @@ static inline u32 idle_state_at(struct idle_cpu *s, u64 then)
 	return IDLE_BETWEEN;
 }
 
+/* Splits the wake-up of a thread that comes in now at the moments when it was enqueued
+ * (`seen_ns`, 0: not seen) and when its CPU left its idle state. */
+static inline void idle_split(struct idle_cpu *s, u64 from, u64 seen_ns, u64 now, u64 *ns)
+{
+	/* not seen counts as late: nothing is known of what followed the wake-up */
+	u64 enqueued = seen_ns && seen_ns < now ? seen_ns : now, out;
+
+	if (enqueued < from)
+		enqueued = from;
+	/* a polling CPU leaves idle first, then enqueues */
+	out = s->exit_ns < now ? s->exit_ns : now;
+	if (out < enqueued)
+		out = enqueued;
+	ns[IDLE_DELIVERY] = enqueued - from;
+	ns[IDLE_LEAVING_IDLE] = out - enqueued;
+	ns[IDLE_SWITCH_IN] = now - out;
+}
+
 /* A woken thread comes in; `t->last_ns` is when it was woken, or the start of the window. A path
  * counts from the first event in the window on (renew in core.c), `epoch` tells; so do its parts
  * here, and they sum to its `wakeup:idle`. */
 static inline void idle_switched_in(u32 cpu, struct ctl *c, struct thread *t, u32 slot, u32 kind,
-				u32 part, u64 now)
+				    u32 part, u64 now)
 {
 	struct idle_cpu *s;
 	struct idle_thread *i;
 	struct idle_row *w;
-	u64 from = t->last_ns, seen_ns, enqueued, out, ns[N_IDLE_PARTS];
-	u32 state, sent;
+	u64 from = t->last_ns, seen_ns, ns[N_IDLE_PARTS];
+	u32 sent;
 
 	if (part != PART_WAKEUP_IDLE || !t->epoch || now <= from)
 		return;
@@ -113,30 +131,18 @@ static inline void idle_switched_in(u32 cpu, struct ctl *c, struct thread *t, u3
 	sent = i->sent_cpu == cpu ? i->sent : SENT_NOTHING; /* else it moved on to here */
 	i->enqueued_ns = 0; /* a wake-up that meets its thread running resets nothing */
 	i->sent = SENT_NOTHING;
-	/* not seen counts as late: nothing is known of what followed the wake-up */
-	enqueued = seen_ns && seen_ns < now ? seen_ns : now;
-	if (enqueued < from)
-		enqueued = from;
-	/* a polling CPU leaves idle first, then enqueues */
-	out = s->exit_ns < now ? s->exit_ns : now;
-	if (out < enqueued)
-		out = enqueued;
-	ns[IDLE_DELIVERY] = enqueued - from;
-	ns[IDLE_LEAVING_IDLE] = out - enqueued;
-	ns[IDLE_SWITCH_IN] = now - out;
+	idle_split(s, from, seen_ns, now, ns);
 #pragma clang loop unroll(disable)
 	for (int n = 0; n < N_IDLE_PARTS; n++)
 		i->path[n] += ns[n];
 	if (kind != KIND_CROSS_CPU_IDLE || c->phase != PHASE_OPEN)
 		return;
-	state = idle_state_at(s, t->woken_ns);
-	w = idle_row_at(cpu * N_IDLE_STATES + state);
+	w = idle_row_at(cpu * N_IDLE_STATES + idle_state_at(s, t->woken_ns));
 	if (!w)
 		return;
 	if (sent < N_SENT)
 		w->sent[sent]++;
-	if (!seen_ns)
-		w->not_enqueued++;
+	w->not_enqueued += !seen_ns;
 #pragma clang loop unroll(disable)
 	for (int n = 0; n < N_IDLE_PARTS; n++)
 		hist_add(&w->parts[n], ns[n]);

@@ -1,4 +1,4 @@
-"""Probe idle: what wake-ups met on the idle CPUs they went to, and where their time went."""
+"""Probe idle: the idle states that wake-ups met, and the parts of the wake-up latency."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def state_names(cpu: int) -> list[str]:
 
 
 def _read(arrays: Arrays, _alive: None) -> IdleRecord:
-    """Wake-ups by the state's name over all CPUs; a last stay is cut at the window's end."""
+    """Wake-ups by idle state over all CPUs; a stay that goes on is cut at the window's end."""
     cpus, ctl = arrays["idle_cpus"], arrays["ctl"][0]
     states = arrays["idle_rows"].reshape(len(cpus), STATES)
     start_ns, end_ns = int(ctl["start_ns"]), int(ctl["end_ns"])

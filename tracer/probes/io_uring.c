@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Probe io_uring: operations by opcode, how they came to their end, and how long they took.
+ * Probe io_uring: operations by opcode, how they completed, and how long they took.
  * Settings (-D) come from io_uring.py: the place of an argument differs between kernels.
  *
  * A submission and its completion are matched by the address of the kernel's request, kept in a
@@ -148,32 +148,20 @@ static inline void io_uring_call_ended(u32 cpu, struct ctl *c, struct cpu *k, st
 		*left = now;
 }
 
-int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
+/* Keeps a submission until its completion; 0 where the table is full. An entry that is there
+ * already is of an earlier request at the same address, whose completion was not seen (none was
+ * asked for, or the ring overflowed). */
+static inline struct io_uring_request *io_uring_keep(u64 req, struct cpu *k, u32 slot)
 {
-	u64 req = ctx->args[URING_SUBMIT_REQ], key, began_ns;
-	struct ctl *c = ctl_at(0);
-	struct io_uring_bucket *b;
-	struct io_uring_request *r;
-	struct io_uring_row *row;
-	struct io_uring_cpu *s;
-	struct cpu *k;
-	u32 slot;
-	u8 op = 0;
+	struct io_uring_bucket *b = io_uring_bucket_of(req);
+	struct io_uring_request *r = io_uring_find(b, req);
+	u64 key = URING_KEY(req) | (slot & URING_SLOT), began_ns;
 
-	if (!c || c->phase == PHASE_CLOSED)
-		return 0;
-	/* no completion was seen of what this request was before (none was asked for, or the
-	 * ring overflowed) */
-	b = io_uring_bucket_of(req);
-	r = io_uring_find(b, req);
-	k = cpu_at(CPU);
-	slot = io_uring_who(k);
-	if (!slot) {
+	if (!slot) { /* of another process */
 		if (r)
 			r->req = 0;
 		return 0;
 	}
-	key = URING_KEY(req) | (slot & URING_SLOT);
 	if (r)
 		r->req = key;
 	else
@@ -182,6 +170,26 @@ int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
 		began_ns = io_uring_call_ns(k);
 		r->submit_ns = began_ns ? began_ns : NOW;
 	}
+	return r;
+}
+
+int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
+{
+	u64 req = ctx->args[URING_SUBMIT_REQ];
+	struct ctl *c = ctl_at(0);
+	struct io_uring_request *r;
+	struct io_uring_row *row;
+	struct io_uring_cpu *s;
+	struct cpu *k = cpu_at(CPU);
+	u32 slot;
+	u8 op = 0;
+
+	if (!c || c->phase == PHASE_CLOSED)
+		return 0;
+	slot = io_uring_who(k);
+	r = io_uring_keep(req, k, slot);
+	if (!slot)
+		return 0;
 #ifdef LIGHT
 	if ((s = io_uring_cpu_at(CPU)))
 		s->without_calls = 1;

@@ -1,4 +1,4 @@
-"""Probe io_uring: operations by opcode, how they came to their end, and how long they took."""
+"""Probe io_uring: operations by opcode, how they completed, and how long they took."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tracer.model.probe import Arrays, KernelTypes, Probe
 from tracer.model.section import Scale, Section, Table
 from tracer.units import count, duration, rate
 
-#: How an operation came to its end, in the order of the C array.
+#: How an operation completed, in the order of the C array.
 WAYS = ("inline", "poll", "worker", "later")
 #: enum io_uring_op of linux/io_uring.h without IORING_OP_: new ones are only ever added at its end.
 _NAMES = """
@@ -81,8 +81,9 @@ def _place(types: KernelTypes, tracepoint: str, argument: str, default: int) -> 
 def _head(types: KernelTypes) -> dict[str, object]:
     """Where a request keeps its opcode, flags and result, to be read at once at its completion.
 
-    Empty where it does not keep them to then: Linux 5.19 is the first that has `cqe` in it, and
-    forgets REQ_F_POLLED after the completion only (since 5.16).
+    Empty where the request does not keep them until then: `cqe` is part of it since Linux 5.19
+    (commit cef216fc32d7, "io_uring: explicitly keep a CQE in io_kiocb"); REQ_F_POLLED is cleared
+    only after the completion.
     """
     polled = types.enum_value(None, "REQ_F_POLLED_BIT")
     members = ("opcode", "flags", "cqe.res")

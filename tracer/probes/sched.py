@@ -13,7 +13,7 @@ from tracer.model.states import WAITS, WAKEUP_KINDS
 @dataclass(frozen=True)
 class SchedRecord:
     """Histograms (ns): wake-up to running by kind, preempted, and time on a CPU at a stretch;
-    `handed`: from coming in to waking another thread, by the kind of wait before; `pulled`: how
+    `handed`: from switch-in to waking another thread, by the kind of wait before; `pulled`: how
     many preempted threads were moved to another CPU."""
 
     woke: Mapping[str, Histogram]
