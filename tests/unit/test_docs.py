@@ -130,18 +130,27 @@ def test_only_tracer_is_run_for_the_documents() -> None:
         make_docs.output_of("rm -r x")
 
 
-# ---- links ----
+# ---- headings and links ----
 
 
-def _anchors(page: Path) -> set[str]:
-    heads = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
-    return {re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-") for head in heads}
+def _without_code(page: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
+
+
+def _anchors(page: Path) -> list[str]:
+    heads = re.findall(r"^#+ (.+)$", _without_code(page), re.M)
+    return [re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-") for head in heads]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_id)
+def test_no_page_has_a_heading_twice(page: Path) -> None:
+    anchors = _anchors(page)
+    assert len(anchors) == len(set(anchors)), anchors
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_id)
 def test_relative_links_exist(page: Path) -> None:
-    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
-    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+    for link in re.findall(r"\]\(([^)\s]+)\)", _without_code(page)):
         if re.match(r"[a-z]+:", link):
             continue
         name, _, anchor = link.partition("#")
