@@ -1,44 +1,47 @@
 """The terms of a report, a sentence each: `tracer help words` and docs/words.md."""
 
 WORDS: dict[str, str] = {
-    "accounted": "How much of the measured time has a name; the rest is the residual, and more than"
-    " 1 % of it is a warning and exit status 3.",
-    "busy polling": "Asking again and again with time-out 0 whether something is ready, where a"
+    "accounted": "The part of the measured time that has a name; the rest is the residual. A"
+    " residual above 1 % is a warning and exit status 3.",
+    "busy polling": "Asking in a loop, with time-out 0, whether a file descriptor is ready, where a"
     " call that waits would sleep.",
-    "context switch": "A CPU stops running one thread and runs another: voluntary when the thread"
-    " went to sleep, involuntary when it could have gone on.",
+    "context switch": "A CPU stops running one thread and runs another: voluntary if the thread"
+    " went to sleep, involuntary if it was still runnable.",
     "critical path": "The chain of events that decided when the run ended, followed back through"
-    " wake-ups: while a thread slept, the path is at the thread that later woke it.",
-    "cross-CPU wake-up": "A thread woken from one CPU and run on another, which was idle (asleep or"
-    " polling) or busy with another thread.",
-    "delivery": "Of a wake-up to an idle CPU: from waking the thread until it is on that CPU's"
-    " queue. A halted CPU must first be interrupted.",
-    "external": "Waiting for something outside the program: a device, or another process.",
+    " wake-ups: while a thread sleeps, the path is in the thread that later wakes it.",
+    "cross-CPU wake-up": "A thread is woken from one CPU and runs on another one, which was idle"
+    " (asleep or polling) or busy with another thread.",
+    "delivery": "The first part of a wake-up to an idle CPU: from waking the thread until it is on"
+    " that CPU's run queue. A halted CPU must be interrupted first.",
+    "external": "Waiting for something outside the program: a device, a kernel thread or another"
+    " process.",
     "hop": "One byte moved by one task: the unit of work of the brigades.",
-    "I/O": "Time on a CPU inside read, write, send, receive, poll and epoll calls.",
-    "io-wq worker": "A thread that the kernel makes in the program to do an io_uring operation that"
-    " would block.",
+    "I/O": "Time on a CPU inside read, write, send, receive, poll, epoll and io_uring calls, and"
+    " calls on files.",
+    "io-wq worker": "A thread that the kernel creates in the program to perform an io_uring"
+    " operation that would block.",
     "idle state": "What a CPU without work does: it polls for work, or halts and must be"
-    " interrupted. Deeper states save more and take longer to leave.",
-    "IPI": "An interrupt that one CPU sends to another, here to make it look at its queue.",
-    "losses": "Events that could not be recorded; the numbers they touch are too small.",
-    "migration": "The kernel moved a thread from one CPU's queue to another's.",
-    "observer effect": "What tracing itself cost: the same workload run with and without the"
-    " probes, in pairs.",
-    "own code": "Time on a CPU outside the kernel; page faults and interrupts there count as it.",
-    "preempted": "Pushed off its CPU by another thread while it still had work.",
-    "residual": "Measured time without a name: the total minus all the parts.",
+    " interrupted. Deeper states save more energy and take longer to leave.",
+    "IPI": "An interrupt that one CPU sends to another, here to make it look at its run queue.",
+    "losses": "Events that could not be recorded; the numbers they affect are too small.",
+    "migration": "The kernel moves a thread from one CPU's run queue to another's.",
+    "observer effect": "The slowdown caused by the tracing itself: the same workload run with and"
+    " without the probes, in pairs.",
+    "own code": "Time on a CPU outside the kernel, including page faults and interrupts there.",
+    "preempted": "Taken off its CPU in favour of another thread while still runnable.",
+    "residual": "Measured time without a name: the total minus all parts.",
     "steal": "Time in which the host ran something else on a CPU of this virtual machine.",
-    "switching": "The next thread was ready but not yet running: its CPU was waking up, another"
-    " thread was on it, or the switch itself was going on.",
-    "task work": "What the kernel has a thread do on its next way out of the kernel, such as"
-    " finishing an io_uring operation whose file became ready.",
-    "the switch itself": "Saving one thread and loading the next: an estimate (~), the switches on"
-    " the path times their cost as measured on this host just before the run.",
+    "switching": "The next thread was runnable but not running: its CPU was leaving an idle state,"
+    " was running another thread, or was performing the switch itself.",
+    "task work": "What the kernel has a thread do on its next return to user mode, such as"
+    " completing an io_uring operation whose file became ready.",
+    "the switch itself": "Saving one thread and loading the next. An estimate (~): the number of"
+    " switches on the path times the cost of one, calibrated on this host just before the run.",
     "wake-up latency": "From the moment a thread is woken until it runs.",
     "woken, but the CPU was asleep": "The thread was woken onto an idle CPU, which must first be"
-    " interrupted and leave its sleep state.",
-    "woken, waited behind another thread": "The thread was woken while its CPU ran another one.",
+    " interrupted and leave its idle state.",
+    "woken, waited behind another thread": "The thread was woken while its CPU ran another one"
+    " (run-queue latency).",
     "~": "An estimate, not a measurement of this run.",
 }
 
