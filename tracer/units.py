@@ -20,6 +20,18 @@ def _three(value: float) -> str:
     return f"{value:.{digits}f}"
 
 
+def microseconds(ns: float) -> str:
+    """A time in us for a column of times, without the unit: `3.45`, from 100 us on `120`."""
+    value = ns / 1e3
+    return two_decimals(value) if abs(value) < 99.95 else f"{value:.0f}"
+
+
+def two_decimals(value: float) -> str:
+    """`0.25`; never `-0.00`."""
+    text = f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text
+
+
 def count(value: float) -> str:
     """A count: exact below 100,000, then with three figures: `99,999`, `2.30M`."""
     if abs(value) < 100_000:
@@ -28,6 +40,11 @@ def count(value: float) -> str:
         if abs(value) < limit * 0.9995:
             return f"{_three(value / limit * 1e3)}{unit}"
     return f"{value:.3g}"
+
+
+def counted(number: float, noun: str, plural: str = "") -> str:
+    """A count with its noun: `1 block`, `12 blocks`, `2 processes` (plural given)."""
+    return f"{count(number)} {noun if number == 1 else plural or noun + 's'}"
 
 
 def rate(value: float) -> str:
@@ -44,7 +61,7 @@ def size(value_bytes: float) -> str:
     for limit, unit in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
         if value_bytes >= limit:
             return f"{_three(value_bytes / limit)} {unit}"
-    return f"{value_bytes:.0f} bytes"
+    return f"{value_bytes:.0f} {'byte' if value_bytes == 1 else 'bytes'}"
 
 
 def percent(share: float) -> str:

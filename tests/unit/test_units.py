@@ -77,6 +77,7 @@ def test_rate(value: float, text: str) -> None:
     ("value", "text"),
     [
         (0, "0 bytes"),
+        (1, "1 byte"),
         (512, "512 bytes"),
         (1024, "1 KiB"),
         (1536, "1.50 KiB"),
@@ -86,6 +87,38 @@ def test_rate(value: float, text: str) -> None:
 )
 def test_size(value: float, text: str) -> None:
     assert units.size(value) == text
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (0, "0.00"),
+        (-3, "0.00"),
+        (-6, "-0.01"),
+        (12, "0.01"),
+        (3450, "3.45"),
+        (99_944, "99.94"),
+        (99_950, "100"),
+        (-123_456, "-123"),
+    ],
+)
+def test_microseconds(ns: float, text: str) -> None:
+    assert units.microseconds(ns) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "plural", "text"),
+    [
+        (1, "page fault", "", "1 page fault"),
+        (0, "page fault", "", "0 page faults"),
+        (2, "page fault", "", "2 page faults"),
+        (2, "process", "processes", "2 processes"),
+        (1, "process", "processes", "1 process"),
+        (123_456, "event", "", "123k events"),
+    ],
+)
+def test_counted(number: int, noun: str, plural: str, text: str) -> None:
+    assert units.counted(number, noun, plural) == text
 
 
 @pytest.mark.parametrize(("share", "text"), [(0, "0.0 %"), (0.1234, "12.3 %"), (1, "100.0 %")])

@@ -1,5 +1,25 @@
-"""The terms of a report, a sentence each: `tracer help words` and docs/words.md."""
+"""The terms of a report: the labels of the wall ledger's lines, and `tracer help words`."""
 
+#: The lines of the wall ledger as a reader sees them, and the label of each.
+LINES = {
+    "wakeup:idle": "woken, but the CPU was asleep",
+    "wakeup:queued": "woken, waited behind another thread",
+    "preempted": "pushed off the CPU by another thread",
+    "switch": "~ the switch itself (estimate)",
+    "io": "I/O (inside read, write and poll calls)",
+    "user": "the program's own code",
+    "system": "other system calls",
+    "waiting": "waiting (timers, outside world)",
+    "unknown": "without a name",
+}
+
+
+def in_prose(line: str) -> str:
+    """The label of a line of `LINES` for use in a sentence: without the mark of an estimate."""
+    return LINES[line].lstrip("~ ")
+
+
+#: Each term in a sentence; docs/words.md is made of them.
 WORDS: dict[str, str] = {
     "accounted": "The part of the measured time that has a name; the rest is the residual. A"
     " residual above 1 % is a warning and exit status 3.",
@@ -38,22 +58,9 @@ WORDS: dict[str, str] = {
     "the switch itself": "Saving one thread and loading the next. An estimate (~): the number of"
     " switches on the path times the cost of one, calibrated on this host just before the run.",
     "wake-up latency": "From the moment a thread is woken until it runs.",
-    "woken, but the CPU was asleep": "The thread was woken onto an idle CPU, which must first be"
+    LINES["wakeup:idle"]: "The thread was woken onto an idle CPU, which must first be"
     " interrupted and leave its idle state.",
-    "woken, waited behind another thread": "The thread was woken while its CPU ran another one"
+    LINES["wakeup:queued"]: "The thread was woken while its CPU ran another one"
     " (run-queue latency).",
     "~": "An estimate, not a measurement of this run.",
-}
-
-#: The lines of the wall ledger as a reader sees them, and the label of each.
-LINES = {
-    "wakeup:idle": "woken, but the CPU was asleep",
-    "wakeup:queued": "woken, waited behind another thread",
-    "preempted": "pushed off the CPU by another thread",
-    "switch": "~ the switch itself (estimate)",
-    "io": "I/O (inside read, write and poll calls)",
-    "user": "the program's own code",
-    "system": "other system calls",
-    "waiting": "waiting (timers, outside world)",
-    "unknown": "without a name",
 }

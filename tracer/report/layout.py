@@ -1,4 +1,4 @@
-"""Lines and tables that fit the terminal; text of the target made harmless."""
+"""Pages, tables and lines that fit the terminal."""
 
 from __future__ import annotations
 
@@ -15,12 +15,21 @@ _NARROWEST = 40
 tabulating.MIN_PADDING = 0
 
 
+def page(blocks: Sequence[Sequence[str]], width: int = WIDTH) -> str:
+    """A whole report, ending in a newline: blocks of lines with an empty line between them.
+
+    Each line is wrapped to `width`. A block without lines is left out.
+    """
+    lines = [line for block in blocks if block for line in ("", *block)][1:]
+    return "\n".join(piece for line in lines for piece in fit(line, width)) + "\n"
+
+
 def table(
     rows: Sequence[Sequence[str]], columns: Sequence[str], left: int, width: int = WIDTH
 ) -> list[str]:
     """Lines of a table whose first `left` columns are aligned to the left.
 
-    One that is wider than `width` loses columns, from the last but one backwards, and says so.
+    A table wider than `width` loses columns, from the last but one backwards, and names them.
     """
     kept = list(range(len(columns)))
     while True:
@@ -40,7 +49,7 @@ def table(
 
 
 def fit(line: str, width: int = WIDTH) -> list[str]:
-    """Prose wrapped to the width; tables are left as they are."""
+    """The lines that prose takes when wrapped to `width`; the rule of a table is left as it is."""
     if len(line) <= width or line.startswith("---"):
         return [line]
     return textwrap.wrap(

@@ -13,11 +13,20 @@ from numpy.typing import NDArray
 from tracer.analysis.statistics import intervals
 from tracer.analysis.statistics.intervals import (
     ENOUGH_BLOCKS,
+    Interval,
     median_interval,
     paired_ratio,
     sign_flip_p,
+    student_t,
 )
-from tracer.analysis.statistics.modes import find_modes
+from tracer.analysis.statistics.modes import Modes, find_modes
+from tracer.analysis.statistics.wording import (
+    duration_bounds,
+    duration_text,
+    microseconds_bounds,
+    ratio_text,
+    share_text,
+)
 
 Noise = Callable[[np.random.Generator, tuple[int, ...]], NDArray[np.float64]]
 NOISES: dict[str, Noise] = {
@@ -40,8 +49,8 @@ def test_the_interval_covers_the_truth_93_to_97_times_in_100(ratio: float, noise
     rng = np.random.default_rng(42)
     trials = 1500
     a, b = np.exp(NOISES[noise](rng, (2, trials, ENOUGH_BLOCKS)))
-    found = [paired_ratio(x * ratio, y) for x, y in zip(a, b, strict=True)]
-    covered = np.mean([f.low <= ratio <= f.high for f in found])
+    ratios = [paired_ratio(x * ratio, y) for x, y in zip(a, b, strict=True)]
+    covered = np.mean([r.low <= ratio <= r.high for r in ratios])
     assert 0.93 <= covered <= 0.97
 
 
@@ -51,7 +60,7 @@ def test_equals_raise_at_most_5_false_alarms_in_100(noise: str) -> None:
     rng = np.random.default_rng(7)
     trials = 1500
     a, b = np.exp(NOISES[noise](rng, (2, trials, ENOUGH_BLOCKS)))
-    alarms = [f.p <= 0.05 and f.differs for f in map(paired_ratio, a, b)]
+    alarms = [r.p <= 0.05 and r.differs for r in map(paired_ratio, a, b)]
     assert np.mean(alarms) <= 0.05
 
 
@@ -76,22 +85,44 @@ def test_sign_flip_agrees_with_wilcoxon_in_size() -> None:
 
 def test_ratio_of_known_blocks() -> None:
     b = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
-    found = paired_ratio(2 * b, b)
-    assert (found.median, found.low, found.high) == pytest.approx((2, 2, 2))
-    assert (found.blocks, found.slower, found.p) == (5, 5, 2 / 32)
-    assert found.differs and not found.is_enough
-    assert found.blocks_needed() == ENOUGH_BLOCKS
+    ratio = paired_ratio(2 * b, b)
+    assert (ratio.median, ratio.low, ratio.high) == pytest.approx((2, 2, 2))
+    assert (ratio.blocks, ratio.slower, ratio.p) == (5, 5, 2 / 32)
+    assert ratio.differs and not ratio.is_enough
+    assert ratio.blocks_needed() == ENOUGH_BLOCKS
 
 
 def test_more_noise_needs_more_blocks() -> None:
     rng = np.random.default_rng(1)
     a = np.exp(rng.normal(math.log(1.1), 0.5, 12))
-    found = paired_ratio(a, np.ones(12))
-    assert found.blocks_needed() > 12
+    ratio = paired_ratio(a, np.ones(12))
+    effect = max(abs(math.log(ratio.median)), math.log(1.05))
+    assert ratio.noise == pytest.approx(np.log(a).std(ddof=1))
+    assert ratio.blocks_needed() == math.ceil((2 * 1.96 * ratio.noise / effect) ** 2) > 12
 
 
 def test_an_interval_of_one_value_has_no_width() -> None:
-    assert median_interval([3.0]).low == median_interval([3.0]).high == 3.0
+    assert median_interval([3.0]) == Interval(3.0, 3.0, 3.0)
+
+
+def test_student_t_against_published_quantiles() -> None:
+    """Abramowitz and Stegun, table 26.10, column 0.975."""
+    published = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306,
+                 9: 2.262, 10: 2.228, 11: 2.201, 15: 2.131, 30: 2.042, 120: 1.980}  # fmt: skip
+    for degrees, value in published.items():
+        assert student_t(degrees) == pytest.approx(value, abs=0.001), degrees
+    assert student_t(10**9) == pytest.approx(1.95996, abs=1e-5), "the normal quantile"
+
+
+@pytest.mark.parametrize("degrees", [0, -1])
+def test_student_t_needs_a_degree_of_freedom(degrees: int) -> None:
+    with pytest.raises(ValueError, match="degree of freedom"):
+        student_t(degrees)
+
+
+def test_student_t_falls_with_every_degree_of_freedom() -> None:
+    quantiles = [student_t(degrees) for degrees in range(1, 200)]
+    assert quantiles == sorted(quantiles, reverse=True)
 
 
 @pytest.mark.parametrize("n", [12, 24, 48])
@@ -111,10 +142,20 @@ def test_two_modes_are_flagged_and_one_is_not(n: int) -> None:
 
 def test_each_mode_is_reported() -> None:
     values = [100, 101, 99, 102, 98, 100, 220, 221, 219, 222, 218]
-    found = find_modes(values)
-    assert found is not None
-    assert (found.low, found.low_count, found.high, found.high_count) == (100, 6, 220, 5)
+    assert find_modes(values) == Modes(low=100, low_count=6, high=220, high_count=5)
 
 
 def test_one_outlier_is_no_mode() -> None:
     assert find_modes([100, 101, 99, 102, 98, 100, 101, 99, 100, 101, 300]) is None
+
+
+# ---- as text ----
+
+
+def test_intervals_as_text() -> None:
+    assert ratio_text(Interval(2.194, 2.02, 2.375)) == "2.19x [2.02, 2.38]"
+    assert ratio_text(paired_ratio([2.0, 4.0], [1.0, 2.0])) == "2.00x [2.00, 2.00]"
+    assert share_text(Interval(0.716, -0.004, 0.81)) == "72 % [0, 81]"
+    assert duration_text(Interval(7461, 7170, 7750)) == "7.46 us [7.17 us, 7.75 us]"
+    assert duration_bounds(Interval(7461, 999, 1_200_000)) == "[999 ns, 1.20 ms]"
+    assert microseconds_bounds(Interval(0, -3, 123_456)) == "[0.00, 123]"

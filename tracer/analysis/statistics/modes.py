@@ -1,4 +1,4 @@
-"""Does a set of runs have one mode or two? Placement makes runs come out in two kinds."""
+"""Does a set of runs have one mode or two? Where threads were placed can make two kinds of run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _QUANTILE = 0.99
 
 @dataclass(frozen=True)
 class Modes:
-    """Two groups of runs: the median of each and how many there are."""
+    """Two groups of runs: the median of each, in the values' unit, and its number of runs."""
 
     low: float
     low_count: int
@@ -26,8 +26,11 @@ class Modes:
 
 
 def _best_split(logs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Separation and split of each row, shape (rows, n), sorted: the split into a lower and an
-    upper group, neither too small, whose means lie furthest apart in units of the spread inside."""
+    """The best split of each row of `logs`, shape (rows, n), sorted, into two groups.
+
+    Returns its separation (difference of the groups' means over the spread inside the groups) and
+    the size of the lower group, each of shape (rows,). No group is smaller than `_SMALLEST_SHARE`.
+    """
     _rows, n = logs.shape
     fewest = max(3, int(np.ceil(_SMALLEST_SHARE * n)))
     cuts = np.arange(fewest, n - fewest + 1)
@@ -43,22 +46,22 @@ def _best_split(logs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
 
 @lru_cache
 def _critical(n: int) -> float:
-    """The separation that one in a hundred sets of `n` normal values exceeds."""
+    """The separation that 1 in 100 sets of `n` normal values exceeds (simulated)."""
     values = np.sort(np.random.default_rng(11).normal(size=(_SIMULATIONS, n)), axis=1)
     return float(np.quantile(_best_split(values)[0], _QUANTILE))
 
 
 def find_modes(values: ArrayLike) -> Modes | None:
-    """Two modes of positive `values`, shape (n,), or None for one.
+    """The two modes of positive `values`, shape (n,); None when they have one.
 
-    Judged on the logarithms: the best split must be further apart than in 99 of 100 sets of as
-    many normal values, and no value may lie in the middle of the gap between the groups.
+    Judged on the logarithms: the best split must separate the groups further than in 99 of 100
+    sets of as many normal values, and the gap between the groups must be wider than any inside one.
     """
     data = np.sort(np.asarray(values, dtype=np.float64))
     if len(data) < FEWEST or data[0] <= 0:
         return None
     logs = np.log(data)
-    separation, cut = (x[0] for x in _best_split(logs[None, :]))
+    separation, cut = (result[0] for result in _best_split(logs[None, :]))
     low, high = logs[:cut], logs[cut:]
     gap = high[0] - low[-1]
     widest = max(np.diff(low).max(initial=0), np.diff(high).max(initial=0))

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from tracer.analysis.statistics.intervals import student_t
 
-#: Fewer points give no interval worth the name.
+#: With fewer points the interval of the slope would be too wide to use.
 ENOUGH_POINTS = 6
 
 
@@ -31,7 +31,7 @@ class Slope:
         return self.slope + self.half
 
     def minus(self, other: Slope) -> Slope:
-        """The difference of two lines that were measured apart."""
+        """This line less another that was measured independently."""
         return Slope(
             self.slope - other.slope,
             float(np.hypot(self.half, other.half)),
@@ -41,13 +41,14 @@ class Slope:
 
 
 def fit(x: ArrayLike, y: ArrayLike) -> Slope:
-    """Least squares, each of shape (n,); the interval is Student's, of independent residuals.
+    """Least-squares line through points, `x` and `y` of shape (n,).
 
-    ValueError with fewer than 6 points, or when all x are the same.
+    The interval is Student's, for independent residuals. ValueError with fewer than 6 points, or
+    when all x are equal.
     """
     xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if len(xs) < ENOUGH_POINTS or np.ptp(xs) == 0:
-        raise ValueError(f"a line needs {ENOUGH_POINTS} points at different places")
+        raise ValueError(f"a line needs {ENOUGH_POINTS} points, not all at the same x")
     columns = np.column_stack([np.ones_like(xs), xs])
     (intercept, slope), *_ = np.linalg.lstsq(columns, ys, rcond=None)
     residuals = ys - columns @ np.array([intercept, slope])
