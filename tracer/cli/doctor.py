@@ -1,4 +1,4 @@
-"""`tracer doctor`: this host and its limits, with a verdict and a cure each."""
+"""`tracer doctor`: this host and its limits, with a verdict and a remedy each."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def command(line: str | None, tasks: int | None, path: str | None) -> int:
     Works without root, and says what it cannot see then. Exit status 1 when something is a
     problem, or the size that was asked for does not fit.
     """
+    from tracer.analysis.doctor import SizeRequest, diagnose
     from tracer.experiment.line import parsed
     from tracer.host import checks, limits
     from tracer.host.user import target_uid
@@ -35,23 +36,18 @@ def command(line: str | None, tasks: int | None, path: str | None) -> int:
     if line is not None:
         condition = parsed(line, line)
         workload = available()[condition.workload]
-        wanted = tasks or int(condition.values.get("tasks") or 1)
-        request = report.Request(line, workload.needs(condition.values), wanted)
+        size = tasks or int(condition.values.get("tasks") or 1)
+        request = SizeRequest(line, workload.needs(condition.values), size)
     with report_to(path) as write:
-        known = limits.limits(target_uid())
         needs = {
             name: workload.needs({option.name: option.default for option in workload.options})
             for name, workload in available().items()
         }
-        found = checks.facts(_probes)
-        remarks = limits.remarks()
-        document = report.document(found, known, remarks, needs, request)
-        write(
-            document,
-            lambda width: report.render(found, known, remarks, needs, request, width),
+        diagnosis = diagnose(
+            checks.checks(_probes), limits.limits(target_uid()), limits.remarks(), needs, request
         )
-    is_well = all(fact.verdict != "problem" for fact in found)
-    return 0 if is_well and (request is None or report.fits(request, known)) else 1
+        write(report.document(diagnosis), lambda width: report.render(diagnosis, width))
+    return 0 if diagnosis.is_well else 1
 
 
 def _probes() -> str:

@@ -1,4 +1,4 @@
-"""Facts of this host, each with a verdict and a cure. Reads only; works without root."""
+"""Checks of this host, each with a verdict and a remedy. Reads only; works without root."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ _OLDEST_KERNEL = (5, 12)
 
 
 @dataclass(frozen=True)
-class Fact:
+class Check:
     """`verdict` is ok, note (it changes figures, or was not seen) or problem (tracer cannot work);
-    `why` says what it means, `cure` what to type or do; both may be empty."""
+    `why` says what it means, `remedy` what to type or do; both may be empty."""
 
     what: str
     value: str
     verdict: str = "ok"
     why: str = ""
-    cure: str = ""
+    remedy: str = ""
 
 
-def _rights() -> Fact:
+def _rights() -> Check:
     held = [name for name in CAPABILITIES if has_capability(name)]
     value = f"{'root' if os.geteuid() == 0 else 'an ordinary user'}, {', '.join(held) or 'none'}"
     if os.geteuid() != 0:
-        return Fact("rights", value, "note", "runs under probes need root",
+        return Check("rights", value, "note", "runs under probes need root",
                     "sudo tracer ...")  # fmt: skip
     if not {"CAP_SYS_ADMIN", "CAP_BPF"} & set(held):
-        return Fact("rights", value, "problem", "this root may not load BPF programs",
+        return Check("rights", value, "problem", "this root may not load BPF programs",
                     "run on the host, or give the container CAP_BPF and CAP_PERFMON")  # fmt: skip
     if "CAP_SYS_RESOURCE" not in held:
-        return Fact("rights", value, "note", "hard limits cannot be raised from here")
-    return Fact("rights", value)
+        return Check("rights", value, "note", "hard limits cannot be raised from here")
+    return Check("rights", value)
 
 
 def is_too_old(release: str) -> bool:
@@ -60,143 +60,143 @@ def is_too_old(release: str) -> bool:
     return match is not None and (int(match[1]), int(match[2])) < _OLDEST_KERNEL
 
 
-def _kernel() -> Fact:
+def _kernel() -> Check:
     value = f"Linux {platform.release()}, {platform.machine()}"
     if is_too_old(platform.release()):
-        return Fact("kernel", value, "problem", "5.12 or newer is needed", "a newer kernel")
+        return Check("kernel", value, "problem", "5.12 or newer is needed", "a newer kernel")
     if platform.machine() not in ("x86_64", "aarch64"):
-        return Fact("kernel", value, "problem", "the machine is not known to tracer")
-    return Fact("kernel", value)
+        return Check("kernel", value, "problem", "the machine is not known to tracer")
+    return Check("kernel", value)
 
 
-def _btf() -> Fact:
+def _btf() -> Check:
     path = _SYS / "kernel/btf/vmlinux"
     if not path.exists():
-        return Fact("BTF", "missing", "problem", f"no {path}",
+        return Check("BTF", "missing", "problem", f"no {path}",
                     "a kernel built with CONFIG_DEBUG_INFO_BTF=y")  # fmt: skip
-    return Fact("BTF", f"{path.stat().st_size >> 20} MiB")
+    return Check("BTF", f"{path.stat().st_size >> 20} MiB")
 
 
-def _lockdown() -> Fact:
+def _lockdown() -> Check:
     text = line_of(_SYS / "kernel/security/lockdown")
     if not text:
-        return Fact("lockdown", "unknown", "ok", "securityfs is not there to tell")
+        return Check("lockdown", "unknown", "ok", "securityfs is not there to tell")
     mode = (re.search(r"\[(\w+)\]", text) or [text, text])[1]
     if mode == "confidentiality":
-        return Fact("lockdown", mode, "problem", "BPF cannot read the kernel's memory",
+        return Check("lockdown", mode, "problem", "BPF cannot read the kernel's memory",
                     "boot without lockdown=confidentiality")  # fmt: skip
-    return Fact("lockdown", mode)
+    return Check("lockdown", mode)
 
 
-def _io_uring() -> Fact:
+def _io_uring() -> Check:
     """Whether a ring can be made: one is, and closed at once."""
     libc = ctypes.CDLL(None, use_errno=True)
     fd = libc.syscall(_IO_URING_SETUP, 1, ctypes.create_string_buffer(120))
     if fd >= 0:
         os.close(fd)
-        return Fact("io_uring", "works")
+        return Check("io_uring", "works")
     number = ctypes.get_errno()
     why = "uring-brigade cannot run"
     if number == errno.EPERM and line_of(_KERNEL / "io_uring_disabled") not in ("", "0"):
-        return Fact("io_uring", "switched off", "note", why,
+        return Check("io_uring", "switched off", "note", why,
                     "sudo sysctl kernel.io_uring_disabled=0")  # fmt: skip
-    return Fact("io_uring", os.strerror(number), "note", why)
+    return Check("io_uring", os.strerror(number), "note", why)
 
 
-def _workloads() -> Fact:
+def _workloads() -> Check:
     if NATIVE.is_dir() and any(os.access(p, os.X_OK) for p in NATIVE.glob("*-brigade")):
-        return Fact("workloads", "built")
-    return Fact("workloads", "not built", "problem", "there is nothing to run", "make setup")
+        return Check("workloads", "built")
+    return Check("workloads", "not built", "problem", "there is nothing to run", "make setup")
 
 
-def _python_threads() -> Fact:
+def _python_threads() -> Check:
     if os.access(PY_SPY, os.X_OK):
-        return Fact("Python threads", f"names read by py-spy {version('py-spy')}")
-    return Fact("Python threads", "names not read: no py-spy", "note", "threads of a Python"
+        return Check("Python threads", f"names read by py-spy {version('py-spy')}")
+    return Check("Python threads", "names not read: no py-spy", "note", "threads of a Python"
                 " before 3.14 have the program's name in reports", "make setup")  # fmt: skip
 
 
-def _idle() -> Iterator[Fact]:
+def _idle() -> Iterator[Check]:
     base = _SYS / "devices/system/cpu/cpuidle"
     driver, governor = line_of(base / "current_driver"), line_of(base / "current_governor")
     if driver in ("", "none"):
-        yield Fact("idle driver", driver or "unknown", "note",
+        yield Check("idle driver", driver or "unknown", "note",
                    "a CPU with nothing to do goes straight to HLT; waking it is slow in a VM",
                    "pin with --cpus; tracer explain shows what it costs")  # fmt: skip
     else:
-        yield Fact("idle driver", f"{driver}, governor {governor or 'unknown'}")
+        yield Check("idle driver", f"{driver}, governor {governor or 'unknown'}")
     parameters = _SYS / "module/haltpoll/parameters"
     polling = line_of(parameters / "guest_halt_poll_ns")
     if fingerprint.is_virtual() and polling:
         why = "an idle CPU does not wait a little for work before it sleeps"
         if driver != "haltpoll":
-            yield Fact(
+            yield Check(
                 "guest polling", "off", "note", why, "sudo modprobe cpuidle-haltpoll force=1"
             )
         elif polling == "0":
-            yield Fact("guest polling", "off: guest_halt_poll_ns is 0", "note", why,
+            yield Check("guest polling", "off: guest_halt_poll_ns is 0", "note", why,
                        f"echo 200000 | sudo tee {parameters}/guest_halt_poll_ns")  # fmt: skip
         else:
-            yield Fact("guest polling", f"up to {int(polling) // 1000} us")
+            yield Check("guest polling", f"up to {int(polling) // 1000} us")
 
 
-def _frequency() -> Fact:
+def _frequency() -> Check:
     governor = line_of(_SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor")
     if not governor:
-        return Fact("frequency governor", "none", "ok", "the host or the firmware decides")
+        return Check("frequency governor", "none", "ok", "the host or the firmware decides")
     if governor != "performance":
-        return Fact("frequency governor", governor, "note", "the clock follows the load",
+        return Check("frequency governor", governor, "note", "the clock follows the load",
                     "sudo cpupower frequency-set -g performance")  # fmt: skip
-    return Fact("frequency governor", governor)
+    return Check("frequency governor", governor)
 
 
-def _clock() -> Fact:
+def _clock() -> Check:
     path = _SYS / "devices/system/clocksource/clocksource0/current_clocksource"
     source = line_of(path, "unknown")
     if source in ("hpet", "acpi_pm", "refined-jiffies", "jiffies"):
-        return Fact("clock source", source, "note", "each reading of the clock is slow")
-    return Fact("clock source", source)
+        return Check("clock source", source, "note", "each reading of the clock is slow")
+    return Check("clock source", source)
 
 
-def _machine() -> Iterator[Fact]:
+def _machine() -> Iterator[Check]:
     prints = fingerprint.fingerprint()
-    yield Fact("processor", f"{prints['cpu']}: {prints['topology']}")
+    yield Check("processor", f"{prints['cpu']}: {prints['topology']}")
     virtual = fingerprint.is_virtual()
-    yield Fact("machine", prints["machine"], "note" if virtual else "ok",
+    yield Check("machine", prints["machine"], "note" if virtual else "ok",
                "neighbours on the host change the figures" if virtual else "")  # fmt: skip
-    yield Fact("mitigations", prints["mitigations"])
+    yield Check("mitigations", prints["mitigations"])
 
 
-def _huge_pages() -> Fact:
+def _huge_pages() -> Check:
     text = line_of(_SYS / "kernel/mm/transparent_hugepage/enabled", "unknown")
     mode = (re.search(r"\[(\w+)\]", text) or [text, text])[1]
     if mode == "always":
-        return Fact("huge pages", mode, "note", "memory comes 2 MiB at a time: tracer memory"
+        return Check("huge pages", mode, "note", "memory comes 2 MiB at a time: tracer memory"
                     " measures that", "echo madvise | sudo tee"
                     " /sys/kernel/mm/transparent_hugepage/enabled")  # fmt: skip
-    return Fact("huge pages", mode)
+    return Check("huge pages", mode)
 
 
-def _groups() -> Iterator[Fact]:
-    yield Fact("control groups", cgroups.versions())
+def _groups() -> Iterator[Check]:
+    yield Check("control groups", cgroups.versions())
     found = cgroups.quota()
     if found is not None:
-        yield Fact("CPU quota", found[1], "note",
+        yield Check("CPU quota", found[1], "note",
                    f"{found[0]} stops the workload for parts of the time")  # fmt: skip
 
 
-def _steal() -> Fact:
+def _steal() -> Check:
     times = HostTimes.now()
     share = times.steal_ns / max(times.total_ns, 1)
     value = f"{100 * share:.1f} % since boot"
     if share > _STEAL:
-        return Fact("steal", value, "note", "the host ran something else on these CPUs",
+        return Check("steal", value, "note", "the host ran something else on these CPUs",
                     "a quieter host, or more rounds")  # fmt: skip
-    return Fact("steal", value)
+    return Check("steal", value)
 
 
-def facts(probes: Callable[[], str]) -> list[Fact]:
-    """All facts. `probes()` tries the BPF programs and says what it saw, or raises TracerError;
+def checks(probes: Callable[[], str]) -> list[Check]:
+    """All checks. `probes()` tries the BPF programs and returns what it saw, or raises TracerError;
     it is called as root only."""
     return [
         _rights(), _kernel(), _btf(), _programs(probes), _lockdown(), _workloads(), _io_uring(),
@@ -205,10 +205,10 @@ def facts(probes: Callable[[], str]) -> list[Fact]:
     ]  # fmt: skip
 
 
-def _programs(probes: Callable[[], str]) -> Fact:
+def _programs(probes: Callable[[], str]) -> Check:
     if os.geteuid() != 0:
-        return Fact("probes", "not tried", "note", "only root can load them")
+        return Check("probes", "not tried", "note", "only root can load them")
     try:
-        return Fact("probes", probes())
+        return Check("probes", probes())
     except TracerError as error:
-        return Fact("probes", "do not work", "problem", error.message, error.hint)
+        return Check("probes", "do not work", "problem", error.message, error.hint)

@@ -30,17 +30,17 @@ _MANY_PIDS = 1 << 17
 
 @dataclass(frozen=True)
 class Limit:
-    """One limit: `left` of `value` are free (in the resource's own unit); `cure` raises it."""
+    """One limit: `left` of `value` are free (in the resource's own unit); `remedy` raises it."""
 
     resource: str
     name: str
     value: int
     left: int
-    cure: str
+    remedy: str
 
     def raised_to(self, needed: int) -> str:
         """What to type so that `needed` of it are left."""
-        return self.cure.replace("NUMBER", str(self.value - self.left + needed))
+        return self.remedy.replace("NUMBER", str(self.value - self.left + needed))
 
 
 #: The resources by name, as a reader calls them.
@@ -59,8 +59,8 @@ def _hard(which: int, option: str) -> tuple[int | None, str]:
     """A hard limit (None: there is none) and the command that raises it for a shell."""
     _soft, hard = resource.getrlimit(which)
     who = "" if os.geteuid() or has_capability("CAP_SYS_RESOURCE") else " (with CAP_SYS_RESOURCE)"
-    cure = f"sudo prlimit --pid $$ --{option}=NUMBER:NUMBER{who}"
-    return None if hard == resource.RLIM_INFINITY else hard, cure
+    remedy = f"sudo prlimit --pid $$ --{option}=NUMBER:NUMBER{who}"
+    return None if hard == resource.RLIM_INFINITY else hard, remedy
 
 
 def _handed_down() -> int:
@@ -73,12 +73,12 @@ def _handed_down() -> int:
 
 
 def _descriptors(uid: int) -> Iterator[Limit]:
-    hard, cure = _hard(resource.RLIMIT_NOFILE, "nofile")
+    hard, remedy = _hard(resource.RLIMIT_NOFILE, "nofile")
     if hard is not None:
         most = number_in(_PROC / "sys/fs/nr_open")
         if most is not None and hard >= most:
-            cure = f"sudo sysctl fs.nr_open=NUMBER; {cure}"
-        yield Limit("descriptors", "RLIMIT_NOFILE (hard)", hard, hard - _handed_down(), cure)
+            remedy = f"sudo sysctl fs.nr_open=NUMBER; {remedy}"
+        yield Limit("descriptors", "RLIMIT_NOFILE (hard)", hard, hard - _handed_down(), remedy)
     files = text_of(_PROC / "sys/fs/file-nr").split()
     if uid and len(files) == 3:  # the kernel lets root pass
         used, _free, most = map(int, files)
@@ -119,12 +119,12 @@ def _threads(uid: int) -> Iterator[Limit]:
         left = most - _RESERVED_PIDS - used
         yield Limit("threads", "kernel.pid_max", most, left, "sudo sysctl kernel.pid_max=NUMBER")
     if uid:  # the kernel lets root pass
-        hard, cure = _hard(resource.RLIMIT_NPROC, "nproc")
+        hard, remedy = _hard(resource.RLIMIT_NPROC, "nproc")
         if hard is not None:
-            yield Limit("threads", "RLIMIT_NPROC (hard)", hard, hard - _threads_of(uid), cure)
+            yield Limit("threads", "RLIMIT_NPROC (hard)", hard, hard - _threads_of(uid), remedy)
 
 
-def _group_cure(directory: Path, path: Path) -> str:
+def _group_remedy(directory: Path, path: Path) -> str:
     """The command that raises the limit in this file; systemd overwrites what others write."""
     if path.name == "pids.max" and directory.suffix in (".slice", ".scope", ".service"):
         return f"sudo systemctl set-property --runtime {directory.name} TasksMax=NUMBER"
@@ -143,17 +143,17 @@ def _control_groups() -> Iterator[Limit]:
             value = number_in(path)
             if value is not None and value < _NO_LIMIT:
                 left = value - (number_in(directory / used) or 0)
-                yield Limit(what, str(path), value, left, _group_cure(directory, path))
+                yield Limit(what, str(path), value, left, _group_remedy(directory, path))
 
 
 def _memory() -> Iterator[Limit]:
     areas = number_in(_PROC / "sys/vm/max_map_count")
     if areas is not None:
-        cure = "sudo sysctl vm.max_map_count=NUMBER"
-        yield Limit("areas", "vm.max_map_count", areas, areas, cure)
-    hard, cure = _hard(resource.RLIMIT_AS, "as")
+        remedy = "sudo sysctl vm.max_map_count=NUMBER"
+        yield Limit("areas", "vm.max_map_count", areas, areas, remedy)
+    hard, remedy = _hard(resource.RLIMIT_AS, "as")
     if hard is not None:
-        yield Limit("virtual_bytes", "RLIMIT_AS (hard)", hard, hard, cure)
+        yield Limit("virtual_bytes", "RLIMIT_AS (hard)", hard, hard, remedy)
     found = meminfo()
     if "MemAvailable" in found:
         yield Limit("memory_bytes", "memory of this machine", found.get("MemTotal", 0),

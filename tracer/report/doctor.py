@@ -1,142 +1,137 @@
-"""The doctor's report: facts with verdicts and cures, limits with the size that each allows."""
+"""The doctor's report: checks with verdicts and remedies, limits with the size each allows."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from tracer.host.checks import Fact
-from tracer.host.limits import WHAT, Limit, binding, most_tasks
-from tracer.report.layout import WIDTH, fit, table
+from tracer.analysis.doctor import Bound, Diagnosis, SizeAnswer
+from tracer.host.checks import Check
+from tracer.host.limits import WHAT, Limit
+from tracer.report.layout import WIDTH, page, table
 from tracer.units import plain, size
-from workloads import Needs
 
 SCHEMA = "tracer.doctor/1"
+#: Columns to the left of a check's value.
 _LEFT = 30
 
 
-@dataclass(frozen=True)
-class Request:
-    """A size that somebody wants to run: a workload's name, its needs, the number of tasks."""
-
-    workload: str
-    needs: Needs
-    tasks: int
-
-
-def fits(request: Request, limits: Sequence[Limit]) -> bool:
-    """True when no limit that can be seen forbids it."""
-    found = binding(request.needs, limits)
-    return found is None or found[0] >= request.tasks
-
-
-def _fact(fact: Fact, width: int) -> list[str]:
-    head = f"{fact.verdict:<8} {fact.what:<{_LEFT - 9}}"
-    rest = [plain(text) for text in (fact.why, f"cure: {fact.cure}" if fact.cure else "") if text]
-    lines = []
-    for text in [plain(fact.value), *rest]:
-        lines += textwrap.wrap(text, max(width - _LEFT, 20), break_on_hyphens=False,
-                               break_long_words=False)  # fmt: skip
-    return [(head if not n else " " * _LEFT) + line for n, line in enumerate(lines)]
+def _check(check: Check, width: int) -> list[str]:
+    head = f"{check.verdict:<8} {check.what:<{_LEFT - 9}}"
+    texts = [check.value, check.why, f"remedy: {check.remedy}" if check.remedy else ""]
+    right = [
+        line
+        for text in texts
+        if text
+        for line in textwrap.wrap(
+            plain(text), max(width - _LEFT, 20), break_on_hyphens=False, break_long_words=False
+        )
+    ]
+    return [(head if not n else " " * _LEFT) + line for n, line in enumerate(right)]
 
 
 def _amount(limit: Limit, value: int) -> str:
     return size(value) if limit.resource.endswith("_bytes") else f"{value:,}"
 
 
-def _limits(limits: Sequence[Limit], request: Request | None, width: int) -> list[str]:
-    rows = []
-    for limit in limits:
-        row = [limit.name, WHAT[limit.resource], _amount(limit, limit.value),
-               _amount(limit, limit.left)]  # fmt: skip
-        if request is not None:
-            most = most_tasks(request.needs, limit)
+def _limits(diagnosis: Diagnosis, width: int) -> list[str]:
+    columns = ["limit", "of", "value", "left"]
+    rows = [
+        [limit.name, WHAT[limit.resource], _amount(limit, limit.value), _amount(limit, limit.left)]
+        for limit in diagnosis.limits
+    ]
+    if diagnosis.size is not None:
+        columns.append("most tasks")
+        for row, limit in zip(rows, diagnosis.limits, strict=True):
+            most = diagnosis.size.by_limit[limit.name]
             row.append("any number" if most is None else f"{most:,}")
-        rows.append(row)
-    columns = ["limit", "of", "value", "left"] + ["most tasks"] * (request is not None)
-    return table(rows, columns, 2, width)
+    return [*table(rows, columns, 2, width), *diagnosis.remarks]
 
 
-def _verdict(request: Request, limits: Sequence[Limit]) -> list[str]:
-    found = binding(request.needs, limits)
-    if found is None:
-        return [f"{request.workload}: no limit that can be seen here binds"]
-    most, limit = found
-    lines = [f"{request.workload}: {most:,} tasks at most; {limit.name} binds"]
-    if most >= request.tasks:
-        return [*lines, f"{request.tasks:,} tasks fit"]
-    lines.append(f"{request.tasks:,} tasks do not fit. What is too low, and what raises it:")
-    return [*lines, *(f"  {name}: {cure}" for name, cure in cures(request, limits))]
+def _size(answer: SizeAnswer) -> list[str]:
+    workload, tasks, bound = answer.request.workload, answer.request.tasks, answer.bound
+    if bound is None:
+        return [f"{workload}: no limit that can be seen here binds"]
+    lines = [f"{workload}: {bound.tasks:,} tasks at most; {bound.limit} binds"]
+    if answer.fits:
+        return [*lines, f"{tasks:,} tasks fit"]
+    return [
+        *lines,
+        f"{tasks:,} tasks do not fit. The limits that are too low, and what raises them:",
+        *(f"  {name}: {remedy}" for name, remedy in answer.remedies.items()),
+    ]
 
 
-def cures(request: Request, limits: Sequence[Limit]) -> list[tuple[str, str]]:
-    """Every limit that forbids the size, the one that binds first, with the command."""
-    found = []
-    for limit in limits:
-        most = most_tasks(request.needs, limit)
-        if most is not None and most < request.tasks:
-            per_task, fixed = getattr(request.needs, limit.resource)
-            cure = limit.raised_to(per_task * request.tasks + fixed)
-            found.append((most, limit.name, cure))
-    return [(name, cure) for _most, name, cure in sorted(found)]
-
-
-def _most(needs: Mapping[str, Needs], limits: Sequence[Limit], width: int) -> list[str]:
-    rows = []
-    for name, taken in needs.items():
-        found = binding(taken, limits)
-        rows.append([name, found[1].name if found else "", f"{found[0]:,}" if found else "any"])
+def _most_tasks(most: Mapping[str, Bound | None], width: int) -> list[str]:
+    rows = [
+        [name, bound.limit if bound else "", f"{bound.tasks:,}" if bound else "any"]
+        for name, bound in most.items()
+    ]
     return table(rows, ["workload", "bound by", "most tasks"], 2, width)
 
 
-def render(
-    facts: Sequence[Fact],
-    limits: Sequence[Limit],
-    remarks: Sequence[str],
-    needs: Mapping[str, Needs],
-    request: Request | None = None,
-    width: int = WIDTH,
-) -> str:
-    """The whole report; `needs` are those of all workloads, shown when there is no request."""
-    lines = [line for fact in facts for line in _fact(fact, width)]
-    lines += ["", *_limits(limits, request, width), *remarks, ""]
-    lines += _most(needs, limits, width) if request is None else _verdict(request, limits)
-    counts = {v: sum(f.verdict == v for f in facts) for v in ("problem", "note")}
-    lines += ["", f"problems: {counts['problem']}, notes: {counts['note']}; nothing was changed"]
-    return "\n".join(piece for line in lines for piece in fit(line, width)) + "\n"
+def render(diagnosis: Diagnosis, width: int = WIDTH) -> str:
+    """The whole report, ending in a newline."""
+    verdicts = [check.verdict for check in diagnosis.checks]
+    problems, notes = verdicts.count("problem"), verdicts.count("note")
+    return page(
+        [
+            [line for check in diagnosis.checks for line in _check(check, width)],
+            _limits(diagnosis, width),
+            _most_tasks(diagnosis.most_tasks, width)
+            if diagnosis.size is None
+            else _size(diagnosis.size),
+            [f"problems: {problems}, notes: {notes}; nothing was changed"],
+        ],
+        width,
+    )
 
 
-def document(
-    facts: Sequence[Fact],
-    limits: Sequence[Limit],
-    remarks: Sequence[str],
-    needs: Mapping[str, Needs],
-    request: Request | None = None,
-) -> dict[str, Any]:
+def document(diagnosis: Diagnosis) -> dict[str, Any]:
     """The same as JSON data, `tracer.doctor/1`."""
-    most = {name: binding(taken, limits) for name, taken in needs.items()}
-    found: dict[str, Any] = {
+    return {
         "schema": SCHEMA,
-        "facts": [asdict(fact) for fact in facts],
-        "limits": [asdict(limit) for limit in limits],
-        "remarks": list(remarks),
+        "facts": [_fact(check) for check in diagnosis.checks],
+        "limits": [_limit(limit) for limit in diagnosis.limits],
+        "remarks": list(diagnosis.remarks),
         "most_tasks": {
-            name: None if pair is None else {"tasks": pair[0], "limit": pair[1].name}
-            for name, pair in most.items()
+            name: asdict(bound) if bound else None for name, bound in diagnosis.most_tasks.items()
         },
-        "request": None,
+        "request": None if diagnosis.size is None else _request(diagnosis.size),
     }
-    if request is not None:
-        bound = binding(request.needs, limits)
-        found["request"] = {
-            "workload": request.workload,
-            "tasks": request.tasks,
-            "fits": fits(request, limits),
-            "most_tasks": bound[0] if bound else None,
-            "binds": bound[1].name if bound else None,
-            "by_limit": {limit.name: most_tasks(request.needs, limit) for limit in limits},
-            "cures": dict(cures(request, limits)),
-        }
-    return found
+
+
+def _fact(check: Check) -> dict[str, str]:
+    """A check under the document's names."""
+    return {
+        "what": check.what,
+        "value": check.value,
+        "verdict": check.verdict,
+        "why": check.why,
+        "cure": check.remedy,
+    }
+
+
+def _limit(limit: Limit) -> dict[str, Any]:
+    """The same of a limit."""
+    return {
+        "resource": limit.resource,
+        "name": limit.name,
+        "value": limit.value,
+        "left": limit.left,
+        "cure": limit.remedy,
+    }
+
+
+def _request(answer: SizeAnswer) -> dict[str, Any]:
+    return {
+        "workload": answer.request.workload,
+        "tasks": answer.request.tasks,
+        "fits": answer.fits,
+        "most_tasks": answer.bound.tasks if answer.bound else None,
+        "binds": answer.bound.limit if answer.bound else None,
+        "by_limit": dict(answer.by_limit),
+        "cures": dict(answer.remedies),
+    }
