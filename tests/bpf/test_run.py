@@ -14,7 +14,7 @@ import pytest
 from tracer.analysis.run.observer import Pair, observe
 from tracer.capture.workload import run_untraced
 from tracer.model.spec import Spec
-from tracer.report.run.text import observer_lines
+from tracer.report.run.trust import observer_lines
 from workloads import NATIVE
 
 ROOT = Path(__file__).parents[2]

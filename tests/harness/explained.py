@@ -6,17 +6,34 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracer.analysis.pinning import evidence as e
+from tracer.analysis.pinning.conditions import (
+    BATCH,
+    FLOOR,
+    FREE,
+    MEMORY,
+    MEMORY_PINNED,
+    PINNED,
+    PINNED_BATCH,
+    POLLING,
+    PROCESSES,
+    PROCESSES_PINNED,
+    SPINNERS,
+)
 from tracer.analysis.pinning.evidence import Evidence
 from tracer.model.trial import Outcome, Surroundings, Trial
 
 UNITS = 1000
-#: Every block is slower or faster by this, all conditions alike.
+#: Every block is slower or faster by this factor, all conditions alike.
 WOBBLE = (1.0, 1.02, 0.98, 1.01, 0.99, 1.03, 0.97, 1.0, 1.01, 0.99, 1.02, 0.98)
+#: The times of a traced run, which the factor changes.
+_TIMES = (
+    *("ns", "cross_ns", "same_ns", "handover_ns", "held_ns"),
+    *("delivery", "leaving", "switch_in", "queued"),
+)
 
 
 @dataclass(frozen=True)
-class Seen:
+class TracedRun:
     """What a traced run saw; times in ns per unit or per event, counts per unit."""
 
     ns: float
@@ -35,11 +52,11 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Made:
-    """One condition: untraced ns per unit, what was seen, and what went on around each run."""
+class PlantedCondition:
+    """One condition: untraced ns per unit, its traced run, and what went on around each run."""
 
     ns: float
-    seen: Seen | None
+    traced: TracedRun | None
     spin_ns: float = 10e6
     steal_ns: float = 0.0
     others_ns: float = 0.0
@@ -49,17 +66,17 @@ def _times(mean: float, count: float) -> dict[str, Any]:
     return {"count": round(count), "mean": mean if count else None}
 
 
-def document(s: Seen, sections: tuple[str, ...] = ("sched", "idle")) -> dict[str, Any]:
-    """The report of a traced run, as far as explanations read it."""
-    total = round(s.ns * UNITS)
-    idle = (s.delivery + s.leaving + s.switch_in) * UNITS
-    parts = {"wakeup:idle": idle, "wakeup:queued": s.queued * UNITS, "preempted": 0}
+def document(run: TracedRun, sections: tuple[str, ...] = ("sched", "idle")) -> dict[str, Any]:
+    """The document of a traced run, as far as explanations read it."""
+    total = round(run.ns * UNITS)
+    idle = (run.delivery + run.leaving + run.switch_in) * UNITS
+    parts = {"wakeup:idle": idle, "wakeup:queued": run.queued * UNITS, "preempted": 0}
     rest = total - sum(parts.values())
-    crossing, same = s.crossings * UNITS, max(1 - s.crossings, 0) * UNITS
-    found: dict[str, Any] = {
+    crossing, same = run.crossings * UNITS, max(1 - run.crossings, 0) * UNITS
+    data: dict[str, Any] = {
         "result": {"units": UNITS},
         "window_ns": total,
-        "rusage": {"voluntary": UNITS, "involuntary": s.involuntary * UNITS},
+        "rusage": {"voluntary": UNITS, "involuntary": run.involuntary * UNITS},
         "ledgers": {"wall": {"total_ns": total, "parts": parts, "residual_ns": 0}},
         "headline": {"io": rest / total, "switching": 1 - rest / total, "user": 0.0,
                      "system": 0.0, "waiting": 0.0},
@@ -67,100 +84,98 @@ def document(s: Seen, sections: tuple[str, ...] = ("sched", "idle")) -> dict[str
         "sched": {
             "wakeups": {"same_cpu": same, "cross_cpu_idle": crossing, "cross_cpu_busy": 0},
             "wakeup_latency_ns": {
-                "same_cpu": _times(s.same_ns, same),
-                "cross_cpu_idle": _times(s.cross_ns, crossing),
+                "same_cpu": _times(run.same_ns, same),
+                "cross_cpu_idle": _times(run.cross_ns, crossing),
                 "cross_cpu_busy": _times(0, 0),
             },
             "handover_ns": {
-                "same_cpu": _times(s.handover_ns, same),
-                "cross_cpu_idle": _times(s.handover_ns, crossing),
+                "same_cpu": _times(run.handover_ns, same),
+                "cross_cpu_idle": _times(run.handover_ns, crossing),
                 "cross_cpu_busy": _times(0, 0),
             },
             "migrations": crossing,
-            "pulled": s.pulled * UNITS,
+            "pulled": run.pulled * UNITS,
         },
         "idle": {
-            "path": {"delivery": s.delivery * UNITS, "leaving_idle": s.leaving * UNITS,
-                     "switch_in": s.switch_in * UNITS},
-            "wakeups": [{"polling": False, "sent": {"call_function": s.interrupts * UNITS,
+            "path": {"delivery": run.delivery * UNITS, "leaving_idle": run.leaving * UNITS,
+                     "switch_in": run.switch_in * UNITS},
+            "wakeups": [{"polling": False, "sent": {"call_function": run.interrupts * UNITS,
                                                     "reschedule": 0}}],
-            "sender_held_ns": {"call_function": _times(s.held_ns * UNITS / 100, 100),
+            "sender_held_ns": {"call_function": _times(run.held_ns * UNITS / 100, 100),
                                "reschedule": _times(0, 0), "flag": _times(0, 0)},
             "cpus": [],
         },
     }  # fmt: skip
     for name in ("sched", "idle"):
         if name not in sections:
-            found[name] = None
-    return found
+            data[name] = None
+    return data
 
 
-def story() -> dict[str, Made]:
+def conditions() -> dict[str, PlantedCondition]:
     """A gap of 14 us of 24, made by crossings to sleeping CPUs, which preemption brings about."""
-    free = Seen(26000, crossings=0.4, cross_ns=40000, interrupts=0.4, held_ns=4000,
-                delivery=8000, leaving=2000, switch_in=2000)  # fmt: skip
-    pinned = Seen(12000)
+    free = TracedRun(26000, crossings=0.4, cross_ns=40000, interrupts=0.4, held_ns=4000,
+                     delivery=8000, leaving=2000, switch_in=2000)  # fmt: skip
+    pinned = TracedRun(12000)
+    polling = TracedRun(12500, crossings=0.3, cross_ns=6000)
+    batch = TracedRun(14000, crossings=0.03, cross_ns=20000, involuntary=0)
     return {
-        e.FREE: Made(24000, free),
-        e.PINNED: Made(10000, pinned),
-        e.POLLING: Made(10200, Seen(12500, crossings=0.3, cross_ns=6000)),
-        e.BATCH: Made(12000, Seen(14000, crossings=0.03, cross_ns=20000, involuntary=0)),
-        e.PINNED_BATCH: Made(8500, Seen(10000, involuntary=0)),
-        e.SPINNERS: Made(17000, Seen(20000)),
-        e.PROCESSES: Made(26000, free),
-        e.PROCESSES_PINNED: Made(11000, pinned),
-        e.MEMORY: Made(15000, free),
-        e.MEMORY_PINNED: Made(8000, pinned),
-        e.FLOOR: Made(2000, Seen(2500, involuntary=0)),
+        FREE: PlantedCondition(24000, free),
+        PINNED: PlantedCondition(10000, pinned),
+        POLLING: PlantedCondition(10200, polling),
+        BATCH: PlantedCondition(12000, batch),
+        PINNED_BATCH: PlantedCondition(8500, TracedRun(10000, involuntary=0)),
+        SPINNERS: PlantedCondition(17000, TracedRun(20000)),
+        PROCESSES: PlantedCondition(26000, free),
+        PROCESSES_PINNED: PlantedCondition(11000, pinned),
+        MEMORY: PlantedCondition(15000, free),
+        MEMORY_PINNED: PlantedCondition(8000, pinned),
+        FLOOR: PlantedCondition(2000, TracedRun(2500, involuntary=0)),
     }
 
 
-def changed(made: Made, **seen: float) -> Made:
-    """The same with other things seen."""
-    assert made.seen is not None
-    return dataclasses.replace(made, seen=dataclasses.replace(made.seen, **seen))
-
-
 @dataclass
-class Told:
-    """A story to change before its outcomes are asked for."""
+class PlantedExperiment:
+    """An experiment to change before its outcomes are asked for."""
 
-    made: dict[str, Made] = field(default_factory=story)
+    conditions: dict[str, PlantedCondition] = field(default_factory=conditions)
     blocks: int = 12
     sections: tuple[str, ...] = ("sched", "idle")
     one_address_space: bool = True
 
-    def see(self, label: str, **seen: float) -> Told:
-        self.made[label] = changed(self.made[label], **seen)
+    def see(self, label: str, **changes: float) -> PlantedExperiment:
+        """Change what the traced runs of a condition see."""
+        traced = self.conditions[label].traced
+        assert traced is not None
+        return self.take(label, traced=dataclasses.replace(traced, **changes))
+
+    def take(self, label: str, **changes: Any) -> PlantedExperiment:
+        """Change a condition's untraced runs."""
+        self.conditions[label] = dataclasses.replace(self.conditions[label], **changes)
         return self
 
-    def take(self, label: str, **changes: Any) -> Told:
-        self.made[label] = dataclasses.replace(self.made[label], **changes)
-        return self
-
-    def without(self, *labels: str) -> Told:
+    def without(self, *labels: str) -> PlantedExperiment:
         for label in labels:
-            del self.made[label]
+            del self.conditions[label]
         return self
 
     def outcomes(self) -> list[Outcome]:
-        found = []
+        outcomes = []
         for block in range(self.blocks):
             wobble = WOBBLE[block % len(WOBBLE)]
-            for label, m in self.made.items():
-                result = {"ns_per_unit": m.ns * wobble, "units": UNITS}
+            for label, planted in self.conditions.items():
+                result = {"ns_per_unit": planted.ns * wobble, "units": UNITS}
                 around = Surroundings(
-                    round(m.spin_ns * wobble), round(m.spin_ns * wobble), 10**9,
-                    round(m.steal_ns * UNITS), round(m.others_ns * UNITS),
+                    round(planted.spin_ns * wobble), round(planted.spin_ns * wobble), 10**9,
+                    round(planted.steal_ns * UNITS), round(planted.others_ns * UNITS),
                 )  # fmt: skip
-                found.append(Outcome(Trial(label, False, block), result, around))
-                if m.seen is not None:
-                    times = {n: getattr(m.seen, n) * wobble
-                             for n in ("ns", "cross_ns", "same_ns", "handover_ns", "held_ns",
-                                       "delivery", "leaving", "switch_in", "queued")}  # fmt: skip
-                    report = document(dataclasses.replace(m.seen, **times), self.sections)
-                    found.append(Outcome(Trial(label, True, block), result, around, report))
-        return found
+                outcomes.append(Outcome(Trial(label, False, block), result, around))
+                if planted.traced is not None:
+                    times = {name: getattr(planted.traced, name) * wobble for name in _TIMES}
+                    run = dataclasses.replace(planted.traced, **times)
+                    report = document(run, self.sections)
+                    outcomes.append(Outcome(Trial(label, True, block), result, around, report))
+        return outcomes
 
     def evidence(self) -> Evidence:
         return Evidence(self.outcomes(), self.one_address_space, "hop")

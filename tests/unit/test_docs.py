@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import shlex
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import click
-import jsonschema
-import numpy as np
 import pytest
 
 import workloads
 from tracer import probes
-from tracer.analysis.run import document as json_report
-from tracer.analysis.run.counts import GroupRow, Switches, ThreadRow
-from tracer.analysis.run.ledger import Headline, Ledger
-from tracer.analysis.run.observer import Estimate
-from tracer.analysis.run.summary import Summary
 from tracer.cli import run as run_command
 from tracer.cli._command import command_of_user
 from tracer.cli.attach import command as attach_command
 from tracer.cli.main import cli
 from tracer.model import states
-from tracer.model.histogram import BUCKETS, Histogram
-from tracer.model.recording import HostLoad, PathThread, Process
 from tracer.model.syscalls import CLASSES
-from tracer.probes.sched import SchedRecord
-from tracer.probes.syscalls import CallRecord
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = ROOT / "docs" / "schema" / "tracer.run-1.json"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -178,130 +164,3 @@ def test_every_decision_is_listed() -> None:
         assert f"[{title.split('. ', 1)[1]}]({page.name})" in index
         heads = re.findall(r"^## (.+)$", page.read_text(), re.M)
         assert heads == ["Context", "Choice", "Cost"]
-
-
-# ---- the schema ----
-
-
-@pytest.fixture(scope="module")
-def schema() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(SCHEMA.read_text())
-    return loaded
-
-
-def _histogram(count: int) -> Histogram:
-    buckets = np.zeros(BUCKETS, dtype=np.int64)
-    buckets[7] = count
-    return Histogram(buckets, 7 * count, 7 if count else 0)
-
-
-def _summary(**changed: Any) -> Summary:
-    """A small run, every number made up."""
-    wall = dict.fromkeys((p for p in states.PATH_PARTS if p != "unknown"), 6)
-    own = (p for p in states.OWN_PARTS if p not in ("sleep", "external", "unknown"))
-    cpu = ["target_user", *(f"target_{p}" for p in states.SYSCALL_PARTS), "other", "idle"]
-    usage = ("user_ns", "system_ns", "max_rss_bytes", "minor_faults", "major_faults")
-    row = ThreadRow(12, "a\x1b", dict.fromkeys(states.OWN_PARTS, 1), 1, 2, 3)
-    values: dict[str, Any] = {
-        "name": "thread-brigade",
-        "transport": "socketpair",
-        "unit": "hop",
-        "units": 6,
-        "cpus": (),
-        "argv": ("program", "--tasks", "3"),
-        "exit_status": 0,
-        "kernel": "6.18",
-        "machine": "x86_64",
-        "online_cpus": (0, 1),
-        "window_ns": 100,
-        "interrupted": None,
-        "closed_late": False,
-        "light": False,
-        "result": {
-            "tasks": 3,
-            "iterations": 2,
-            "warmups": 1,
-            "unit": "hop",
-            "units": 6,
-            "mean_ns": 49.5,
-            "stddev_ns": 0.4,
-            "ns_per_unit": 16.5,
-            "rusage": dict.fromkeys((*usage, "voluntary", "involuntary"), 1),
-        },
-        "wall": Ledger(100, wall),
-        "threads": Ledger(100, dict.fromkeys(own, 1)),
-        "cpu": Ledger(10, dict.fromkeys(cpu, 1)),
-        "headline": Headline(0.1, 0.2, 0.3, 0.1, 0.2, 0.1, 0.5, 3),
-        "switches": Switches(1, 2, 3),
-        "wakeups": dict.fromkeys(("total", *states.WAKEUP_KINDS, "pending"), 1),
-        "outside_wakers": dict.fromkeys(states.SOURCES[1:], 0),
-        "sched": SchedRecord(
-            {k: _histogram(i) for i, k in enumerate(states.WAKEUP_KINDS)},
-            _histogram(0),
-            _histogram(2),
-            {k: _histogram(1) for k in states.WAITS},
-        ),
-        "syscalls": (CallRecord("read", "io", {"EAGAIN": 1}, 5, _histogram(3)),),
-        "open_calls": {"read": 2},
-        "losses": dict.fromkeys((*states.LOSSES, "recursion"), 0),
-        "repairs": dict.fromkeys(states.REPAIRS, 0),
-        "load": HostLoad(0, 10),
-        "observer": None,
-        "top": (row,),
-        "rest": ThreadRow(0, "2 others", row.parts, 0, 0, 0),
-        "unavailable": ("sched_exit_tp",),
-        "switch_cost_ns": None,
-    }
-    return Summary(**{**values, **changed})
-
-
-def test_schema_is_valid(schema: dict[str, Any]) -> None:
-    for file in SCHEMA.parent.glob("*.json"):
-        one = json.loads(file.read_text())
-        jsonschema.Draft202012Validator.check_schema(one)
-        assert one["title"] == file.stem.replace("-", "/")
-    assert schema["properties"]["schema"]["const"] == json_report.SCHEMA
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {},
-        {"sched": None, "wakeups": None, "syscalls": None, "top": (), "rest": None},
-        {"light": True, "headline": Headline(None, 0.2, None, None, 0.2, 0, 0.6, 0)},
-        {"cpus": (1,), "switch_cost_ns": 900, "exit_status": None},
-        {"interrupted": 2, "units": None, "result": {}},
-        {
-            "kind": "command",
-            "units": None,
-            "survivors": (Process(7, 3, "a", True),),
-            "estimate": Estimate(10, 1.5, 100),
-            "groups": (GroupRow("w-*", 3, 1, 5, dict.fromkeys(states.OWN_PARTS, 1), 1, 2, 3),),
-        },
-        {
-            "kind": "attach",
-            "argv": (),
-            "units": None,
-            "result": {},
-            "exit_status": None,
-            "processes": (Process(7, 3, "a"),),
-            "path_thread": PathThread(7, "a", 5),
-        },
-    ],
-    ids=["all", "no probes", "light", "pinned", "partial", "command", "attach"],
-)
-def test_schema_describes_what_is_written(schema: dict[str, Any], changed: dict[str, Any]) -> None:
-    document = json.loads(json.dumps(json_report.document(_summary(**changed))))
-    jsonschema.Draft202012Validator(schema).validate(document)
-
-
-def test_schema_refuses_what_is_not_written(schema: dict[str, Any]) -> None:
-    validator = jsonschema.Draft202012Validator(schema)
-    document = json_report.document(_summary())
-    assert validator.is_valid(document)
-    assert not validator.is_valid({**document, "more": 1})
-    assert not validator.is_valid({**document, "window_ns": 1.5})
-    assert not validator.is_valid({k: v for k, v in document.items() if k != "losses"})
-    ledgers = json.loads(json.dumps(document["ledgers"]))
-    del ledgers["wall"]["parts"]["sleep"]
-    assert not validator.is_valid({**document, "ledgers": ledgers})

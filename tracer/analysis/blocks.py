@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tracer.analysis.run.document import Document
+from tracer.analysis.run.reader import Document
 from tracer.analysis.statistics.intervals import Interval, Ratio, median_interval, paired_ratio
 from tracer.model.trial import Outcome
 
 
 class Blocks:
-    """Outcomes by label and block, untraced times and traced documents."""
+    """Untraced times and traced documents by label; a label without runs has none of either."""
 
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
-        self._times: dict[str, dict[int, Outcome]] = {}
+        self._untraced: dict[str, dict[int, Outcome]] = {}
         self._documents: dict[str, list[Document]] = {}
         for outcome in outcomes:
             label = outcome.trial.condition
@@ -21,37 +21,46 @@ class Blocks:
                 if outcome.report is not None:
                     self._documents.setdefault(label, []).append(outcome.report)
             else:
-                self._times.setdefault(label, {})[outcome.trial.block] = outcome
+                self._untraced.setdefault(label, {})[outcome.trial.block] = outcome
 
     @property
     def labels(self) -> list[str]:
-        return list(self._times)
+        """Labels with an untraced run, in the order of their first."""
+        return list(self._untraced)
 
-    def outcomes(self, label: str) -> list[Outcome]:
-        return list(self._times[label].values())
+    def untraced(self, label: str) -> dict[int, Outcome]:
+        """The untraced run of each block by the block's number."""
+        return self._untraced.get(label, {})
 
     def documents(self, label: str) -> list[Document]:
+        """The documents of the traced runs."""
         return self._documents.get(label, [])
 
     def interval(self, label: str) -> Interval | None:
-        """ns per unit."""
-        if label not in self._times:
-            return None
-        return median_interval([o.ns_per_unit for o in self._times[label].values()])
+        """ns per unit, untraced."""
+        outcomes = self.untraced(label).values()
+        return median_interval([o.ns_per_unit for o in outcomes]) if outcomes else None
+
+    def paired(self, first: str, second: str) -> list[tuple[Outcome, Outcome]]:
+        """The untraced runs of both labels, of each block that has both."""
+        a, b = self.untraced(first), self.untraced(second)
+        return [(a[block], b[block]) for block in sorted(a.keys() & b.keys())]
 
     def combined(self, first: str, second: str, of: Callable[[float, float], float]
                  ) -> Interval | None:  # fmt: skip
-        """`of` of the two times of each block that has both."""
-        a, b = self._times.get(first, {}), self._times.get(second, {})
-        blocks = sorted(a.keys() & b.keys())
-        if not blocks:
-            return None
-        return median_interval([of(a[n].ns_per_unit, b[n].ns_per_unit) for n in blocks])
+        """`of` the two times of each block, ns per unit; None without a block that has both."""
+        pairs = self.paired(first, second)
+        return (
+            median_interval([of(a.ns_per_unit, b.ns_per_unit) for a, b in pairs]) if pairs else None
+        )
+
+    def difference(self, first: str, second: str) -> Interval | None:
+        """`first` less `second`, block by block, ns per unit."""
+        return self.combined(first, second, lambda a, b: a - b)
 
     def ratio(self, first: str, second: str) -> Ratio | None:
-        """`first` against `second` over the blocks that have both."""
-        a, b = self._times.get(first, {}), self._times.get(second, {})
-        blocks = sorted(a.keys() & b.keys())
-        if not blocks:
+        """`first` against `second`, block by block."""
+        pairs = self.paired(first, second)
+        if not pairs:
             return None
-        return paired_ratio([a[n].ns_per_unit for n in blocks], [b[n].ns_per_unit for n in blocks])
+        return paired_ratio([a.ns_per_unit for a, _ in pairs], [b.ns_per_unit for _, b in pairs])

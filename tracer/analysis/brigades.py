@@ -1,4 +1,4 @@
-"""The whole experiment as one answer: every brigade, its floor, and the original's table."""
+"""The whole experiment as one result: every brigade, its floor, and the original's table."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.analysis.blocks import Blocks
-from tracer.analysis.run import document as doc
+from tracer.analysis.run import reader
 from tracer.analysis.statistics.intervals import Interval
 from tracer.model.trial import Outcome
 from tracer.model.words import LINES
 
+#: The end of a label whose runs are pinned to one CPU; the others are free to move.
 PINNED = " pinned"
+#: The same reads and writes by a single thread, which never switches.
 FLOOR = "one-thread-brigade"
 THREADS, ASYNC = "thread-brigade", "async-brigade"
 SINGLE = "async-brigade current-thread"
@@ -23,10 +25,11 @@ NEW_THREAD, NEW_TASK = "thread-creation", "async-creation"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One brigade in one placement; times in ns per hop, counts per hop; None when not traced.
+class BrigadeRow:
+    """One brigade in one placement; times in ns per unit, counts per unit; None when not traced.
 
-    `above` is its time less that of the floor in the same placement, block by block.
+    `above` is its time less that of the floor in the same placement, block by block. `parts` are
+    the lines of the wall ledger, means over traced runs; empty when not traced.
     """
 
     label: str
@@ -40,7 +43,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A cell of the original experiment's table: `here` in ns (or bytes, or a number of tasks) or
     `why` it is missing; `published` is the figure of the original author's machine, as text;
     `kernel` is the kernel's share of memory, beside that of the program."""
@@ -52,9 +55,19 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class TableLine:
+    """One line of that table: what, its kind (`us`: times, in ns here; `bytes`; `tasks`), and its
+    cells for async, threads and pinned threads."""
+
+    what: str
+    kind: str
+    cells: Sequence[TableCell | None]
+
+
+@dataclass(frozen=True)
 class Contestant:
     """Threads or async tasks: bytes per idle task, in the program and in the kernel, and the most
-    tasks that this host allows; None where `why` says so."""
+    tasks that this host allows; None where `why` gives the reason."""
 
     user_bytes: Interval | None
     kernel_bytes: Interval | None
@@ -63,18 +76,8 @@ class Contestant:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of that table: what, its kind (`us`: times, in ns here; `bytes`; `tasks`), and its
-    three cells."""
-
-    what: str
-    kind: str
-    cells: Sequence[Cell | None]
-
-
-@dataclass(frozen=True)
 class Answer:
-    """A question of the experiment and what this run says, in words."""
+    """A question of the experiment and its answer from this run, in words."""
 
     question: str
     text: str
@@ -82,87 +85,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Brigades:
-    """Everything `tracer brigades` reports."""
+    """Everything that `tracer brigades` reports."""
 
-    rows: Sequence[Row]
-    table: Sequence[Line]
+    rows: Sequence[BrigadeRow]
+    table: Sequence[TableLine]
     answers: Sequence[Answer]
     missing: Mapping[str, str]
-
-
-def _row(blocks: Blocks, label: str, unit: str) -> Row:
-    outcomes, documents = blocks.outcomes(label), blocks.documents(label)
-    ns = blocks.interval(label)
-    assert ns is not None
-    floor = FLOOR + (PINNED if label.endswith(PINNED) else "")
-    usages = [(o.result["rusage"], float(o.result["units"])) for o in outcomes]
-    parts: dict[str, float] = {}
-    calls = None
-    if documents:
-        lines = [doc.wall_lines(d) for d in documents]
-        parts = {name: float(np.mean([line[name] for line in lines])) for name in LINES}
-        counted = [doc.counts(d)["system calls"] for d in documents]
-        known = [c for c in counted if c is not None]
-        calls = float(np.median(known)) if known else None
-    return Row(
-        label=label,
-        unit=unit,
-        ns=ns,
-        above=blocks.combined(label, floor, lambda a, b: a - b) if unit == "hop" else None,
-        cpu_ns=float(np.median([(u["user_ns"] + u["system_ns"]) / n for u, n in usages])),
-        switches=float(np.median([(u["voluntary"] + u["involuntary"]) / n for u, n in usages])),
-        calls=calls,
-        parts=parts,
-    )
-
-
-def _memory(of: Contestant | None, published: str) -> Cell:
-    if of is None:
-        return Cell(None, "", published)
-    return Cell(of.user_bytes, of.why, published, of.kernel_bytes)
-
-
-def _most(of: Contestant | None, published: str) -> Cell:
-    if of is None or of.most is None:
-        return Cell(None, "no limit binds" if of else "", published)
-    return Cell(Interval(of.most, of.most, of.most), "", published)
-
-
-def _table(
-    blocks: Blocks, missing: Mapping[str, str], sizes: Mapping[str, Contestant]
-) -> list[Line]:
-    tasks, threads = sizes.get("async"), sizes.get("threads")
-
-    def why(label: str) -> str:
-        return "left out, see above" if label in missing else ""
-
-    def cell(label: str, published: str) -> Cell:
-        return Cell(blocks.interval(label), why(label), published)
-
-    def above(label: str, floor: str, published: str) -> Cell:
-        return Cell(
-            blocks.combined(label, floor, lambda a, b: a - b),
-            why(label) or why(floor),
-            published,
-        )
-
-    pinned_threads, pinned_floor = THREADS + PINNED, FLOOR + PINNED
-    return [
-        Line("one hop of the brigade, us", "us", [
-            cell(ASYNC, "3.6"), cell(THREADS, "5.3"), cell(pinned_threads, "3.4")]),
-        Line("a switch alone, in memory, us", "us", [
-            cell(MEM_ASYNC, "0.2"), cell(MEM_THREADS, "1.7"),
-            cell(MEM_THREADS + PINNED, "")]),
-        Line("a switch caused by I/O, us", "us", [
-            above(ASYNC, FLOOR, "1.7"), above(THREADS, FLOOR, "1.7"),
-            above(pinned_threads, pinned_floor, "")]),
-        Line("creating a task, us", "us", [
-            cell(NEW_TASK, "0.3"), cell(NEW_THREAD, "17"), None]),
-        Line("memory per idle task", "bytes", [
-            _memory(tasks, "0.4 KiB"), _memory(threads, "9.5 + 10 KiB kernel"), None]),
-        Line("most tasks that could be run", "tasks", [
-            _most(tasks, "250,000"), _most(threads, "80,000"), None]),
-    ]  # fmt: skip
 
 
 def brigades(
@@ -172,16 +100,85 @@ def brigades(
     answers: Callable[[Blocks], Sequence[Answer]],
     sizes: Mapping[str, Contestant],
 ) -> Brigades:
-    """All of it, from the outcomes of complete or broken-off rounds.
+    """All of it, from the outcomes of complete or interrupted rounds.
 
     `units` gives each label's unit of work, `missing` the labels that were left out and why;
     `sizes` has `async` and `threads`.
     """
     blocks = Blocks(outcomes)
-    ordered = [label for label in units if label in blocks.labels]
-    return Brigades(
-        rows=[_row(blocks, label, units[label]) for label in ordered],
-        table=_table(blocks, missing, sizes),
-        answers=answers(blocks),
-        missing=missing,
+    rows = [
+        _row(blocks, label, unit, ns)
+        for label, unit in units.items()
+        if (ns := blocks.interval(label)) is not None
+    ]
+    return Brigades(rows, _table(blocks, missing, sizes), answers(blocks), missing)
+
+
+def _row(blocks: Blocks, label: str, unit: str, ns: Interval) -> BrigadeRow:
+    results = [outcome.result for outcome in blocks.untraced(label).values()]
+    usages = [(result["rusage"], float(result["units"])) for result in results]
+    documents = blocks.documents(label)
+    lines = [reader.wall_lines(document) for document in documents]
+    calls = [c for d in documents if (c := reader.counts(d)["system calls"]) is not None]
+    floor = FLOOR + (PINNED if label.endswith(PINNED) else "")
+    return BrigadeRow(
+        label=label,
+        unit=unit,
+        ns=ns,
+        above=blocks.difference(label, floor) if unit == "hop" else None,
+        cpu_ns=float(np.median([(u["user_ns"] + u["system_ns"]) / n for u, n in usages])),
+        switches=float(np.median([(u["voluntary"] + u["involuntary"]) / n for u, n in usages])),
+        calls=float(np.median(calls)) if calls else None,
+        parts={name: float(np.mean([line[name] for line in lines])) for name in LINES}
+        if lines
+        else {},
     )
+
+
+# ---- the original experiment's table ----
+
+
+def _table(
+    blocks: Blocks, missing: Mapping[str, str], sizes: Mapping[str, Contestant]
+) -> list[TableLine]:
+    tasks, threads = sizes.get("async"), sizes.get("threads")
+
+    def why(label: str) -> str:
+        return "left out, see above" if label in missing else ""
+
+    def cell(label: str, published: str) -> TableCell:
+        return TableCell(blocks.interval(label), why(label), published)
+
+    def above(label: str, floor: str, published: str) -> TableCell:
+        return TableCell(blocks.difference(label, floor), why(label) or why(floor), published)
+
+    pinned_threads, pinned_floor = THREADS + PINNED, FLOOR + PINNED
+    return [
+        TableLine("one hop of the brigade, us", "us", [
+            cell(ASYNC, "3.6"), cell(THREADS, "5.3"), cell(pinned_threads, "3.4")]),
+        TableLine("a switch alone, in memory, us", "us", [
+            cell(MEM_ASYNC, "0.2"), cell(MEM_THREADS, "1.7"),
+            cell(MEM_THREADS + PINNED, "")]),
+        TableLine("a switch caused by I/O, us", "us", [
+            above(ASYNC, FLOOR, "1.7"), above(THREADS, FLOOR, "1.7"),
+            above(pinned_threads, pinned_floor, "")]),
+        TableLine("creating a task, us", "us", [
+            cell(NEW_TASK, "0.3"), cell(NEW_THREAD, "17"), None]),
+        TableLine("memory per idle task", "bytes", [
+            _memory(tasks, "0.4 KiB"), _memory(threads, "9.5 + 10 KiB kernel"), None]),
+        TableLine("most tasks that could be run", "tasks", [
+            _most(tasks, "250,000"), _most(threads, "80,000"), None]),
+    ]  # fmt: skip
+
+
+def _memory(contestant: Contestant | None, published: str) -> TableCell:
+    if contestant is None:
+        return TableCell(None, "", published)
+    return TableCell(contestant.user_bytes, contestant.why, published, contestant.kernel_bytes)
+
+
+def _most(contestant: Contestant | None, published: str) -> TableCell:
+    if contestant is None or contestant.most is None:
+        return TableCell(None, "no limit binds" if contestant else "", published)
+    most = contestant.most
+    return TableCell(Interval(most, most, most), "", published)

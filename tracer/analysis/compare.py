@@ -1,4 +1,4 @@
-"""A against B: the ratio with what it is worth, and which lines of the ledger carry the gap."""
+"""A against B: the ratio, how far to trust it, and which lines of the wall ledger make the gap."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.analysis.run import document as doc
-from tracer.analysis.run.document import Document
+from tracer.analysis.run import reader
+from tracer.analysis.run.reader import Document
 from tracer.analysis.statistics.intervals import Interval, Ratio, paired_ratio, student_t
 from tracer.analysis.statistics.modes import Modes, find_modes
 from tracer.model.trial import Outcome
@@ -16,12 +16,13 @@ from tracer.model.words import LINES
 
 #: A block whose spins differ by more than this ran on a host that changed its speed.
 DRIFT = 0.05
+_FEWEST_FOR_INTERVAL = 5
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of the ledger: ns per unit in A and B (means over blocks), the difference with its
-    95 % interval, and its share of the gap (None when there is no gap to share)."""
+class LedgerLine:
+    """One line of the wall ledger: ns per unit in A and B (means over blocks), the mean difference
+    with its 95 % interval, and its share of the gap (None when there is no gap)."""
 
     name: str
     a_ns: float
@@ -31,7 +32,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Count:
+class CountRow:
     """Something counted, per unit, medians over blocks; None where it was not counted."""
 
     name: str
@@ -43,9 +44,9 @@ class Count:
 class Comparison:
     """A against B.
 
-    `ratio` is over all blocks, `clean` over those without drift (None when that is the same, or
-    nothing is left). `noise` is A against A. `drift` and `steal` are shares, the largest spin
-    change and the host's part of all CPU time; `others` is other processes' part of it.
+    `ratio` is over all blocks, `clean` over those without drift (None when no block drifted, or
+    all). `noise` is A against A. Shares: `drift` is the largest change of the fixed spin within a
+    block; `steal` and `others` are the host's and other processes' parts of all CPU time.
     """
 
     a: str
@@ -62,13 +63,13 @@ class Comparison:
     others: float
     modes: Mapping[str, Modes]
     traced_ratio: Ratio | None
-    lines: Sequence[Line]
-    counts: Sequence[Count]
+    lines: Sequence[LedgerLine]
+    counts: Sequence[CountRow]
 
     @property
     def differs(self) -> bool:
-        """There are enough blocks, the interval leaves 1 out, and the ratio is beyond what A
-        against itself gave."""
+        """There are enough blocks, the interval excludes 1, and the ratio is further from 1 than
+        both ends of the interval of A against A."""
         if not (self.ratio.is_enough and self.ratio.differs):
             return False
         if self.noise is None:
@@ -77,17 +78,26 @@ class Comparison:
         return bool(abs(np.log(self.ratio.median)) > reach)
 
 
-def _by_block(outcomes: Sequence[Outcome], label: str, traced: bool, twin: bool = False
-              ) -> dict[int, Outcome]:  # fmt: skip
-    return {
-        o.trial.block: o
-        for o in outcomes
-        if o.trial.condition == label and o.trial.traced == traced and o.trial.twin == twin
-    }
+class _Side:
+    """The outcomes of A or of B by block."""
+
+    def __init__(self, outcomes: Sequence[Outcome], label: str) -> None:
+        own = [outcome for outcome in outcomes if outcome.trial.condition == label]
+        untraced = [o for o in own if not o.trial.traced]
+        self.untraced = {o.trial.block: o for o in untraced if not o.trial.twin}
+        #: The second untraced run of a block.
+        self.twin = {o.trial.block: o for o in untraced if o.trial.twin}
+        self.traced = {o.trial.block: o for o in own if o.trial.traced}
+
+    @property
+    def times_ns(self) -> list[float]:
+        return [outcome.ns_per_unit for outcome in self.untraced.values()]
 
 
-def _ratio(a: Mapping[int, Outcome], b: Mapping[int, Outcome], without: Sequence[int] = ()
-           ) -> Ratio | None:  # fmt: skip
+def _ratio(
+    a: Mapping[int, Outcome], b: Mapping[int, Outcome], without: Sequence[int] = ()
+) -> Ratio | None:
+    """Over the blocks that both have; None when none is left."""
     blocks = [n for n in sorted(a.keys() & b.keys()) if n not in without]
     if not blocks:
         return None
@@ -95,116 +105,123 @@ def _ratio(a: Mapping[int, Outcome], b: Mapping[int, Outcome], without: Sequence
 
 
 def drift_by_block(outcomes: Sequence[Outcome]) -> dict[int, float]:
-    """How far the fixed spin moved within each block, as a share of its shortest time."""
+    """How much the time of the fixed spin varied within each block, as a share of its shortest."""
     spins: dict[int, list[int]] = {}
-    for o in outcomes:
-        around = o.surroundings
-        spins.setdefault(o.trial.block, []).extend((around.spin_before_ns, around.spin_after_ns))
+    for outcome in outcomes:
+        around = outcome.surroundings
+        spins.setdefault(outcome.trial.block, []).extend(
+            (around.spin_before_ns, around.spin_after_ns)
+        )
     return {block: max(times) / min(times) - 1 for block, times in spins.items()}
 
 
 def _mean_interval(values: Sequence[float]) -> Interval:
-    """Mean with Student's 95 % interval: means, unlike medians, keep the lines' sum."""
+    """Mean with Student's 95 % interval, or the extremes of fewer than 5 values. Means of lines sum
+    to the mean of their sum, as medians do not."""
     data = np.array(values)
     mean = float(data.mean())
-    if len(data) < 5:
+    if len(data) < _FEWEST_FOR_INTERVAL:
         return Interval(mean, float(data.min()), float(data.max()))
     half = student_t(len(data) - 1) * float(data.std(ddof=1)) / len(data) ** 0.5
     return Interval(mean, mean - half, mean + half)
 
 
-def ledger_lines(pairs: Sequence[tuple[Document, Document]], gap: bool) -> list[Line]:
-    """The lines of both ledgers over blocks, the one that carries most of the gap first."""
-    a = [doc.wall_lines(first) for first, _ in pairs]
-    b = [doc.wall_lines(second) for _, second in pairs]
-    total = sum(sum(x.values()) - sum(y.values()) for x, y in zip(a, b, strict=True)) / len(pairs)
-    found = []
+def ledger_lines(pairs: Sequence[tuple[Document, Document]], gap: bool) -> list[LedgerLine]:
+    """The lines of both ledgers over blocks; with a `gap`, the line with most of it first."""
+    a = [reader.wall_lines(first) for first, _ in pairs]
+    b = [reader.wall_lines(second) for _, second in pairs]
+    gap_ns = sum(sum(x.values()) - sum(y.values()) for x, y in zip(a, b, strict=True)) / len(pairs)
+    lines = []
     for name in LINES:
-        differences = [x[name] - y[name] for x, y in zip(a, b, strict=True)]
-        interval = _mean_interval(differences)
-        found.append(
-            Line(
+        difference = _mean_interval([x[name] - y[name] for x, y in zip(a, b, strict=True)])
+        lines.append(
+            LedgerLine(
                 name,
-                float(np.mean([x[name] for x in a])),
-                float(np.mean([y[name] for y in b])),
-                interval,
-                interval.median / total if gap and total else None,
+                a_ns=float(np.mean([x[name] for x in a])),
+                b_ns=float(np.mean([y[name] for y in b])),
+                difference=difference,
+                share=difference.median / gap_ns if gap and gap_ns else None,
             )
         )
-    return sorted(found, key=lambda line: -(line.share or 0) if gap else -abs(line.a_ns))
+    return sorted(lines, key=lambda line: -(line.share or 0) if gap else -abs(line.a_ns))
 
 
-def count_rows(pairs: Sequence[tuple[Document, Document]]) -> list[Count]:
-    """Counts per unit, those that either side has."""
-    sides = [[doc.counts(pair[side]) for pair in pairs] for side in (0, 1)]
-    found = []
-    for name in sides[0][0]:
-        values = [[x for row in side if (x := row[name]) is not None] for side in sides]
-        a, b = (float(np.median(v)) if v else None for v in values)
-        if a is not None or b is not None:
-            found.append(Count(name, a, b))
-    return found
+def count_rows(pairs: Sequence[tuple[Document, Document]]) -> list[CountRow]:
+    """Counts per unit, those that at least one side has."""
+    a = [reader.counts(first) for first, _ in pairs]
+    b = [reader.counts(second) for _, second in pairs]
+    rows = [CountRow(name, _median_of(a, name), _median_of(b, name)) for name in a[0]]
+    return [row for row in rows if row.a is not None or row.b is not None]
+
+
+def _median_of(counts: Sequence[Mapping[str, float | None]], name: str) -> float | None:
+    values = [value for row in counts if (value := row[name]) is not None]
+    return float(np.median(values)) if values else None
 
 
 def compare(outcomes: Sequence[Outcome], a: str, b: str, unit: str, cpus: int) -> Comparison | None:
-    """Everything about A against B; None before the first block with both is there."""
-    plain = {label: _by_block(outcomes, label, False) for label in (a, b)}
-    traced = {label: _by_block(outcomes, label, True) for label in (a, b)}
-    ratio = _ratio(plain[a], plain[b])
+    """Everything about A against B; None while no block has both.
+
+    `a` and `b` are the labels, `cpus` the number of CPUs that time could be taken from.
+    """
+    side_a, side_b = _Side(outcomes, a), _Side(outcomes, b)
+    ratio = _ratio(side_a.untraced, side_b.untraced)
     if ratio is None:
         return None
     drift = drift_by_block(outcomes)
-    drifted = [n for n, moved in sorted(drift.items()) if moved > DRIFT]
-    times = [o.surroundings for o in outcomes]
-    capacity = max(sum(t.wall_ns for t in times) * cpus, 1)
-    twin = _by_block(outcomes, a, False, twin=True)
-    blocks = sorted(traced[a].keys() & traced[b].keys())
-    pairs = [(traced[a][n].report or {}, traced[b][n].report or {}) for n in blocks]
-    modes = {
-        label: found
-        for label in (a, b)
-        if (found := find_modes([o.ns_per_unit for o in plain[label].values()]))
-    }
-    traced_ratio = _ratio(traced[a], traced[b])
+    drifted = [block for block, share in sorted(drift.items()) if share > DRIFT]
+    clean = _ratio(side_a.untraced, side_b.untraced, drifted) if drifted else None
+    around = [outcome.surroundings for outcome in outcomes]
+    cpu_time_ns = max(sum(one.wall_ns for one in around) * cpus, 1)
+    traced_ratio = _ratio(side_a.traced, side_b.traced)
+    pairs = _documents(side_a, side_b)
+    has_gap = traced_ratio is not None and traced_ratio.differs
     return Comparison(
         a=a,
         b=b,
         unit=unit,
-        a_ns=float(np.median([o.ns_per_unit for o in plain[a].values()])),
-        b_ns=float(np.median([o.ns_per_unit for o in plain[b].values()])),
+        a_ns=float(np.median(side_a.times_ns)),
+        b_ns=float(np.median(side_b.times_ns)),
         ratio=ratio,
-        clean=_ratio(plain[a], plain[b], drifted) if drifted else None,
-        noise=_ratio(plain[a], twin),
+        clean=clean,
+        noise=_ratio(side_a.untraced, side_a.twin),
         drifted=drifted,
         drift=max(drift.values()),
-        steal=sum(t.steal_ns for t in times) / capacity,
-        others=sum(t.others_ns for t in times) / capacity,
-        modes=modes,
+        steal=sum(one.steal_ns for one in around) / cpu_time_ns,
+        others=sum(one.others_ns for one in around) / cpu_time_ns,
+        modes={
+            label: modes
+            for label, side in ((a, side_a), (b, side_b))
+            if (modes := find_modes(side.times_ns)) is not None
+        },
         traced_ratio=traced_ratio,
-        lines=ledger_lines(pairs, bool(traced_ratio and traced_ratio.differs)) if pairs else [],
+        lines=ledger_lines(pairs, has_gap) if pairs else [],
         counts=count_rows(pairs) if pairs else [],
     )
 
 
+def _documents(a: _Side, b: _Side) -> list[tuple[Document, Document]]:
+    """The traced runs' documents of the blocks that have both."""
+    blocks = sorted(a.traced.keys() & b.traced.keys())
+    return [(a.traced[n].report or {}, b.traced[n].report or {}) for n in blocks]
+
+
 def compare_documents(a: Document, b: Document, names: tuple[str, str]) -> Comparison:
-    """Two saved reports, one run each: the ledgers side by side, and no claim."""
-    times = doc.ns_per_unit(a), doc.ns_per_unit(b)
+    """Two saved reports of one run each: their ledgers side by side, without a claim."""
+    a_ns, b_ns = reader.ns_per_unit(a), reader.ns_per_unit(b)
     return Comparison(
         a=names[0],
         b=names[1],
         unit=a["result"]["unit"],
-        a_ns=times[0],
-        b_ns=times[1],
-        ratio=paired_ratio([times[0]], [times[1]]),
+        a_ns=a_ns,
+        b_ns=b_ns,
+        ratio=paired_ratio([a_ns], [b_ns]),
         clean=None,
         noise=None,
         drifted=[],
         drift=0.0,
-        steal=max(d["host"]["steal_ns"] / max(d["ledgers"]["cpu"]["total_ns"], 1) for d in (a, b)),
-        others=max(
-            d["ledgers"]["cpu"]["parts"]["other"] / max(d["ledgers"]["cpu"]["total_ns"], 1)
-            for d in (a, b)
-        ),
+        steal=max(reader.steal_share(a), reader.steal_share(b)),
+        others=max(reader.others_share(a), reader.others_share(b)),
         modes={},
         traced_ratio=None,
         lines=ledger_lines([(a, b)], gap=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tracer.analysis.statistics.regression import Slope, fit
@@ -11,6 +11,7 @@ from tracer.model.trial import Outcome
 #: Kinds of memory as a holding run names them.
 USER = ("virtual", "resident", "proportional")
 KERNEL = ("kernel_stack", "page_tables", "slab")
+#: Kernel memory as the control group's counter has it, where the host has one.
 GROUP = "group_kernel"
 
 
@@ -18,32 +19,44 @@ GROUP = "group_kernel"
 class Memory:
     """One workload line.
 
-    `sizes` and each of `series` (bytes by kind) have one entry a run, in order of size; `slopes`
-    are bytes per task, by kind, with `kernel` for the sum of `KERNEL`. A kind that this host does
-    not tell is left out. `sockets` is the line of a row of the same joints without tasks.
+    `sizes` (tasks) and each of `series` (bytes by kind) have one entry a run, in order of size;
+    `slopes` are bytes per task, by kind, with `kernel` for the sum of `KERNEL`. A kind that this
+    host does not report is left out. `sockets` is the line of the same brigade with a single
+    thread: the sockets between its tasks without the tasks.
     """
 
     line: str
     sizes: Sequence[int]
-    series: dict[str, Sequence[int]]
-    slopes: dict[str, Slope]
+    series: Mapping[str, Sequence[int]]
+    slopes: Mapping[str, Slope]
     sockets: Memory | None = None
 
     @property
     def kernel(self) -> str:
-        """The kind to take for the kernel's share: the control group's counter where it is."""
+        """The kind that stands for the kernel's memory: the control group's counter, or the sum."""
         return GROUP if GROUP in self.slopes else "kernel"
+
+    @property
+    def sockets_kernel(self) -> Slope | None:
+        """Bytes of kernel memory per task that are the sockets'; None where it was not measured."""
+        return None if self.sockets is None else self.sockets.slopes.get(self.kernel)
+
+    @property
+    def tasks_kernel(self) -> Slope | None:
+        """Bytes of kernel memory per task without its sockets; None where it was not measured."""
+        both, sockets = self.slopes.get(self.kernel), self.sockets_kernel
+        return None if both is None or sockets is None else both.minus(sockets)
 
 
 def memory(line: str, outcomes: Sequence[Outcome], sockets: Memory | None = None) -> Memory:
-    """What these holding runs of one line say; ValueError with fewer than 6 of them."""
+    """From the holding runs of one line; ValueError with fewer than 6 of them."""
     runs = sorted(
         ((int(o.result["tasks"]), o.result["memory"]) for o in outcomes), key=lambda run: run[0]
     )
-    sizes = [size for size, _ in runs]
+    sizes = [tasks for tasks, _ in runs]
     series: dict[str, Sequence[int]] = {}
     for kind in (*USER, *KERNEL, GROUP):
-        values = [found[kind] for _, found in runs]
+        values = [by_kind[kind] for _, by_kind in runs]
         if None not in values:
             series[kind] = values
     if all(kind in series for kind in KERNEL):

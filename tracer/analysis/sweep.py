@@ -5,106 +5,131 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tracer.analysis.run import document as doc
+from tracer.analysis.run import reader
 from tracer.analysis.statistics.intervals import Interval, Ratio, median_interval, paired_ratio
 from tracer.model.trial import Outcome
 
-Point = Mapping[str, int | str]
+#: The swept values at one point, by name.
+Setting = Mapping[str, int | str]
 
 
 @dataclass(frozen=True)
-class Spot:
-    """One workload line at one point: ns per unit with its interval, over blocks by number.
+class SweepPoint:
+    """One workload line at one setting: ns per unit with its interval, and by block.
 
-    `wall` are the wall ledger's lines of its traced run, ns per unit; empty without one.
+    `wall` are the wall ledger's lines of its traced runs, means, ns per unit; empty without any.
     """
 
     line: str
-    point: Point
+    setting: Setting
     ns: Interval
     blocks: Mapping[int, float]
     wall: Mapping[str, float]
 
+    @property
+    def largest_part(self) -> tuple[str, float] | None:
+        """The line of the wall ledger that takes most of the time, and its share; None untraced."""
+        if not self.wall:
+            return None
+        name = max(self.wall, key=lambda line: self.wall[line])
+        return name, self.wall[name] / max(sum(self.wall.values()), 1e-9)
+
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where the order of lines `a` and `b` changes along `name`, the other values at `rest`.
+    """Where the order of lines `a` and `b` changes along the numbers of `name`, with the other
+    swept values at `rest`.
 
-    `ratios` is a/b at each value, with its interval. `between` are the two neighbouring values of
-    the first change that both intervals support; None: nowhere in range.
+    `ratios` is a/b at each number. `between` are the two neighbouring numbers of the first change
+    that both intervals support; None: nowhere in range.
     """
 
     a: str
     b: str
     name: str
-    rest: Point
+    rest: Setting
     ratios: Mapping[int, Ratio]
     between: tuple[int, int] | None
 
 
-def spots(outcomes: Sequence[Outcome], cells: Mapping[str, tuple[str, Point]]) -> list[Spot]:
-    """What was measured so far; `cells` gives line and point by the condition's label."""
-    found = []
-    for label, (line, point) in cells.items():
-        own = [o for o in outcomes if o.trial.condition == label]
+def sweep_points(
+    outcomes: Sequence[Outcome], cells: Mapping[str, tuple[str, Setting]]
+) -> list[SweepPoint]:
+    """What was measured so far; `cells` gives line and setting by the condition's label."""
+    points = []
+    for label, (line, setting) in cells.items():
+        own = [outcome for outcome in outcomes if outcome.trial.condition == label]
         blocks = {o.trial.block: o.ns_per_unit for o in own if not o.trial.traced}
         if not blocks:
             continue
-        traced = [o.report for o in own if o.trial.traced and o.report is not None]
-        wall = _mean([doc.wall_lines(report) for report in traced])
-        found.append(Spot(line, point, median_interval(list(blocks.values())), blocks, wall))
-    return found
+        documents = [o.report for o in own if o.trial.traced and o.report is not None]
+        wall = _means([reader.wall_lines(document) for document in documents])
+        ns = median_interval(list(blocks.values()))
+        points.append(SweepPoint(line, setting, ns, blocks, wall))
+    return points
 
 
-def _mean(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Means keep the lines' sum, as medians would not."""
-    return {name: sum(p[name] for p in parts) / len(parts) for name in (parts[0] if parts else {})}
+def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Column by column: means keep the sum of a row, as medians do not. Empty without rows."""
+    if not rows:
+        return {}
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 
-def crossings(found: Sequence[Spot], pairs: Sequence[tuple[str, str]], name: str) -> list[Crossing]:
+def crossings(
+    points: Sequence[SweepPoint], pairs: Sequence[tuple[str, str]], name: str
+) -> list[Crossing]:
     """For each pair of lines and each setting of the other values, along the numbers of `name`."""
-    crossed = []
-    rests: list[dict[str, int | str]] = []
-    for spot in found:
-        rest = {key: value for key, value in spot.point.items() if key != name}
+    rests: list[Setting] = []
+    for point in points:
+        rest = {key: value for key, value in point.setting.items() if key != name}
         if rest not in rests:
             rests.append(rest)
-    for a, b in pairs:
-        for rest in rests:
-            ratios = _ratios(found, (a, b), name, rest)
-            if len(ratios) > 1:
-                crossed.append(Crossing(a, b, name, rest, ratios, _between(ratios)))
-    return crossed
+    ratios_of = [
+        (a, b, rest, _ratios(points, (a, b), name, rest)) for a, b in pairs for rest in rests
+    ]
+    return [
+        Crossing(a, b, name, rest, ratios, _between(ratios))
+        for a, b, rest, ratios in ratios_of
+        if len(ratios) > 1
+    ]
 
 
 def _ratios(
-    found: Sequence[Spot], pair: tuple[str, str], name: str, rest: Point
+    points: Sequence[SweepPoint], pair: tuple[str, str], name: str, rest: Setting
 ) -> dict[int, Ratio]:
-    sides: list[dict[int, Mapping[int, float]]] = [{}, {}]
-    for spot in found:
-        value = spot.point.get(name)
-        if isinstance(value, int) and all(spot.point[key] == rest[key] for key in rest):
-            for side, line in zip(sides, pair, strict=True):
-                if spot.line == line:
-                    side[value] = spot.blocks
+    """One line against the other at each number of `name`, over the blocks that both have."""
+    first, second = (_blocks_by_number(points, line, name, rest) for line in pair)
     ratios = {}
-    for value in sorted(sides[0].keys() & sides[1].keys()):
-        first, second = sides[0][value], sides[1][value]
-        blocks = sorted(first.keys() & second.keys())
+    for number in sorted(first.keys() & second.keys()):
+        a, b = first[number], second[number]
+        blocks = sorted(a.keys() & b.keys())
         if blocks:
-            ratios[value] = paired_ratio([first[n] for n in blocks], [second[n] for n in blocks])
+            ratios[number] = paired_ratio([a[n] for n in blocks], [b[n] for n in blocks])
     return ratios
 
 
+def _blocks_by_number(
+    points: Sequence[SweepPoint], line: str, name: str, rest: Setting
+) -> dict[int, Mapping[int, float]]:
+    return {
+        value: point.blocks
+        for point in points
+        if point.line == line
+        and isinstance(value := point.setting.get(name), int)
+        and all(point.setting[key] == rest[key] for key in rest)
+    }
+
+
 def _between(ratios: Mapping[int, Ratio]) -> tuple[int, int] | None:
-    """The last value with one order and the first with the other. Values whose interval holds 1
+    """The last number with one order and the first with the other. Numbers whose interval holds 1
     have no order."""
     before: tuple[int, bool] | None = None
-    for value, ratio in ratios.items():
+    for number, ratio in ratios.items():
         if not ratio.differs:
             continue
         is_slower = ratio.median > 1
         if before is not None and before[1] != is_slower:
-            return before[0], value
-        before = value, is_slower
+            return before[0], number
+        before = number, is_slower
     return None

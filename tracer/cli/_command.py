@@ -128,7 +128,7 @@ def _measured(
     spec: Spec, terms: CommandOptions, names: tuple[str, ...], values: Mapping[str, Any]
 ) -> Summary:
     from tracer.analysis.run.observer import observe
-    from tracer.analysis.run.summary import summarize
+    from tracer.analysis.run.summary import CommandLine, summarize
     from tracer.capture.command import run_command, run_command_untraced
     from tracer.kernel.calibrate import event_cost_ns, switch_cost_ns
     from tracer.kernel.engine import Engine
@@ -158,7 +158,7 @@ def _measured(
     if not pairs:
         recording = dataclasses.replace(recording, event_cost_ns=event_ns)
     line = shlex.join(spec.argv)
-    given = f" --cpus {values['cpus']}" if spec.cpus else ""
+    given = f"--cpus {values['cpus']} " if spec.cpus else ""
     return summarize(
         recording,
         name=line,
@@ -168,7 +168,9 @@ def _measured(
         observer=observe(pairs),
         top=values["top"],
         kind="command",
-        again=f"tracer run{{}}{given} -- {line if len(line) <= _LONGEST else 'COMMAND'}",
+        command_line=CommandLine(
+            "tracer run", f"{given}-- {line if len(line) <= _LONGEST else 'COMMAND'}"
+        ),
     )
 
 

@@ -93,7 +93,7 @@ def _attach(**values: Any) -> int:
 def _summaries(
     request: AttachRequest, names: tuple[str, ...], values: Mapping[str, Any]
 ) -> Iterator[Summary]:
-    from tracer.analysis.run.summary import summarize
+    from tracer.analysis.run.summary import CommandLine, summarize
     from tracer.capture.attach import attached
     from tracer.kernel.calibrate import event_cost_ns, switch_cost_ns
     from tracer.kernel.engine import Engine
@@ -111,7 +111,7 @@ def _summaries(
                 unit="run",
                 top=values["top"],
                 kind="attach",
-                again=f"tracer attach{what}{{}}",
+                command_line=CommandLine(f"tracer attach{what}"),
             )
     finally:
         engine.close()

@@ -43,7 +43,7 @@ def command(
     W is a workload with its options, in quotes where it has some. Points that a limit forbids are
     left out by name. A sweep that was broken off goes on with the same command.
     """
-    from tracer.analysis.sweep import crossings, spots
+    from tracer.analysis.sweep import crossings, sweep_points
     from tracer.cli._files import OutputFile
     from tracer.cli._shared import stop_if_broken_off
     from tracer.experiment.grid import grid
@@ -72,7 +72,7 @@ def command(
         host = fingerprint()
         done = _measure(planned.cells, rounds, untraced, host)
         by_label = {cell.condition.label: (cell.line, cell.point) for cell in planned.cells}
-        found = spots(done.outcomes, by_label)
+        found = sweep_points(done.outcomes, by_label)
         if not found:
             raise Interrupted(done.interrupted or 2)
         crossed = [
@@ -81,7 +81,7 @@ def command(
             for crossing in crossings(found, list(itertools.combinations(lines, 2)), name)
         ]
         document = report.document(found, crossed, planned.left_out, unit, host)
-        blocks = max(len(spot.blocks) for spot in found)
+        blocks = max(len(point.blocks) for point in found)
         write(
             document,
             lambda width: report.render(found, crossed, planned.left_out, unit, blocks, width),

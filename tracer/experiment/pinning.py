@@ -9,7 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tracer import probes
-from tracer.analysis.pinning import evidence as e
+from tracer.analysis.pinning.conditions import (
+    BATCH,
+    FLOOR,
+    FREE,
+    MEMORY,
+    MEMORY_PINNED,
+    PINNED,
+    PINNED_BATCH,
+    POLLING,
+    PROCESSES,
+    PROCESSES_PINNED,
+    SPINNERS,
+)
 from tracer.analysis.pinning.prediction import Prediction, predict
 from tracer.analysis.pinning.theories import THEORIES
 from tracer.errors import Interrupted, TracerError
@@ -26,11 +38,11 @@ _FIRST_RUNS, _FIRST_UNITS = 5, 40_000
 _FIRST = "unpinned, before the others"
 #: Workloads that do the base's work another way; options that they lack are left out.
 _OTHERS = (
-    (e.PROCESSES, "process-brigade", False),
-    (e.PROCESSES_PINNED, "process-brigade", True),
-    (e.MEMORY, "thread-mem-brigade", False),
-    (e.MEMORY_PINNED, "thread-mem-brigade", True),
-    (e.FLOOR, "one-thread-brigade", True),
+    (PROCESSES, "process-brigade", False),
+    (PROCESSES_PINNED, "process-brigade", True),
+    (MEMORY, "thread-mem-brigade", False),
+    (MEMORY_PINNED, "thread-mem-brigade", True),
+    (FLOOR, "one-thread-brigade", True),
 )
 
 
@@ -50,20 +62,20 @@ def conditions(base: Condition) -> tuple[list[Condition], dict[str, str]]:
     from workloads import available
 
     missing: dict[str, str] = {}
-    found = [dataclasses.replace(base, label=e.FREE, cpus=())]
+    found = [dataclasses.replace(base, label=FREE, cpus=())]
     pinned: tuple[int, ...] = ()
     for rung in placements.here():
         if rung.why_not:
             missing[rung.name] = rung.why_not
             continue
         pinned = pinned or rung.cpus
-        label = e.PINNED if rung.name == "one CPU" else rung.name
+        label = PINNED if rung.name == "one CPU" else rung.name
         found.append(dataclasses.replace(base, label=label, cpus=rung.cpus))
     for label, name, cpus in (
-        (e.POLLING, "polling", ()),
-        (e.BATCH, "batch", ()),
-        (e.PINNED_BATCH, "batch", pinned),
-        (e.SPINNERS, "spinners", ()),
+        (POLLING, "polling", ()),
+        (BATCH, "batch", ()),
+        (PINNED_BATCH, "batch", pinned),
+        (SPINNERS, "spinners", ()),
     ):
         why = interventions.why_not(name)
         if why:
@@ -99,7 +111,7 @@ def run(base: Condition, rounds: int, host: Mapping[str, str]) -> PinningRuns:
     progress = Progress()
     with Runner([first_base, *wanted], names, progress) as runner:
         able = runner.able(wanted, missing)
-        for label in (e.FREE, e.PINNED):
+        for label in (FREE, PINNED):
             if label in missing:
                 raise TracerError(missing[label])
         plan = {

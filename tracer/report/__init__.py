@@ -1,1 +1,1 @@
-"""One format a file: they lay out what the analysis found and compute nothing."""
+"""Reports: they format what the analysis computed, and compute nothing themselves."""

@@ -1,12 +1,12 @@
-"""The picture of `tracer brigades`: hop times as bars, divided as their critical paths were."""
+"""The chart of `tracer brigades`: hop times as bars, divided as their critical paths were."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
 
-from tracer.analysis.brigades import Row
-from tracer.model.words import LINES
+from tracer.analysis.brigades import BrigadeRow
+from tracer.model.words import in_prose
 
 #: The parts of a hop, from the one that moves data to the one that only waits; quiet colours for
 #: work, warm ones for switching.
@@ -23,9 +23,11 @@ _COLOURS = {
 }
 
 
-def draw(rows: Sequence[Row], kind: str) -> bytes:
-    """Bars of the hop times, untraced, each divided as its traced critical path was; `kind` is png
-    or svg. matplotlib must be there (picture.format_of asks for it)."""
+def draw(rows: Sequence[BrigadeRow], kind: str) -> bytes:
+    """Bars of the untraced hop times, each divided as its traced critical path was.
+
+    `kind` is png or svg. Needs matplotlib: chart.format_of checks for it before anything is run.
+    """
     from matplotlib.figure import Figure
 
     shown = [row for row in rows if row.unit == "hop" and row.parts]
@@ -39,7 +41,7 @@ def draw(rows: Sequence[Row], kind: str) -> bytes:
             total = sum(row.parts.values()) or 1.0
             widths.append(max(row.parts[name], 0.0) / total * row.ns.median / 1e3)
         if max(widths, default=0) > 0.005 * max((row.ns.median / 1e3 for row in shown), default=1):
-            axes.barh(places, widths, left=left, color=colour, label=LINES[name].lstrip("~ "))
+            axes.barh(places, widths, left=left, color=colour, label=in_prose(name))
         left = [a + b for a, b in zip(left, widths, strict=True)]
     for place, row in zip(places, shown, strict=True):
         low, high = row.ns.low / 1e3, row.ns.high / 1e3

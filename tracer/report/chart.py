@@ -1,4 +1,4 @@
-"""Pictures of series with intervals, as PNG or SVG. Needs matplotlib, an optional extra."""
+"""Charts of series with intervals, as PNG or SVG. Needs matplotlib, an optional extra."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tracer.errors import TracerError
 
-#: Colours that stay apart for colour-blind readers (Okabe and Ito), and in grey by their markers.
+#: Colours that colour-blind readers can tell apart (Okabe and Ito); in grey the markers differ.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = "osD^vP*"
 _FORMATS = ("png", "svg")
@@ -35,7 +35,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture: `note` stands small below the title; an axis is logarithmic by request.
+    """A chart: `note` stands small below the title; an axis is logarithmic by request.
 
     With `x_names` the x values are their indices.
     """
@@ -51,11 +51,13 @@ class Chart:
 
 
 def format_of(path: str) -> str:
-    """`png` or `svg` for a file's name. TracerError (exit status 2) for another one, or where
-    matplotlib is missing: to be asked before anything is run."""
+    """`png` or `svg` by the end of a file's name; to be called before anything is run.
+
+    TracerError (exit status 2) for another name, or where matplotlib is missing.
+    """
     kind = path.rpartition(".")[2].lower()
     if "." not in path or kind not in _FORMATS:
-        raise TracerError(f"{path}: a picture is PNG or SVG", "name it ....png or ....svg",
+        raise TracerError(f"{path}: a chart is PNG or SVG", "give a name that ends in .png or .svg",
                           exit_code=2)  # fmt: skip
     _matplotlib()
     return kind
@@ -71,7 +73,7 @@ def _matplotlib() -> Any:
         import matplotlib
     except ImportError:
         raise TracerError(
-            "a picture needs matplotlib, and it is not installed",
+            "a chart needs matplotlib, and it is not installed",
             "in tracer's directory: .venv/bin/python -m pip install -e '.[plot]'",
             exit_code=2,
         ) from None
@@ -87,7 +89,7 @@ def short(value: float) -> str:
 
 
 def draw(chart: Chart, kind: str) -> bytes:
-    """The picture's bytes; `kind` is png or svg."""
+    """The content of the file; `kind` is png or svg."""
     matplotlib = _matplotlib()
     from matplotlib.figure import Figure
 
@@ -96,7 +98,7 @@ def draw(chart: Chart, kind: str) -> bytes:
         axes = figure.subplots()
         for number, series in enumerate(chart.series):
             _plot(axes, series, number if series.group is None else series.group)
-        _dress(axes, chart)
+        _label(axes, chart)
         content = io.BytesIO()
         meta = {"Date": None} if kind == "svg" else {"Software": "tracer"}
         figure.savefig(content, format=kind, metadata=meta)
@@ -119,7 +121,7 @@ def _plot(axes: Any, series: Series, number: int) -> None:
         axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.18, linewidth=0)
 
 
-def _dress(axes: Any, chart: Chart) -> None:
+def _label(axes: Any, chart: Chart) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
     name = FuncFormatter(lambda value, _position: short(value))

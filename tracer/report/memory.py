@@ -1,4 +1,4 @@
-"""Memory per task: a table for each workload, the two brigades side by side, a picture."""
+"""The report of memory per task: a table for each workload, one of all, JSON, a chart."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from tracer.analysis.memory import GROUP, USER, Memory
 from tracer.analysis.statistics.regression import Slope
 from tracer.report.chart import Chart, Series, is_wide
-from tracer.report.layout import WIDTH, fit, table
-from tracer.units import plain, size
+from tracer.report.layout import WIDTH, page, table
+from tracer.units import counted, plain, size, two_decimals
 
 SCHEMA = "tracer.memory/1"
 _NAMES = {
@@ -23,129 +23,136 @@ _NAMES = {
     "kernel": "kernel: these three",
     GROUP: "kernel: as the control group counts it",
 }
+#: Less per task than this is no kernel stack (bytes).
+_SMALLEST_STACK = 1024
+#: A line of fewer bytes per task would lie on the chart's axis.
+_SMALLEST_SLOPE = 100
 _PUBLISHED = "Published (a laptop, 2021): threads 9.5 KiB user + 10 KiB kernel, tasks 0.4 KiB."
 
 
-def _kib(value: float) -> str:
-    return f"{_two(value)} KiB"
+def _kib(value_bytes: float) -> str:
+    return f"{two_decimals(value_bytes / 1024)} KiB"
 
 
-def _two(value: float) -> str:
-    """KiB with two digits, without a minus before zero."""
-    return f"{value / 1024:.2f}".replace("-0.00", "0.00")
-
-
-def _row(name: str, slope: Slope, beside: bool = False) -> list[str]:
-    return [name, _kib(slope.slope), f"[{_two(slope.low)}, {_two(slope.high)}]",
-            size(slope.intercept) if beside and slope.intercept > 0 else ""]  # fmt: skip
-
-
-def _block(found: Memory, width: int) -> list[str]:
-    sizes = f"{found.sizes[0]:,} to {found.sizes[-1]:,}"
-    lines = [f"{plain(found.line)}  {len(found.sizes)} runs of {sizes} tasks, held at full size"]
-    rows = [
-        _row(text, found.slopes[kind], kind in USER)
-        for kind, text in _NAMES.items()
-        if kind in found.slopes
-    ]
-    if found.sockets is not None:
-        kind = found.kernel
-        if kind in found.slopes and kind in found.sockets.slopes:
-            joints = found.sockets.slopes[kind]
-            rows.append(_row("of it: the joints (one-thread-brigade)", joints))
-            rows.append(_row("of it: the tasks themselves", found.slopes[kind].minus(joints)))
-    lines += table(rows, ["per task", "memory", "95 % interval", "the program"], 1, width)
-    return [*lines, *_differs(found)]
-
-
-def _differs(found: Memory) -> list[str]:
-    """Why the kernel's part is not the published one, where there are kernel stacks."""
-    stack = found.slopes.get("kernel_stack")
-    if stack is None or stack.slope < 1024 or found.kernel not in found.slopes:
-        return []
-    total, joints = found.slopes[found.kernel], None
-    if found.sockets is not None:
-        joints = found.sockets.slopes.get(found.kernel)
-    less = f", of which {_kib(joints.slope)} are the joints'" if joints is not None else ""
+def _row(name: str, slope: Slope, has_program: bool = False) -> list[str]:
+    """Per task, with its interval; with `has_program` what the program takes without any task."""
     return [
-        f"The kernel's part here is {_kib(total.slope)}{less}. A stack alone is"
-        f" {_kib(stack.slope)}, more than the 10 KiB published: those cannot have counted it."
+        name,
+        _kib(slope.slope),
+        f"[{two_decimals(slope.low / 1024)}, {two_decimals(slope.high / 1024)}]",
+        size(slope.intercept) if has_program and slope.intercept > 0 else "",
     ]
 
 
-def _summary(found: Sequence[Memory], width: int) -> list[str]:
+def _workload(memory: Memory, width: int) -> list[str]:
+    sizes = f"{memory.sizes[0]:,} to {memory.sizes[-1]:,}"
+    rows = [
+        _row(text, memory.slopes[kind], has_program=kind in USER)
+        for kind, text in _NAMES.items()
+        if kind in memory.slopes
+    ]
+    if memory.sockets_kernel is not None and memory.tasks_kernel is not None:
+        rows.append(_row("of it: the transport (one-thread-brigade)", memory.sockets_kernel))
+        rows.append(_row("of it: the tasks themselves", memory.tasks_kernel))
+    return [
+        f"{plain(memory.line)}  {counted(len(memory.sizes), 'run')} of {sizes} tasks, paused at"
+        " full size",
+        *table(rows, ["per task", "memory", "95 % interval", "the program"], 1, width),
+        *_against_published(memory),
+    ]
+
+
+def _against_published(memory: Memory) -> list[str]:
+    """Why the kernel's part is not the published one, where there are kernel stacks."""
+    stack, kernel = memory.slopes.get("kernel_stack"), memory.slopes.get(memory.kernel)
+    if stack is None or stack.slope < _SMALLEST_STACK or kernel is None:
+        return []
+    transport = memory.sockets_kernel
+    less = f", of which {_kib(transport.slope)} are the transport's" if transport else ""
+    return [
+        f"The kernel's part here is {_kib(kernel.slope)}{less}. A stack alone is"
+        f" {_kib(stack.slope)}, more than the 10 KiB published, which cannot include it."
+    ]
+
+
+def _summary(memories: Sequence[Memory], width: int) -> list[str]:
     rows = []
-    for one in found:
-        kernel = one.slopes.get(one.kernel)
-        user = one.slopes.get("proportional")
-        rows.append(
-            [plain(one.line), _kib(user.slope) if user else "-",
-             _kib(kernel.slope) if kernel else "-", _kib(one.slopes["virtual"].slope)]
-        )  # fmt: skip
+    for memory in memories:
+        kinds = ("proportional", memory.kernel, "virtual")
+        slopes = [memory.slopes.get(kind) for kind in kinds]
+        rows.append([plain(memory.line), *(_kib(s.slope) if s else "-" for s in slopes)])
     return table(rows, ["per task", "user", "kernel", "virtual"], 1, width)
 
 
-def render(found: Sequence[Memory], left_out: Sequence[tuple[str, str]], width: int = WIDTH) -> str:
+def render(
+    memories: Sequence[Memory], left_out: Sequence[tuple[str, str]], width: int = WIDTH
+) -> str:
     """The whole report."""
-    blocks = [_block(one, width) for one in found]
-    blocks.append([*_summary(found, width), _PUBLISHED])
-    if left_out:
-        blocks.append([f"left out: {plain(cell)}: {reason}" for cell, reason in left_out])
-    lines = [line for block in blocks for line in [*block, ""]][:-1]
-    return "\n".join(piece for line in lines for piece in fit(line, width)) + "\n"
-
-
-def _plain(found: Memory) -> dict[str, Any]:
-    return {
-        "line": found.line,
-        "tasks": list(found.sizes),
-        "bytes": {kind: list(values) for kind, values in found.series.items()},
-        "per_task": {
-            kind: {**asdict(slope), "low": slope.low, "high": slope.high}
-            for kind, slope in found.slopes.items()
-        },
-        "kernel_kind": found.kernel,
-        "joints": None if found.sockets is None else _plain(found.sockets),
-    }
+    return page(
+        [
+            *(_workload(memory, width) for memory in memories),
+            [*_summary(memories, width), _PUBLISHED],
+            [f"left out: {plain(cell)}: {reason}" for cell, reason in left_out],
+        ],
+        width,
+    )
 
 
 def document(
-    found: Sequence[Memory], left_out: Sequence[tuple[str, str]], host: Mapping[str, str]
+    memories: Sequence[Memory], left_out: Sequence[tuple[str, str]], host: Mapping[str, str]
 ) -> dict[str, Any]:
     """The same as JSON data, `tracer.memory/1`; all memory in bytes."""
     return {
         "schema": SCHEMA,
         "host": dict(host),
-        "workloads": [_plain(one) for one in found],
+        "workloads": [_data(memory) for memory in memories],
         "left_out": [{"cell": cell, "reason": reason} for cell, reason in left_out],
     }
 
 
-def chart(found: Sequence[Memory], host: str) -> Chart:
+def _data(memory: Memory) -> dict[str, Any]:
+    return {
+        "line": memory.line,
+        "tasks": list(memory.sizes),
+        "bytes": {kind: list(values) for kind, values in memory.series.items()},
+        "per_task": {
+            kind: {**asdict(slope), "low": slope.low, "high": slope.high}
+            for kind, slope in memory.slopes.items()
+        },
+        "kernel_kind": memory.kernel,
+        "joints": None if memory.sockets is None else _data(memory.sockets),
+    }
+
+
+def chart(memories: Sequence[Memory], host: str) -> Chart:
     """User and kernel memory against the number of tasks, with the fitted lines."""
-    series = []
-    for number, one in enumerate(found):
-        for kind, what in (("proportional", "user"), (one.kernel, "kernel")):
-            slope = one.slopes.get(kind)
-            if slope is None or abs(slope.slope) < 100:
-                continue  # nothing per task: a line along the axis tells nobody anything
-            ends = [(x, (slope.intercept + slope.slope * x) / 2**20)
-                    for x in (one.sizes[0], one.sizes[-1])]  # fmt: skip
-            series.append(
-                Series(
-                    f"{one.line}, {what}: {_kib(slope.slope)} per task",
-                    one.sizes, [value / 2**20 for value in one.series[kind]],
-                    fitted=ends, group=number, dashed=what == "kernel",
-                )
-            )  # fmt: skip
-    x = [value for one in series for value in one.x]
-    y = [value for one in series for value in one.y]
+    series = [
+        _series(memory, kind, what, number)
+        for number, memory in enumerate(memories)
+        for kind, what in (("proportional", "user"), (memory.kernel, "kernel"))
+        if kind in memory.slopes and abs(memory.slopes[kind].slope) >= _SMALLEST_SLOPE
+    ]
+    tasks = [x for one in series for x in one.x]
+    mib = [y for one in series for y in one.y]
     return Chart(
         title="Memory of tasks that wait",
         note=f"filled: user (Pss), open: kernel; lines: least squares; {host}",
         x_label="tasks",
         y_label="memory, MiB",
         series=series,
-        x_log=is_wide(x, 50),
-        y_log=is_wide(y, 50) and is_wide(x, 50),
+        x_log=is_wide(tasks, 50),
+        y_log=is_wide(mib, 50) and is_wide(tasks, 50),
+    )
+
+
+def _series(memory: Memory, kind: str, what: str, group: int) -> Series:
+    slope = memory.slopes[kind]
+    ends = (memory.sizes[0], memory.sizes[-1])
+    return Series(
+        f"{memory.line}, {what}: {_kib(slope.slope)} per task",
+        x=memory.sizes,
+        y=[value_bytes / 2**20 for value_bytes in memory.series[kind]],
+        fitted=[(x, (slope.intercept + slope.slope * x) / 2**20) for x in ends],
+        group=group,
+        dashed=what == "kernel",
     )

@@ -1,4 +1,4 @@
-"""The report of an explanation: the answer first, then the evidence, then what to do."""
+"""The report of `tracer explain pinning`: the answer, what to do, the evidence, the theories."""
 
 from __future__ import annotations
 
@@ -7,28 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.pinning.answer import Explanation
-from tracer.analysis.pinning.theories import NO_GAP, NOT_TESTED
+from tracer.analysis.pinning.prediction import CheckedPrediction
+from tracer.analysis.pinning.theories import NO_GAP, NOT_TESTED, Verdict
 from tracer.analysis.statistics.intervals import Interval
-from tracer.report.layout import WIDTH, fit, table
-from tracer.units import rate
+from tracer.analysis.statistics.wording import microseconds_bounds
+from tracer.report.layout import WIDTH, fit, page, table
+from tracer.units import microseconds, rate
 
 SCHEMA = "tracer.explain/1"
-
-
-def _us(ns: float) -> str:
-    return f"{ns / 1e3:.2f}" if abs(ns) < 99_950 else f"{ns / 1e3:.0f}"
-
-
-def _range(i: Interval) -> str:
-    return f"[{_us(i.low)}, {_us(i.high)}]"
-
-
-def _share(i: Interval | None) -> str:
-    return "" if i is None else f"{100 * i.median:.0f} [{100 * i.low:.0f}, {100 * i.high:.0f}]"
-
-
-def _optional(value: float | None) -> str:
-    return "-" if value is None else rate(value)
 
 
 def not_tested(missing: Mapping[str, str]) -> list[str]:
@@ -39,76 +25,110 @@ def not_tested(missing: Mapping[str, str]) -> list[str]:
     return [f"not tested here: {'; '.join(names)} ({why})" for why, names in reasons.items()]
 
 
-def _steps(x: Explanation, unit: str, width: int) -> list[str]:
+def _steps(explanation: Explanation, unit: str, width: int) -> list[str]:
     rows = [
-        [s.label, _us(s.ns.median), _range(s.ns), _share(s.recovered),
-         *(_optional(v) for v in (s.crossings, s.involuntary, s.interrupts))]
-        for s in x.steps
-    ]  # fmt: skip
+        [
+            step.label,
+            microseconds(step.ns.median),
+            microseconds_bounds(step.ns),
+            _percents(step.recovered),
+            *(_rate(value) for value in (step.crossings, step.involuntary, step.interrupts)),
+        ]
+        for step in explanation.steps
+    ]
     columns = [f"us per {unit}", "median", "95 %", "% of gap gone", "crossing", "preempted", "IPIs"]
-    lines = [f"The experiment (untraced times; counts per {unit} from traced runs)"]
-    lines += table(rows, columns, 1, width)
-    return lines + not_tested(x.missing)
+    return [
+        f"The experiment (untraced times; counts per {unit} from traced runs)",
+        *table(rows, columns, 1, width),
+        *not_tested(explanation.missing),
+    ]
 
 
-def _ledgers(x: Explanation, unit: str, width: int) -> list[str]:
-    if not x.lines:
+def _percents(share: Interval | None) -> str:
+    """A share without its sign, for a column that has it in its head."""
+    if share is None:
+        return ""
+    return f"{100 * share.median:.0f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else rate(value)
+
+
+def _ledgers(explanation: Explanation, unit: str, width: int) -> list[str]:
+    if not explanation.lines:
         return []
-    rows = [[name, _us(a), _us(b), _us(a - b)] for name, a, b in x.lines]
-    sums = [sum(line[i] for line in x.lines) for i in (1, 2)]  # type: ignore[misc]
-    rows.append(["sum", _us(sums[0]), _us(sums[1]), _us(sums[0] - sums[1])])
+    unpinned_ns = sum(unpinned for _, unpinned, _ in explanation.lines)
+    pinned_ns = sum(pinned for _, _, pinned in explanation.lines)
+    rows = [
+        [label, *map(microseconds, (unpinned, pinned, unpinned - pinned))]
+        for label, unpinned, pinned in (*explanation.lines, ("sum", unpinned_ns, pinned_ns))
+    ]
     columns = [f"us per {unit}, traced", "unpinned", "one CPU", "difference"]
     return ["The critical path in both", *table(rows, columns, 1, width)]
 
 
-def _theories(x: Explanation, width: int) -> list[str]:
-    if all(v.why == NO_GAP for v in x.verdicts):
-        lines = ["No theory is judged, for there is no gap to explain. What was seen of each:"]
-        return lines + [
-            line
-            for v in x.verdicts
-            if v.signal is not None
-            for line in fit(f"{v.theory.number:>4}. {v.theory.name}: {v.signal.text}", width)
+def _theories(explanation: Explanation, width: int) -> list[str]:
+    if all(verdict.why == NO_GAP for verdict in explanation.verdicts):
+        return [
+            "No theory is judged, for there is no gap to explain. What was seen of each:",
+            *(
+                f"{verdict.theory.number:>4}. {verdict.theory.name}: {verdict.signal.text}"
+                for verdict in explanation.verdicts
+                if verdict.signal is not None
+            ),
         ]
-    lines = [
+    return [
         "Theories: what each predicted before the runs, what was seen, the verdict",
-        "(several can see the same stretch of time: their shares do not add up)",
+        "(several can cover the same time: their shares do not add up)",
+        *(line for verdict in explanation.verdicts for line in _theory(verdict, width)),
     ]
-    for v in x.verdicts:
-        lines += fit(f"{v.verdict:<12}{v.theory.number:>2}. {v.theory.name}", width)
-        said = [f"predicted: {v.theory.predicts}"]
-        if v.signal is not None and v.signal.text != v.why:
-            said.append(f"seen: {v.signal.text}")
-        said.append(f"so: {v.why}")
-        for text in said:
-            lines += [f"{'':<16}{piece}" for piece in fit(text, width - 16)]
-    return lines
+
+
+def _theory(verdict: Verdict, width: int) -> list[str]:
+    theory = verdict.theory
+    details = [f"predicted: {theory.predicts}"]
+    if verdict.signal is not None and verdict.signal.text != verdict.why:
+        details.append(f"seen: {verdict.signal.text}")
+    details.append(f"so: {verdict.why}")
+    return [
+        f"{verdict.verdict:<12}{theory.number:>2}. {theory.name}",
+        *(f"{'':<16}{piece}" for text in details for piece in fit(text, width - 16)),
+    ]
+
+
+def _advice(explanation: Explanation) -> list[str]:
+    lines = [f"{_gain(a.gain)}: {a.text}" for a in explanation.advice if a.gain is not None]
+    return ["What to do (measured here)", *lines] if lines else []
 
 
 def _gain(gain: Interval) -> str:
-    if gain.low <= 1:
-        return f"  no sure gain ({gain.median:.2f} [{gain.low:.2f}, {gain.high:.2f}])"
-    return f"  {gain.median:.2f} [{gain.low:.2f}, {gain.high:.2f}] times as fast"
+    factor = f"{gain.median:.2f} [{gain.low:.2f}, {gain.high:.2f}]"
+    return f"  no certain gain ({factor})" if gain.low <= 1 else f"  {factor} times as fast"
 
 
-def render(x: Explanation, unit: str, note: str = "", width: int = WIDTH) -> str:
+def _costs(explanation: Explanation) -> list[str]:
+    lines = [f"  {what}: {cost}" for what, cost in explanation.costs]
+    return ["Estimates from these runs", *lines] if lines else []
+
+
+def render(explanation: Explanation, unit: str, note: str = "", width: int = WIDTH) -> str:
     """The whole report, ending in a newline; `note` stands under the answer."""
-    blocks = [list(x.answer) + ([note] if note else [])]
-    if x.advice:
-        rows = [f"{_gain(a.gain)}: {a.text}" for a in x.advice if a.gain is not None]
-        blocks.append(["What to do (measured here)", *rows])
-    blocks += [_steps(x, unit, width), _ledgers(x, unit, width)]
-    if x.costs:
-        blocks.append(["Estimates from these runs", *(f"  {a}: {b}" for a, b in x.costs)])
-    blocks.append(_theories(x, width))
-    lines = [line for block in blocks if block for line in [*block, ""]][:-1]
-    return "\n".join(piece for line in lines for piece in fit(line, width)) + "\n"
+    blocks = [
+        [*explanation.answer, *([note] if note else [])],
+        _advice(explanation),
+        _steps(explanation, unit, width),
+        _ledgers(explanation, unit, width),
+        _costs(explanation),
+        _theories(explanation, width),
+    ]
+    return page(blocks, width)
 
 
-def document(x: Explanation, line: str, unit: str, rounds: int, host: Mapping[str, str]
-             ) -> dict[str, Any]:  # fmt: skip
+def document(
+    explanation: Explanation, line: str, unit: str, rounds: int, host: Mapping[str, str]
+) -> dict[str, Any]:
     """The explanation as JSON data, `tracer.explain/1`; times in ns."""
-    tested = x.tested
     return {
         "schema": SCHEMA,
         "question": "pinning",
@@ -116,32 +136,40 @@ def document(x: Explanation, line: str, unit: str, rounds: int, host: Mapping[st
         "unit": unit,
         "rounds": rounds,
         "host": dict(host),
-        "answer": list(x.answer),
-        "steps": [asdict(step) for step in x.steps],
-        "lines": [{"name": n, "unpinned_ns": a, "pinned_ns": b} for n, a, b in x.lines],
-        "theories": [
-            {
-                "number": v.theory.number,
-                "name": v.theory.name,
-                "predicts": v.theory.predicts,
-                "knob": v.theory.knob or None,
-                "verdict": v.verdict,
-                "why": v.why,
-                "tested": v.verdict != NOT_TESTED,
-                "signal": asdict(v.signal) if v.signal else None,
-                "recovered": asdict(v.recovered) if v.recovered else None,
-            }
-            for v in x.verdicts
+        "answer": list(explanation.answer),
+        "steps": [asdict(step) for step in explanation.steps],
+        "lines": [
+            {"name": label, "unpinned_ns": unpinned, "pinned_ns": pinned}
+            for label, unpinned, pinned in explanation.lines
         ],
-        "prediction": None
-        if tested is None
-        else {
-            **asdict(tested.prediction),
-            "measured_ns": tested.measured_ns,
-            "error": tested.error,
-            "confirmed": tested.is_confirmed,
-        },
-        "advice": [asdict(a) for a in x.advice],
-        "estimates": [list(cost) for cost in x.costs],
-        "missing": dict(x.missing),
+        "theories": [_theory_data(verdict) for verdict in explanation.verdicts],
+        "prediction": _prediction_data(explanation.checked),
+        "advice": [asdict(advice) for advice in explanation.advice],
+        "estimates": [list(cost) for cost in explanation.costs],
+        "missing": dict(explanation.missing),
+    }
+
+
+def _theory_data(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "number": verdict.theory.number,
+        "name": verdict.theory.name,
+        "predicts": verdict.theory.predicts,
+        "knob": verdict.theory.knob or None,
+        "verdict": verdict.verdict,
+        "why": verdict.why,
+        "tested": verdict.verdict != NOT_TESTED,
+        "signal": asdict(verdict.signal) if verdict.signal else None,
+        "recovered": asdict(verdict.recovered) if verdict.recovered else None,
+    }
+
+
+def _prediction_data(checked: CheckedPrediction | None) -> dict[str, Any] | None:
+    if checked is None:
+        return None
+    return {
+        **asdict(checked.prediction),
+        "measured_ns": checked.measured_ns,
+        "error": checked.error,
+        "confirmed": checked.is_confirmed,
     }

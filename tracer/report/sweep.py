@@ -1,4 +1,4 @@
-"""A sweep's report: a table, where the order changes, JSON, CSV and a picture."""
+"""A sweep's report: a table, where the order changes, JSON, CSV and a chart."""
 
 from __future__ import annotations
 
@@ -8,71 +8,69 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracer.analysis.statistics.intervals import ENOUGH_BLOCKS
-from tracer.analysis.sweep import Crossing, Point, Spot
-from tracer.model.words import LINES
+from tracer.analysis.statistics.wording import duration_bounds
+from tracer.analysis.sweep import Crossing, Setting, SweepPoint
+from tracer.model.words import in_prose
 from tracer.report.chart import Chart, Series, is_wide
-from tracer.report.layout import WIDTH, fit, table
-from tracer.units import duration, plain
+from tracer.report.layout import WIDTH, page, table
+from tracer.units import counted, duration, plain
 
 SCHEMA = "tracer.sweep/1"
-_UNITS = {"tasks": "tasks", "tokens": "tokens in flight", "work": "steps of work at each hop",
-          "workers": "worker threads", "cpus": "CPUs"}  # fmt: skip
+#: What the numbers of a swept option count.
+_COUNTED = {
+    "tasks": "tasks",
+    "tokens": "tokens in flight",
+    "work": "steps of work at each hop",
+    "workers": "worker threads",
+    "cpus": "CPUs",
+}
 
 
-def _where(point: Point) -> str:
-    return ", ".join(f"{name}={value}" for name, value in point.items())
+def _where(setting: Setting) -> str:
+    return ", ".join(f"{name}={value}" for name, value in setting.items())
 
 
 def in_words(crossing: Crossing) -> str:
     """Where the order changes, or that it does so nowhere."""
-    at = f" ({_where(crossing.rest)})" if crossing.rest else ""
-    first, last = min(crossing.ratios), max(crossing.ratios)
+    what = crossing.name + (f" ({_where(crossing.rest)})" if crossing.rest else "")
     if crossing.between is not None:
         low, high = crossing.between
         faster = crossing.a if crossing.ratios[low].median < 1 else crossing.b
-        return (
-            f"{crossing.name}{at}: {plain(faster)} is the faster one up to {low:,}, the other from"
-            f" {high:,} on"
-        )
+        return f"{what}: {plain(faster)} is faster up to {low:,}, the other from {high:,} on"
+    tried = f"{min(crossing.ratios):,} to {max(crossing.ratios):,}"
     decided = [ratio for ratio in crossing.ratios.values() if ratio.differs]
     if not decided:
         return (
-            f"{crossing.name}{at}: no difference between {plain(crossing.a)} and"
-            f" {plain(crossing.b)} from {first:,} to {last:,}"
+            f"{what}: no difference between {plain(crossing.a)} and {plain(crossing.b)} from"
+            f" {tried}"
         )
     faster, slower = crossing.a, crossing.b
     if decided[0].median > 1:
         faster, slower = slower, faster
-    return (
-        f"{crossing.name}{at}: the order of {plain(faster)} (faster) and {plain(slower)} changes"
-        f" nowhere in range, {first:,} to {last:,}"
-    )
+    return f"{what}: {plain(faster)} is faster than {plain(slower)} wherever they differ, {tried}"
 
 
-def _table(found: Sequence[Spot], unit: str, width: int) -> list[str]:
-    names = list(found[0].point)
+def _table(points: Sequence[SweepPoint], unit: str, width: int) -> list[str]:
+    columns = ["workload", *points[0].setting, f"per {unit}", "95 % interval"]
     rows = [
-        [plain(s.line), *(f"{v:,}" if isinstance(v, int) else v for v in s.point.values()),
-         duration(s.ns.median), f"[{duration(s.ns.low)}, {duration(s.ns.high)}]",
-         *_main_part(s)]
-        for s in found
-    ]  # fmt: skip
-    traced = any(s.wall for s in found)
-    columns = ["workload", *names, f"per {unit}", "95 % interval", *["largest part"] * traced]
-    rows = [row + [""] * (len(columns) - len(row)) for row in rows]
+        [
+            plain(point.line),
+            *(f"{v:,}" if isinstance(v, int) else v for v in point.setting.values()),
+            duration(point.ns.median),
+            duration_bounds(point.ns),
+        ]
+        for point in points
+    ]
+    parts = [point.largest_part for point in points]
+    if any(parts):
+        columns.append("largest part")
+        for row, part in zip(rows, parts, strict=True):
+            row.append("" if part is None else f"{in_prose(part[0])} {100 * part[1]:.0f} %")
     return table(rows, columns, 1, width)
 
 
-def _main_part(spot: Spot) -> list[str]:
-    if not spot.wall:
-        return []
-    name = max(spot.wall, key=lambda key: spot.wall[key])
-    share = spot.wall[name] / max(sum(spot.wall.values()), 1e-9)
-    return [f"{LINES[name].lstrip('~ ')} {100 * share:.0f} %"]
-
-
 def render(
-    found: Sequence[Spot],
+    points: Sequence[SweepPoint],
     crossings: Sequence[Crossing],
     left_out: Sequence[tuple[str, str]],
     unit: str,
@@ -80,22 +78,25 @@ def render(
     width: int = WIDTH,
 ) -> str:
     """The whole report."""
-    head = f"{len(found)} points, {blocks} interleaved round{'' if blocks == 1 else 's'} of each"
-    lines = [head, *_table(found, unit, width)]
-    if crossings:
-        worth = (
-            ""
-            if blocks >= ENOUGH_BLOCKS
-            else f" ({blocks} rounds: a hint; {ENOUGH_BLOCKS} allow a claim)"
-        )
-        lines += ["", f"Where the order changes{worth}", *(f"  {in_words(c)}" for c in crossings)]
-    if left_out:
-        lines += ["", *(f"left out: {plain(cell)}: {reason}" for cell, reason in left_out)]
-    return "\n".join(piece for line in lines for piece in fit(line, width)) + "\n"
+    rounds = counted(blocks, "interleaved round")
+    few = (
+        ""
+        if blocks >= ENOUGH_BLOCKS
+        else f" ({blocks} rounds: a hint; {ENOUGH_BLOCKS} allow a claim)"
+    )
+    changes = [f"  {in_words(crossing)}" for crossing in crossings]
+    return page(
+        [
+            [f"{counted(len(points), 'point')}, {rounds} of each", *_table(points, unit, width)],
+            [f"Where the order changes{few}", *changes] if changes else [],
+            [f"left out: {plain(cell)}: {reason}" for cell, reason in left_out],
+        ],
+        width,
+    )
 
 
 def document(
-    found: Sequence[Spot],
+    points: Sequence[SweepPoint],
     crossings: Sequence[Crossing],
     left_out: Sequence[tuple[str, str]],
     unit: str,
@@ -106,78 +107,105 @@ def document(
         "schema": SCHEMA,
         "host": dict(host),
         "unit": unit,
-        "points": [
-            {
-                "workload": s.line,
-                **s.point,
-                "ns_per_unit": round(s.ns.median),
-                "low_ns": round(s.ns.low),
-                "high_ns": round(s.ns.high),
-                "rounds_ns": [round(ns) for _, ns in sorted(s.blocks.items())],
-                "wall_ns": {name: round(ns) for name, ns in s.wall.items()} or None,
-            }
-            for s in found
-        ],
-        "crossings": [
-            {
-                "a": c.a,
-                "b": c.b,
-                "over": c.name,
-                "at": dict(c.rest),
-                "between": None if c.between is None else list(c.between),
-                "ratios": [
-                    {"value": value, "ratio": r.median, "low": r.low, "high": r.high}
-                    for value, r in c.ratios.items()
-                ],
-                "words": in_words(c),
-            }
-            for c in crossings
-        ],
+        "points": [_point(point) for point in points],
+        "crossings": [_crossing(crossing) for crossing in crossings],
         "left_out": [{"cell": cell, "reason": reason} for cell, reason in left_out],
     }
 
 
-def render_csv(found: Sequence[Spot]) -> str:
+def _point(point: SweepPoint) -> dict[str, Any]:
+    return {
+        "workload": point.line,
+        **point.setting,
+        "ns_per_unit": round(point.ns.median),
+        "low_ns": round(point.ns.low),
+        "high_ns": round(point.ns.high),
+        "rounds_ns": [round(ns) for _, ns in sorted(point.blocks.items())],
+        "wall_ns": {name: round(ns) for name, ns in point.wall.items()} or None,
+    }
+
+
+def _crossing(crossing: Crossing) -> dict[str, Any]:
+    return {
+        "a": crossing.a,
+        "b": crossing.b,
+        "over": crossing.name,
+        "at": dict(crossing.rest),
+        "between": None if crossing.between is None else list(crossing.between),
+        "ratios": [
+            {"value": value, "ratio": ratio.median, "low": ratio.low, "high": ratio.high}
+            for value, ratio in crossing.ratios.items()
+        ],
+        "words": in_words(crossing),
+    }
+
+
+def render_csv(points: Sequence[SweepPoint]) -> str:
     """One row a point: workload, swept values, ns per unit with its interval, number of runs."""
     stream = io.StringIO()
-    names = list(found[0].point)
     writer = csv.writer(stream, lineterminator="\n")
+    names = list(points[0].setting)
     writer.writerow(["workload", *names, "ns_per_unit", "low_ns", "high_ns", "rounds"])
-    for s in found:
-        numbers = [round(s.ns.median), round(s.ns.low), round(s.ns.high), len(s.blocks)]
-        writer.writerow([s.line, *s.point.values(), *numbers])
+    for point in points:
+        ns = point.ns
+        numbers = [round(ns.median), round(ns.low), round(ns.high), len(point.blocks)]
+        writer.writerow([point.line, *point.setting.values(), *numbers])
     return stream.getvalue()
 
 
-def chart(found: Sequence[Spot], name: str, unit: str, host: str) -> Chart:
+def chart(points: Sequence[SweepPoint], name: str, unit: str, host: str) -> Chart:
     """Time per unit against the first swept value; the other values make lines of their own."""
-    lines: dict[str, list[Spot]] = {}
-    for s in found:
-        rest = {key: value for key, value in s.point.items() if key != name}
-        lines.setdefault(f"{s.line}, {_where(rest)}" if rest else s.line, []).append(s)
-    places = list(dict.fromkeys(s.point[name] for s in found))
-    is_number = all(isinstance(place, int) for place in places)
-    ns = [s.ns.median for s in found]
-    scale, short = (1.0, "ns") if max(ns) < 2000 else (1e3, "us") if max(ns) < 2e6 else (1e6, "ms")
-    series = []
-    for label, members in lines.items():
-        if is_number:
-            members = sorted(members, key=lambda s: int(s.point[name]))
-        x = [float(s.point[name]) if is_number else float(places.index(s.point[name]))
-             for s in members]  # fmt: skip
-        series.append(
-            Series(
-                label, x, [s.ns.median / scale for s in members],
-                [s.ns.low / scale for s in members], [s.ns.high / scale for s in members],
-            )
-        )  # fmt: skip
+    values = list(dict.fromkeys(point.setting[name] for point in points))
+    is_number = all(isinstance(value, int) for value in values)
+    places = {value: float(value) if is_number else float(n) for n, value in enumerate(values)}
+    ns = [point.ns.median for point in points]
+    scale, short = _scale(max(ns))
+    series = [
+        _series(label, members, name, places, scale)
+        for label, members in _lines(points, name).items()
+    ]
+    what = _COUNTED.get(name, name)
     return Chart(
-        title=f"Time of one {unit} by {_UNITS.get(name, name)}",
+        title=f"Time of one {unit} by {what}",
         note=f"medians over rounds, bands: 95 % intervals; {host}",
-        x_label=_UNITS.get(name, name),
+        x_label=what,
         y_label=f"time per {unit}, {short}",
         series=series,
         x_log=is_number and is_wide([x for one in series for x in one.x]),
         y_log=is_wide(ns, 8),
-        x_names=() if is_number else [str(place) for place in places],
+        x_names=() if is_number else [str(value) for value in values],
+    )
+
+
+def _scale(largest_ns: float) -> tuple[float, str]:
+    """ns per step of the axis, and its unit."""
+    if largest_ns < 2e3:
+        return 1.0, "ns"
+    return (1e3, "us") if largest_ns < 2e6 else (1e6, "ms")
+
+
+def _lines(points: Sequence[SweepPoint], name: str) -> dict[str, list[SweepPoint]]:
+    """Points that differ in `name` alone, by the label of their line."""
+    lines: dict[str, list[SweepPoint]] = {}
+    for point in points:
+        rest = {key: value for key, value in point.setting.items() if key != name}
+        label = f"{point.line}, {_where(rest)}" if rest else point.line
+        lines.setdefault(label, []).append(point)
+    return lines
+
+
+def _series(
+    label: str,
+    points: Sequence[SweepPoint],
+    name: str,
+    places: Mapping[int | str, float],
+    scale: float,
+) -> Series:
+    in_order = sorted(points, key=lambda point: places[point.setting[name]])
+    return Series(
+        label,
+        x=[places[point.setting[name]] for point in in_order],
+        y=[point.ns.median / scale for point in in_order],
+        low=[point.ns.low / scale for point in in_order],
+        high=[point.ns.high / scale for point in in_order],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ def _document(label: str, ns: float) -> dict[str, Any]:
     }
 
 
-def found(rounds: int = 12, without: tuple[str, ...] = ()) -> Brigades:
+def planted(rounds: int = 12, without: tuple[str, ...] = ()) -> Brigades:
     outcomes = []
     for block in range(rounds):
         for label, time in ALL.items():
@@ -84,7 +85,7 @@ def found(rounds: int = 12, without: tuple[str, ...] = ()) -> Brigades:
 
 
 def test_the_floor_is_taken_away_in_the_same_placement() -> None:
-    rows = {row.label: row for row in found().rows}
+    rows = {row.label: row for row in planted().rows}
     assert rows["thread-brigade"].ns.median == pytest.approx(20200)
     above = rows["thread-brigade pinned"].above
     assert above is not None and above.median == pytest.approx(8080)
@@ -96,7 +97,7 @@ def test_the_floor_is_taken_away_in_the_same_placement() -> None:
 
 
 def test_the_originals_table() -> None:
-    lines = {line.what: line.cells for line in found().table}
+    lines = {line.what: line.cells for line in planted().table}
     hop = lines["one hop of the brigade, us"]
     assert [cell.published for cell in hop if cell] == ["3.6", "5.3", "3.4"]
     assert hop[2] is not None and hop[2].here is not None
@@ -107,51 +108,76 @@ def test_the_originals_table() -> None:
 
 
 def test_memory_and_most_tasks_are_in_the_table() -> None:
-    text = report.render(found(), 12)
-    assert "0.4 KiB" in text and "9.6 + 0.4 KiB kernel" in text
-    assert "(9.5 + 10 KiB kernel)" in text and "250k" in text and "32,000" in text
+    text = report.render(planted(), 12)
+    rows = [re.split(r"  +", line) for line in text.splitlines()]
+    assert ["memory per idle task", "0.4 KiB", "9.6 + 0.4 KiB kernel"] in rows
+    assert ["", "(0.4 KiB)", "(9.5 + 10 KiB kernel)"] in rows
+    assert ["most tasks that could be run", "250k", "32,000"] in rows
+    assert ["", "(250,000)", "(80,000)"] in rows
 
 
 def test_every_question_is_answered_from_the_numbers() -> None:
-    texts = {a.question: a.text for a in found().answers}
-    assert texts["Does pinning to one CPU change the threads?"].startswith(
-        "yes: free to move they are slower than pinned (2.00x"
-    )
-    assert texts["Does pinning change async?"].startswith("no difference was seen")
-    assert "0.30x" in texts["Does io_uring change the story?"]
-    last = texts[found().answers[-1].question]
-    # 0.5 us on a CPU for each of 1 empty receive per hop, and 0.1 us of epoll_wait
-    assert "share of epoll_wait 600 ns" in last and last.startswith("yes, 13.5 times")
+    # the last: 0.5 us on a CPU for each of 1 empty receive per hop, and 0.1 us of epoll_wait
+    assert [(answer.question, answer.text) for answer in planted().answers] == [
+        (
+            "Does pinning to one CPU change the threads?",
+            "yes: free to move they are slower than pinned (2.00x [2.00, 2.00], 12 rounds).",
+        ),
+        (
+            "Does pinning change async?",
+            "no difference was seen between free to move and pinned (1.00x [1.00, 1.00], 12"
+            " rounds).",
+        ),
+        (
+            "Does the single-threaded executor change async?",
+            "yes: worker threads are slower than the single-threaded one (1.25x [1.25, 1.25], 12"
+            " rounds).",
+        ),
+        (
+            "Does io_uring change the result?",
+            "one ring and one thread, a call per hop, on one CPU: 0.30x [0.30, 0.30] the time of"
+            " pinned threads and 0.60x [0.60, 0.60] the time of async.",
+        ),
+        (
+            "Do a block, a wake and a switch cost more than a receive that finds nothing and its"
+            " share of epoll_wait?",
+            "yes, 13.5 times: block, wake and switch 8.08 us [8.01 us, 8.14 us] per hop (threads"
+            " less the I/O floor, one CPU, untraced); a receive that finds nothing and the share of"
+            " epoll_wait 600 ns (async, one CPU, traced: with the probes' own cost).",
+        ),
+    ]
 
 
-def test_what_was_left_out_is_said_in_every_place() -> None:
-    b = found(without=("uring-brigade", "uring-brigade pinned", "thread-mem-brigade"))
-    text = report.render(b, 12)
-    assert "left out: uring-brigade (io_uring is forbidden here)" in text
-    assert "not measured in this run" in text
+def test_what_was_left_out_is_named_wherever_it_is_missing() -> None:
+    brigades = planted(without=("uring-brigade", "uring-brigade pinned", "thread-mem-brigade"))
+    assert brigades.answers[3].text == "not measured in this run."
+    memory = {line.what: line.cells for line in brigades.table}["a switch alone, in memory, us"]
+    assert [cell.why for cell in memory if cell] == ["", "left out, see above", ""]
+    text = report.render(brigades, 12)
+    assert "left out: uring-brigade (io_uring is forbidden here)\n" in text
     assert "left out, see above" in text
 
 
 def test_the_report_fits_and_is_plain_json_too(validate_document) -> None:  # type: ignore[no-untyped-def]
-    b = found()
-    assert max(map(len, report.render(b, 12).splitlines())) <= 100
-    assert "(no room for" not in report.render(b, 12)
-    document = json.loads(json.dumps(report.document(b, 12, {})))
+    text = report.render(planted(), 12)
+    assert max(map(len, text.splitlines())) <= 100
+    assert "(no room for" not in text
+    document = json.loads(json.dumps(report.document(planted(), 12, {})))
     assert document["schema"] == "tracer.brigades/1"
-    assert len(document["brigades"]) == len(ALL)
+    assert [row["label"] for row in document["brigades"]] == list(ALL)
     validate_document(document)
-    left_out = found(without=("uring-brigade", "uring-brigade pinned", "thread-mem-brigade"))
+    left_out = planted(without=("uring-brigade", "uring-brigade pinned", "thread-mem-brigade"))
     validate_document(json.loads(json.dumps(report.document(left_out, 12, {}))))
 
 
-def test_a_picture_is_drawn_or_its_lack_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(TracerError, match="a picture is PNG or SVG"):
+def test_a_chart_is_drawn_or_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TracerError, match="a chart is PNG or SVG"):
         chart.format_of("a.gif")
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(TracerError, match="needs matplotlib") as told:
+    with pytest.raises(TracerError, match="needs matplotlib") as refusal:
         chart.format_of("a.png")
-    assert "pip install" in told.value.hint
+    assert "pip install" in refusal.value.hint
     monkeypatch.undo()
     pytest.importorskip("matplotlib")
-    data = brigades_chart.draw(found().rows, "png")
+    data = brigades_chart.draw(planted().rows, "png")
     assert data.startswith(b"\x89PNG")

@@ -1,16 +1,18 @@
-"""Comparisons of hand-written outcomes: drift, lines that sum to the gap, words, budgets."""
+"""Comparisons of hand-written outcomes: drift, lines that sum to the gap, words."""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from tracer.analysis.compare import Comparison, compare, compare_documents
-from tracer.analysis.run import budget
-from tracer.errors import TracerError
+from tracer.analysis.statistics.modes import Modes
+from tracer.analysis.statistics.wording import ratio_text
 from tracer.model.trial import Outcome, Surroundings, Trial
+from tracer.model.words import LINES
 from tracer.report import compare as report
 
 QUIET = Surroundings(10_000_000, 10_050_000, 1_000_000_000, 0, 1_000_000)
@@ -55,23 +57,23 @@ def outcomes(
     a: list[float], b: list[float], around: dict[int, Surroundings] | None = None
 ) -> list[Outcome]:
     """Blocks with these times; the twin of A repeats it; traced: 3000 + 1000 against 0 + 1000."""
-    found = []
+    outcomes = []
     for block, (x, y) in enumerate(zip(a, b, strict=True)):
         where = (around or {}).get(block, QUIET)
-        found += [
+        outcomes += [
             Outcome(Trial("A", False, block), {"ns_per_unit": x}, where),
             Outcome(Trial("B", False, block), {"ns_per_unit": y}, where),
             Outcome(Trial("A", False, block, twin=True), {"ns_per_unit": x * 1.01}, where),
             Outcome(Trial("A", True, block), {"ns_per_unit": x}, where, document(3000, 1000)),
             Outcome(Trial("B", True, block), {"ns_per_unit": y}, where, document(0, 1000)),
         ]
-    return found
+    return outcomes
 
 
 def compared(*args: Any) -> Comparison:
-    found = compare(outcomes(*args), "A", "B", "hop", 2)
-    assert found is not None
-    return found
+    comparison = compare(outcomes(*args), "A", "B", "hop", 2)
+    assert comparison is not None
+    return comparison
 
 
 SLOW = [4000.0 + 10 * n for n in range(12)]
@@ -86,9 +88,9 @@ def test_a_clear_difference_and_its_reason() -> None:
     assert sum(line.share or 0 for line in c.lines) == pytest.approx(1.0)
     assert sum(line.a_ns for line in c.lines) == pytest.approx(4100)
     assert sum(line.difference.median for line in c.lines) == pytest.approx(3000)
-    words = report.in_words(c)
-    assert words.startswith("A takes 3.9")
-    assert "100 % of the gap is: woken, but the CPU was asleep" in words
+    assert report.in_words(c) == (
+        "A takes 3.90 times as long as B; 100 % of the gap is: woken, but the CPU was asleep."
+    )
 
 
 def test_the_line_has_all_its_parts() -> None:
@@ -100,13 +102,14 @@ def test_the_line_has_all_its_parts() -> None:
 
 
 def test_the_slower_one_is_named_whichever_it_is() -> None:
-    assert report.in_words(compared(FAST, SLOW)).startswith("B takes 3.9")
+    words = report.in_words(compared(FAST, SLOW))
+    assert words.startswith("B takes 3.90 times as long as A; ")
 
 
 def test_equals_show_no_difference() -> None:
     c = compared(FAST, [x * (1.02 if n % 2 else 0.98) for n, x in enumerate(FAST)])
     assert not c.differs
-    assert report.in_words(c).startswith("no difference beyond noise")
+    assert report.in_words(c) == "no difference beyond noise: 1.00x [0.98, 1.02]."
 
 
 def test_a_difference_within_the_noise_floor_is_none() -> None:
@@ -128,22 +131,35 @@ def test_drifted_blocks_are_found_and_left_out_once() -> None:
     assert list(c.drifted) == [10, 11]
     assert c.drift == pytest.approx(0.06)
     assert c.clean is not None and c.clean.blocks == 10
-    text = report.render(c, ("x", "y"))
-    assert "drifted: block 11, 12" in text
+    assert (
+        "drifted: block 11, 12 (the time of a fixed piece of work varied by over 5 %); without them"
+        f" {ratio_text(c.clean)}, 10 blocks "
+    ) in " ".join(report.render(c, ("x", "y")).split())
 
 
 def test_two_modes_are_named() -> None:
     c = compared([1000.0 + n if n % 2 else 2000.0 + n for n in range(12)], FAST)
-    assert set(c.modes) == {"A"}
-    assert "A has two modes: 6 runs about 1.01 us and 6 about 2.00 us per hop" in report.render(
-        c, ("x", "y")
-    ).replace("\n  ", " ")
+    assert c.modes == {"A": Modes(1006.0, 6, 2005.0, 6)}
+    assert (
+        "A has two modes: 6 runs about 1.01 us and 6 about 2.00 us per hop; the median hides them\n"
+    ) in report.render(c, ("x", "y"))
 
 
 @pytest.mark.parametrize("width", [60, 100])
 def test_the_report_fits(width: int) -> None:
     text = report.render(compared(SLOW, FAST), ("thread-brigade", "x"), width=width)
     assert max(map(len, text.splitlines())) <= width
+
+
+def test_the_table_of_lines_shows_both_sides_and_the_share_of_each() -> None:
+    table = report.render(compared(SLOW, FAST), ("x", "y")).split("\n\n")[2].splitlines()
+    assert table[0] == (
+        "Where the time went (means of the traced runs, A / B = 3.90x [3.86, 3.96] there)"
+    )
+    rows = [re.split(r"  +", line) for line in table[1:]]
+    assert rows[0] == ["us per hop", "A", "B", "A - B", "95 % interval", "of the gap"]
+    assert rows[2] == [LINES["wakeup:idle"], "3.00", "0.00", "3.00", "[3.00, 3.00]", "100 %"]
+    assert rows[-1] == ["sum", "4.10", "1.10", "3.00"]
 
 
 def test_counts_are_per_unit() -> None:
@@ -158,14 +174,17 @@ def test_saved_reports_make_no_claim_but_show_both_ledgers() -> None:
     c = compare_documents(document(3000, 1000), document(0, 1000), ("A", "B"))
     assert not c.differs
     assert c.lines[0].name == "wakeup:idle" and c.lines[0].share == pytest.approx(1.0)
-    text = report.render(c, ("a.json", "b.json"), ["Warning: x"])
-    assert "A / B = 3.73x  1 block" in text and "not enough runs" in text and "Warning: x" in text
+    answer = report.render(c, ("a.json", "b.json"), ["Warning: x"]).split("\n\n")[1]
+    assert answer.splitlines() == [
+        "In words: not enough runs to tell: 1 block, 12 would do (--rounds).",
+        "A / B = 3.73x  1 block",
+        "Warning: x",
+    ]
 
 
 def test_json_is_plain_data(validate_document) -> None:  # type: ignore[no-untyped-def]
     c = compared(SLOW, FAST)
-    made = report.document(c, ("x", "y"), {"kernel": "6.1"})
-    again = json.loads(json.dumps(made))
+    again = json.loads(json.dumps(report.document(c, ("x", "y"), {"kernel": "6.1"})))
     assert again["schema"] == "tracer.compare/1"
     assert again["ratio"]["blocks"] == 12
     assert sum(line["a_ns"] for line in again["lines"]) == 4100
@@ -179,42 +198,13 @@ def test_outcomes_survive_a_file() -> None:
         assert Outcome.from_plain(json.loads(json.dumps(outcome.plain()))) == outcome
 
 
-# ---- budgets ----
+def test_what_else_ran_is_a_share_of_all_cpu_time() -> None:
+    busy = Surroundings(10_000_000, 10_000_000, 1_000_000_000, 100_000_000, 300_000_000)
+    c = compared(SLOW, FAST, dict.fromkeys(range(12), busy))
+    assert (c.steal, c.others) == (pytest.approx(0.05), pytest.approx(0.15))
+    text = " ".join(report.render(c, ("x", "y")).split())
+    assert "other processes used 15.0 % of the CPUs, the host took 5.0 % (steal)" in text
 
 
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("sched.switches.per_unit<=2.0", True),
-        ("sched.switches.per_unit < 2", False),
-        ("syscalls.recvfrom.errors.EAGAIN==100", True),
-        ("ledgers.wall.parts.wakeup:idle>=1e5", True),
-        ("ledgers.wall.parts.wakeup:idle>3e5", False),
-    ],
-)
-def test_budgets(text: str, kept: bool) -> None:
-    lines = budget.broken([budget.parse(text)], document(3000, 1000))
-    assert lines == [] if kept else len(lines) == 1 and text in lines[0]
-
-
-@pytest.mark.parametrize("text", ["", "a", "a<=", "<=1", "a=1", "a<=b", "a<=1..2"])
-def test_what_is_no_budget_is_refused(text: str) -> None:
-    with pytest.raises(TracerError, match="is not of the form"):
-        budget.parse(text)
-
-
-@pytest.mark.parametrize(
-    ("path", "message", "hint"),
-    [
-        ("sched.swtches", "sched has no 'swtches'", "switches, wakeups, migrations"),
-        ("syscalls.read.calls", "syscalls has no 'read'", "recvfrom"),
-        ("nothing", "the report has no 'nothing'", "sched"),
-        ("sched", "is not a number", "members"),
-        ("window_ns.more", "window_ns has no 'more'", "--probe"),
-    ],
-)
-def test_a_path_that_leads_nowhere_is_told(path: str, message: str, hint: str) -> None:
-    with pytest.raises(TracerError) as told:
-        budget.broken([budget.parse(f"{path}<=1")], document(1, 1))
-    assert message in told.value.message and hint in told.value.hint
-    assert told.value.exit_code == 2
+def test_nothing_to_compare_before_a_block_has_both() -> None:
+    assert compare(outcomes(SLOW[:1], FAST[:1])[:1], "A", "B", "hop", 2) is None

@@ -94,9 +94,12 @@ def test_planted_slopes_are_reported() -> None:
     rows = {line.split("  ")[0]: line.split("  ", 1)[1].split() for line in text.splitlines()
             if "KiB  " in line}  # fmt: skip
     assert rows["kernel: stacks"][0] == "16.00"
-    assert rows["of it: the joints (one-thread-brigade)"][0] == "5.00"
+    assert rows["of it: the transport (one-thread-brigade)"][0] == "5.00"
     assert rows["of it: the tasks themselves"][0] == "25.00"
-    assert "of which 5.00 KiB are the joints'. A stack alone is 16.00 KiB" in text
+    assert (
+        "The kernel's part here is 30.00 KiB, of which 5.00 KiB are the transport's. A stack alone"
+        " is 16.00 KiB, more than the 10 KiB published, which cannot include it."
+    ) in " ".join(text.split())
     assert "left out: thread-brigade, tasks=9: pids.max allows 8 tasks" in text
     assert max(map(len, text.splitlines())) <= 100
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tracer.analysis.sweep import Spot, crossings, spots
+from tracer.analysis.sweep import SweepPoint, crossings, sweep_points
 from tracer.cli import sweep as command
 from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
@@ -32,7 +32,7 @@ QUIET = Surroundings(1, 1, 1, 0, 0)
 TOKENS = [1, 4, 16, 64]
 
 
-def planted(cost: Callable[[str, int], float], rounds: int = 12) -> list[Spot]:
+def planted(cost: Callable[[str, int], float], rounds: int = 12) -> list[SweepPoint]:
     """Two lines over tokens, each round a little slower than the one before."""
     outcomes, cells = [], {}
     for line, tokens in itertools.product(("threads", "async"), TOKENS):
@@ -43,22 +43,20 @@ def planted(cost: Callable[[str, int], float], rounds: int = 12) -> list[Spot]:
                     QUIET)
             for n in range(rounds)
         ]  # fmt: skip
-    return spots(outcomes, cells)
+    return sweep_points(outcomes, cells)
 
 
 def test_medians_are_of_the_untraced_rounds() -> None:
     found = planted(lambda line, tokens: 1000.0 * tokens)
-    assert [spot.ns.median for spot in found] == pytest.approx([1055.0 * t for t in TOKENS] * 2)
-    assert all(spot.ns.low <= spot.ns.median <= spot.ns.high for spot in found)
+    assert [point.ns.median for point in found] == pytest.approx([1055.0 * t for t in TOKENS] * 2)
+    assert all(point.ns.low <= point.ns.median <= point.ns.high for point in found)
 
 
 def test_where_the_order_changes() -> None:
     found = planted(lambda line, tokens: 100.0 * tokens if line == "threads" else 600 + tokens)
     (crossing,) = crossings(found, [("threads", "async")], "tokens")
     assert crossing.between == (4, 16)
-    assert report.in_words(crossing) == (
-        "tokens: threads is the faster one up to 4, the other from 16 on"
-    )
+    assert report.in_words(crossing) == ("tokens: threads is faster up to 4, the other from 16 on")
 
 
 def test_nowhere_in_range() -> None:
@@ -66,7 +64,7 @@ def test_nowhere_in_range() -> None:
     (crossing,) = crossings(found, [("threads", "async")], "tokens")
     assert crossing.between is None
     assert report.in_words(crossing) == (
-        "tokens: the order of async (faster) and threads changes nowhere in range, 1 to 64"
+        "tokens: async is faster than threads wherever they differ, 1 to 64"
     )
 
 
@@ -80,12 +78,16 @@ def test_a_value_inside_the_noise_has_no_order() -> None:
 
 def test_other_values_make_crossings_of_their_own() -> None:
     base = planted(lambda line, tokens: 100.0 * (1 + (line == "async")))
-    spots_ = [
-        Spot(s.line, {**s.point, "work": work}, s.ns, s.blocks, {}) for s in base for work in (0, 9)
+    points_ = [
+        SweepPoint(point.line, {**point.setting, "work": work}, point.ns, point.blocks, {})
+        for point in base
+        for work in (0, 9)
     ]
-    found = crossings(spots_, [("threads", "async")], "tokens")
+    found = crossings(points_, [("threads", "async")], "tokens")
     assert [crossing.rest for crossing in found] == [{"work": 0}, {"work": 9}]
-    assert "tokens (work=9): the order of threads (faster)" in report.in_words(found[1])
+    assert report.in_words(found[1]) == (
+        "tokens (work=9): threads is faster than async wherever they differ, 1 to 64"
+    )
 
 
 def test_table_csv_and_json_say_the_same() -> None:
@@ -113,8 +115,10 @@ def test_the_picture_has_logarithmic_axes_where_they_help() -> None:
 def test_places_that_are_no_numbers_are_named() -> None:
     names = dict(zip(TOKENS, ("0", "0-1", "free", "1"), strict=True))
     found = [
-        Spot(s.line, {"cpus": names[int(s.point["tokens"])]}, s.ns, s.blocks, {})
-        for s in planted(lambda line, tokens: 10.0)
+        SweepPoint(
+            point.line, {"cpus": names[int(point.setting["tokens"])]}, point.ns, point.blocks, {}
+        )
+        for point in planted(lambda line, tokens: 10.0)
     ]
     chart = report.chart(found, "cpus", "hop", "here")
     assert chart.x_names == ["0", "0-1", "free", "1"] and not chart.x_log

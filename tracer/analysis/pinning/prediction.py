@@ -1,9 +1,9 @@
 """The pinned time per unit of work, predicted from unpinned runs alone.
 
-A wake-up that crossed to another CPU is counted at the cost that a same-CPU wake-up had in the same
-run: the way until the woken thread runs, and what that thread then takes on its CPU until it hands
-on, which is longer after a crossing (its CPU has just woken, its data are in another cache). What
-does not change with the placement is left as it was.
+A wake-up that crossed to another CPU is counted at the cost of a same-CPU wake-up in the same run:
+the wake-up latency, and the time that the woken thread then takes until it wakes the next, which is
+longer after a crossing (its CPU has just woken up, its data are in another cache). What does not
+change with the placement is left as it was.
 """
 
 from __future__ import annotations
@@ -14,19 +14,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.analysis.pinning import evidence
-from tracer.analysis.run import document as doc
-from tracer.analysis.run.document import Document
+from tracer.analysis.pinning.crossings import CrossingCosts, crossing_costs
+from tracer.analysis.run import reader
+from tracer.analysis.run.reader import Document
 from tracer.analysis.statistics.intervals import student_t
-
-#: Student's quantile for fewer than 4 degrees of freedom.
-_FEW = {1: 12.706, 2: 4.303, 3: 3.182}
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """ns per unit with the 95 % interval for a further run; and what it was made from, means over
-    the runs: crossing wake-ups per unit, and what each kind cost, wake-up to handing on."""
+    """ns per unit with the 95 % interval for one further run; and means over the `runs` that it was
+    made from: their ns per unit, crossing wake-ups per unit, and the cost of each kind."""
 
     ns: float
     low: float
@@ -38,30 +35,34 @@ class Prediction:
     same_ns: float
 
 
-def _one(document: Document) -> tuple[float, float, float, float, float] | None:
-    found = evidence.crossing_costs(document)
-    if found is None:
-        return None
-    hop = doc.ns_per_unit(document)
-    return hop - found.extra_ns, hop, found.count, found.cross_ns, found.same_ns
-
-
 def predict(documents: Sequence[Document]) -> Prediction | None:
     """From traced unpinned runs; None without the probe `sched` or with fewer than two runs."""
-    found = [one for document in documents if (one := _one(document)) is not None]
-    if len(found) < 2:
+    runs: list[tuple[float, CrossingCosts]] = [
+        (reader.ns_per_unit(document), costs)
+        for document in documents
+        if (costs := crossing_costs(document)) is not None
+    ]
+    n = len(runs)
+    if n < 2:
         return None
-    values = np.array([one[0] for one in found])
-    n = len(values)
-    quantile = _FEW.get(n - 1) or student_t(n - 1)
-    half = quantile * float(values.std(ddof=1)) * math.sqrt(1 + 1 / n)
-    means = [float(np.mean([one[i] for one in found])) for i in range(5)]
-    return Prediction(means[0], means[0] - half, means[0] + half, n, *means[1:])
+    predicted_ns = np.array([unpinned_ns - costs.extra_ns for unpinned_ns, costs in runs])
+    mean_ns = float(predicted_ns.mean())
+    half = student_t(n - 1) * float(predicted_ns.std(ddof=1)) * math.sqrt(1 + 1 / n)
+    return Prediction(
+        ns=mean_ns,
+        low=mean_ns - half,
+        high=mean_ns + half,
+        runs=n,
+        unpinned_ns=float(np.mean([unpinned_ns for unpinned_ns, _ in runs])),
+        crossings=float(np.mean([costs.count for _, costs in runs])),
+        cross_ns=float(np.mean([costs.cross_ns for _, costs in runs])),
+        same_ns=float(np.mean([costs.same_ns for _, costs in runs])),
+    )
 
 
 @dataclass(frozen=True)
-class Tested:
-    """A prediction against what was measured then; `error` is a share of what was measured."""
+class CheckedPrediction:
+    """A prediction against what was measured later; `error` is a share of what was measured."""
 
     prediction: Prediction
     measured_ns: float
@@ -72,9 +73,9 @@ class Tested:
         return self.prediction.low <= self.measured_ns <= self.prediction.high
 
 
-def test_against(prediction: Prediction, documents: Sequence[Document]) -> Tested | None:
+def check(prediction: Prediction, documents: Sequence[Document]) -> CheckedPrediction | None:
     """Against traced pinned runs; None without any."""
     if not documents:
         return None
-    measured = float(np.median([doc.ns_per_unit(document) for document in documents]))
-    return Tested(prediction, measured, prediction.ns / measured - 1)
+    measured_ns = float(np.median([reader.ns_per_unit(document) for document in documents]))
+    return CheckedPrediction(prediction, measured_ns, prediction.ns / measured_ns - 1)

@@ -1,29 +1,33 @@
-"""What the runs show of each suspected mechanism: a share of the gap, or whether it was there."""
+"""What the runs show of each suspected mechanism: a share of the gap, or whether it occurred."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tracer.analysis.pinning import evidence as e
-from tracer.analysis.pinning.evidence import Evidence
-from tracer.analysis.pinning.wording import percent, times
-from tracer.analysis.run.document import Document
+from tracer.analysis.pinning import crossings
+from tracer.analysis.pinning.conditions import FREE, PINNED, POLLING, PROCESSES, PROCESSES_PINNED
+from tracer.analysis.pinning.evidence import Evidence, Reading
+from tracer.analysis.run import reader
 from tracer.analysis.statistics.intervals import Interval
+from tracer.analysis.statistics.wording import duration_text, share_text
 from tracer.model.trial import Outcome
 from tracer.units import duration, rate
 
-#: Crossing wake-ups per unit below which there is hardly any crossing.
+#: With fewer crossing wake-ups per unit than this, threads hardly cross.
 _CROSSES = 0.01
-#: With fewer of them while idle CPUs poll, nothing can be said of crossing without sleep.
+#: With fewer of them while idle CPUs poll, nothing can be said about crossing without sleep.
 _STILL_CROSSES = 0.05
 
 
 @dataclass(frozen=True)
 class Signal:
-    """What the runs show of a mechanism, in words; `share` of the gap that it can carry, None where
-    a signal has no time of its own; `present` False when it was hardly there; `at_most`: other
-    things may be in the share too, so that it can refute and not prove."""
+    """What the runs show of a mechanism, in words.
+
+    `share`: of the gap that it can account for, None where the mechanism has no time of its own.
+    `present` is False when it hardly occurred. `at_most`: the share may hold other things too, so
+    that a small one refutes and a large one proves nothing.
+    """
 
     text: str
     share: Interval | None = None
@@ -31,105 +35,104 @@ class Signal:
     at_most: bool = False
 
 
+#: Looks for one mechanism; None when it cannot be seen here.
 Look = Callable[[Evidence], Signal | None]
 
 
-def time_of(of: Callable[[Document], float | None], what: str, at_most: bool = False) -> Look:
+def time_signal(of: Reading, what: str, at_most: bool = False) -> Look:
     """Time in traced runs, ns per unit; `at_most`: not all of it need be on the path."""
 
-    def signal(found: Evidence) -> Signal | None:
-        share, value = found.share_of_gap(of), found.measured(e.FREE, of)
-        if value is None or (share is None and found.has_gap):
+    def signal(evidence: Evidence) -> Signal | None:
+        share, free = evidence.share_of_gap(of), evidence.measured(FREE, of)
+        if free is None or (share is None and evidence.has_gap):
             return None
-        return Signal(f"{what} {duration(value.median)} per {found.unit}", share, at_most=at_most)
+        return Signal(f"{what} {duration(free.median)} per {evidence.unit}", share, at_most=at_most)
 
     return signal
 
 
-def count_of(of: Callable[[Document], float | None], what: str, least: float) -> Look:
-    """Something counted in traced runs, hardly there below `least` per unit."""
+def count_signal(of: Reading, what: str, least: float) -> Look:
+    """A count in traced runs; below `least` per unit it hardly occurred."""
 
-    def signal(found: Evidence) -> Signal | None:
-        free, pinned = found.measured(e.FREE, of), found.measured(e.PINNED, of)
+    def signal(evidence: Evidence) -> Signal | None:
+        free, pinned = evidence.measured(FREE, of), evidence.measured(PINNED, of)
         if free is None:
             return None
         against = "" if pinned is None else f", pinned {rate(pinned.median)}"
-        text = f"{what} {rate(free.median)} per {found.unit}{against}"
+        text = f"{what} {rate(free.median)} per {evidence.unit}{against}"
         return Signal(text, present=free.median >= least)
 
     return signal
 
 
-def crossing(found: Evidence) -> Signal | None:
+def crossing(evidence: Evidence) -> Signal | None:
     """What wake-ups to another CPU cost more than those on the same, in the same runs."""
-    count, share = found.measured(e.FREE, e.crossings), found.share_of_gap(e.extra_of_crossings)
-    cross, same = (found.measured(e.FREE, of) for of in (_cross, _same))
-    if not count or not cross or not same or (share is None and found.has_gap):
+    count = evidence.measured(FREE, reader.crossings)
+    share = evidence.share_of_gap(crossings.extra_ns)
+    cross = evidence.measured(FREE, crossings.cross_ns)
+    same = evidence.measured(FREE, crossings.same_ns)
+    if not count or not cross or not same or (share is None and evidence.has_gap):
         return None
     text = (
-        f"{rate(count.median)} wake-ups per {found.unit} go to another CPU; each takes"
-        f" {duration(cross.median)} until the woken thread has handed on, one on the same CPU"
+        f"{rate(count.median)} wake-ups per {evidence.unit} go to another CPU; each takes"
+        f" {duration(cross.median)} until the woken thread wakes the next, one on the same CPU"
         f" {duration(same.median)}"
     )
     return Signal(text, share, count.median >= _CROSSES)
 
 
-def _cross(document: Document) -> float | None:
-    found = e.crossing_costs(document)
-    return None if found is None else found.cross_ns
-
-
-def _same(document: Document) -> float | None:
-    found = e.crossing_costs(document)
-    return None if found is None else found.same_ns
-
-
-def polling_needs_no_interrupt(found: Evidence) -> Signal | None:
-    free = found.measured(e.FREE, e.interrupts_sent)
-    polling = found.measured(e.POLLING, e.interrupts_sent)
+def polling_needs_no_interrupt(evidence: Evidence) -> Signal | None:
+    """Interrupts that wake-ups send, with and without idle CPUs polling."""
+    free = evidence.measured(FREE, reader.interrupts_sent)
+    polling = evidence.measured(POLLING, reader.interrupts_sent)
     if free is None or polling is None:
         return None
     text = (
-        f"interrupts sent {rate(free.median)} per {found.unit}, with polling {rate(polling.median)}"
+        f"interrupts sent {rate(free.median)} per {evidence.unit}, with polling"
+        f" {rate(polling.median)}"
     )
     return Signal(text, present=free.median > 0.01 and polling.median < 0.5 * free.median)
 
 
-def crossing_without_sleep(found: Evidence) -> Signal | None:
+def crossing_without_sleep(evidence: Evidence) -> Signal | None:
     """Threads still cross while idle CPUs poll: what is then left of the gap may be cold caches,
     moving data, or anything else that polling does not remove."""
-    count = found.measured(e.POLLING, e.crossings)
-    recovered = found.recovered(e.POLLING)
+    count = evidence.measured(POLLING, reader.crossings)
+    recovered = evidence.recovered(POLLING)
     if count is None or recovered is None or count.median < _STILL_CROSSES:
         return None
     left = Interval(1 - recovered.median, 1 - recovered.high, 1 - recovered.low)
     text = (
-        f"with idle CPUs polling {rate(count.median)} wake-ups per {found.unit} still cross, and"
-        f" {percent(left)} of the gap is left"
+        f"with idle CPUs polling {rate(count.median)} wake-ups per {evidence.unit} still cross, and"
+        f" {share_text(left)} of the gap is left"
     )
     return Signal(text, left, at_most=True)
 
 
-def one_address_space(found: Evidence) -> Signal | None:
-    """Threads of one address space: no flush, no barrier between them, and yet there is a gap."""
-    gap = found.gap
-    processes = found.blocks.combined(e.PROCESSES, e.PROCESSES_PINNED, lambda a, b: a - b)
-    if not found.one_address_space or gap is None or processes is None:
+def one_address_space(evidence: Evidence) -> Signal | None:
+    """Threads of one address space need no flush or barrier between them, and yet have a gap."""
+    gap = evidence.gap
+    processes = evidence.blocks.difference(PROCESSES, PROCESSES_PINNED)
+    if not evidence.one_address_space or gap is None or processes is None:
         return None
     text = (
-        f"pinning saves {times(gap)} per {found.unit} between threads of one address space;"
-        f" between processes {times(processes)}"
+        f"pinning saves {duration_text(gap)} per {evidence.unit} between threads of one address"
+        f" space; between processes {duration_text(processes)}"
     )
     return Signal(text, present=False)
 
 
-def speed(found: Evidence) -> Signal | None:
-    def spin(outcome: Outcome) -> float:
+def speed(evidence: Evidence) -> Signal | None:
+    """How long a fixed piece of work took around the runs."""
+
+    def spin_ns(outcome: Outcome) -> float:
         around = outcome.surroundings
         return (around.spin_before_ns + around.spin_after_ns) / 2
 
-    share = found.paired(lambda a, b: (spin(a) / spin(b) - 1) * a.ns_per_unit)
-    free, pinned = found.around(e.FREE, spin), found.around(e.PINNED, spin)
+    share = evidence.paired(
+        lambda free, pinned: (spin_ns(free) / spin_ns(pinned) - 1) * free.ns_per_unit
+    )
+    free, pinned = evidence.around(FREE, spin_ns), evidence.around(PINNED, spin_ns)
     if share is None or free is None or pinned is None:
         return None
     text = (
@@ -139,25 +142,25 @@ def speed(found: Evidence) -> Signal | None:
     return Signal(text, share)
 
 
-def _taken(what: str, of: Callable[[Outcome], float], at_most: bool) -> Look:
-    """CPU time that others took, beyond what they would have taken in as long a pinned run."""
+def _taken(what: str, of: Callable[[Outcome], int], at_most: bool) -> Look:
+    """CPU time that others took, beyond what they would have taken in a pinned run as long."""
 
     def per_unit(outcome: Outcome) -> float:
         return float(of(outcome)) / float(outcome.result["units"])
 
-    def excess(a: Outcome, b: Outcome) -> float:
-        return per_unit(a) - per_unit(b) * a.ns_per_unit / b.ns_per_unit
+    def excess(free: Outcome, pinned: Outcome) -> float:
+        return per_unit(free) - per_unit(pinned) * free.ns_per_unit / pinned.ns_per_unit
 
-    def signal(found: Evidence) -> Signal | None:
-        share = found.paired(excess)
-        free, pinned = found.around(e.FREE, per_unit), found.around(e.PINNED, per_unit)
+    def signal(evidence: Evidence) -> Signal | None:
+        share = evidence.paired(excess)
+        free, pinned = evidence.around(FREE, per_unit), evidence.around(PINNED, per_unit)
         if share is None or free is None or pinned is None:
             return None
         text = (
-            f"{what} {duration(free.median)} per {found.unit} over all CPUs, pinned"
+            f"{what} {duration(free.median)} per {evidence.unit} over all CPUs, pinned"
             f" {duration(pinned.median)}"
         )
-        polling = found.around(e.POLLING, per_unit)
+        polling = evidence.around(POLLING, per_unit)
         if polling is not None:
             text += f", with idle CPUs polling {duration(polling.median)}"
         return Signal(text, share, at_most=at_most)
@@ -165,20 +168,20 @@ def _taken(what: str, of: Callable[[Outcome], float], at_most: bool) -> Look:
     return signal
 
 
-stolen = _taken("steal", lambda outcome: outcome.surroundings.steal_ns, False)
-# others may run beside the target, on another CPU
-others = _taken("others", lambda outcome: outcome.surroundings.others_ns, True)
+stolen = _taken("steal", lambda outcome: outcome.surroundings.steal_ns, at_most=False)
+# other tasks may run beside the target, on a CPU that it does not need
+others = _taken("others", lambda outcome: outcome.surroundings.others_ns, at_most=True)
 
 
-def tracer_itself(found: Evidence) -> Signal | None:
+def tracer_itself(evidence: Evidence) -> Signal | None:
     """The gap is that of untraced runs: what tracing adds cannot be in it."""
-    gap = found.gap
+    gap = evidence.gap
     if gap is None:
         return None
-    text = f"runs without any probe have the gap, of {times(gap)} per {found.unit}"
+    text = f"runs without any probe have the gap, of {duration_text(gap)} per {evidence.unit}"
     return Signal(text, present=False)
 
 
-def unseen(_found: Evidence) -> Signal | None:
+def unseen(_evidence: Evidence) -> Signal | None:
     """No tracepoint shows it."""
     return None

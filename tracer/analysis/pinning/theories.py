@@ -1,25 +1,28 @@
 """What may make threads slower when they are free to move: each theory as data, and its verdict.
 
-A theory predicts something before the runs; a signal in traced runs and, where there is one, an
-intervention that switches its mechanism off decide. A new theory is one entry of THEORIES.
+A theory predicts something before the runs. Then a signal in the runs decides, and an intervention
+that switches the mechanism off, where there is one. A new theory is one entry of THEORIES.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from tracer.analysis.pinning import evidence as e
-from tracer.analysis.pinning import signals as s
-from tracer.analysis.pinning.evidence import Evidence
-from tracer.analysis.pinning.signals import Signal
-from tracer.analysis.pinning.wording import carries, gone
+from tracer.analysis.pinning import signals
+from tracer.analysis.pinning.conditions import BATCH, POLLING
+from tracer.analysis.pinning.evidence import Evidence, count_of, idle_part
+from tracer.analysis.pinning.signals import Look, Signal, count_signal, time_signal
+from tracer.analysis.pinning.wording import accounts_for, gone
+from tracer.analysis.run import reader
 from tracer.analysis.statistics.intervals import Interval
 
 CAUSE, CONTRIBUTES, REFUTED, NOT_TESTED = "cause", "contributes", "refuted", "not tested"
-#: Share of the gap from which on a mechanism is a cause; a share surely smaller than _PART refutes
-#: it; one surely larger than _NOTHING contributes.
-_CAUSE, _PART, _NOTHING = 0.5, 0.1, 0.05
+#: A mechanism whose share of the gap is at least this is a cause.
+_CAUSE = 0.5
+#: One whose share is certainly below this is refuted.
+_PART = 0.1
+#: One whose share is certainly above this contributes.
+_NOTHING = 0.05
 #: Why nothing is judged where the placements do not differ.
 NO_GAP = "there is no gap to explain"
 #: Number of the theory that blames the host.
@@ -28,24 +31,24 @@ STEAL = 16
 
 @dataclass(frozen=True)
 class Theory:
-    """One candidate.
+    """One candidate: what it predicts, before the runs, and what decides it.
 
-    `signal` returns None when it cannot be seen here; `knob` is the condition that switches it off,
-    "" where none exists. `shared`: its knob switches other mechanisms off too and its signal has no
-    time that is its own alone, so that more than a contribution cannot be proven.
+    `signal` returns None when it cannot be seen here; `knob` is the condition that switches the
+    mechanism off, "" where none exists. `shared`: the knob switches other mechanisms off too and
+    the signal has no time that is its own alone, so that no more than a contribution can be proven.
     """
 
     number: int
     name: str
     predicts: str
-    signal: Callable[[Evidence], Signal | None]
+    signal: Look
     knob: str = ""
     shared: bool = False
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a theory, with its evidence."""
+    """The verdict on a theory, with its evidence."""
 
     theory: Theory
     verdict: str
@@ -54,93 +57,99 @@ class Verdict:
     recovered: Interval | None
 
 
-def judge(theory: Theory, found: Evidence) -> Verdict:
+def judge(theory: Theory, evidence: Evidence) -> Verdict:
     """The verdict on one theory: all that was measured of it must agree.
 
     What could not be seen or switched off is not tested, and so is what the runs do not decide.
     """
-    signal = theory.signal(found)
-    recovered = found.recovered(theory.knob) if theory.knob else None
+    signal = theory.signal(evidence)
+    recovered = evidence.recovered(theory.knob) if theory.knob else None
+    verdict, why = _decide(theory, evidence.has_gap, signal, recovered)
+    return Verdict(theory, verdict, why, signal, recovered)
 
-    def verdict(word: str, why: str) -> Verdict:
-        return Verdict(theory, word, why, signal, recovered)
 
-    if not found.has_gap:
-        return verdict(NOT_TESTED, NO_GAP)
+def _decide(
+    theory: Theory, has_gap: bool, signal: Signal | None, recovered: Interval | None
+) -> tuple[str, str]:
+    """The verdict and the reason for it."""
+    if not has_gap:
+        return NOT_TESTED, NO_GAP
     if signal is None:
-        return verdict(NOT_TESTED, "its signal cannot be seen here")
+        return NOT_TESTED, "its signal cannot be seen here"
     if not signal.present:
-        return verdict(REFUTED, signal.text)
+        return REFUTED, signal.text
     if theory.knob and recovered is None:
-        return verdict(NOT_TESTED, f"it could not be switched off here ({theory.knob})")
-    share = signal.share
-    shares = [x for x in (share, recovered) if x is not None]
-    said = [carries(share, signal.at_most)] if share else []
-    said += [f"with {theory.knob} {gone(recovered)}"] if recovered else []
-    why = "; ".join(said)
+        return NOT_TESTED, f"it could not be switched off here ({theory.knob})"
+    shares = [share for share in (signal.share, recovered) if share is not None]
+    reasons = [accounts_for(signal.share, signal.at_most)] if signal.share else []
+    reasons += [f"with {theory.knob} {gone(recovered)}"] if recovered else []
+    why = "; ".join(reasons)
     if not shares:
-        return verdict(NOT_TESTED, "nothing measures its share")
-    if any(x.high < _PART for x in shares):
-        return verdict(REFUTED, why)
+        return NOT_TESTED, "nothing measures its share"
+    if any(share.high < _PART for share in shares):
+        return REFUTED, why
     if signal.at_most:
-        return verdict(NOT_TESTED, f"{why}; nothing here tells how much")
-    if all(x.median >= _CAUSE and x.low >= _PART for x in shares) and not theory.shared:
-        return verdict(CAUSE, why)
-    if all(x.low > _NOTHING for x in shares):
-        return verdict(CONTRIBUTES, why)
-    return verdict(NOT_TESTED, f"the runs do not decide: {why}")
+        return NOT_TESTED, f"{why}; no measurement here shows how much"
+    if all(share.median >= _CAUSE and share.low >= _PART for share in shares) and not theory.shared:
+        return CAUSE, why
+    if all(share.low > _NOTHING for share in shares):
+        return CONTRIBUTES, why
+    return NOT_TESTED, f"the runs do not decide: {why}"
 
 
 THEORIES = (
     # 1 and 8 have no knob: being pinned removes them, but it removes all the others too
-    Theory(1, "remote wake-ups wait for the other CPU to take them in",
-           "the time from wake-up to the other CPU's queue carries the gap; pinned there is none",
-           s.time_of(e.idle_part("delivery"), "until the CPU had the thread on its queue")),
+    Theory(1, "remote wake-ups wait until the other CPU enqueues the thread",
+           "the time from wake-up to the other CPU's queue accounts for the gap; pinned there is"
+           " none",
+           time_signal(idle_part("delivery"), "until the CPU had the thread on its queue")),
     Theory(2, "sending the interrupt holds up the sender",
-           "the waker's own calls take longer by what an interrupt costs; with polling CPUs not",
-           s.time_of(e.held_ns, "senders held up", at_most=True), e.POLLING),
+           "the waker's own calls take longer by the cost of an interrupt, but not when CPUs poll",
+           time_signal(reader.sender_held_ns, "senders held up", at_most=True), POLLING),
     Theory(3, "the sleeping CPU takes long to wake",
-           "the time from wake-up until the CPU left its sleep carries the gap; polling removes it",
-           s.time_of(e.idle_part("delivery", "leaving_idle"), "until the CPU was awake"),
-           e.POLLING),
+           "the time from wake-up until the CPU left its sleep accounts for the gap; polling"
+           " removes it",
+           time_signal(idle_part("delivery", "leaving_idle"), "until the CPU was awake"),
+           POLLING),
     Theory(4, "the interrupts themselves, which a polling CPU does not need",
            "with polling CPUs the interrupts are gone and the gap with them",
-           s.polling_needs_no_interrupt, e.POLLING, shared=True),
+           signals.polling_needs_no_interrupt, POLLING, shared=True),
     Theory(5, "stopping and starting the tick around sleep",
-           "from the end of the sleep to the thread takes long; a polling CPU keeps its tick",
-           s.time_of(e.idle_part("switch_in"), "from the end of the sleep to the thread"),
-           e.POLLING),
+           "the time from the end of the sleep until the thread runs is long; a polling CPU keeps"
+           " its tick",
+           time_signal(idle_part("switch_in"), "switching in after the sleep"),
+           POLLING),
     Theory(6, "a woken thread pushes its waker off the CPU",
            "wakers are preempted; without wake-up preemption the gap is gone",
-           s.count_of(e.count_of("of them involuntary"), "preemptions", 0.02), e.BATCH),
+           count_signal(count_of("of them involuntary"), "preemptions", 0.02), BATCH),
     Theory(7, "the hint that the waker is about to sleep fails when two threads are runnable",
            "wake-ups cross when the waker's CPU has two runnable threads, hardly ever with one",
-           s.unseen),
+           signals.unseen),
     Theory(8, "placement prefers an idle CPU to the waker's",
-           "wake-ups cross to another CPU, and what crossing costs more carries the gap",
-           s.crossing),
+           "wake-ups cross to another CPU, and their extra cost accounts for the gap",
+           signals.crossing),
     Theory(9, "moved threads find cold caches",
-           "threads that cross are slower even when no CPU sleeps", s.crossing_without_sleep),
+           "threads that cross are slower even when no CPU sleeps", signals.crossing_without_sleep),
     Theory(10, "the data passed on moves between caches",
-           "as above: it is left when CPUs poll and threads still cross",
-           s.crossing_without_sleep),
-    Theory(11, "CPUs fight for the lock of a run queue",
-           "lock contention in the scheduler, more with more CPUs", s.unseen),
-    Theory(12, "an idle CPU pulls the preempted waker over",
-           "preempted threads change their CPU; without wake-up preemption none",
-           s.count_of(e.pulled, "preempted threads pulled to another CPU", 0.01), e.BATCH,
+           "a part of the gap is left when CPUs poll and threads still cross",
+           signals.crossing_without_sleep),
+    Theory(11, "CPUs contend for the lock of a run queue",
+           "lock contention in the scheduler, more with more CPUs", signals.unseen),
+    Theory(12, "an idle CPU pulls the preempted waker to its own queue",
+           "preempted threads change their CPU; without wake-up preemption none does",
+           count_signal(reader.pulled, "preempted threads pulled to another CPU", 0.01), BATCH,
            shared=True),
     Theory(13, "switches flush the TLB",
            "only between address spaces: threads should have no gap, processes one",
-           s.one_address_space),
+           signals.one_address_space),
     Theory(14, "mitigations at a switch",
            "only between address spaces: threads should have no gap, processes one",
-           s.one_address_space),
+           signals.one_address_space),
     Theory(15, "the CPU's frequency, or a host that changes its speed",
-           "a fixed piece of work takes longer around the unpinned runs", s.speed),
+           "a fixed piece of work takes longer around the unpinned runs", signals.speed),
     Theory(STEAL, "the host takes the CPUs away (steal)",
-           "more steal in the same time in the unpinned runs", s.stolen, shared=True),
+           "more steal in the same time in the unpinned runs", signals.stolen, shared=True),
     Theory(17, "ticks, interrupts and other tasks",
-           "others use more CPU time in the same time in the unpinned runs", s.others),
-    Theory(18, "the tracer itself", "without probes there is no gap", s.tracer_itself),
+           "others use more CPU time in the same time in the unpinned runs", signals.others),
+    Theory(18, "the tracer itself", "without probes there is no gap", signals.tracer_itself),
 )  # fmt: skip

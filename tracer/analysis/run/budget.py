@@ -21,7 +21,9 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_FORM = re.compile(r"\s*([^<>=\s]+)\s*(<=|>=|==|<|>)\s*([-+]?[0-9.]+(?:e[-+]?\d+)?)\s*")
+_FORM = re.compile(
+    r"\s*([^<>=\s]+)\s*(<=|>=|==|<|>)\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?)\s*"
+)
 
 
 @dataclass(frozen=True)
@@ -38,48 +40,52 @@ class Budget:
 
 
 def parse(text: str) -> Budget:
-    """TracerError (exit status 2) when the text is no budget."""
+    """TracerError (exit status 2) when the text is not a budget."""
     match = _FORM.fullmatch(text)
-    try:
-        return Budget(text, match[1], match[2], float(match[3]))  # type: ignore[index]
-    except (TypeError, ValueError):
+    if match is None:
         raise TracerError(
             f"--budget {text!r} is not of the form PATH<=NUMBER",
             'for example: --budget "sched.switches.per_unit<=1.05"',
             exit_code=2,
-        ) from None
+        )
+    return Budget(text, path=match[1], sign=match[2], limit=float(match[3]))
 
 
 def value_at(document: Mapping[str, Any], path: str) -> float:
     """The number at a path; TracerError (exit status 2) when there is none."""
-    found: Any = document
-    done: list[str] = []
+    value: Any = document
+    walked: list[str] = []
     for name in path.split("."):
-        known: dict[str, Any] = {}
-        if isinstance(found, Mapping):
-            known = {str(key): value for key, value in found.items()}
-        elif isinstance(found, list):
-            known = {str(e.get("name", e.get("cpu"))): e for e in found if isinstance(e, Mapping)}
-        if name not in known:
-            where = ".".join(done) or "the report"
+        members = _members(value)
+        if name not in members:
+            where = ".".join(walked) or "the report"
             raise TracerError(
                 f"--budget {path}: {where} has no {name!r}",
-                f"it has: {', '.join(known)}" if known else "its probe may be off, see --probe",
+                f"it has: {', '.join(members)}" if members else "its probe may be off, see --probe",
                 exit_code=2,
             )
-        found = known[name]
-        done.append(name)
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        raise TracerError(f"--budget {path} is not a number in this report: {found!r:.60}",
+        value = members[name]
+        walked.append(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TracerError(f"--budget {path} is not a number in this report: {value!r:.60}",
                           "name one of its members", exit_code=2)  # fmt: skip
-    return float(found)
+    return float(value)
+
+
+def _members(value: Any) -> dict[str, Any]:
+    """What a path can name next; nothing below a number, a text or null."""
+    if isinstance(value, Mapping):
+        return {str(name): member for name, member in value.items()}
+    if isinstance(value, list):
+        return {str(e.get("name", e.get("cpu"))): e for e in value if isinstance(e, Mapping)}
+    return {}
 
 
 def broken(budgets: Sequence[Budget], document: Mapping[str, Any]) -> list[str]:
     """A line for each budget that is broken."""
-    found = []
-    for budget in budgets:
-        value = value_at(document, budget.path)
-        if not budget.is_kept(value):
-            found.append(f"budget broken: {budget.path} is {value:g}, {budget.text.strip()}")
-    return found
+    values = [(budget, value_at(document, budget.path)) for budget in budgets]
+    return [
+        f"budget broken: {budget.path} is {value:g}, {budget.text.strip()}"
+        for budget, value in values
+        if not budget.is_kept(value)
+    ]

@@ -1,6 +1,6 @@
-"""The JSON document of one run, `tracer.run/1`: written from a Summary, and questions to it.
+"""The JSON document of one run, `tracer.run/1`, written from a Summary (reader.py reads it).
 
-Described by docs/schema/tracer.run-1.json. Answers are per unit of work.
+docs/schema/tracer.run-1.json describes it. Times are integers in ns; what is unknown is null.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from tracer.analysis.run.ledger import Ledger
-from tracer.analysis.run.summary import Summary
+from tracer.analysis.run.counts import GroupRow, ThreadRow, on_cpu_ns
+from tracer.analysis.run.ledger import Headline, Ledger
+from tracer.analysis.run.summary import HostSummary, Summary
 from tracer.model.recording import Process
-
-Document = Mapping[str, Any]
+from tracer.probes.sched import SchedRecord
+from tracer.probes.syscalls import CallRecord
 
 SCHEMA = "tracer.run/1"
 _RESULT = ("tasks", "iterations", "unit", "units", "mean_ns", "stddev_ns", "ns_per_unit")
-
-
 _RUSAGE = (
     "user_ns",
     "system_ns",
@@ -28,13 +27,68 @@ _RUSAGE = (
     "voluntary",
     "involuntary",
 )
+#: Wake-ups by an interrupt have no latency of their own in the document.
+_TIMED_WAKEUPS = ("same_cpu", "cross_cpu_idle", "cross_cpu_busy")
 
 
-def _ledger(book: Ledger) -> dict[str, Any]:
+def document(summary: Summary) -> dict[str, Any]:
+    """The whole document as plain data."""
     return {
-        "total_ns": book.total_ns,
-        "parts": dict(book.parts),
-        "residual_ns": book.residual_ns,
+        "schema": SCHEMA,
+        "host": _host(summary.host),
+        "target": _target(summary),
+        "result": _result(summary),
+        "rusage": dict(summary.result.get("rusage") or dict.fromkeys(_RUSAGE)),
+        "window_ns": summary.window_ns,
+        "partial": summary.interrupted is not None,
+        "light": summary.light,
+        "observer": _observer(summary),
+        "losses": {"total": summary.lost, "by_kind": dict(summary.losses)},
+        "repairs": dict(summary.repairs),
+        "sched": None if summary.sched is None else _sched(summary, summary.sched),
+        "syscalls": None
+        if summary.syscalls is None
+        else [_call(summary, call) for call in summary.syscalls],
+        **{name: section.data for name, section in summary.sections},
+        "ledgers": {
+            "wall": _ledger(summary.wall),
+            "threads": _ledger(summary.threads),
+            "cpu": _ledger(summary.cpu),
+        },
+        "headline": _headline(summary.headline),
+        "thread_groups": [_group(group) for group in summary.groups],
+        "threads": [
+            _thread(row) for row in [*summary.top, *([summary.rest] if summary.rest else [])]
+        ],
+    }
+
+
+def _host(host: HostSummary) -> dict[str, Any]:
+    return {
+        "kernel": host.kernel,
+        "machine": host.machine,
+        "online_cpus": list(host.online_cpus),
+        "steal_ns": host.load.steal_ns,
+        "switch_cost_ns": host.switch_cost_ns,
+        "unavailable": list(host.unavailable),
+        "fingerprint": dict(host.fingerprint),
+    }
+
+
+def _target(summary: Summary) -> dict[str, Any]:
+    target = summary.target
+    return {
+        "kind": target.kind,
+        "name": target.name,
+        "argv": list(target.argv),
+        "cpus": list(target.cpus or summary.host.online_cpus),
+        "exit_status": summary.exit_status,
+        "processes": [_process(process) for process in target.processes],
+        "survivors": [
+            {**_process(process), "has_own_session": process.has_own_session}
+            for process in target.survivors
+        ],
+        "path_of": None if target.path_thread is None else asdict(target.path_thread),
     }
 
 
@@ -42,203 +96,124 @@ def _process(process: Process) -> dict[str, Any]:
     return {"pid": process.pid, "own_pid": process.own_pid, "name": process.name}
 
 
-def _integers(result: Mapping[str, Any]) -> dict[str, Any]:
+def _result(summary: Summary) -> dict[str, Any]:
     return {
-        k: round(v) if v is not None and (k.endswith("_ns") or k == "ns_per_unit") else v
-        for k, v in result.items()
+        **_integers({name: summary.result.get(name) for name in _RESULT}),
+        "unit": summary.unit,
+        "extra": _integers(summary.result.get("extra", {})),
     }
 
 
-def document(s: Summary) -> dict[str, Any]:
-    """The whole document as plain data."""
-    o = s.observer
-    calls = None
-    if s.syscalls is not None:
-        calls = [
-            {
-                "name": call.name,
-                "class": call.cls,
-                "calls": call.times.count,
-                "per_unit": s.per_unit(call.times.count) if s.units else None,
-                "errors": dict(call.errors),
-                "total_ns": call.times.sum_ns,
-                "on_cpu_ns": max(call.times.sum_ns - call.off_cpu_ns, 0),
-                "off_cpu_ns": call.off_cpu_ns,
-                "p50_ns": call.times.percentile_ns(50),
-                "p90_ns": call.times.percentile_ns(90),
-                "p99_ns": call.times.percentile_ns(99),
-                "max_ns": call.times.max_ns,
-                "open": s.open_calls.get(call.name, 0),
-            }
-            for call in s.syscalls
-        ]
-    sched = None
-    if s.sched is not None and s.wakeups is not None:
-        sched = {
-            "switches": {
-                "voluntary": s.switches.voluntary,
-                "involuntary": s.switches.involuntary,
-                "per_unit": s.per_unit(s.switches.total) if s.units else None,
-            },
-            "migrations": s.switches.migrations,
-            "pulled": s.sched.pulled,
-            "wakeups": dict(s.wakeups),
-            "wakeup_latency_ns": {
-                kind: s.sched.woke[kind].data()
-                for kind in ("same_cpu", "cross_cpu_idle", "cross_cpu_busy")
-            },
-            "preempted_ns": s.sched.preempted.data(),
-            "slice_ns": s.sched.slice.data(),
-            "handover_ns": {kind: times.data() for kind, times in s.sched.handed.items()},
-            "outside_wakers": dict(s.outside_wakers),
-        }
-    head = s.headline
+def _integers(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, those that are times rounded to whole ns."""
     return {
-        "schema": SCHEMA,
-        "host": {
-            "kernel": s.kernel,
-            "machine": s.machine,
-            "online_cpus": list(s.online_cpus),
-            "steal_ns": s.load.steal_ns,
-            "switch_cost_ns": s.switch_cost_ns,
-            "unavailable": list(s.unavailable),
-            "fingerprint": dict(s.fingerprint),
-        },
-        "target": {
-            "kind": s.kind,
-            "name": s.name,
-            "argv": list(s.argv),
-            "cpus": list(s.cpus or s.online_cpus),
-            "exit_status": s.exit_status,
-            "processes": [_process(process) for process in s.processes],
-            "survivors": [
-                {**_process(process), "has_own_session": process.has_own_session}
-                for process in s.survivors
-            ],
-            "path_of": None if s.path_thread is None else asdict(s.path_thread),
-        },
-        "result": {
-            **_integers({name: s.result.get(name) for name in _RESULT}),
-            "unit": s.unit,
-            "extra": _integers(s.result.get("extra", {})),
-        },
-        "rusage": dict(s.result.get("rusage") or dict.fromkeys(_RUSAGE)),
-        "window_ns": s.window_ns,
-        "partial": s.interrupted is not None,
-        "light": s.light,
-        "observer": {
-            "baseline_ns_per_unit": round(o.baseline_ns_per_unit) if o else None,
-            "traced_ns_per_unit": round(o.traced_ns_per_unit) if o else None,
-            "slowdown": {
-                "median": o.slowdown if o else None,
-                "low": o.low if o else None,
-                "high": o.high if o else None,
-                "pairs": o.pairs if o else 0,
-            },
-            "estimate": None
-            if s.estimate is None
-            else {
-                "events": s.estimate.events,
-                "event_cost_ns": round(s.estimate.event_cost_ns),
-                "on_cpu_ns": s.estimate.on_cpu_ns,
-            },
-        },
-        "losses": {"total": s.lost, "by_kind": dict(s.losses)},
-        "repairs": dict(s.repairs),
-        "sched": sched,
-        "syscalls": calls,
-        **{name: section.data for name, section in s.sections},
-        "ledgers": {"wall": _ledger(s.wall), "threads": _ledger(s.threads), "cpu": _ledger(s.cpu)},
-        "headline": {
-            "io": head.io,
-            "switching": head.switching,
-            "user": head.user,
-            "system": head.system,
-            "waiting": head.waiting,
-        },
-        "thread_groups": [
-            {
-                "name": group.name,
-                "threads": group.threads,
-                "idle": group.idle,
-                "idle_ns": group.idle_ns,
-                "parts": dict(group.parts),
-                "voluntary": group.voluntary,
-                "involuntary": group.involuntary,
-                "migrations": group.migrations,
-            }
-            for group in s.groups
-        ],
-        "threads": [
-            {
-                "tid": row.tid or None,
-                "name": row.name,
-                "parts": dict(row.parts),
-                "voluntary": row.voluntary,
-                "involuntary": row.involuntary,
-                "migrations": row.migrations,
-            }
-            for row in [*s.top, *([s.rest] if s.rest else [])]
-        ],
+        name: round(value)
+        if value is not None and (name.endswith("_ns") or name == "ns_per_unit")
+        else value
+        for name, value in values.items()
     }
 
 
-_SWITCHING = ("wakeup:idle", "wakeup:queued", "preempted")
-
-
-def units(document: Document) -> float:
-    return float(document["result"]["units"] or 1)
-
-
-def ns_per_unit(document: Document) -> float:
-    """Length of the window by units of work."""
-    return float(document["window_ns"]) / units(document)
-
-
-def wall_lines(document: Document) -> dict[str, float]:
-    """The wall ledger by `LINES`, ns per unit; they sum to `ns_per_unit`."""
-    book, head = document["ledgers"]["wall"], document["headline"]
-    total, per = float(book["total_ns"]), units(document)
-    found = {name: book["parts"][name] / per for name in _SWITCHING}
-    found["switch"] = head["switching"] * total / per - sum(found.values())
-    for name in ("io", "user", "system", "waiting"):
-        found[name] = (head[name] or 0.0) * total / per
-    found["unknown"] = book["residual_ns"] / per
-    return found
-
-
-def counts(document: Document) -> dict[str, float | None]:
-    """What explains a difference, per unit of work; None where its probe was off."""
-    sched, calls, idle = (document.get(name) for name in ("sched", "syscalls", "idle"))
-    per = units(document)
-    woken = sched["wakeups"] if sched else None
-    found: dict[str, float | None] = {
-        "context switches": _of(document["rusage"], "voluntary", "involuntary"),
-        "of them involuntary": _of(document["rusage"], "involuntary"),
-        "wake-ups on the same CPU": _of(woken, "same_cpu"),
-        "wake-ups to another CPU, idle": _of(woken, "cross_cpu_idle"),
-        "wake-ups to another CPU, busy": _of(woken, "cross_cpu_busy"),
-        "migrations": _of(sched, "migrations"),
-        "interrupts between CPUs": None,
-        "entries into idle states": None,
-        "system calls": None,
-        "EAGAIN": None,
+def _observer(summary: Summary) -> dict[str, Any]:
+    observer, estimate = summary.observer, summary.estimate
+    return {
+        "baseline_ns_per_unit": round(observer.baseline_ns_per_unit) if observer else None,
+        "traced_ns_per_unit": round(observer.traced_ns_per_unit) if observer else None,
+        "slowdown": {
+            "median": observer.slowdown if observer else None,
+            "low": observer.low if observer else None,
+            "high": observer.high if observer else None,
+            "pairs": observer.pairs if observer else 0,
+        },
+        "estimate": None
+        if estimate is None
+        else {
+            "events": estimate.events,
+            "event_cost_ns": round(estimate.event_cost_ns),
+            "on_cpu_ns": estimate.on_cpu_ns,
+        },
     }
-    if idle:
-        cpus = idle["cpus"]
-        found["interrupts between CPUs"] = sum(
-            cpu["reschedule_interrupts"] + cpu["call_function_interrupts"] for cpu in cpus
-        )
-        found["entries into idle states"] = sum(
-            state["entries"] for cpu in cpus for state in cpu["states"]
-        )
-    if calls is not None:
-        found["system calls"] = sum(call["calls"] for call in calls)
-        found["EAGAIN"] = sum(call["errors"].get("EAGAIN", 0) for call in calls)
-    return {name: None if value is None else value / per for name, value in found.items()}
 
 
-def _of(section: Mapping[str, Any] | None, *names: str) -> float | None:
-    if section is None or any(section.get(name) is None for name in names):
-        return None
-    return float(sum(section[name] for name in names))
+def _per_unit(summary: Summary, times: int) -> float | None:
+    return summary.per_unit(times) if summary.units else None
+
+
+def _sched(summary: Summary, record: SchedRecord) -> dict[str, Any]:
+    switches = summary.switches
+    return {
+        "switches": {
+            "voluntary": switches.voluntary,
+            "involuntary": switches.involuntary,
+            "per_unit": _per_unit(summary, switches.total),
+        },
+        "migrations": switches.migrations,
+        "pulled": record.pulled,
+        "wakeups": dict(summary.wakeups or {}),
+        "wakeup_latency_ns": {kind: record.woke[kind].data() for kind in _TIMED_WAKEUPS},
+        "preempted_ns": record.preempted.data(),
+        "slice_ns": record.slice.data(),
+        "handover_ns": {kind: histogram.data() for kind, histogram in record.handed.items()},
+        "outside_wakers": dict(summary.outside_wakers),
+    }
+
+
+def _call(summary: Summary, call: CallRecord) -> dict[str, Any]:
+    times = call.times
+    return {
+        "name": call.name,
+        "class": call.cls,
+        "calls": times.count,
+        "per_unit": _per_unit(summary, times.count),
+        "errors": dict(call.errors),
+        "total_ns": times.sum_ns,
+        "on_cpu_ns": on_cpu_ns(call),
+        "off_cpu_ns": call.off_cpu_ns,
+        "p50_ns": times.percentile_ns(50),
+        "p90_ns": times.percentile_ns(90),
+        "p99_ns": times.percentile_ns(99),
+        "max_ns": times.max_ns,
+        "open": summary.open_calls.get(call.name, 0),
+    }
+
+
+def _ledger(ledger: Ledger) -> dict[str, Any]:
+    return {
+        "total_ns": ledger.total_ns,
+        "parts": dict(ledger.parts),
+        "residual_ns": ledger.residual_ns,
+    }
+
+
+def _headline(headline: Headline) -> dict[str, Any]:
+    return {
+        "io": headline.io,
+        "switching": headline.switching,
+        "user": headline.user,
+        "system": headline.system,
+        "waiting": headline.waiting,
+    }
+
+
+def _group(group: GroupRow) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "threads": group.threads,
+        "idle": group.idle,
+        "idle_ns": group.idle_ns,
+        "parts": dict(group.parts),
+        "voluntary": group.voluntary,
+        "involuntary": group.involuntary,
+        "migrations": group.migrations,
+    }
+
+
+def _thread(row: ThreadRow) -> dict[str, Any]:
+    return {
+        "tid": row.tid or None,
+        "name": row.name,
+        "parts": dict(row.parts),
+        "voluntary": row.voluntary,
+        "involuntary": row.involuntary,
+        "migrations": row.migrations,
+    }

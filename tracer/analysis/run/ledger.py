@@ -1,6 +1,6 @@
-"""The three ledgers and the headline: every nanosecond of the window, named, and what is left.
+"""The three ledgers and the headline: every nanosecond of the window by part, and the residual.
 
-Meanings: docs/time-accounting.md. In each ledger total = sum(parts) + residual exactly.
+Meanings: docs/time-accounting.md. In each ledger total = sum of the parts + residual, exactly.
 """
 
 from __future__ import annotations
@@ -12,19 +12,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.model.recording import Recording
-from tracer.model.states import OWN_PARTS, PATH_PARTS, RESUMED, SYSCALL_PARTS, UNKNOWN, RunState
+from tracer.model.states import (
+    EXTERNAL,
+    OWN_PARTS,
+    PATH_PARTS,
+    PREEMPTED,
+    RESUMED,
+    SLEEP,
+    SYSCALL_PARTS,
+    UNKNOWN,
+    WAKEUP_IDLE,
+    WAKEUP_QUEUED,
+    RunState,
+)
 from tracer.model.threads import is_in, present_part
 
 #: A ledger whose residual is above this share of its total is not closed.
 TOLERANCE = 0.01
-_NEVER_OWN = ("sleep", "external", UNKNOWN)
-#: Headline share -> the system-call classes whose on-CPU time it holds.
+#: Parts of a path that are no part of a thread's own time.
+_NEVER_OWN = (SLEEP, EXTERNAL, UNKNOWN)
+#: The system-call classes whose on-CPU time is the headline's `io`.
 IO_CLASSES = ("io", "poll", "io_uring")
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """`parts` by state name in ns; `total_ns` = sum of the parts + `residual_ns`."""
+    """`parts` by name, ns; `total_ns` = sum of the parts + `residual_ns`."""
 
     total_ns: int
     parts: Mapping[str, int]
@@ -61,7 +74,7 @@ class Headline:
 
 
 def in_window(recording: Recording) -> NDArray[np.bool_]:
-    """Mask over slots: threads that lived inside the window. Slot 0 is nobody."""
+    """Mask over slots, shape (slots,): threads that lived inside the window. Slot 0 is unused."""
     threads = recording.threads
     mask = (threads["tid"] != 0) & (threads["birth_ns"] < recording.end_ns)
     dead = is_in(threads, RunState.DEAD)
@@ -71,20 +84,22 @@ def in_window(recording: Recording) -> NDArray[np.bool_]:
 
 
 def touched(recording: Recording) -> NDArray[np.bool_]:
-    """Mask over slots: threads with an event in the window (the others' sums are older)."""
+    """Mask over slots, shape (slots,): threads with an event in the window. The sums in the rows of
+    the others are of an earlier window."""
     return np.asarray(in_window(recording) & (recording.threads["epoch"] == recording.epoch))
 
 
 def touched_cpus(recording: Recording) -> NDArray[np.void]:
-    """The rows of CPUs with an event in the window (the others' sums are older)."""
+    """The rows of CPUs with an event in the window. The sums in the other rows are of an earlier
+    window."""
     return np.asarray(recording.cpus[recording.cpus["epoch"] == recording.epoch])
 
 
 def thread_times(recording: Recording) -> NDArray[np.int64]:
     """Own time of each slot by part inside the window, shape (slots, len(OWN_PARTS)), ns.
 
-    The state that a thread was in at the end is brought up to the end here; a thread without
-    an event in the window spent all of it in its state from before.
+    The time from a thread's last event to the end of the window is added to its last state here; a
+    thread without an event in the window spent all of the window in that state.
     """
     threads = recording.threads
     known = touched(recording)
@@ -107,7 +122,7 @@ def lifetimes_ns(recording: Recording) -> NDArray[np.int64]:
 
 
 def wall(recording: Recording) -> Ledger:
-    """The critical path: the vector of the thread that ended the window."""
+    """The wall ledger: the critical path, which is the path of the thread that ended the window."""
     path = recording.threads["path"][recording.end_slot].tolist()
     parts = {name: int(ns) for name, ns in zip(PATH_PARTS, path, strict=False)}
     parts.pop(UNKNOWN)
@@ -120,7 +135,7 @@ def _own_sums(recording: Recording) -> NDArray[np.int64]:
 
 
 def threads(recording: Recording) -> Ledger:
-    """All threads' lifetimes inside the window against their states."""
+    """The thread ledger: all threads' lifetimes inside the window, by state."""
     sums = dict(zip(OWN_PARTS, _own_sums(recording).tolist(), strict=True))
     for name in _NEVER_OWN:
         sums.pop(name)
@@ -130,59 +145,66 @@ def threads(recording: Recording) -> Ledger:
 
 
 def cpu(recording: Recording) -> Ledger:
-    """Online CPUs x window: the target by user and system call, other tasks, idle."""
-    idle = other = 0
+    """The CPU ledger: online CPUs x window, by the target's parts, other tasks and idle."""
+    idle_ns = other_ns = 0
     for number in recording.online_cpus:
         row = recording.cpus[number]
         if not row["seen"]:
-            continue  # tracer may not run there; its time is the residual
-        current = int(row["epoch"]) == recording.epoch
-        since = int(row["since_ns"]) if current else recording.start_ns
-        rest = max(recording.end_ns - since, 0)
-        idle += int(row["idle_ns"]) if current else 0
-        other += int(row["other_ns"]) if current else 0
-        if not row["slot"]:
+            continue  # no event on that CPU (tracer may not run there): its time is the residual
+        has_event = int(row["epoch"]) == recording.epoch
+        since_ns = int(row["since_ns"]) if has_event else recording.start_ns
+        rest_ns = max(recording.end_ns - since_ns, 0)
+        idle_ns += int(row["idle_ns"]) if has_event else 0
+        other_ns += int(row["other_ns"]) if has_event else 0
+        if not row["slot"]:  # its last task is not one of the target's
             if row["tid"]:
-                other += rest
+                other_ns += rest_ns
             else:
-                idle += rest
+                idle_ns += rest_ns
     sums = dict(zip(OWN_PARTS, _own_sums(recording).tolist(), strict=True))
     parts = {"target_user": sums["user"]}
     parts.update({f"target_{name}": sums[name] for name in SYSCALL_PARTS})
-    parts.update(other=other, idle=idle)
+    parts.update(other=other_ns, idle=idle_ns)
     return Ledger(recording.window_ns * len(recording.online_cpus), parts)
 
 
 def headline(recording: Recording) -> Headline:
     """The five shares of the window, from the wall ledger."""
-    book = wall(recording)
-    resumed = recording.threads["resumed"][recording.end_slot].astype(np.int64).tolist()
-    cost = recording.switch_cost_ns or 0
+    path = wall(recording)
     on_cpu = {
-        "user": book.parts["user"],
-        "io": sum(book.parts[f"syscall:{name}"] for name in IO_CLASSES),
+        "user": path.parts["user"],
+        "io": sum(path.parts[f"syscall:{name}"] for name in IO_CLASSES),
         "system": sum(
-            book.parts[name] for name in SYSCALL_PARTS if name.split(":")[1] not in IO_CLASSES
+            path.parts[name] for name in SYSCALL_PARTS if name.split(":")[1] not in IO_CLASSES
         ),
     }
-    # no more is moved than was charged there: the estimate must not make a share negative
-    moved = {
-        name: min(count * cost, on_cpu[name]) for name, count in zip(RESUMED, resumed, strict=False)
-    }
-    switch_cost = sum(moved.values())
-    switching = switch_cost + sum(
-        book.parts[name] for name in ("wakeup:idle", "wakeup:queued", "preempted")
+    moved = _switch_costs(recording, on_cpu)
+    switch_cost_ns = sum(moved.values())
+    switching_ns = switch_cost_ns + sum(
+        path.parts[name] for name in (WAKEUP_IDLE, WAKEUP_QUEUED, PREEMPTED)
     )
-    waiting = book.parts["sleep"] + book.parts["external"]
-    total = max(book.total_ns, 1)
-    split = not recording.light
+    total_ns = max(path.total_ns, 1)
+    is_split = not recording.light
     return Headline(
-        io=(on_cpu["io"] - moved["io"]) / total if split else None,
-        switching=switching / total,
-        user=(on_cpu["user"] - moved["user"]) / total if split else None,
-        system=(on_cpu["system"] - moved["system"]) / total if split else None,
-        waiting=waiting / total,
-        unknown=book.residual_ns / total,
-        on_cpu=(sum(on_cpu.values()) - switch_cost) / total,
-        switch_cost_ns=switch_cost,
+        io=(on_cpu["io"] - moved["io"]) / total_ns if is_split else None,
+        switching=switching_ns / total_ns,
+        user=(on_cpu["user"] - moved["user"]) / total_ns if is_split else None,
+        system=(on_cpu["system"] - moved["system"]) / total_ns if is_split else None,
+        waiting=(path.parts[SLEEP] + path.parts[EXTERNAL]) / total_ns,
+        unknown=path.residual_ns / total_ns,
+        on_cpu=(sum(on_cpu.values()) - switch_cost_ns) / total_ns,
+        switch_cost_ns=switch_cost_ns,
     )
+
+
+def _switch_costs(recording: Recording, on_cpu_ns: Mapping[str, int]) -> dict[str, int]:
+    """The estimated direct cost, ns, of the switches on the path, by what each switch resumed.
+
+    The kernel charged that time to what was resumed; an estimate above the time charged there is
+    cut to it, so that no share gets negative.
+    """
+    times = recording.threads["resumed"][recording.end_slot].astype(np.int64).tolist()
+    each_ns = recording.switch_cost_ns or 0
+    return {
+        name: min(n * each_ns, on_cpu_ns[name]) for name, n in zip(RESUMED, times, strict=False)
+    }

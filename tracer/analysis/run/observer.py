@@ -9,7 +9,7 @@ import numpy as np
 
 from tracer.analysis.statistics.intervals import student_t
 
-#: Fewer pairs give no interval worth the name: minimum and maximum then.
+#: Fewer pairs are reported by their minimum and maximum: an interval would be too wide to use.
 INTERVAL_PAIRS = 5
 
 
@@ -39,7 +39,7 @@ class Observer:
 
     @property
     def in_noise(self) -> bool:
-        """True when the interval holds 1: no difference was seen."""
+        """True when the interval holds 1: no difference was detected."""
         return self.low <= 1 <= self.high
 
 

@@ -1,10 +1,10 @@
-"""Everything a report of one run says, as plain numbers; the reports only lay it out."""
+"""Everything that a report of one run says, as plain numbers; the reports only format it."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tracer import probes
@@ -15,32 +15,77 @@ from tracer.analysis.run.observer import Estimate, Observer
 from tracer.host.fingerprint import fingerprint
 from tracer.model.recording import HostLoad, PathThread, Process, Recording
 from tracer.model.section import Scale, Section
+from tracer.model.states import ON_CPU_PARTS
 from tracer.probes.idle import IdleRecord
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 
 
 @dataclass(frozen=True)
-class Summary:
-    """One run. Times in ns; `sched` and `syscalls` are None when their probe was off.
+class CommandLine:
+    """The command that made a run, as typed; further options go between `start` and `rest`."""
 
-    `kind` is `workload`, `command` or `attach`. `units` is None where they were not counted: in a
-    run that the signal `interrupted` ended too early, and of a command or process without
-    `--units`. `again` is the start of the command that made the run, with `{}` where further
-    options go. `idle_path`: the parts of the wall ledger's `wakeup:idle`, None without probe idle.
+    start: str
+    rest: str = ""
+
+    def with_options(self, *options: str) -> str:
+        """The command with these options added, each as it is typed."""
+        return " ".join(part for part in (self.start, *options, self.rest) if part)
+
+
+@dataclass(frozen=True)
+class TargetSummary:
+    """What was traced.
+
+    `kind` is `workload`, `command` or `attach`. `cpus` is empty when the target was free to move.
+    `processes` are those that tracer was attached to, `survivors` those that a command left
+    running. `path_thread` is None where the path is that of the thread that ended the window.
     """
 
+    kind: str
     name: str
     transport: str
-    unit: str
-    units: int | None
-    cpus: tuple[int, ...]
     argv: tuple[str, ...]
-    exit_status: int | None
+    cpus: tuple[int, ...]
+    command_line: CommandLine
+    processes: tuple[Process, ...]
+    survivors: tuple[Process, ...]
+    path_thread: PathThread | None
+
+
+@dataclass(frozen=True)
+class HostSummary:
+    """Where it ran, and what that host did meanwhile.
+
+    `switch_cost_ns`: the direct cost of a context switch as calibrated on this host, None where it
+    cannot be measured. `unavailable`: tracepoints that its kernel lacks.
+    """
+
     kernel: str
     machine: str
     online_cpus: tuple[int, ...]
+    load: HostLoad
+    switch_cost_ns: int | None
+    unavailable: tuple[str, ...]
+    fingerprint: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One run. Times in ns; `sched`, `wakeups` and `syscalls` are None when their probe was off.
+
+    `units` is None where they were not counted: in a run that the signal `interrupted` ended too
+    early, and of a command or process without `--units`. `idle_path`: the parts of the wall
+    ledger's `wakeup:idle`, None without the probe idle. `top` are the busiest threads and `rest`
+    the sum of the others; `groups` are all threads by name.
+    """
+
+    target: TargetSummary
+    host: HostSummary
+    unit: str
+    units: int | None
     window_ns: int
+    exit_status: int | None
     interrupted: int | None
     closed_late: bool
     light: bool
@@ -57,21 +102,12 @@ class Summary:
     open_calls: Mapping[str, int]
     losses: Mapping[str, int]
     repairs: Mapping[str, int]
-    load: HostLoad
-    observer: Observer | None
-    top: tuple[ThreadRow, ...]
-    rest: ThreadRow | None
-    unavailable: tuple[str, ...]
-    switch_cost_ns: int | None
-    sections: tuple[tuple[str, Section], ...] = ()
-    fingerprint: Mapping[str, str] = field(default_factory=dict)
-    kind: str = "workload"
-    again: str = ""
+    observer: Observer | None = None
     estimate: Estimate | None = None
+    top: tuple[ThreadRow, ...] = ()
+    rest: ThreadRow | None = None
     groups: tuple[GroupRow, ...] = ()
-    processes: tuple[Process, ...] = ()
-    survivors: tuple[Process, ...] = ()
-    path_thread: PathThread | None = None
+    sections: tuple[tuple[str, Section], ...] = ()
     idle_path: Mapping[str, int] | None = None
 
     @property
@@ -80,12 +116,22 @@ class Summary:
 
     @property
     def is_trusted(self) -> bool:
-        """The window's end was seen, all three ledgers closed, no event lost."""
+        """The window's end was seen in the kernel, all three ledgers closed, no event lost."""
         return (
             not self.closed_late
             and not self.lost
-            and all(book.is_closed for book in (self.wall, self.threads, self.cpu))
+            and all(ledger.is_closed for ledger in (self.wall, self.threads, self.cpu))
         )
+
+    @property
+    def others_share(self) -> float:
+        """The share of all CPUs' time in the window in which tasks outside the target ran."""
+        return self.cpu.parts["other"] / max(self.cpu.total_ns, 1)
+
+    @property
+    def steal_share(self) -> float:
+        """The share of all CPUs' time in the window that the host took."""
+        return self.host.load.steal_ns / max(self.cpu.total_ns, 1)
 
     def per_unit(self, value: float) -> float:
         """`value` by units of work; the whole when their number is not known."""
@@ -102,26 +148,25 @@ def summarize(
     observer: Observer | None = None,
     top: int = 0,
     kind: str = "workload",
-    again: str = "",
+    command_line: CommandLine | None = None,
 ) -> Summary:
-    """All analyses of one recording; the other arguments are as in `Summary`."""
-    shown, rest = counts.top_threads(recording, top) if top else ([], None)
+    """All analyses of one recording, with its `top` busiest threads.
+
+    The other arguments are as in `TargetSummary` and `Summary`.
+    """
     calls = recording.probes.get("syscalls")
     idle: IdleRecord | None = recording.probes.get("idle")
     units = int(recording.result["units"]) if "units" in recording.result else None
     scale = Scale(unit if units else "run", units or 1, recording.window_ns)
+    busiest, rest = counts.top_threads(recording, top) if top else ([], None)
+    command_line = command_line or CommandLine(f"tracer run {name}")
     return Summary(
-        name=name,
-        transport=transport,
+        target=_target(recording, kind, name, transport, cpus, command_line),
+        host=_host(recording),
         unit=unit,
         units=units,
-        cpus=cpus,
-        argv=recording.argv,
-        exit_status=recording.exit_status,
-        kernel=platform.release(),
-        machine=platform.machine(),
-        online_cpus=recording.online_cpus,
         window_ns=recording.window_ns,
+        exit_status=recording.exit_status,
         interrupted=recording.interrupted,
         closed_late=recording.closed_late,
         light=recording.light,
@@ -138,22 +183,46 @@ def summarize(
         open_calls=counts.open_calls(recording),
         losses=counts.losses(recording),
         repairs=counts.repairs(recording),
-        load=recording.load,
         observer=observer,
-        top=tuple(shown),
-        rest=rest,
-        unavailable=recording.unavailable,
-        switch_cost_ns=recording.switch_cost_ns,
-        fingerprint=fingerprint(),
-        kind=kind,
-        again=again or f"tracer run {name}{{}}",
         estimate=_estimate(recording),
+        top=tuple(busiest),
+        rest=rest,
         groups=tuple(counts.thread_groups(recording)) if kind != "workload" else (),
+        sections=probes.sections(recording.probes, scale, recording.light),
+        idle_path=idle.path if idle else None,
+    )
+
+
+def _target(
+    recording: Recording,
+    kind: str,
+    name: str,
+    transport: str,
+    cpus: tuple[int, ...],
+    command_line: CommandLine,
+) -> TargetSummary:
+    return TargetSummary(
+        kind=kind,
+        name=name,
+        transport=transport,
+        argv=recording.argv,
+        cpus=cpus,
+        command_line=command_line,
         processes=recording.processes,
         survivors=recording.survivors,
         path_thread=recording.path_thread,
-        sections=probes.sections(recording.probes, scale, recording.light),
-        idle_path=idle.path if idle else None,
+    )
+
+
+def _host(recording: Recording) -> HostSummary:
+    return HostSummary(
+        kernel=platform.release(),
+        machine=platform.machine(),
+        online_cpus=recording.online_cpus,
+        load=recording.load,
+        switch_cost_ns=recording.switch_cost_ns,
+        unavailable=recording.unavailable,
+        fingerprint=fingerprint(),
     )
 
 
@@ -161,5 +230,5 @@ def _estimate(recording: Recording) -> Estimate | None:
     if recording.event_cost_ns is None:
         return None
     parts = ledger.threads(recording).parts
-    on_cpu = sum(ns for part, ns in parts.items() if part.split(":")[0] in ("user", "syscall"))
-    return Estimate(recording.events, recording.event_cost_ns, on_cpu)
+    on_cpu_ns = sum(parts[name] for name in ON_CPU_PARTS)
+    return Estimate(recording.events, recording.event_cost_ns, on_cpu_ns)

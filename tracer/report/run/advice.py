@@ -5,59 +5,62 @@ from __future__ import annotations
 from tracer.analysis.run.summary import Summary
 from tracer.units import plain
 
-_CAUSES = {
-    "wakeup:idle": "while a sleeping CPU woke",
+_SWITCHING_CAUSES = {
+    "wakeup:idle": "while a sleeping CPU woke up",
     "wakeup:queued": "behind another thread on its CPU",
     "preempted": "after another thread had pushed it off the CPU",
 }
 
 
-def in_words(s: Summary) -> str:
+def in_words(run: Summary) -> str:
     """One sentence on the largest share of the wall ledger."""
-    head = s.headline
+    headline = run.headline
     shares = {
-        "switching": head.switching,
-        "io": head.io or 0.0,
-        "user": head.user or 0.0,
-        "system": head.system or 0.0,
-        "waiting": head.waiting,
-        "on_cpu": head.on_cpu if s.light else 0.0,
+        "switching": headline.switching,
+        "io": headline.io or 0.0,
+        "user": headline.user or 0.0,
+        "system": headline.system or 0.0,
+        "waiting": headline.waiting,
+        "on_cpu": headline.on_cpu if run.light else 0.0,
     }
     largest = max(shares, key=lambda name: shares[name])
     amount = f"In words: for {100 * shares[largest]:.0f} % of the time"
     if largest == "switching":
-        cause = max(_CAUSES, key=lambda name: s.wall.parts[name])
-        if s.headline.switch_cost_ns > s.wall.parts[cause]:
-            return f"{amount} a CPU was busy changing from one thread to the next."
-        return f"{amount} the next thread was ready but not yet running, mostly {_CAUSES[cause]}."
-    if largest == "io":
-        return f"{amount} a thread was moving data: inside read, write and poll calls."
-    if largest == "user":
-        return f"{amount} the program was computing in its own code."
-    if largest == "system":
-        return f"{amount} a thread was inside system calls other than I/O."
-    if largest == "on_cpu":
-        return f"{amount} a thread was running; --light does not tell code from system calls."
-    return f"{amount} all waited for a timer or for something outside the program."
+        return f"{amount} {_switching(run)}."
+    return {
+        "io": f"{amount} a thread was moving data: inside read, write and poll calls.",
+        "user": f"{amount} the program was computing in its own code.",
+        "system": f"{amount} a thread was inside system calls other than I/O.",
+        "on_cpu": f"{amount} a thread was running; --light does not separate code from system"
+        " calls.",
+        "waiting": f"{amount} the path waited for a timer or for something outside the program.",
+    }[largest]
 
 
-def try_next(s: Summary) -> str:
+def _switching(run: Summary) -> str:
+    cause = max(_SWITCHING_CAUSES, key=lambda name: run.wall.parts[name])
+    if run.headline.switch_cost_ns > run.wall.parts[cause]:
+        return "a CPU was busy switching between threads"
+    return f"the next thread was ready but not yet running, mostly {_SWITCHING_CAUSES[cause]}"
+
+
+def try_next(run: Summary) -> str:
     """The command that tests or details what the ledger says."""
-    return plain(s.again.replace("{}", _option(s), 1))
+    return plain(run.target.command_line.with_options(*_options(run)))
 
 
-def _option(s: Summary) -> str:
-    """The option it has more, or as many as it can do without."""
-    head = s.headline
-    can_pin = s.kind != "attach"
-    if s.light:
-        return ""
-    if can_pin and not s.cpus and len(s.online_cpus) > 1 and s.wall.share("wakeup:idle") > 0.1:
-        return f" --cpus {s.online_cpus[-1]}"
-    if s.cpus and len(s.cpus) == 1 and head.switching > 0.2:
-        return ""
-    if s.syscalls is None and (head.io or 0) + (head.system or 0) > 0.2:
-        return " --probe sched,syscalls"
-    if (head.user or 0) > 0.5 or not s.top:
-        return " --top 5"
-    return " --light"
+def _options(run: Summary) -> list[str]:
+    """The option to add: the one that the largest cost suggests; none where none helps."""
+    headline, target, online = run.headline, run.target, run.host.online_cpus
+    if run.light:
+        return []
+    is_free = target.kind != "attach" and not target.cpus
+    if is_free and len(online) > 1 and run.wall.share("wakeup:idle") > 0.1:
+        return [f"--cpus {online[-1]}"]
+    if len(target.cpus) == 1 and headline.switching > 0.2:
+        return []
+    if run.syscalls is None and (headline.io or 0) + (headline.system or 0) > 0.2:
+        return ["--probe sched,syscalls"]
+    if (headline.user or 0) > 0.5 or not run.top:
+        return ["--top 5"]
+    return ["--light"]

@@ -3,73 +3,89 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
+from typing import Any
 
 from tracer.analysis.run.summary import Summary
 from tracer.host.cpus import cpu_list
 from tracer.model.recording import Process
-from tracer.units import count, duration, plain, size
+from tracer.units import count, counted, duration, plain, size
 
-#: More of a command line is left out.
+#: A longer command line is cut.
 _LONGEST_NAME = 150
+#: So many processes of an attach are named.
+_MOST_PROCESSES = 4
 
 
-def head(s: Summary) -> list[str]:
+def head(run: Summary) -> list[str]:
     """The lines for this kind of target."""
-    return {"workload": _workload, "command": _command, "attach": _attach}[s.kind](s)
+    return {"workload": _workload, "command": _command, "attach": _attach}[run.target.kind](run)
 
 
-def path_title(s: Summary) -> str:
+def path_title(run: Summary) -> str:
     """What the wall ledger of this report is the path of."""
-    if s.path_thread is None:
-        what = "run" if s.kind == "workload" else "command"
+    thread = run.target.path_thread
+    if thread is None:
+        what = "run" if run.target.kind == "workload" else "command"
         return f"the chain of events that decided when the {what} ended"
-    thread = f"{s.path_thread.tid} ({plain(s.path_thread.name)})"
-    return f"the chain of events that led to what thread {thread} did at the end"
+    name = f"{thread.tid} ({plain(thread.name)})"
+    return f"the chain of events that led to what thread {name} did at the end"
 
 
-def _place(s: Summary) -> str:
-    kernel = ".".join(s.kernel.split("-")[0].split(".")[:2])
+def _place(run: Summary) -> str:
+    kernel = ".".join(run.host.kernel.split("-")[0].split(".")[:2])
     cpus = (
-        f"pinned to CPU {cpu_list(s.cpus)}"
-        if s.cpus
-        else f"CPUs {cpu_list(s.online_cpus)} (free to move)"
+        f"pinned to CPU {cpu_list(run.target.cpus)}"
+        if run.target.cpus
+        else f"CPUs {cpu_list(run.host.online_cpus)} (free to move)"
     )
     return f"{cpus}, Linux {kernel}"
 
 
-def _workload(s: Summary) -> list[str]:
-    r = s.result
-    place = _place(s)
-    transport = f", {s.transport}" if s.transport else ""
-    if s.units is None:
-        number = signal.Signals(s.interrupted or signal.SIGINT).name
+def _faults(usage: Mapping[str, Any]) -> str:
+    return counted(usage["minor_faults"] + usage["major_faults"], "page fault")
+
+
+# ---- a workload ----
+
+
+def _workload(run: Summary) -> list[str]:
+    target = run.target
+    transport = f", {target.transport}" if target.transport else ""
+    where = f"{transport}, {_place(run)}"
+    if run.units is None:
+        number = signal.Signals(run.interrupted or signal.SIGINT).name
         return [
-            f"{s.name}  {plain(' '.join(s.argv[1:]))}{transport}, {place}",
-            f"PARTIAL: ended by {number} after {duration(s.window_ns)}; what was seen until then,"
-            f" as totals and not per {s.unit}",
+            f"{target.name}  {plain(' '.join(target.argv[1:]))}{where}",
+            f"PARTIAL: ended by {number} after {duration(run.window_ns)}; totals until then, not"
+            f" per {run.unit}",
         ]
-    lines = [
-        f"{s.name}  {count(r['tasks'])} tasks x {count(r['iterations'])} iterations"
-        f"{transport}, {place}"
-    ]
-    trip = "trip" if s.unit == "hop" else "iteration"
-    usage = r["rusage"]
-    busy = (usage["user_ns"] + usage["system_ns"]) / max(s.window_ns, 1)
-    lines.append(
-        f"one {trip} {duration(r['mean_ns'])} (sd {duration(r['stddev_ns'])}),"
-        f" {duration(s.per_unit(s.window_ns))} per {s.unit}"
+    result = run.result
+    tasks, iterations = counted(result["tasks"], "task"), counted(result["iterations"], "iteration")
+    return [f"{target.name}  {tasks} x {iterations}{where}", *_iterations(run), *_extra(result)]
+
+
+def _iterations(run: Summary) -> list[str]:
+    """How long an iteration took, and what the run used."""
+    result = run.result
+    usage = result["rusage"]
+    busy = (usage["user_ns"] + usage["system_ns"]) / max(run.window_ns, 1)
+    trip = "trip" if run.unit == "hop" else "iteration"
+    return [
+        f"one {trip} {duration(result['mean_ns'])} (sd {duration(result['stddev_ns'])}),"
+        f" {duration(run.per_unit(run.window_ns))} per {run.unit}"
         f"   user {duration(usage['user_ns'])}, system {duration(usage['system_ns'])},"
-        f" {100 * busy:.0f} % CPU"
-    )
-    lines.append(
-        f"{trip}s: fastest {duration(r['min_ns'])}, p50 {duration(r['p50_ns'])},"
-        f" p99 {duration(r['p99_ns'])}, slowest {duration(r['max_ns'])};"
-        f" {size(usage['max_rss_bytes'])} resident,"
-        f" {count(usage['minor_faults'] + usage['major_faults'])} faults"
-    )
-    if extra := r.get("extra"):
-        lines.append("also: " + ", ".join(_figure(name, value) for name, value in extra.items()))
-    return lines
+        f" {100 * busy:.0f} % CPU",
+        f"{trip}s: fastest {duration(result['min_ns'])}, p50 {duration(result['p50_ns'])},"
+        f" p99 {duration(result['p99_ns'])}, slowest {duration(result['max_ns'])};"
+        f" {size(usage['max_rss_bytes'])} resident, {_faults(usage)}",
+    ]
+
+
+def _extra(result: Mapping[str, Any]) -> list[str]:
+    """Further figures of the workload's own."""
+    extra = result.get("extra")
+    return ["also: " + ", ".join(_figure(*item) for item in extra.items())] if extra else []
 
 
 def _figure(name: str, value: float) -> str:
@@ -78,6 +94,29 @@ def _figure(name: str, value: float) -> str:
     if words.endswith(" ns"):
         return f"{words.removesuffix(' ns')} {duration(value)}"
     return f"{words} {count(value)}"
+
+
+# ---- a command ----
+
+
+def _command(run: Summary) -> list[str]:
+    name = plain(run.target.name)
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 3]}..."
+    lines = [f"{name}  {_place(run)}"]
+    if run.interrupted is not None:
+        lines.append(
+            f"PARTIAL: tracer was ended by {signal.Signals(run.interrupted).name} after"
+            f" {duration(run.window_ns)}, and ended the command"
+        )
+    each = f", {duration(run.per_unit(run.window_ns))} per {run.unit}" if run.units else ""
+    is_whole = run.target.path_thread is None
+    what = "from start to end" if is_whole else "of it measured"
+    lines.append(
+        f"{duration(run.window_ns)} {what}{each}, {_ended(run.exit_status)}"
+        f"   {_cpu_time(run)}{_usage(run) if is_whole else ''}"
+    )
+    return lines
 
 
 def _ended(status: int | None) -> str:
@@ -91,51 +130,39 @@ def _ended(status: int | None) -> str:
         return f"killed by signal {-status}"
 
 
-def _on_cpus(s: Summary) -> str:
-    """CPU time inside the window, from the ledger: usage also counts what came before exec."""
-    parts = s.threads.parts
-    user = parts["user"]
-    calls = sum(ns for name, ns in parts.items() if name.startswith("syscall:"))
-    busy = f"{100 * (user + calls) / max(s.window_ns, 1):.0f} % CPU"
-    if s.light:
-        return f"{duration(user + calls)} on CPUs, {busy}"
-    return f"own code {duration(user)}, system calls {duration(calls)}, {busy}"
-
-
-def _command(s: Summary) -> list[str]:
-    whole = s.path_thread is None
-    name = plain(s.name)
-    name = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..."
-    lines = [f"{name}  {_place(s)}"]
-    if s.interrupted is not None:
-        lines.append(
-            f"PARTIAL: tracer was ended by {signal.Signals(s.interrupted).name} after"
-            f" {duration(s.window_ns)}, and ended the command"
-        )
-    each = f", {duration(s.per_unit(s.window_ns))} per {s.unit}" if s.units else ""
-    what = "from start to end" if whole else "of it measured"
-    lines.append(f"{duration(s.window_ns)} {what}{each}, {_ended(s.exit_status)}   {_on_cpus(s)}")
-    if not whole:  # the usage is that of the whole run
-        return lines
-    usage = s.result["rusage"]
-    faults = usage["minor_faults"] + usage["major_faults"]
+def _usage(run: Summary) -> str:
+    """What the command used from its start to its end: not to be shown for a part of that."""
+    usage = run.result["rusage"]
     resident = usage["max_rss_bytes"]
-    lines[-1] += f"; {count(faults)} faults" + (f", {size(resident)} resident" if resident else "")
-    return lines
+    return f"; {_faults(usage)}" + (f", {size(resident)} resident" if resident else "")
+
+
+def _cpu_time(run: Summary) -> str:
+    """CPU time inside the window, from the ledger: rusage counts also what came before exec."""
+    parts = run.threads.parts
+    calls_ns = sum(ns for name, ns in parts.items() if name.startswith("syscall:"))
+    total_ns = parts["user"] + calls_ns
+    busy = f"{100 * total_ns / max(run.window_ns, 1):.0f} % CPU"
+    if run.light:
+        return f"{duration(total_ns)} on CPUs, {busy}"
+    return f"own code {duration(parts['user'])}, system calls {duration(calls_ns)}, {busy}"
+
+
+# ---- processes that ran already ----
+
+
+def _attach(run: Summary) -> list[str]:
+    processes = run.target.processes
+    named = ", ".join(map(_process, processes[:_MOST_PROCESSES]))
+    more = len(processes) - _MOST_PROCESSES
+    others = f" and {more} more" if more > 0 else ""
+    ended = "" if run.interrupted is None else f"; ended by {signal.Signals(run.interrupted).name}"
+    return [
+        f"{'process' if len(processes) == 1 else 'processes'} {named}{others}, {_place(run)}",
+        f"watched for {duration(run.window_ns)}   {_cpu_time(run)}{ended}",
+    ]
 
 
 def _process(process: Process) -> str:
     own = f", {process.own_pid} in its container" if process.own_pid != process.pid else ""
     return f"{process.pid} ({plain(process.name)}{own})"
-
-
-def _attach(s: Summary) -> list[str]:
-    shown = ", ".join(map(_process, s.processes[:4]))
-    more = f" and {len(s.processes) - 4} more" if len(s.processes) > 4 else ""
-    lines = [
-        f"{'process' if len(s.processes) == 1 else 'processes'} {shown}{more}, {_place(s)}",
-        f"watched for {duration(s.window_ns)}   {_on_cpus(s)}",
-    ]
-    if s.interrupted is not None:
-        lines[-1] += f"; ended by {signal.Signals(s.interrupted).name}"
-    return lines

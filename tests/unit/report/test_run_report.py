@@ -1,0 +1,464 @@
+"""The report of a run for people, block by block, on made-up summaries."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from harness.summarized import (
+    planted_host,
+    planted_result,
+    planted_summaries,
+    planted_summary,
+    planted_target,
+)
+
+from tracer.analysis.run.counts import GroupRow, Switches
+from tracer.analysis.run.ledger import Headline, Ledger
+from tracer.analysis.run.observer import Estimate, Pair, observe
+from tracer.analysis.run.summary import CommandLine, Summary
+from tracer.model import states
+from tracer.model.recording import HostLoad, PathThread, Process
+from tracer.model.section import Section, Table
+from tracer.model.words import LINES
+from tracer.report.run import advice
+from tracer.report.run.activity import calls, scheduler
+from tracer.report.run.head import head, path_title
+from tracer.report.run.path import path
+from tracer.report.run.text import render
+from tracer.report.run.threads import groups, threads
+from tracer.report.run.trust import trust
+
+SUMMARIES = planted_summaries()
+WIDTH = 100
+
+
+def cells(line: str) -> list[str]:
+    return re.split(r"  +", line.strip())
+
+
+# ---- the whole ----
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize("kind", SUMMARIES)
+def test_the_report_fits_and_shows_no_control_character(kind: str, width: int) -> None:
+    text = render(SUMMARIES[kind], width)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.endswith("\n") and "\n\n\n" not in text
+    assert text.replace("\n", "").isprintable()
+
+
+def test_a_probes_section_stands_before_the_trust() -> None:
+    section = Section("Title", ["a sentence", Table(["x", "y"], [["1", "2"]])], {})
+    blocks = render(planted_summary(sections=(("probe", section),))).split("\n\n")
+    assert blocks[-2] == "Title\na sentence\nx  y\n-  -\n1  2"
+    assert blocks[-1].startswith("Observer effect")
+
+
+# ---- what ran ----
+
+
+def test_head_of_a_workload() -> None:
+    assert head(planted_summary()) == [
+        "thread-brigade  3 tasks x 2 iterations, socketpair, CPUs 0-1 (free to move), Linux 6.18",
+        "one trip 49.5 ns (sd 0.40 ns), 16.7 ns per hop   user 1 ns, system 1 ns, 2 % CPU",
+        "trips: fastest 49 ns, p50 49 ns, p99 50 ns, slowest 50 ns; 1 byte resident, 2 page faults",
+    ]
+
+
+def test_one_of_something_is_singular() -> None:
+    result = planted_result()
+    result |= {"tasks": 1, "iterations": 1, "rusage": {**result["rusage"], "minor_faults": 0}}
+    lines = head(planted_summary(result=result))
+    assert lines[0].startswith("thread-brigade  1 task x 1 iteration, ")
+    assert lines[2].endswith(", 1 page fault")
+
+
+def test_figures_of_the_workloads_own() -> None:
+    result = {**planted_result(), "extra": {"work_ns": 53.1, "tokens_per\x1b_hop": 4}}
+    assert head(planted_summary(result=result))[3] == r"also: work 53.1 ns, tokens per\x1b hop 4"
+
+
+def test_head_of_a_workload_that_was_ended_early() -> None:
+    assert head(SUMMARIES["partial"]) == [
+        "thread-brigade  --tasks 3, socketpair, CPUs 0-1 (free to move), Linux 6.18",
+        "PARTIAL: ended by SIGINT after 100 ns; totals until then, not per hop",
+    ]
+
+
+def command(**changes: Any) -> Summary:
+    return replace(SUMMARIES["command"], **changes)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(None, "still running"), (0, "exit status 0"), (3, "exit status 3"),
+     (-9, "killed by SIGKILL"), (-99, "killed by signal 99")],
+)  # fmt: skip
+def test_head_of_a_command(status: int | None, text: str) -> None:
+    parts = {**SUMMARIES["command"].threads.parts, "user": 40, "syscall:io": 12}
+    run = command(exit_status=status, threads=Ledger(100, parts))
+    own = "own code 40 ns, system calls 19 ns, 59 % CPU"  # the 7 other classes: 1 ns each
+    assert head(run) == [
+        "make -j2  CPUs 0-1 (free to move), Linux 6.18",
+        f"100 ns from start to end, {text}   {own}; 2 page faults, 1 byte resident",
+    ]
+    assert head(replace(run, light=True))[1].split("   ")[1].startswith("59 ns on CPUs, 59 % CPU;")
+
+
+def test_a_part_of_a_command_has_no_usage_of_the_whole() -> None:
+    target = replace(SUMMARIES["command"].target, path_thread=PathThread(7, "a", 0), cpus=(1,))
+    lines = head(command(target=target, units=4, unit="unit", interrupted=15))
+    assert lines[0] == "make -j2  pinned to CPU 1, Linux 6.18"
+    assert lines[1] == "PARTIAL: tracer was ended by SIGTERM after 100 ns, and ended the command"
+    assert lines[2].startswith("100 ns of it measured, 25 ns per unit, exit status 0   own code")
+    assert lines[2].endswith("% CPU")
+
+
+def test_a_long_command_is_cut() -> None:
+    target = replace(SUMMARIES["command"].target, name="x" * 151)
+    assert head(command(target=target))[0] == f"{'x' * 147}...  CPUs 0-1 (free to move), Linux 6.18"
+
+
+def test_head_of_an_attach() -> None:
+    run = SUMMARIES["attach"]
+    first, second = head(run)
+    assert first == "process 7 (a, 3 in its container), CPUs 0-1 (free to move), Linux 6.18"
+    assert second == "watched for 100 ns   own code 1 ns, system calls 8 ns, 9 % CPU"
+    processes = tuple(Process(n, n, f"p{n}") for n in range(6))
+    many = replace(run, target=replace(run.target, processes=processes), interrupted=2)
+    first, second = head(many)
+    assert first.startswith("processes 0 (p0), 1 (p1), 2 (p2), 3 (p3) and 2 more, CPUs")
+    assert second.endswith("% CPU; ended by SIGINT")
+
+
+def test_whose_path_it_is() -> None:
+    assert path_title(SUMMARIES["all"]) == "the chain of events that decided when the run ended"
+    assert path_title(SUMMARIES["command"]).endswith("when the command ended")
+    assert path_title(SUMMARIES["attach"]) == (
+        "the chain of events that led to what thread 7 (a) did at the end"
+    )
+
+
+# ---- where the time went ----
+
+
+def test_the_path_line_by_line() -> None:
+    wall = {**dict.fromkeys(states.PATH_PARTS, 0), "wakeup:idle": 12_000, "wakeup:queued": 3000,
+            "preempted": 30, "user": 40_000, "sleep": 4000}  # fmt: skip
+    del wall["unknown"]
+    run = planted_summary(
+        window_ns=60_000,
+        units=6,
+        wall=Ledger(60_000, wall),
+        headline=Headline(0.05, 0.26, 0.6, 0.006, 0.07, 0.01, 0.65, 570),
+        host=planted_host(switch_cost_ns=100),
+        idle_path={"delivery": 9000, "leaving_idle": 2000, "switch_in": 1000},
+    )
+    lines = path(run, WIDTH)
+    assert lines[0] == "Where the time went: the chain of events that decided when the run ended"
+    assert [cells(line) for line in lines[1:14]] == [
+        ["us/hop", "share"],
+        ["switching", "2.6", "26.0 %"],
+        [LINES["wakeup:idle"], "2.0", "20.0 %"],
+        ["until that CPU had the thread on its queue", "1.5", "15.0 %"],
+        ["that CPU leaving its idle state", "0.3", "3.3 %"],
+        ["switching the thread in", "0.2", "1.7 %"],
+        [LINES["wakeup:queued"], "0.5", "5.0 %"],
+        [LINES["preempted"], "<0.1", "0.1 %"],
+        [LINES["switch"], "0.1", "0.9 %"],
+        [LINES["io"], "0.5", "5.0 %"],
+        [LINES["user"], "6.0", "60.0 %"],
+        [LINES["system"], "0.1", "0.6 %"],
+        [LINES["waiting"], "0.7", "7.0 %"],
+    ]
+    assert [len(line) - len(line.lstrip()) for line in lines[2:10]] == [0, 2, 4, 4, 4, 2, 2, 2]
+    assert lines[14].startswith("accounted 9.8 of 10.0 us (residual 1.6 %); all threads: residual")
+    assert lines[15].startswith("In words: ") and lines[16].startswith("Try: ")
+    assert len(lines) == 17
+
+
+def test_a_short_unit_of_work_is_shown_in_ns() -> None:
+    lines = path(planted_summary(), WIDTH)
+    assert cells(lines[1]) == ["ns/hop", "share"]
+    assert cells(lines[2]) == ["switching", "3.3", "20.0 %"]
+    assert lines[10].startswith("accounted 14.0 of 16.7 ns (residual 16.0 %)")
+
+
+def test_without_units_the_amounts_are_times() -> None:
+    lines = path(SUMMARIES["command"], WIDTH)
+    assert cells(lines[1]) == ["time", "share"]
+    assert cells(lines[2]) == ["switching", "20 ns", "20.0 %"]
+    assert "accounted 84 ns of 100 ns (residual 16.0 %)" in lines[10]
+
+
+def test_a_light_run_is_not_split() -> None:
+    labels = [cells(line)[0] for line in path(SUMMARIES["light"], WIDTH)]
+    assert "on a CPU (not split: run without --light)" in labels
+    assert not {LINES["io"], LINES["user"], LINES["system"]} & set(labels)
+
+
+def test_what_the_path_cannot_show_is_said() -> None:
+    cost = (
+        "The direct cost of a switch cannot be measured on this kernel (no sched_exit_tp): it is in"
+        " the calls."
+    )
+    asleep = "That thread was asleep for the last 5 ns; what will wake it is not known"
+    assert path(SUMMARIES["attach"], WIDTH)[11:13] == [cost, asleep]
+    assert cost not in path(planted_summary(switches=Switches(0, 0, 0)), WIDTH)
+    assert cost not in path(SUMMARIES["pinned"], WIDTH)
+
+
+# ---- in words, and the next command ----
+
+
+def headline(**shares: float) -> Summary:
+    names = ("io", "switching", "user", "system", "waiting", "unknown", "on_cpu")
+    values: dict[str, Any] = {**dict.fromkeys(names, 0.0), "switch_cost_ns": 0, **shares}
+    return planted_summary(headline=Headline(**values))
+
+
+@pytest.mark.parametrize(
+    ("largest", "text"),
+    [
+        ("io", "a thread was moving data: inside read, write and poll calls."),
+        ("user", "the program was computing in its own code."),
+        ("system", "a thread was inside system calls other than I/O."),
+        ("waiting", "the path waited for a timer or for something outside the program."),
+    ],
+)
+def test_the_largest_share_in_words(largest: str, text: str) -> None:
+    run = headline(**{largest: 0.567})
+    assert advice.in_words(run) == f"In words: for 57 % of the time {text}"
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("wakeup:idle", "mostly while a sleeping CPU woke up."),
+        ("wakeup:queued", "mostly behind another thread on its CPU."),
+        ("preempted", "mostly after another thread had pushed it off the CPU."),
+    ],
+)
+def test_the_largest_part_of_switching_in_words(part: str, text: str) -> None:
+    run = headline(switching=0.4)
+    run = replace(run, wall=Ledger(100, {**run.wall.parts, part: 20}))
+    assert advice.in_words(run) == (
+        f"In words: for 40 % of the time the next thread was ready but not yet running, {text}"
+    )
+
+
+def test_the_switches_themselves_in_words() -> None:
+    run = headline(switching=0.4, switch_cost_ns=7)
+    assert advice.in_words(run) == (
+        "In words: for 40 % of the time a CPU was busy switching between threads."
+    )
+
+
+def test_a_light_run_in_words() -> None:
+    assert advice.in_words(SUMMARIES["light"]) == (
+        "In words: for 60 % of the time a thread was running; --light does not separate code"
+        " from system calls."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "options"),
+    [
+        ({}, " --light"),
+        ({"top": ()}, " --top 5"),
+        ({"headline": Headline(0.1, 0.2, 0.6, 0.1, 0, 0, 0.8, 3)}, " --top 5"),
+        ({"syscalls": None, "headline": Headline(0.2, 0.2, 0.3, 0.1, 0, 0, 0.8, 3)},
+         " --probe sched,syscalls"),
+        ({"wall": Ledger(100, {**SUMMARIES["all"].wall.parts, "wakeup:idle": 11})}, " --cpus 1"),
+        ({"target": planted_target(cpus=(1,)),
+          "headline": Headline(0.1, 0.3, 0.3, 0.1, 0, 0, 0.8, 3)}, ""),
+        ({"light": True}, ""),
+    ],
+)  # fmt: skip
+def test_the_next_command_follows_from_the_numbers(changes: dict[str, Any], options: str) -> None:
+    assert advice.try_next(planted_summary(**changes)) == f"tracer run thread-brigade{options}"
+
+
+def test_options_go_before_a_command_of_the_users_and_leave_it_as_it_is() -> None:
+    line = CommandLine("tracer run", "--cpus 1 -- echo {} {x} \x1b")
+    run = command(target=replace(SUMMARIES["command"].target, command_line=line))
+    assert advice.try_next(run) == r"tracer run --light --cpus 1 -- echo {} {x} \x1b"
+
+
+def test_a_process_that_runs_already_cannot_be_pinned() -> None:
+    wall = Ledger(100, {**SUMMARIES["all"].wall.parts, "wakeup:idle": 50})
+    assert advice.try_next(replace(SUMMARIES["attach"], wall=wall)) == "tracer attach 7 --light"
+
+
+# ---- switches, wake-ups, calls ----
+
+
+def test_context_switches_and_latencies() -> None:
+    lines = scheduler(planted_summary(outside_wakers={"timer": 2, "hard_irq": 0}), WIDTH)
+    assert lines[0] == (
+        "Context switches  3 (0.50 per hop): 1 voluntary, 2 involuntary; 3 migrations"
+    )
+    assert [cells(line) for line in (lines[2], *lines[4:8])] == [
+        ["threads", "times", "per hop", "p50", "p90", "p99", "max"],
+        ["woken to another CPU, idle", "1", "0.17", "7 ns", "7 ns", "7 ns", "7 ns"],
+        ["woken to another CPU, busy", "2", "0.33", "7 ns", "7 ns", "7 ns", "7 ns"],
+        ["woken by an interrupt or timer", "3", "0.50", "7 ns", "7 ns", "7 ns", "7 ns"],
+        ["kept its CPU for", "2", "0.33", "7 ns", "7 ns", "7 ns", "7 ns"],
+    ]
+    assert lines[8:] == [
+        "woken and not yet running at the end: 1",
+        "Wake-ups from outside the program: 2 by timer",
+    ]
+
+
+def test_without_the_probe_there_are_switches_and_no_latencies() -> None:
+    assert scheduler(SUMMARIES["no probes"], WIDTH) == [
+        "Context switches  3 (0.50 per hop): 1 voluntary, 2 involuntary; 3 migrations"
+    ]
+    assert calls(SUMMARIES["no probes"], WIDTH) == []
+
+
+def test_without_units_there_is_no_column_of_rates() -> None:
+    lines = scheduler(SUMMARIES["command"], WIDTH)
+    assert lines[0] == "Context switches  3: 1 voluntary, 2 involuntary; 3 migrations"
+    assert cells(lines[2]) == ["threads", "times", "p50", "p90", "p99", "max"]
+
+
+def test_a_long_name_of_the_unit_is_not_in_the_head_of_a_column() -> None:
+    lines = scheduler(planted_summary(unit="thread created"), WIDTH)
+    assert "(0.50 per thread created)" in lines[0]
+    assert cells(lines[2])[2] == "per unit"
+
+
+def test_system_calls() -> None:
+    title, columns, _rule, row, still_open = calls(planted_summary(), WIDTH)
+    assert title == "System calls (all threads; total includes sleeping in the call)"
+    assert cells(columns) == [
+        "call", "calls", "per hop", "total", "on CPU", "p50", "p99", "max", "errors"
+    ]  # fmt: skip
+    assert cells(row) == [
+        "read", "3", "0.50", "21 ns", "16 ns", "7 ns", "7 ns", "7 ns", "1 EAGAIN"
+    ]  # fmt: skip
+    assert still_open == "still open at the end: 2 read"
+
+
+# ---- threads ----
+
+
+def test_the_busiest_threads_and_the_rest() -> None:
+    lines = threads(planted_summary(), WIDTH)
+    heads = ["user", "calls", "asleep", "woken", "preempted", "vol", "invol"]
+    assert cells(lines[0]) == ["tid", "thread", *heads]
+    assert cells(lines[2]) == ["12", r"a\x1b", "1 ns", "8 ns", "9 ns", "2 ns", "1 ns", "1", "2"]
+    assert cells(lines[3])[0] == "2 others"
+    assert threads(SUMMARIES["no probes"], WIDTH) == []
+
+
+def test_threads_by_name() -> None:
+    lines = groups(SUMMARIES["command"], WIDTH)
+    assert cells(lines[3])[:4] == ["w-*", "3", "1", "1 ns"]
+    parts = dict.fromkeys(states.OWN_PARTS, 1)
+    many = tuple(GroupRow(f"{n:030}", 1, 0, 0, parts, 0, 0, 0) for n in range(14))
+    lines = groups(planted_summary(groups=many), WIDTH)
+    assert len(lines) == 1 + 2 + 12 + 1
+    assert lines[3].startswith("0" * 21 + "...  ")
+    assert lines[-1] == "and 2 more names (--json has them)"
+    assert groups(planted_summary(groups=many[:1]), WIDTH) == [], "a single thread needs no table"
+
+
+# ---- trust ----
+
+
+def test_a_quiet_run_with_nothing_lost() -> None:
+    assert trust(planted_summary(wall=Ledger(100, {"user": 100}),
+                                 threads=Ledger(100, {"user": 99}),
+                                 cpu=Ledger(100, {"target_user": 96, "other": 4}))) == [
+        "Observer effect  not measured (--no-baseline)",
+        "Losses  none",
+        "Meanwhile  other tasks used 4.0 % of the CPUs, the host took 0.0 % (steal)",
+        "Not on this kernel: sched_exit_tp",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("other", "steal_ns", "end"),
+    [
+        (50, 0, ["the host took 0.0 % (steal)"]),
+        (51, 0, ["the host took 0.0 % (steal); do not trust fine differences"]),
+        (0, 100, ["the host took 10.0 % (steal); do not trust fine differences"]),
+        (0, 101, ["the host took 10.1 % (steal)",
+                  "Warning: steal counts as time on a CPU in all of the above, which is too long by"
+                  " about as much; repeat this on a quieter machine"]),
+    ],
+)  # fmt: skip
+def test_what_else_ran_meanwhile(other: int, steal_ns: int, end: list[str]) -> None:
+    cpu = Ledger(1000, {"target_user": 1000 - other, "other": other})
+    run = planted_summary(cpu=cpu, host=planted_host(load=HostLoad(steal_ns, 0)))
+    lines = trust(run)
+    assert lines[2] == f"Meanwhile  other tasks used {other / 10:.1f} % of the CPUs, {end[0]}"
+    assert lines[3:-3] == end[1:]  # then come two open ledgers and a tracepoint
+
+
+def test_the_observer_effect() -> None:
+    pairs = [Pair(110, 100, 2, 1), Pair(120, 100, 2, 1), Pair(130, 100, 2, 1)]
+    assert trust(planted_summary(observer=observe(pairs)))[:2] == [
+        "Observer effect  1.20x [1.10, 1.30], minimum to maximum of 3 pairs",
+        "  median 100 ns per hop untraced, 120 ns traced; switches per hop 1.00 untraced, 2.00"
+        " traced",
+    ]
+    noise = observe([Pair(90, 100, 1, 1), Pair(120, 100, 1, 1)] * 3)
+    line = trust(planted_summary(observer=noise))[0]
+    assert re.fullmatch(
+        r"Observer effect  1\.05x \[0\.\d\d, 1\.\d\d\], 95 % interval of 6 pairs: no difference"
+        r" seen", line
+    )  # fmt: skip
+    assert trust(planted_summary(observer=observe(pairs[:1])))[0].endswith("of 1 pair")
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"),
+    [
+        (Estimate(10, 1.6, 100), "~16.0 % of the target's time on CPUs, an estimate: 10 events of"
+                                 " 2 ns each on this host"),
+        (Estimate(1, 1.6, 10_000), "<0.1 % of the target's time on CPUs, an estimate: 1 event of"
+                                   " 2 ns each on this host"),
+    ],
+)  # fmt: skip
+def test_the_observer_effect_as_an_estimate(estimate: Estimate, text: str) -> None:
+    attach = replace(SUMMARIES["attach"], estimate=estimate)
+    assert trust(attach)[0] == f"Observer effect  {text}"
+    assert trust(command(estimate=estimate))[0] == (
+        f"Observer effect  {text}; --baseline measures it"
+    )
+
+
+def test_no_pair_was_complete() -> None:
+    assert trust(SUMMARIES["partial"])[0] == "Observer effect  not measured (no pair was complete)"
+
+
+def test_every_reason_for_doubt_has_its_line() -> None:
+    losses = {**SUMMARIES["all"].losses, "thread_table_full": 3, "recursion": 1}
+    run = command(
+        losses=losses,
+        repairs={**SUMMARIES["all"].repairs, "switch_not_seen": 1},
+        closed_late=True,
+        wall=Ledger(1000, {"user": 900}),
+        threads=Ledger(1000, {"user": 1020}),
+        cpu=Ledger(1000, {"other": 0, "idle": 1000}),
+    )
+    assert not run.is_trusted
+    assert trust(run)[1:] == [
+        "Losses  3 thread table full, 1 recursion: the numbers above are too small",
+        "Meanwhile  other tasks used 0.0 % of the CPUs, the host took 0.0 % (steal)",
+        "Warning: the end of the window was not seen in the kernel; the times may run past it",
+        "1 context switch without a kernel event, inferred from the next event on that CPU",
+        "Warning: the ledger of the path is open: its residual is 10.0 %",
+        "Warning: the ledger of threads is open: its residual is 2.0 %",
+        r"Still running after the command's end, and not in this report from then on: 7 (a\x1b, a"
+        " session of its own)",
+        "Not on this kernel: sched_exit_tp",
+    ]

@@ -1,0 +1,150 @@
+"""The answer of the pinning experiment in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracer.analysis.pinning import signals
+from tracer.analysis.pinning.conditions import BATCH, FREE, PINNED, POLLING
+from tracer.analysis.pinning.evidence import Evidence, line_of
+from tracer.analysis.pinning.prediction import CheckedPrediction
+from tracer.analysis.pinning.theories import CONTRIBUTES, STEAL, Verdict
+from tracer.analysis.pinning.wording import gone
+from tracer.analysis.run import reader
+from tracer.analysis.statistics.intervals import Interval
+from tracer.analysis.statistics.modes import find_modes
+from tracer.analysis.statistics.wording import duration_text, ratio_text, share_text
+from tracer.model.words import LINES, in_prose
+from tracer.units import counted, duration, rate
+
+
+def answer(
+    evidence: Evidence, name: str, verdicts: Sequence[Verdict], checked: CheckedPrediction | None
+) -> list[str]:
+    """The size of the gap in the workload `name`, then what it is made of, if there is one."""
+    if not evidence.has_gap:
+        return _size(evidence, name)
+    return [
+        *_size(evidence, name),
+        *_where(evidence),
+        *_interventions(evidence),
+        *_steal(verdicts),
+        *_predicted(checked, evidence.unit),
+    ]
+
+
+def _size(evidence: Evidence, name: str) -> list[str]:
+    """How large the gap is, or that there is none."""
+    ratio, free, pinned = evidence.ratio, evidence.ns(FREE), evidence.ns(PINNED)
+    if ratio is None or free is None or pinned is None:
+        return ["Not enough was measured: at least one block with both placements is needed."]
+    both = (
+        f"{duration_text(free)} per {evidence.unit} free to move, {duration_text(pinned)} on one"
+        " CPU"
+    )
+    if ratio.blocks == 1:
+        return [f"One block cannot tell noise from difference: for {name} it gave {both}."]
+    p = f", p {ratio.p:.2g}" if ratio.is_enough else ""
+    numbers = f"({ratio_text(ratio)}, slower in {ratio.slower} of {ratio.blocks} blocks{p})"
+    if evidence.has_gap:
+        return [f"{name} is slower free to move than pinned: {both} {numbers}.", *_modes(evidence)]
+    if evidence.is_reversed:
+        return [
+            f"There is no pinning anomaly: pinning slows {name} down: {both} {numbers}.",
+            "On one CPU its work cannot run in parallel.",
+        ]
+    undetected = max(ratio.high, 1 / ratio.low) - 1
+    return [
+        f"No pinning anomaly was seen for {name}: {both} {numbers}.",
+        f"These runs cannot detect a difference of less than {100 * undetected:.0f} %.",
+    ]
+
+
+def _modes(evidence: Evidence) -> list[str]:
+    modes = find_modes([outcome.ns_per_unit for outcome in evidence.untraced(FREE)])
+    if modes is None:
+        return []
+    return [
+        f"Free to move it has two modes: {counted(modes.low_count, 'run')} near"
+        f" {duration(modes.low)} and {modes.high_count} near {duration(modes.high)} per"
+        f" {evidence.unit}."
+    ]
+
+
+def _where(evidence: Evidence) -> list[str]:
+    """What crossing costs, in the unpinned runs; else the line of the path with most of the gap."""
+    signal = signals.crossing(evidence)
+    if signal is not None and signal.present and signal.share is not None:
+        text = signal.text[0].upper() + signal.text[1:]
+        return [f"{text}: that is {share_text(signal.share)} of the gap."]
+    shares = {
+        name: share for name in LINES if (share := evidence.share_of_gap(line_of(name))) is not None
+    }
+    if not shares:
+        return []
+    name = max(shares, key=lambda line: shares[line].median)
+    return [f"{share_text(shares[name])} of the gap is this: {in_prose(name)}."]
+
+
+def _interventions(evidence: Evidence) -> list[str]:
+    """What polling (what crossing costs) and SCHED_BATCH (why threads cross) show."""
+    polling, batch = evidence.recovered(POLLING), evidence.recovered(BATCH)
+    sentences = []
+    if polling is not None:
+        count = evidence.measured(POLLING, reader.crossings)
+        still = (
+            f", though {rate(count.median)} wake-ups per {evidence.unit} still cross"
+            if count and count.median > 0.01
+            else ""
+        )
+        conclusion = _half(
+            polling,
+            "most of the cost is the sleep",
+            "most of the cost is not the sleep",
+            "these runs cannot tell how much of the cost is the sleep",
+        )
+        sentences.append(
+            f"When idle CPUs poll and do not sleep, {gone(polling)}{still}: {conclusion}."
+        )
+    if batch is not None:
+        conclusion = _half(
+            batch,
+            "that preemption is why wake-ups cross",
+            "that preemption is not the main reason",
+            "these runs cannot tell whether that preemption is the reason",
+        )
+        sentences.append(
+            f"When a woken thread may not push its waker off the CPU, {gone(batch)}: {conclusion}."
+        )
+    return sentences
+
+
+def _half(share: Interval, more: str, less: str, unknown: str) -> str:
+    """Is it certainly more than half, certainly less, or neither?"""
+    return more if share.low > 0.5 else less if share.high < 0.5 else unknown
+
+
+def _steal(verdicts: Sequence[Verdict]) -> list[str]:
+    """Steal that is a part of the gap is none of the program's doing, and the answer says so."""
+    return [
+        f"The host took the CPUs away meanwhile ({verdict.signal.text}): that is"
+        f" {share_text(verdict.signal.share)} of the gap."
+        for verdict in verdicts
+        if verdict.theory.number == STEAL
+        and verdict.verdict == CONTRIBUTES
+        and verdict.signal
+        and verdict.signal.share
+    ]
+
+
+def _predicted(checked: CheckedPrediction | None, unit: str) -> list[str]:
+    if checked is None:
+        return []
+    prediction = checked.prediction
+    interval = Interval(prediction.ns, prediction.low, prediction.high)
+    verdict = "confirmed" if checked.is_confirmed else "outside that interval, so NOT confirmed"
+    return [
+        f"From {counted(prediction.runs, 'unpinned run')} alone {duration_text(interval)} per"
+        f" {unit} was predicted for one CPU (traced); {duration(checked.measured_ns)} was measured"
+        f" then, {100 * abs(checked.error):.0f} % off: {verdict}."
+    ]

@@ -1,0 +1,190 @@
+"""Questions to the JSON document of one run, `tracer.run/1` (document.py writes it).
+
+Answers are per unit of work. Where the probe that counts something was off the answer is None,
+never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tracer.model.states import PREEMPTED, WAKEUP_IDLE, WAKEUP_QUEUED
+
+Document = Mapping[str, Any]
+
+_SWITCHING = (WAKEUP_IDLE, WAKEUP_QUEUED, PREEMPTED)
+#: Shares of the headline that are lines of the wall ledger as they are.
+_HEADLINE_LINES = ("io", "user", "system", "waiting")
+
+
+def units(document: Document) -> float:
+    """Units of work; 1 where they were not counted."""
+    return float(document["result"]["units"] or 1)
+
+
+def ns_per_unit(document: Document) -> float:
+    """Length of the window by units of work."""
+    return float(document["window_ns"]) / units(document)
+
+
+def wall_lines(document: Document) -> dict[str, float]:
+    """The wall ledger by the lines of `model.words.LINES`, ns; they sum to `ns_per_unit`."""
+    ledger, headline = document["ledgers"]["wall"], document["headline"]
+    total_ns, per = float(ledger["total_ns"]), units(document)
+    lines = {name: ledger["parts"][name] / per for name in _SWITCHING}
+    lines["switch"] = headline["switching"] * total_ns / per - sum(lines.values())
+    for name in _HEADLINE_LINES:
+        lines[name] = (headline[name] or 0.0) * total_ns / per
+    lines["unknown"] = ledger["residual_ns"] / per
+    return lines
+
+
+def counts(document: Document) -> dict[str, float | None]:
+    """Counts that can explain a difference between two runs, by what is counted."""
+    sched, calls, idle = (document.get(name) for name in ("sched", "syscalls", "idle"))
+    cpus = idle["cpus"] if idle else None
+    woken = wakeups(document)
+    totals: dict[str, float | None] = {
+        "context switches": _sum_of(document["rusage"], "voluntary", "involuntary"),
+        "of them involuntary": _sum_of(document["rusage"], "involuntary"),
+        "wake-ups on the same CPU": _sum_of(woken, "same_cpu"),
+        "wake-ups to another CPU, idle": _sum_of(woken, "cross_cpu_idle"),
+        "wake-ups to another CPU, busy": _sum_of(woken, "cross_cpu_busy"),
+        "migrations": _sum_of(sched, "migrations"),
+        "interrupts between CPUs": None
+        if cpus is None
+        else sum(cpu["reschedule_interrupts"] + cpu["call_function_interrupts"] for cpu in cpus),
+        "entries into idle states": None
+        if cpus is None
+        else sum(state["entries"] for cpu in cpus for state in cpu["states"]),
+        "system calls": None if calls is None else sum(call["calls"] for call in calls),
+        "EAGAIN": None if calls is None else sum(call["errors"].get("EAGAIN", 0) for call in calls),
+    }
+    per = units(document)
+    return {name: None if total is None else total / per for name, total in totals.items()}
+
+
+def _sum_of(section: Mapping[str, Any] | None, *names: str) -> float | None:
+    if section is None or any(section.get(name) is None for name in names):
+        return None
+    return float(sum(section[name] for name in names))
+
+
+# ---- the host ----
+
+
+def steal_share(document: Document) -> float:
+    """The share of all CPUs' time in the window that the host took (steal)."""
+    return float(document["host"]["steal_ns"]) / _all_cpus_ns(document)
+
+
+def others_share(document: Document) -> float:
+    """The share of all CPUs' time in the window in which tasks outside the target ran."""
+    return float(document["ledgers"]["cpu"]["parts"]["other"]) / _all_cpus_ns(document)
+
+
+def _all_cpus_ns(document: Document) -> int:
+    return max(int(document["ledgers"]["cpu"]["total_ns"]), 1)
+
+
+# ---- the probe syscalls ----
+
+
+def call_class_ns(document: Document, cls: str) -> float | None:
+    """On-CPU ns of the calls of a class."""
+    calls = document.get("syscalls")
+    if calls is None:
+        return None
+    on_cpu_ns = sum(call["on_cpu_ns"] for call in calls if call["class"] == cls)
+    return float(on_cpu_ns) / units(document)
+
+
+def failed_calls_ns(document: Document, cls: str, error: str) -> float | None:
+    """On-CPU ns of the calls of a class that failed with `error`, at the mean of all calls of the
+    same name."""
+    calls = document.get("syscalls")
+    if calls is None:
+        return None
+    on_cpu_ns = sum(
+        call["on_cpu_ns"] / max(call["calls"], 1) * call["errors"].get(error, 0)
+        for call in calls
+        if call["class"] == cls
+    )
+    return float(on_cpu_ns) / units(document)
+
+
+# ---- the probe sched ----
+
+
+def wakeups(document: Document) -> Mapping[str, int] | None:
+    """Wake-ups by kind, in the whole window."""
+    sched = document.get("sched")
+    return sched["wakeups"] if sched else None
+
+
+def crossings(document: Document) -> float | None:
+    """Wake-ups that went to another CPU."""
+    times = wakeups(document)
+    if times is None:
+        return None
+    return float(times["cross_cpu_idle"] + times["cross_cpu_busy"]) / units(document)
+
+
+def pulled(document: Document) -> float | None:
+    """Preempted threads that another CPU pulled to its own queue."""
+    sched = document.get("sched")
+    return float(sched["pulled"]) / units(document) if sched else None
+
+
+def mean_wakeup_ns(document: Document, kind: str) -> float | None:
+    """Mean wake-up latency of one kind of wake-up; None too when there was none."""
+    return _mean_of(document, "wakeup_latency_ns", kind)
+
+
+def mean_handover_ns(document: Document, kind: str) -> float | None:
+    """Mean time on a CPU from switching in, after a wait of this kind, to waking another thread;
+    None too when there was none."""
+    return _mean_of(document, "handover_ns", kind)
+
+
+def _mean_of(document: Document, field: str, kind: str) -> float | None:
+    sched = document.get("sched")
+    histogram = sched[field].get(kind) if sched else None
+    return float(histogram["mean"]) if histogram and histogram["mean"] is not None else None
+
+
+# ---- the probe idle ----
+
+
+def idle_path_ns(document: Document, *parts: str) -> float | None:
+    """Parts of the critical path's wake-ups onto sleeping CPUs, summed, ns."""
+    idle = document.get("idle")
+    if not idle:
+        return None
+    return float(sum(idle["path"][part] for part in parts)) / units(document)
+
+
+def interrupts_sent(document: Document) -> float | None:
+    """Interrupts that wake-ups sent to idle CPUs."""
+    idle = document.get("idle")
+    if not idle:
+        return None
+    sent = [row["sent"] for row in idle["wakeups"]]
+    times = sum(kinds["call_function"] + kinds["reschedule"] for kinds in sent)
+    return float(times) / units(document)
+
+
+def sender_held_ns(document: Document) -> float | None:
+    """Time that interrupts held their senders up beyond what setting a flag takes, ns."""
+    idle = document.get("idle")
+    if not idle:
+        return None
+    held = idle["sender_held_ns"]
+    flag_ns = held["flag"]["mean"] or 0
+    total_ns = sum(
+        (held[kind]["mean"] - flag_ns) * held[kind]["count"]
+        for kind in ("call_function", "reschedule")
+        if held[kind]["count"]
+    )
+    return max(float(total_ns), 0.0) / units(document)

@@ -1,0 +1,122 @@
+"""Where the time went: the wall ledger, line by line, and what it means."""
+
+from __future__ import annotations
+
+from tracer.analysis.run.ledger import Ledger
+from tracer.analysis.run.summary import Summary
+from tracer.model.words import LINES
+from tracer.report.run.advice import in_words, try_next
+from tracer.report.run.head import path_title
+from tracer.units import duration, percent
+
+#: Shorter units of work than this are shown in ns: a tenth of a us would be too coarse.
+_SHORT_UNIT_NS = 2000
+#: Parts of a wake-up to an idle CPU, in their order.
+_IDLE_PARTS = {
+    "delivery": "until that CPU had the thread on its queue",
+    "leaving_idle": "that CPU leaving its idle state",
+    "switch_in": "switching the thread in",
+}
+#: A thread that slept for less than this share of the window at its end is not worth a line.
+_LEAST_ASLEEP = 0.001
+
+
+class _Rows:
+    """Formats times of the window, per unit of work where units were counted."""
+
+    def __init__(self, run: Summary, width: int) -> None:
+        self._run = run
+        self._is_short = bool(run.units) and run.per_unit(run.window_ns) < _SHORT_UNIT_NS
+        self._label_width = max(min(52, width - 20), 30)
+
+    @property
+    def unit(self) -> str:
+        """Of the amounts, with a space before it; empty where each amount has its own."""
+        if not self._run.units:
+            return ""
+        return " ns" if self._is_short else " us"
+
+    def heading(self) -> str:
+        per = f"{self.unit.strip()}/{self._run.unit}" if self._run.units else "time"
+        return f"{per:>{self._label_width + 9}}{'share':>10}"
+
+    def amount(self, ns: float) -> str:
+        if not self._run.units:
+            return duration(ns)
+        value = self._run.per_unit(ns) / (1.0 if self._is_short else 1e3)
+        return "<0.1" if 0 < value < 0.05 else f"{value:.1f}"
+
+    def row(self, label: str, ns: float) -> str:
+        share = percent(ns / max(self._run.window_ns, 1))
+        label = label[: self._label_width]
+        return f"{label:<{self._label_width}}{self.amount(ns):>9}{share:>10}"
+
+    def line(self, name: str, ns: float, indent: str = "") -> str:
+        """The row of a line of the wall ledger."""
+        return self.row(indent + LINES[name], ns)
+
+
+def path(run: Summary, width: int) -> list[str]:
+    """The wall ledger with its residual, one sentence on it, and the next command."""
+    rows = _Rows(run, width)
+    return [
+        f"Where the time went: {path_title(run)}",
+        rows.heading(),
+        *_switching(run, rows),
+        *_on_cpu(run, rows),
+        rows.line("waiting", run.headline.waiting * run.window_ns),
+        f"accounted {rows.amount(run.wall.total_ns - run.wall.residual_ns)} of"
+        f" {rows.amount(run.wall.total_ns)}{rows.unit} (residual {_residual(run.wall)});"
+        f" all threads: residual {_residual(run.threads)}, all CPUs: {_residual(run.cpu)}",
+        *_remarks(run),
+        in_words(run),
+        f"Try: {try_next(run)}        Words: tracer help words",
+    ]
+
+
+def _switching(run: Summary, rows: _Rows) -> list[str]:
+    parts = run.wall.parts
+    idle_path = run.idle_path or {}
+    lines = [
+        rows.row("switching", run.headline.switching * run.window_ns),
+        rows.line("wakeup:idle", parts["wakeup:idle"], "  "),
+        *(rows.row(f"    {_IDLE_PARTS[name]}", ns) for name, ns in idle_path.items()),
+        rows.line("wakeup:queued", parts["wakeup:queued"], "  "),
+        rows.line("preempted", parts["preempted"], "  "),
+    ]
+    if run.host.switch_cost_ns is not None:
+        lines.append(rows.line("switch", run.headline.switch_cost_ns, "  "))
+    return lines
+
+
+def _on_cpu(run: Summary, rows: _Rows) -> list[str]:
+    headline, window_ns = run.headline, run.window_ns
+    if headline.io is None or headline.user is None or headline.system is None:
+        text = "on a CPU (not split: run without --light)"
+        return [rows.row(text, headline.on_cpu * window_ns)]
+    return [
+        rows.line("io", headline.io * window_ns),
+        rows.line("user", headline.user * window_ns),
+        rows.line("system", headline.system * window_ns),
+    ]
+
+
+def _remarks(run: Summary) -> list[str]:
+    lines = []
+    if run.host.switch_cost_ns is None and run.switches.total:
+        lines.append(
+            "The direct cost of a switch cannot be measured on this kernel (no sched_exit_tp):"
+            " it is in the calls."
+        )
+    thread = run.target.path_thread
+    if thread is not None and thread.asleep_ns > _LEAST_ASLEEP * run.window_ns:
+        lines.append(
+            f"That thread was asleep for the last {duration(thread.asleep_ns)}; what will wake it"
+            " is not known"
+        )
+    return lines
+
+
+def _residual(ledger: Ledger) -> str:
+    share = abs(ledger.residual_ns) / max(ledger.total_ns, 1)
+    return "<0.1 %" if share < 0.001 else percent(share)
