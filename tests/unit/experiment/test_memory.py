@@ -122,8 +122,12 @@ def test_the_own_memory_of_a_process_is_read() -> None:
 
 def test_memory_of_a_family_is_summed() -> None:
     alone = holder.user_memory(os.getpid())["virtual"]
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    program = "print('started', flush=True); input()"  # before exec it has this process's memory
+    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)  # fmt: skip
     try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"started\n"
         both = holder.user_memory(os.getpid())["virtual"]
         own = next(int(line.split()[1]) << 10
                    for line in Path(f"/proc/{child.pid}/status").read_text().splitlines()
