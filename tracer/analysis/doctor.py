@@ -12,7 +12,7 @@ from workloads import Needs
 
 @dataclass(frozen=True)
 class SizeRequest:
-    """A size that somebody wants to run: a workload's name, its needs, the number of tasks."""
+    """A size to run: a workload's name, its needs, the number of tasks."""
 
     workload: str
     needs: Needs
