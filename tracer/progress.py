@@ -13,14 +13,15 @@ TICK_S = 0.5
 
 
 class Progress:
-    """Nothing is written unless standard error is a terminal that can move its cursor.
+    """Nothing is written unless standard error is a terminal that can move its cursor, and the
+    caller wants it (`shown`).
 
     `expect(seconds)` says how long all the rest is going to take; until it is called, and when
     the rest is shorter than 2 s, the line has no time in it.
     """
 
-    def __init__(self) -> None:
-        self._on = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    def __init__(self, shown: bool = True) -> None:
+        self._on = shown and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
         self._text = ""
         self._end_s: float | None = None
 

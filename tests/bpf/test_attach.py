@@ -234,8 +234,8 @@ def test_what_cannot_be_attached_to_is_told():
         (): "name processes",
         ("--cgroup", "/nonexistent/group"): "there is no control group",
         ("--cgroup", ""): "--cgroup names no control group",
-        ("1", "--path-of", "me"): "is no thread's number",
-        ("1", "--path-of", "\N{SUPERSCRIPT TWO}"): "is no thread's number",
+        ("1", "--path-of", "me"): "is not a thread's number",
+        ("1", "--path-of", "\N{SUPERSCRIPT TWO}"): "is not a thread's number",
         (str(os.getpid()), "--path-of", "1"): "--path-of 1: these processes have no such thread",
     }
     for words, message in cases.items():

@@ -1,18 +1,53 @@
-"""`tracer help words`: the terms of a report."""
+"""`tracer help`: the help of a command, and the terms of a report."""
 
 from __future__ import annotations
 
+import difflib
 import textwrap
+from collections.abc import Sequence
 
 import click
 
 
-@click.command("help")
-@click.argument("topic", type=click.Choice(["words"]))
-def command(topic: str) -> None:
-    """Explain the words of a report: tracer help words."""
+@click.command(
+    "help",
+    short_help="Help on a command, or on the words of a report.",
+    params=[click.Argument(["topic"], nargs=-1, metavar="[COMMAND...] | words [WORD]")],
+)
+@click.pass_context
+def command(context: click.Context, topic: Sequence[str]) -> None:
+    """Show the help of a command, or explain the words of a report.
+
+    tracer help run async-brigade; tracer help words; tracer help words preempted
+    """
+    if topic[:1] == ("words",):
+        _words(" ".join(topic[1:]))
+    else:
+        _command_help(context.find_root(), topic)
+
+
+def _command_help(root: click.Context, names: Sequence[str]) -> None:
+    """The help of a command of a command; an unknown name is a usage error with the nearest one."""
+    at = root
+    for name in names:
+        if not isinstance(at.command, click.Group):
+            raise click.UsageError(f"{at.command_path} has no commands of its own", at)
+        _name, found, _rest = at.command.resolve_command(at, [name])
+        assert found is not None  # resolve_command raises for an unknown name
+        # resilient: required arguments may be missing
+        at = found.make_context(name, [], parent=at, resilient_parsing=True)
+    click.echo(at.get_help())
+
+
+def _words(word: str) -> None:
+    """Print all words with their meaning, or one of them."""
     from tracer.model.words import WORDS
 
-    for word, meaning in WORDS.items():
-        click.echo(word)
-        click.echo(textwrap.fill(meaning, 78, initial_indent="    ", subsequent_indent="    "))
+    known = {name.casefold(): name for name in WORDS}
+    if word and word.casefold() not in known:
+        near = difflib.get_close_matches(word.casefold(), known, 1)
+        hint = f" Did you mean {known[near[0]]!r}?" if near else ""
+        raise click.UsageError(f"No such word {word!r}.{hint} Try: tracer help words")
+    for name in [known[word.casefold()]] if word else WORDS:
+        click.echo(name)
+        click.echo(textwrap.fill(WORDS[name], 78, initial_indent="    ", subsequent_indent="    "))

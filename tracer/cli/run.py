@@ -1,49 +1,116 @@
-"""`tracer run WORKLOAD`: the main job."""
+"""`tracer run WORKLOAD`: the main job; `tracer run -- COMMAND` is in _command.py."""
 
 from __future__ import annotations
 
-import os
+import difflib
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracer.cli._shared import budget_status, report_to, shared_options, start_options
-from tracer.errors import Interrupted, TracerError
-from tracer.experiment.line import workload_option
-from tracer.host.user import require_rights
+from tracer.cli import _options as options
+from tracer.cli._output import budget_status, outputs, say
+from tracer.errors import Interrupted
 from workloads import Workload, available, nearest
 
-
-def _own_options() -> list[click.Parameter]:
-    return [
-        *shared_options(),
-        *start_options(),
-        click.Option(["--rounds"], type=click.IntRange(1, 1000), default=5, show_default=True,
-                     metavar="N", help="Traced and untraced pairs for the observer effect."),
-        click.Option(["--no-baseline"], is_flag=True, help="Leave those pairs out."),
-        click.Option(["--json"], metavar="FILE",
-                     help="Write the report as JSON to FILE; `-`: to standard output, alone."),
-    ]  # fmt: skip
-
+if TYPE_CHECKING:
+    from tracer.analysis.run.budget import Budget
+    from tracer.experiment.condition import Condition
+    from tracer.experiment.tracing import Tracing
 
 #: What `run [options] -- COMMAND` is called inside; no workload can have this name.
 _COMMAND = "COMMAND"
 
 
-class Workloads(click.Group):
-    """One subcommand per workload: tracer's options and the workload's own, in any order.
+@dataclass(frozen=True)
+class RunOptions:
+    """What `tracer run WORKLOAD` is to do; `rounds` 0: no pairs for the observer effect."""
 
-    Options first, then `--`: what follows is a command of the user's.
+    condition: Condition
+    tracing: Tracing
+    follow: bool
+    rounds: int
+    budgets: tuple[Budget, ...]
+    json_path: str | None
+
+    @classmethod
+    def of(cls, workload: Workload, values: Mapping[str, Any]) -> RunOptions:
+        """From the values of the command line."""
+        from tracer.experiment.condition import Condition
+
+        condition = Condition(
+            workload.name,
+            workload.name,
+            {option.name: values[option.name] for option in workload.options},
+            cpus=values["cpus"] or (),
+            as_root=values["as_root"],
+        )
+        return cls(
+            condition,
+            options.tracing(values),
+            follow=not values["no_follow"],
+            rounds=0 if values["no_baseline"] else values["rounds"],
+            budgets=values["budgets"],
+            json_path=values["json_path"],
+        )
+
+
+def workload_command(workload: Workload) -> click.Command:
+    """`tracer run` of one workload: its own options and tracer's, in any order."""
+    summary = f"{workload.summary[0].upper()}{workload.summary[1:]}."
+    return click.Command(
+        workload.name,
+        params=[
+            *map(options.workload_option, workload.options),
+            *options.tracing_options(),
+            options.cpus_option(),
+            options.as_root_option(),
+            options.rounds_option(
+                "Traced and untraced pairs for the observer effect.", default=5, most=1000
+            ),
+            options.no_baseline_option("Leave those pairs out."),
+            options.json_option(),
+        ],
+        callback=lambda **values: run(RunOptions.of(workload, values)),
+        help=summary,
+        short_help=summary,
+    )
+
+
+def run(chosen: RunOptions) -> int:
+    """Measure the workload and write its report; the exit status."""
+    from tracer.analysis.run.document import document
+    from tracer.experiment.one import trace_workload
+    from tracer.progress import Progress
+    from tracer.report.run.text import render
+
+    with outputs(chosen.json_path) as out:
+        measured = trace_workload(
+            chosen.condition,
+            chosen.tracing,
+            follow=chosen.follow,
+            rounds=chosen.rounds,
+            progress=Progress(),
+            say=say,
+        )
+        summary = measured.summary
+        data = document(summary)
+        out.report(data, lambda width: render(summary, width))
+    if measured.interrupted is not None:
+        raise Interrupted(measured.interrupted)
+    return budget_status(chosen.budgets, data) if summary.is_trusted else 3
+
+
+class Workloads(click.Group):
+    """One subcommand per workload, and one for a command of the user's after `--`.
+
+    Options may stand before the workload's name too.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0].startswith("-") and args[0] not in ("--help", "-h"):
-            args = [_COMMAND, *args]
-        elif args and args[0] in ("--help", "-h") and "--" in args:
-            args = [_COMMAND, "--help"]
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, _target_first(ctx, args) if args else args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(available())
@@ -54,97 +121,76 @@ class Workloads(click.Group):
 
             return command_of_user()
         workload = available().get(cmd_name)
-        if workload is None:
-            return None
-        return click.Command(
-            cmd_name,
-            params=[*map(workload_option, workload.options), *_own_options()],
-            callback=lambda **values: run(workload, values),
-            help=f"{workload.summary[0].upper()}{workload.summary[1:]}.",
-            context_settings={"max_content_width": 98},
-        )
+        return None if workload is None else workload_command(workload)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in (*available(), _COMMAND):
-            raise click.UsageError(
-                f"No such workload {args[0]!r}. {nearest(args[0])}."
-                f" A command of your own goes after `--`: tracer run -- {shlex.join(args)}",
-                ctx,
-            )
+        if args[0] != _COMMAND:
+            _require_workload(ctx, [], args)
         return super().resolve_command(ctx, args)
 
 
-@click.command("run", cls=Workloads, subcommand_metavar="WORKLOAD [OPTIONS] | [OPTIONS] -- COMMAND")
+def _takes_value() -> dict[str, bool]:
+    """Every option that some `tracer run` has, and whether a value follows it."""
+    from tracer.cli._command import command_of_user
+
+    commands = [*map(workload_command, available().values()), command_of_user()]
+    found = {"--help": False, "-h": False}
+    for one in commands:
+        for param in one.params:
+            if isinstance(param, click.Option):
+                found.update(dict.fromkeys(param.opts, not param.is_flag))
+    return found
+
+
+def _target_first(ctx: click.Context, args: list[str]) -> list[str]:
+    """The arguments in the order of a group: the workload, then all options.
+
+    What has options and `--` is a command of the user's. Raises click's usage errors.
+    """
+    known: dict[str, bool] = {}
+    position, option = 0, ""
+    while position < len(args):
+        word = args[position]
+        if word == "--":
+            return [_COMMAND, *args]
+        if not word.startswith("-"):
+            _require_workload(ctx, args[:position], args[position:])
+            return [word, *args[:position], *args[position + 1 :]]
+        known = known or _takes_value()
+        option, equals, _value = word.partition("=")
+        if option not in known:
+            near = difflib.get_close_matches(option, known)
+            raise click.NoSuchOption(option, possibilities=near, ctx=ctx)
+        has_value = known[option] and not equals and args[position + 1 : position + 2] != ["--"]
+        position += 2 if has_value else 1
+    if {"--help", "-h"} & set(args):
+        return ["--help"]
+    is_value = f": {args[-1]!r} is the value of {option}" if args[-1] in available() else ""
+    raise click.UsageError(
+        f"a workload is missing, or `--` and a command{is_value}. Try: tracer list", ctx
+    )
+
+
+def _require_workload(ctx: click.Context, given: list[str], rest: list[str]) -> None:
+    if rest[0] not in available():
+        words = shlex.join([*given, "--", *rest])
+        raise click.UsageError(
+            f"No such workload {rest[0]!r}. {nearest(rest[0])}."
+            f" A command of your own goes after `--`: tracer run {words}",
+            ctx,
+        )
+
+
+@click.command(
+    "run",
+    cls=Workloads,
+    subcommand_metavar="WORKLOAD [OPTIONS] | [OPTIONS] -- COMMAND",
+    short_help="Run a workload, or a command of your own after `--`.",
+)
 def command() -> None:
     """Run a workload, or a command of your own after `--`, and say where the time went.
 
     Options: tracer run WORKLOAD --help, tracer run --help --
     """
-
-
-def run(workload: Workload, values: Mapping[str, Any]) -> int:
-    """The callback of every workload's subcommand; the exit status."""
-    from tracer import probes
-    from tracer.analysis.run import budget
-    from tracer.analysis.run import document as json_report
-    from tracer.analysis.run.observer import observe
-    from tracer.analysis.run.summary import summarize
-    from tracer.experiment.pairs import PAIR_WARMUPS, Plan, measure
-    from tracer.host import limits
-    from tracer.host.cpus import parse_cpus
-    from tracer.model.spec import Spec
-    from tracer.progress import Progress
-    from tracer.report.run import text as text_report
-
-    names = probes.chosen(values["probe"] or probes.DEFAULT)
-    budgets = [budget.parse(text) for text in values["budget"]]
-    cpus = parse_cpus(values["cpus"]) if values["cpus"] is not None else ()
-    own = {option.name: values[option.name] for option in workload.options}
-    require_rights()
-
-    def spec(changed: Mapping[str, int]) -> Spec:
-        return Spec(workload.argv({**own, **changed}), cpus=cpus, as_root=values["as_root"])
-
-    def scaled(iterations: int) -> Spec:
-        return spec({"iters": iterations, "warmups": min(own["warmups"], PAIR_WARMUPS)})
-
-    if not os.access(spec({}).argv[0], os.X_OK):
-        raise TracerError(
-            f"the program of {workload.name} is not built: {spec({}).argv[0]}", "make setup"
-        )
-    limits.require(workload.needs(own), own["tasks"])
-    if workload.in_python(own) and own["runtime"] is None:
-        click.echo(
-            f"tracer: the native {workload.name} is not built, so its twin in Python runs;"
-            " make setup builds it",
-            err=True,
-        )
-    plan = Plan(
-        spec=spec({}),
-        scaled=scaled,
-        iterations=own["iters"],
-        probes=names,
-        light=values["light"],
-        follow=not values["no_follow"],
-        rounds=0 if values["no_baseline"] else values["rounds"],
-    )
-    with report_to(values["json"]) as write:
-        measured = measure(plan, Progress())
-        summary = summarize(
-            measured.recording,
-            name=workload.name,
-            transport=workload.transport_of(own),
-            unit=workload.unit,
-            cpus=cpus,
-            observer=observe(measured.pairs),
-            top=values["top"],
-        )
-        document = json_report.document(summary)
-        write(document, lambda width: text_report.render(summary, width))
-    if measured.interrupted is not None:
-        raise Interrupted(measured.interrupted)
-    if not summary.is_trusted:
-        return 3
-    return budget_status(budgets, document)

@@ -1,15 +1,18 @@
-"""The one executor: the full traced run with short traced and untraced pairs around it."""
+"""A full traced run of a workload, with short traced and untraced pairs around it."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tracer.analysis.run.observer import Pair
 from tracer.capture.workload import run_traced, run_untraced
 from tracer.errors import Interrupted
+from tracer.experiment.condition import Condition
+from tracer.experiment.tracing import Tracing
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
 from tracer.model.recording import Recording
@@ -24,21 +27,33 @@ _WORTH_ESTIMATING = 200
 #: When the full run is short a first answer matters more: all the runs together about so long.
 FIRST_ANSWER_NS = 7_000_000_000
 _SHORTEST_PAIR_RUN_NS = 200_000_000
-#: Fewer than a full run's: a pair's run is short, and 10 of them warm up.
+#: Fewer than a full run's: a pair's run is short.
 PAIR_WARMUPS = 20
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure; plain data but for `scaled`, which makes the spec of a shorter run."""
+    """What to measure: a workload, and how many pairs of short runs go with its full run.
 
-    spec: Spec
-    scaled: Callable[[int], Spec]
-    iterations: int
-    probes: Sequence[str]
-    light: bool
-    follow: bool
+    Plain data: it can be pickled, and its runs started from the copy.
+    """
+
+    condition: Condition
     rounds: int
+    tracing: Tracing = Tracing()
+    follow: bool = True
+
+    @property
+    def iterations(self) -> int:
+        """Those of the full run."""
+        return int(self.condition.values["iters"] or 0)
+
+    def spec(self, iterations: int | None = None) -> Spec:
+        """How to start the full run; with `iterations`, a shorter one."""
+        if iterations is None:
+            return self.condition.spec()
+        warmups = min(int(self.condition.values["warmups"] or 0), PAIR_WARMUPS)
+        return self.condition.spec({"iters": iterations, "warmups": warmups})
 
 
 @dataclass(frozen=True)
@@ -50,9 +65,10 @@ class Measured:
     interrupted: int | None = None
 
 
-def _switches(result: Mapping[str, Any]) -> float:
+def switches_per_unit(result: Mapping[str, Any]) -> float:
+    """Context switches per unit of work; of the whole run where units were not counted."""
     usage = result["rusage"]
-    return float(usage["voluntary"] + usage["involuntary"]) / max(int(result["units"]), 1)
+    return float(usage["voluntary"] + usage["involuntary"]) / (result.get("units") or 1)
 
 
 class _Runs:
@@ -76,11 +92,21 @@ class _Runs:
         took_s = time.monotonic() - self._began_s
         self._progress.expect(took_s / self._done * max(self._trips - self._done, 0))
 
-    def pair(self, number: int, spec: Spec, trips: int) -> Pair:
-        self._progress.say(f"traced and untraced pair {number + 1} of {self._plan.rounds}")
+    def trip_ns(self) -> float:
+        """How long one trip takes untraced, by a short run."""
+        self._progress.say("measuring how long a trip takes")
+        plan = self._plan
+        short = plan.spec(max(_FEWEST_ITERATIONS, plan.iterations // 20))
+        return float(run_untraced(short, self._progress)["mean_ns"])
+
+    def pair(self, number: int, trips: int) -> Pair:
+        """Pair `number`, from 0: traced first in every second one."""
+        plan = self._plan
+        spec = plan.spec(trips)
+        self._progress.say(f"traced and untraced pair {number + 1} of {plan.rounds}")
 
         def traced() -> Mapping[str, Any]:
-            recording = run_traced(self._engine, spec, self._plan.follow, progress=self._progress)
+            recording = run_traced(self._engine, spec, plan.follow, progress=self._progress)
             if recording.interrupted is not None:
                 raise Interrupted(recording.interrupted)
             return recording.result
@@ -93,56 +119,56 @@ class _Runs:
         else:
             b, a = untraced(), traced()
         self._finished(2 * trips)
-        return Pair(a["ns_per_unit"], b["ns_per_unit"], _switches(a), _switches(b))
+        return Pair(a["ns_per_unit"], b["ns_per_unit"], switches_per_unit(a), switches_per_unit(b))
 
     def full(self, cost_ns: int | None) -> Recording:
+        """The run that is reported."""
         self._progress.say("the full run")
         plan = self._plan
-        recording = run_traced(self._engine, plan.spec, plan.follow, cost_ns, self._progress)
+        recording = run_traced(self._engine, plan.spec(), plan.follow, cost_ns, self._progress)
         self._finished(plan.iterations)
         return recording
 
 
-def _pair_run_ns(plan: Plan, trip_ns: float) -> float:
+def _pair_trips(plan: Plan, trip_ns: float) -> int:
+    """Iterations of a pair's run, so that all runs together do not take too long."""
+    run_ns: float = PAIR_RUN_NS
     left_ns = FIRST_ANSWER_NS - plan.iterations * trip_ns
-    if left_ns <= 0:
-        return PAIR_RUN_NS
-    return min(max(left_ns / (2 * plan.rounds), _SHORTEST_PAIR_RUN_NS), PAIR_RUN_NS)
+    if left_ns > 0:
+        run_ns = min(max(left_ns / (2 * plan.rounds), _SHORTEST_PAIR_RUN_NS), PAIR_RUN_NS)
+    fitting = int(run_ns / max(trip_ns, 1.0))
+    return max(_FEWEST_ITERATIONS, min(plan.iterations, fitting))
 
 
 def measure(plan: Plan, progress: Progress) -> Measured:
     """Half the pairs, the full run, the other half; order A B B A throughout.
 
     A signal during the full run or later gives what there is by then; one before it raises
-    Interrupted.
+    Interrupted. TracerError when the workload fails.
     """
     progress.say("preparing the probes")
-    engine = Engine(plan.probes, plan.light)
-    try:
-        cost = switch_cost_ns(engine)
-        runs = _Runs(engine, plan, progress)
-        pairs: list[Pair] = []
-        spec, trips = plan.spec, plan.iterations
-        if plan.rounds or (progress.is_shown and plan.iterations >= _WORTH_ESTIMATING):
-            progress.say("measuring how long a trip takes")
-            first = plan.scaled(max(_FEWEST_ITERATIONS, plan.iterations // 20))
-            trip_ns = float(run_untraced(first, progress)["mean_ns"])
-            if plan.rounds:
-                fitting = int(_pair_run_ns(plan, trip_ns) / max(trip_ns, 1.0))
-                trips = max(_FEWEST_ITERATIONS, min(plan.iterations, fitting))
-                spec = plan.scaled(trips)
-            runs.expect(2 * plan.rounds * trips + plan.iterations, trip_ns)
-        before = (plan.rounds + 1) // 2
-        pairs += [runs.pair(number, spec, trips) for number in range(before)]
-        recording = runs.full(cost)
-        if recording.interrupted is not None:
-            return Measured(recording, pairs, recording.interrupted)
+    with contextlib.closing(Engine(plan.tracing.probes, plan.tracing.light)) as engine:
         try:
-            for number in range(before, plan.rounds):
-                pairs.append(runs.pair(number, spec, trips))
-        except Interrupted as stop:
-            return Measured(recording, pairs, stop.number)
-        return Measured(recording, pairs)
-    finally:
-        engine.close()
-        progress.clear()
+            return _measured(_Runs(engine, plan, progress), plan, switch_cost_ns(engine), progress)
+        finally:
+            progress.clear()
+
+
+def _measured(runs: _Runs, plan: Plan, cost_ns: int | None, progress: Progress) -> Measured:
+    trips = plan.iterations
+    if plan.rounds or (progress.is_shown and plan.iterations >= _WORTH_ESTIMATING):
+        trip_ns = runs.trip_ns()
+        if plan.rounds:
+            trips = _pair_trips(plan, trip_ns)
+        runs.expect(2 * plan.rounds * trips + plan.iterations, trip_ns)
+    before = (plan.rounds + 1) // 2
+    pairs = [runs.pair(number, trips) for number in range(before)]
+    recording = runs.full(cost_ns)
+    if recording.interrupted is not None:
+        return Measured(recording, pairs, recording.interrupted)
+    try:
+        for number in range(before, plan.rounds):
+            pairs.append(runs.pair(number, trips))  # noqa: PERF401 - a signal keeps those made
+    except Interrupted as stop:
+        return Measured(recording, pairs, stop.number)
+    return Measured(recording, pairs)

@@ -6,14 +6,17 @@ import importlib
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import workloads
+from tracer import probes
 from tracer.cli import main as entry
+from tracer.cli._command import CommandRun
+from tracer.cli.run import RunOptions
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -24,12 +27,13 @@ def tracer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
     A measurement never starts: to get as far as one is a failure of the test.
     """
-    import tracer.experiment.pairs
+    import tracer.experiment.one
 
     def never(*_: object) -> None:
         raise AssertionError("a measurement was started")
 
-    monkeypatch.setattr(tracer.experiment.pairs, "measure", never)
+    for name in ("measure", "run_command", "attached"):
+        monkeypatch.setattr(tracer.experiment.one, name, never)
     monkeypatch.setattr(entry.signal, "signal", lambda *_: signal.SIG_DFL)
 
     def call(*words: str) -> tuple[int, str, str]:
@@ -42,25 +46,33 @@ def tracer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     return call
 
 
-@pytest.fixture
-def parsed(monkeypatch: pytest.MonkeyPatch, tracer: Run) -> Callable[..., dict[str, Any]]:
-    """The option values that `tracer run` would work with."""
-    module = importlib.import_module("tracer.cli.run")
-    kept: dict[str, Any] = {}
+Parsed = Callable[..., RunOptions]
+ParsedCommand = Callable[..., CommandRun]
 
-    def instead(workload: workloads.Workload, values: Mapping[str, Any]) -> int:
-        kept.clear()
-        kept.update(values, workload=workload.name)
+
+def _handed_on(monkeypatch: pytest.MonkeyPatch, tracer: Run, module: str) -> Callable[..., Any]:
+    """Calls `tracer run` and gives what it would hand to the function `run` of that module."""
+    handed: list[Any] = []
+
+    def instead(chosen: Any) -> int:
+        handed.append(chosen)
         return 0
 
-    monkeypatch.setattr(module, "run", instead)
+    monkeypatch.setattr(importlib.import_module(module), "run", instead)
 
-    def call(*words: str) -> dict[str, Any]:
+    def call(*words: str) -> Any:
+        handed.clear()
         status, _out, err = tracer("run", *words)
         assert status == 0, err
-        return kept
+        return handed[0]
 
     return call
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch, tracer: Run) -> Parsed:
+    """What `tracer run WORKLOAD` would work with."""
+    return _handed_on(monkeypatch, tracer, "tracer.cli.run")
 
 
 # ---- what is refused ----
@@ -171,13 +183,15 @@ def test_a_json_file_that_cannot_be_written(tracer: Run, monkeypatch: pytest.Mon
 # ---- what is handed on ----
 
 
-def test_defaults(parsed: Callable[..., dict[str, Any]]) -> None:
-    values = parsed("async-brigade")
-    assert values["workload"] == "async-brigade"
+def test_defaults(parsed: Parsed) -> None:
+    chosen = parsed("async-brigade")
+    condition, tracing = chosen.condition, chosen.tracing
+    assert condition.workload == "async-brigade"
+    values = condition.values
     assert (values["tasks"], values["iters"], values["warmups"]) == (500, 10_000, 100)
-    assert (values["rounds"], values["top"], values["probe"]) == (5, 0, ())
-    assert not values["light"]
-    assert values["cpus"] is None
+    assert (chosen.rounds, tracing.top, tracing.probes) == (5, 0, probes.DEFAULT)
+    assert not tracing.light
+    assert condition.cpus == ()
     assert values["workers"] is None
 
 
@@ -197,19 +211,21 @@ WORDS = (
 
 @pytest.mark.parametrize("turn", range(len(WORDS)))
 @pytest.mark.parametrize("backwards", [False, True])
-def test_options_in_any_order(
-    parsed: Callable[..., dict[str, Any]], turn: int, backwards: bool
-) -> None:
+@pytest.mark.parametrize("name_at", [0, 4, len(WORDS)])
+def test_options_in_any_order(parsed: Parsed, turn: int, backwards: bool, name_at: int) -> None:
     words = [*WORDS[turn:], *WORDS[:turn]]
     if backwards:
         words.reverse()
-    values = parsed("thread-brigade", *(word for group in words for word in group))
-    assert (values["tasks"], values["iters"], values["warmups"], values["top"]) == (7, 8, 0, 3)
-    assert sorted(values["probe"]) == ["sched", "syscalls"]
-    assert values["light"]
-    assert values["no_follow"]
-    assert not values["no_baseline"]
-    assert (values["cpus"], values["json"]) == ("0", "-")
+    words.insert(name_at, ("thread-brigade",))
+    chosen = parsed(*(word for group in words for word in group))
+    values, tracing = chosen.condition.values, chosen.tracing
+    assert chosen.condition.workload == "thread-brigade"
+    assert (values["tasks"], values["iters"], values["warmups"], tracing.top) == (7, 8, 0, 3)
+    assert tracing.probes == ("sched", "syscalls")
+    assert tracing.light
+    assert not chosen.follow
+    assert chosen.rounds == 5
+    assert (chosen.condition.cpus, chosen.json_path) == ((0,), "-")
 
 
 @pytest.mark.parametrize(
@@ -225,8 +241,6 @@ def test_options_in_any_order(
     ],
 )
 def test_probes(text: tuple[str, ...], names: tuple[str, ...]) -> None:
-    from tracer import probes
-
     assert set(names) <= set(probes.chosen(text))
     every = "all" in text[0].split(",")  # which `syscalls` contains
     assert probes.chosen(text) == (tuple(probes.available()) if every else names)
@@ -351,38 +365,22 @@ def test_output_into_a_closed_pipe() -> None:
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, tracer: Run) -> Callable[..., dict[str, Any]]:
-    """The option values that `tracer run [options] -- COMMAND` would work with."""
-    module = importlib.import_module("tracer.cli._command")
-    kept: dict[str, Any] = {}
-
-    def instead(values: Mapping[str, Any]) -> int:
-        kept.clear()
-        kept.update(values)
-        return 0
-
-    monkeypatch.setattr(module, "_run", instead)
-
-    def call(*words: str) -> dict[str, Any]:
-        status, _out, err = tracer("run", *words)
-        assert status == 0, err
-        return kept
-
-    return call
+def command(monkeypatch: pytest.MonkeyPatch, tracer: Run) -> ParsedCommand:
+    """What `tracer run [options] -- COMMAND` would work with."""
+    return _handed_on(monkeypatch, tracer, "tracer.cli._command")
 
 
-def test_what_stands_behind_the_dashes_is_the_commands(
-    command: Callable[..., dict[str, Any]],
-) -> None:
-    values = command("--units", "5", "--probe", "sched", "--", "ls", "--units", "7", "--", "-l")
-    assert values["argv"] == ("ls", "--units", "7", "--", "-l")
-    assert (values["units"], values["probe"]) == (5, ("sched",))
-    assert command("--", "--help")["argv"] == ("--help",)
-    assert command("--", "thread-brigade")["argv"] == ("thread-brigade",)
+def test_what_stands_behind_the_dashes_is_the_commands(command: ParsedCommand) -> None:
+    chosen = command("--units", "5", "--probe", "sched", "--", "ls", "--units", "7", "--", "-l")
+    assert chosen.spec.argv == ("ls", "--units", "7", "--", "-l")
+    assert (chosen.window.units, chosen.tracing.probes) == (5, ("sched",))
+    assert command("--", "--help").spec.argv == ("--help",)
+    assert command("--", "thread-brigade").spec.argv == ("thread-brigade",)
+    assert command("--probe", "sched", "--", "ls").spec.argv == ("ls",)
 
 
-def test_a_workload_keeps_its_own_options(parsed: Callable[..., dict[str, Any]]) -> None:
-    assert parsed("thread-brigade", "--tasks", "3")["tasks"] == 3
+def test_a_workload_keeps_its_own_options(parsed: Parsed) -> None:
+    assert parsed("thread-brigade", "--tasks", "3").condition.values["tasks"] == 3
 
 
 @pytest.mark.parametrize(
@@ -391,8 +389,8 @@ def test_a_workload_keeps_its_own_options(parsed: Callable[..., dict[str, Any]])
         (("run", "--"), "the command is missing"),
         (("run", "--json", "-", "--", "ls"), "standard output is the command's"),
         (("run", "--baseline", "--delay", "1", "--", "ls"), "compares whole runs"),
-        (("run", "--duration", "0", "--", "ls"), "'0' is no time in seconds"),
-        (("run", "--delay", "nan", "--", "ls"), "'nan' is no time in seconds"),
+        (("run", "--duration", "0", "--", "ls"), "'0' is not a time in seconds"),
+        (("run", "--delay", "nan", "--", "ls"), "'nan' is not a time in seconds"),
         (("run", "ls", "-l"), "A command of your own goes after `--`: tracer run -- ls"),
         (("attach",), "name processes"),
         (("attach", "0"), "is not in the range"),

@@ -1,0 +1,217 @@
+"""The options that more than one command has, each declared once.
+
+A command lists its parameters: `@click.command("sweep", params=[rounds_option(...), ...])`. A
+value is converted where its option is declared, so that a command gets plain data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workloads import Option
+
+if TYPE_CHECKING:
+    from tracer.analysis.run.budget import Budget
+    from tracer.experiment.tracing import Tracing
+
+
+class Seconds(click.ParamType[float]):
+    """A time in seconds, more than 0."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < 1e9:
+            self.fail(f"{value!r} is not a time in seconds", param, ctx)
+        return seconds
+
+
+class _CpuList(click.ParamType[tuple[int, ...]]):
+    """CPUs such as `0-3,5`."""
+
+    name = "cpus"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        from tracer.host.cpus import parse_cpus
+
+        return parse_cpus(value)
+
+
+class _BudgetLimit(click.ParamType["Budget"]):
+    """A limit such as `headline.io<=0.4`."""
+
+    name = "budget"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Budget:
+        from tracer.analysis.run.budget import parse
+
+        return parse(value)
+
+
+def _chosen_probes(
+    _ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
+) -> tuple[str, ...]:
+    from tracer import probes
+
+    return probes.chosen(texts or probes.DEFAULT)
+
+
+# ---- what is measured ----
+
+
+def workload_option(option: Option) -> click.Option:
+    """An option that a workload declares, for the command line."""
+    name = f"--{option.name}"
+    if option.kind == "flag":
+        return click.Option([name], is_flag=True, help=option.help)
+    kinds: dict[str, click.ParamType[int]] = {
+        "count": click.IntRange(min=1),
+        "number": click.IntRange(min=0),
+    }
+    is_number = isinstance(option.kind, str)
+    return click.Option(
+        [name],
+        type=kinds[option.kind] if isinstance(option.kind, str) else click.Choice(option.kind),
+        metavar="N" if is_number else None,
+        default=option.default,
+        show_default=option.default is not None,
+        help=option.help,
+    )
+
+
+def cpus_option(help_: str = "Pin it: 1, 0-3,5 or physical.") -> click.Option:
+    """`--cpus`; no CPUs where it is not given."""
+    return click.Option(
+        ["--cpus"], type=_CpuList(), metavar="LIST", help=f"{help_}  [default: free to move]"
+    )
+
+
+def as_root_option() -> click.Option:
+    """`--as-root` of what tracer starts itself."""
+    return click.Option(
+        ["--as-root"], is_flag=True, help="Under sudo, run it as root, not as the calling user."
+    )
+
+
+# ---- how it is traced ----
+
+
+def tracing_options() -> list[click.Parameter]:
+    """The options of every traced run; `tracing` and `follow` make data of their values."""
+    from tracer import probes
+
+    names = ", ".join(probes.names())
+    return [
+        click.Option(
+            ["--probe"],
+            multiple=True,
+            callback=_chosen_probes,
+            metavar="NAMES",
+            help=f"Detail to keep: {names} or all; commas, repeatable."
+            f"  [default: {','.join(probes.DEFAULT)}]",
+        ),
+        click.Option(
+            ["--light"],
+            is_flag=True,
+            help="Leave the system-call tracepoints out: cheaper, on-CPU time unsplit.",
+        ),
+        click.Option(
+            ["--top"],
+            type=click.IntRange(0, 1000),
+            default=0,
+            metavar="N",
+            help="Show the N busiest threads, the rest summed.",
+        ),
+        click.Option(
+            ["--no-follow"],
+            is_flag=True,
+            help="Processes forked by the target do not belong to it.",
+        ),
+        budget_option(
+            'Limit on a number of the JSON report: "headline.io<=0.4"; exit status 4 when broken.'
+            " Repeatable."
+        ),
+    ]
+
+
+def tracing(values: Mapping[str, Any]) -> Tracing:
+    """The values of `tracing_options` as data."""
+    from tracer.experiment.tracing import Tracing
+
+    return Tracing(values["probe"], values["light"], values["top"])
+
+
+# ---- how much of it ----
+
+
+def rounds_option(
+    help_: str, default: int = 12, least: int = 1, most: int = 10_000
+) -> click.Option:
+    """`--rounds N`."""
+    return click.Option(
+        ["--rounds"],
+        type=click.IntRange(least, most),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help=help_,
+    )
+
+
+def quick_option() -> click.Option:
+    """`--quick`: `tracer.experiment.design.QUICK_ROUNDS` at most, of shorter runs."""
+    return click.Option(
+        ["--quick"],
+        is_flag=True,
+        help="Under a minute: few rounds of shorter runs, wide intervals.",
+    )
+
+
+def untraced_option(help_: str) -> click.Option:
+    """`--untraced`: no traced runs."""
+    return click.Option(["--untraced"], is_flag=True, help=help_)
+
+
+def no_baseline_option(help_: str) -> click.Option:
+    """`--no-baseline` of every `tracer run`."""
+    return click.Option(["--no-baseline"], is_flag=True, help=help_)
+
+
+# ---- where it goes ----
+
+
+def json_option(
+    help_: str = "Write the report as JSON to FILE; `-`: to standard output, alone.",
+) -> click.Option:
+    """`--json FILE`."""
+    return click.Option(["--json", "json_path"], metavar="FILE", help=help_)
+
+
+def plot_option(help_: str) -> click.Option:
+    """`--plot FILE`."""
+    return click.Option(["--plot", "plot_path"], metavar="FILE", help=f"{help_}: .png or .svg.")
+
+
+def csv_option(help_: str) -> click.Option:
+    """`--csv FILE`."""
+    return click.Option(["--csv", "csv_path"], metavar="FILE", help=help_)
+
+
+def budget_option(help_: str) -> click.Option:
+    """`--budget LIMIT`, repeatable."""
+    return click.Option(
+        ["--budget", "budgets"], type=_BudgetLimit(), multiple=True, metavar="LIMIT", help=help_
+    )

@@ -1,0 +1,122 @@
+"""Where the results of a command go: report, picture, table, and messages on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracer.cli._files import LinesFile, OutputFile
+from tracer.errors import Interrupted
+
+if TYPE_CHECKING:
+    from tracer.analysis.run.budget import Budget
+
+
+def say(text: str) -> None:
+    """One message for the user, on standard error."""
+    click.echo(f"tracer: {text}", err=True)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The opened files of one command; made by `outputs`."""
+
+    json_alone: bool
+    text_fd: int
+    line_each: bool
+    json_file: OutputFile | LinesFile | None
+    plot_file: OutputFile | None
+    plot_format: str
+    csv_file: OutputFile | None
+
+    def report(self, document: Mapping[str, Any], text: Callable[[int], str]) -> None:
+        """Write one report: its document as JSON, and the text that `text` makes for a width."""
+        data = json.dumps(document, indent=None if self.line_each else 2) + "\n"
+        try:
+            if self.json_alone:
+                click.echo(data, nl=False)
+            else:
+                shown = text(report_width(self.text_fd))
+                click.echo(shown, nl=self.line_each, err=self.text_fd == 2)
+        finally:  # also when nobody reads the text
+            if self.json_file is not None:
+                self.json_file.write(data)
+
+    def plot(self, draw: Callable[[str], bytes]) -> None:
+        """Write the picture that `draw` makes in a format, if one was asked for."""
+        if self.plot_file is not None:
+            self.plot_file.write(draw(self.plot_format))
+
+    def csv(self, table: Callable[[], str]) -> None:
+        """Write the table, if it was asked for."""
+        if self.csv_file is not None:
+            self.csv_file.write(table())
+
+
+@contextlib.contextmanager
+def outputs(
+    json_path: str | None,
+    *,
+    text_fd: int = 1,
+    line_each: bool = False,
+    plot_path: str | None = None,
+    csv_path: str | None = None,
+) -> Iterator[Outputs]:
+    """Open what a command will write, before anything is measured.
+
+    `json_path` `-` means the document on standard output instead of the text, which goes to the
+    descriptor `text_fd` otherwise. With `line_each` there are several reports: a line of JSON
+    each. TracerError (exit status 2) for a file that cannot be written.
+    """
+    plot_format = ""
+    if plot_path is not None:
+        from tracer.report.chart import format_of
+
+        plot_format = format_of(plot_path)
+    with contextlib.ExitStack() as stack:
+
+        def opened(path: str | None) -> OutputFile | None:
+            return None if path is None else stack.enter_context(OutputFile(path))
+
+        json_file: OutputFile | LinesFile | None
+        if json_path is not None and json_path != "-" and line_each:
+            json_file = stack.enter_context(LinesFile(json_path))
+        else:
+            json_file = opened(None if json_path == "-" else json_path)
+        plot_file, csv_file = opened(plot_path), opened(csv_path)
+        yield Outputs(
+            json_path == "-", text_fd, line_each, json_file, plot_file, plot_format, csv_file
+        )
+
+
+def report_width(fd: int = 1) -> int:
+    """Columns for the report: those of the terminal, where the descriptor `fd` is one."""
+    from tracer.report.layout import WIDTH
+
+    try:
+        return min(WIDTH, os.get_terminal_size(fd).columns or WIDTH)
+    except OSError:
+        return WIDTH
+
+
+def budget_status(budgets: Sequence[Budget], document: Mapping[str, Any]) -> int:
+    """The exit status that the budgets ask for: 4 when one is broken, each named; else 0."""
+    from tracer.analysis.run.budget import broken
+
+    lines = broken(budgets, document)
+    for line in lines:
+        say(line)
+    return 4 if lines else 0
+
+
+def stop_if_broken_off(number: int | None) -> None:
+    """After the report of an experiment: Interrupted when the signal `number` broke it off."""
+    if number is not None:
+        say("what was measured is saved; run the same command again to continue")
+        raise Interrupted(number)

@@ -1,0 +1,232 @@
+"""One measurement: of a workload, of a command, or of processes that run already.
+
+Each function returns a Summary, plain data: `tracer.analysis.run.document.document` makes JSON of
+it, `tracer.report.run.text.render` text. Loading the probes needs root, or CAP_BPF and CAP_PERFMON.
+
+`say` is called with a sentence wherever a user should know what goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shlex
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tracer.analysis.run.observer import Pair, observe
+from tracer.analysis.run.summary import CommandLine, Summary, summarize
+from tracer.capture.attach import AttachRequest, attached
+from tracer.capture.command import CommandOptions, run_command, run_command_untraced
+from tracer.errors import Interrupted, TracerError
+from tracer.experiment.condition import Condition
+from tracer.experiment.pairs import Plan, measure, switches_per_unit
+from tracer.experiment.tracing import Tracing
+from tracer.host.cpus import cpu_list
+from tracer.host.processes import require
+from tracer.host.user import require_rights
+from tracer.kernel.calibrate import event_cost_ns, switch_cost_ns
+from tracer.kernel.engine import Engine
+from tracer.model.recording import Recording
+from tracer.model.spec import Spec
+from tracer.progress import Progress
+
+#: A longer command is not repeated in the advice.
+_LONGEST_COMMAND = 50
+
+Say = Callable[[str], None]
+
+
+def _silent(_text: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A summary of a workload's full run; `interrupted`: the signal that came before all the runs
+    were made, so that the full run is cut short or pairs are missing."""
+
+    summary: Summary
+    interrupted: int | None = None
+
+
+def trace_workload(
+    condition: Condition,
+    tracing: Tracing = Tracing(),
+    *,
+    follow: bool = True,
+    rounds: int = 5,
+    progress: Progress | None = None,
+    say: Say = _silent,
+) -> Measurement:
+    """A full traced run of a workload, and `rounds` pairs of short runs, traced and untraced, which
+    say what tracing costs; none with 0.
+
+    Raises Interrupted when a signal comes before the full run; TracerError when the workload is
+    not built, fails, or does not fit into this system's limits, and without the rights for BPF.
+    """
+    require_rights()
+    workload = condition.definition
+    program = condition.spec().argv[0]
+    if not os.access(program, os.X_OK):
+        raise TracerError(f"the program of {workload.name} is not built: {program}", "make setup")
+    condition.require_fit()
+    if workload.in_python(condition.values) and condition.values.get("runtime", "") is None:
+        say(
+            f"the native {workload.name} is not built, so its twin in Python runs;"
+            " make setup builds it"
+        )
+    measured = measure(Plan(condition, rounds, tracing, follow), progress or Progress(shown=False))
+    summary = summarize(
+        measured.recording,
+        name=workload.name,
+        transport=workload.transport_of(condition.values),
+        unit=workload.unit,
+        cpus=condition.cpus,
+        observer=observe(measured.pairs),
+        top=tracing.top,
+    )
+    return Measurement(summary, measured.interrupted)
+
+
+def trace_command(
+    spec: Spec,
+    options: CommandOptions = CommandOptions(),
+    tracing: Tracing = Tracing(),
+    *,
+    baseline: bool = False,
+    say: Say = _silent,
+) -> Summary:
+    """One traced run of a command (`spec.controlled` is False), which is started exactly once.
+
+    With `baseline` it is started a second time without probes, for the observer effect; otherwise
+    that is estimated from the number of events. The summary's `interrupted` tells of a SIGTERM,
+    which has ended the command too.
+
+    Raises Interrupted when a signal comes before the window; TracerError when the command cannot
+    be started (exit status 126 or 127, as the shell) or ended before its window began, and
+    without the rights for BPF.
+    """
+    require_rights()
+    input_offset = _input_offset()
+    with contextlib.closing(Engine(tracing.probes, tracing.light)) as engine:
+        switch_ns, event_ns = switch_cost_ns(engine), event_cost_ns(engine)
+        recording = run_command(engine, spec, options, switch_ns)
+    pair = None
+    if baseline and recording.interrupted is None:
+        _rewind_input(input_offset, say)
+        pair = _untraced_twin(spec, options, recording, say)
+    if pair is None:
+        recording = dataclasses.replace(recording, event_cost_ns=event_ns)
+    line = shlex.join(spec.argv)
+    cpus = f"--cpus {cpu_list(spec.cpus)} " if spec.cpus else ""
+    shown = line if len(line) <= _LONGEST_COMMAND else "COMMAND"
+    return summarize(
+        recording,
+        name=line,
+        transport="",
+        unit="unit" if options.units else "run",
+        cpus=spec.cpus,
+        observer=observe([] if pair is None else [pair]),
+        top=tracing.top,
+        kind="command",
+        command_line=CommandLine("tracer run", f"{cpus}-- {shown}"),
+    )
+
+
+def _untraced_twin(
+    spec: Spec, options: CommandOptions, recording: Recording, say: Say
+) -> Pair | None:
+    """The traced run and one without probes; None where they cannot be compared."""
+    try:
+        untraced = run_command_untraced(spec, options.units)
+    except Interrupted:
+        return None  # the traced run is whole, and is reported
+    if untraced["exit_status"] != recording.exit_status:
+        say(
+            f"without probes it ended with another exit status: {untraced['exit_status']}, not"
+            f" {recording.exit_status}. So the two are not compared."
+        )
+        return None
+
+    def ns_per_unit(result: Mapping[str, Any]) -> float:
+        return float(result["took_ns"]) / (result.get("units") or 1)
+
+    traced = recording.result
+    return Pair(
+        ns_per_unit(traced),
+        ns_per_unit(untraced),
+        switches_per_unit(traced),
+        switches_per_unit(untraced),
+    )
+
+
+def _input_offset() -> int | None:
+    """The position in standard input, if it can be read twice."""
+    try:
+        return os.lseek(0, 0, os.SEEK_CUR)
+    except OSError:
+        return None
+
+
+def _rewind_input(offset: int | None, say: Say) -> None:
+    """Let the second start read what the first one has read, or say that it cannot."""
+    if offset is not None:
+        os.lseek(0, offset, os.SEEK_SET)
+    elif stat.S_ISFIFO(os.fstat(0).st_mode):
+        say(
+            "standard input is a pipe: the start without probes reads only what the first one left."
+            " With `< FILE` both read the same."
+        )
+
+
+def trace_processes(
+    request: AttachRequest,
+    tracing: Tracing = Tracing(),
+    *,
+    say: Say = _silent,
+) -> Iterator[Summary]:
+    """Processes that run already: a summary for each window, as `request` says; they are left as
+    they are.
+
+    What can be refused at once is refused by the call; attaching begins with the first summary
+    asked for. Raises Interrupted after the summary of the window that a signal ended; TracerError
+    (exit status 2) when there is nothing to attach to, and without the rights for BPF.
+    """
+    for pid in request.pids:
+        require(pid)
+    require_rights()
+    if not tracing.light:
+        say("meanwhile system calls of every process on this host are slower; --light avoids that")
+    return _windows(request, tracing, say)
+
+
+def _windows(request: AttachRequest, tracing: Tracing, say: Say) -> Iterator[Summary]:
+    def on_open(threads: int, processes: int) -> None:
+        say(
+            f"attached to {_counted(threads, 'thread', 'threads')} of"
+            f" {_counted(processes, 'process', 'processes')}; Ctrl-C ends it, and leaves them"
+            " running"
+        )
+
+    targets = f" --cgroup {request.cgroup}" if request.cgroup else ""
+    targets += "".join(f" {pid}" for pid in request.pids)
+    with contextlib.closing(Engine(tracing.probes, tracing.light)) as engine:
+        switch_ns, event_ns = switch_cost_ns(engine), event_cost_ns(engine)
+        for recording in attached(engine, request, switch_ns, on_open):
+            yield summarize(
+                dataclasses.replace(recording, event_cost_ns=event_ns),
+                name=recording.processes[0].name if recording.processes else "",
+                transport="",
+                unit="run",
+                top=tracing.top,
+                kind="attach",
+                command_line=CommandLine(f"tracer attach{targets}"),
+            )
+
+
+def _counted(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"

@@ -1,0 +1,20 @@
+"""What a traced run keeps: plain data, with neither numpy nor BCC behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tracer import probes
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """How one measurement is traced.
+
+    `probes` are the names of those whose detail is kept. `light` leaves the system-call
+    tracepoints out. `top` is how many of the busiest threads the summary lists one by one.
+    """
+
+    probes: tuple[str, ...] = probes.DEFAULT
+    light: bool = False
+    top: int = 0
