@@ -69,7 +69,7 @@ def test_a_broken_off_comparison_goes_on_with_the_same_command(tmp_path):
     running.send_signal(signal.SIGINT)
     _out, err = running.communicate(timeout=30)
     assert running.returncode == 130
-    assert "the same command goes on" in err
+    assert "run the same command again to continue" in err
     (file,) = (tmp_path / "tracer").iterdir()
     before = file.read_text().splitlines()
     assert len(before) >= 5

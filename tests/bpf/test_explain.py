@@ -120,7 +120,7 @@ def test_interrupted_after_the_first_pinned_run_and_gone_on(tmp_path):
     running.send_signal(signal.SIGINT)
     _out, err = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert "the same command goes on" in err and "Traceback" not in err
+    assert "run the same command again to continue" in err and "Traceback" not in err
     lines = saved(tmp_path)
     order = ["prediction" if line.get("note") == "prediction" else
              "pinned" if _pinned(line) else

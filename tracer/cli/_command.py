@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -145,7 +146,7 @@ def run(chosen: CommandRun) -> int:
         )
         data = document(summary)
         with contextlib.suppress(BrokenPipeError):  # the reader has read enough
-            out.report(data, lambda width: render(summary, width))
+            out.report(data, partial(render, summary))
     if summary.interrupted is not None:
         return 128 + summary.interrupted
     status = summary.exit_status or 0

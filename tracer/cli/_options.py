@@ -180,6 +180,14 @@ def quick_option() -> click.Option:
     )
 
 
+def effort(rounds: int, quick: bool) -> tuple[int, int]:
+    """Rounds, and the units of work of a run, with or without `--quick`."""
+    from tracer.experiment.design import QUICK_ROUNDS
+    from tracer.experiment.line import QUICK_UNITS, UNITS
+
+    return (min(rounds, QUICK_ROUNDS), QUICK_UNITS) if quick else (rounds, UNITS)
+
+
 def untraced_option(help_: str) -> click.Option:
     """`--untraced`: no traced runs."""
     return click.Option(["--untraced"], is_flag=True, help=help_)

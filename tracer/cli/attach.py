@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from functools import partial
 from typing import Any
 
 import click
@@ -68,7 +69,7 @@ def command(**values: Any) -> int:
         try:
             for summary in summaries:
                 data = document(summary)
-                out.report(data, lambda width, summary=summary: render(summary, width))
+                out.report(data, partial(render, summary))
                 status = max(status, budget_status(values["budgets"], data))
         except Interrupted as stop:
             if stop.number != signal.SIGINT:  # Ctrl-C is how it is meant to end

@@ -6,6 +6,7 @@ import difflib
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -97,7 +98,7 @@ def run(chosen: RunOptions) -> int:
         )
         summary = measured.summary
         data = document(summary)
-        out.report(data, lambda width: render(summary, width))
+        out.report(data, partial(render, summary))
     if measured.interrupted is not None:
         raise Interrupted(measured.interrupted)
     return budget_status(chosen.budgets, data) if summary.is_trusted else 3

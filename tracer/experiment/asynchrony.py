@@ -7,20 +7,30 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tracer.analysis import asynchrony as a
-from tracer.errors import Interrupted, TracerError
+from tracer.analysis import asynchrony as labels
+from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
-from tracer.experiment.design import Design, run_trials
-from tracer.experiment.line import condition
+from tracer.experiment.design import Design
+from tracer.experiment.line import parse_line
 from tracer.experiment.runner import Runner
-from tracer.experiment.store import Store
+from tracer.experiment.trials import Experiment, Stage, run_experiment
+from tracer.host.fingerprint import fingerprint
+from tracer.host.user import require_rights
 from tracer.model.trial import Outcome
 from tracer.progress import Progress
 
 TOKENS = (1, 4, 16)
 STEPS = (0, 1_000, 10_000, 100_000)
 _PROBES = ("sched", "syscalls")
-_FEW_UNITS = 5_000  # of the runs with the most work
+#: From so many steps at each hop on, a run has at most so many units.
+_HEAVY_STEPS, _FEW_UNITS = 10_000, 5_000
+_LINES = {
+    labels.THREADS: "thread-brigade",
+    labels.ASYNC: "async-brigade --flavor current-thread",
+    labels.FLOOR: "one-thread-brigade",
+    labels.MEM_THREADS: "thread-mem-brigade",
+    labels.MEM_ASYNC: "async-mem-brigade",
+}
 
 
 @dataclass(frozen=True)
@@ -29,47 +39,45 @@ class AsyncRuns:
 
     outcomes: Sequence[Outcome]
     missing: Mapping[str, str]
+    host: Mapping[str, str]
     interrupted: int | None = None
 
 
-def _lines() -> dict[str, str]:
-    lines = {
-        a.THREADS: "thread-brigade",
-        a.ASYNC: "async-brigade --flavor current-thread",
-        a.FLOOR: "one-thread-brigade",
-        a.MEM_THREADS: "thread-mem-brigade",
-        a.MEM_ASYNC: "async-mem-brigade",
-    }
-    for base in (a.THREADS, a.ASYNC):
-        for tokens in TOKENS:
-            lines[a.with_tokens(base, tokens)] = f"{lines[base]} --tokens {tokens}"
-        for steps in STEPS:
-            lines[a.with_work(base, steps)] = f"{lines[base]} --work {steps}"
-    return lines
-
-
-def run(rounds: int, units: int, host: Mapping[str, str]) -> AsyncRuns:
-    """Run what is not saved yet. Interrupted before the first run: raises Interrupted."""
+def conditions(units: int) -> list[Condition]:
+    """Every run, on one CPU; TracerError (exit status 2) for one that does not fit here."""
     cpu = max(os.sched_getaffinity(0))
-    wanted: list[Condition] = []
-    for label, line in _lines().items():
-        heavy = int(line.rsplit("--work ", 1)[1]) >= 10_000 if "--work" in line else False
-        wanted.append(
-            condition(f"{line} --cpus {cpu}", label, min(units, _FEW_UNITS) if heavy else units)
-        )
-    progress = Progress()
-    missing: dict[str, str] = {}
-    with Runner(wanted, _PROBES, progress) as runner:
-        able = runner.able(wanted, missing)
-        if not able:
-            raise TracerError(f"nothing can be run here: {next(iter(missing.values()))}",
-                              "make setup")  # fmt: skip
-        plan = {"conditions": [c.plain() for c in able], "host": dict(host), "rounds": rounds}
-        design = Design([c.label for c in able], rounds, traced=(a.THREADS, a.ASYNC, a.FLOOR))
-        with Store("explain-async", plan) as store:
-            done = run_trials(design.trials(), runner, store, progress)
-            if done.interrupted is None:
-                store.complete()
-    if done.interrupted is not None and not done.outcomes:
-        raise Interrupted(done.interrupted)
-    return AsyncRuns(done.outcomes, missing, done.interrupted)
+    lines = {label: parse_line(text).pinned((cpu,)) for label, text in _LINES.items()}
+    found = [line.condition(label, units) for label, line in lines.items()]
+    for base in (labels.THREADS, labels.ASYNC):
+        for tokens in TOKENS:
+            more = lines[base].with_values({"tokens": tokens})
+            found.append(more.condition(labels.with_tokens(base, tokens), units))
+        for steps in STEPS:
+            more = lines[base].with_values({"work": steps})
+            few = min(units, _FEW_UNITS) if steps >= _HEAVY_STEPS else units
+            found.append(more.condition(labels.with_work(base, steps), few))
+    for condition in found:
+        condition.require_fit()
+    return found
+
+
+def run_async(rounds: int, units: int, progress: Progress) -> AsyncRuns:
+    """Run what is not saved yet.
+
+    TracerError when nothing can be run, and without the rights for BPF. Interrupted when a signal
+    comes before the first run's end.
+    """
+    require_rights()
+    host = fingerprint()
+    every = conditions(units)
+    with Runner(every, _PROBES, progress) as runner:
+        runnable, missing = runner.runnable(every)
+        if not runnable:
+            raise TracerError(
+                f"nothing can be run here: {next(iter(missing.values()))}", "make setup"
+            )
+        traced = (labels.THREADS, labels.ASYNC, labels.FLOOR)
+        trials = Design([c.label for c in runnable], rounds, traced).trials()
+        experiment = Experiment("explain-async", runnable, rounds, host, _PROBES)
+        done = run_experiment(experiment, [Stage(trials)], runner, progress)
+    return AsyncRuns(done.outcomes, missing, host, done.interrupted)

@@ -9,12 +9,11 @@ from tracer.analysis.statistics.intervals import Interval
 from tracer.analysis.statistics.regression import Slope
 from tracer.errors import TracerError
 from tracer.experiment.holder import Holder
-from tracer.experiment.line import condition
+from tracer.experiment.line import WorkloadLine, parse_line
 from tracer.host import limits
 from tracer.host.user import target_uid
-from tracer.model.trial import Trial
+from tracer.model.trial import Outcome, Trial
 from tracer.progress import Progress
-from workloads import available
 
 _WARMUPS = 2
 #: Label in the table -> workload and sizes.
@@ -27,32 +26,41 @@ _LINES = {
 def contestants(progress: Progress) -> dict[str, Contestant]:
     """`async` and `threads`; one that cannot be measured here has the reason."""
     try:
-        return {name: _measured(*_LINES[name], progress) for name in _LINES}
+        return {
+            name: _contestant(parse_line(text), sizes, progress)
+            for name, (text, sizes) in _LINES.items()
+        }
     finally:
         progress.clear()
 
 
-def _measured(name: str, sizes: range, progress: Progress) -> Contestant:
-    workload = available()[name]
-    values = {option.name: option.default for option in workload.options}
-    bound = limits.binding(workload.needs(values), limits.limits(target_uid()))
-    most = bound[0] if bound else None
+def _contestant(line: WorkloadLine, sizes: range, progress: Progress) -> Contestant:
+    needs = line.workload.needs(line.all_values)
+    binding = limits.binding(needs, limits.limits(target_uid()))
+    most = binding[0] if binding else None
     try:
-        conditions = [
-            condition(f"{name} --tasks {n} --iters 1 --warmups {_WARMUPS}", str(n)) for n in sizes
-        ]
-        holder = Holder(conditions, progress)
-        outcomes = []
-        for number, item in enumerate(conditions):
-            progress.say(f"memory of {name}: {item.label} tasks")
-            outcomes.append(holder.run(Trial(item.label, False, number)))
+        measured = memory(line.text, _outcomes(line, sizes, progress))
     except TracerError as error:
         return Contestant(None, None, most, error.message)
-    found = memory(name, outcomes)
-
-    def interval(slope: Slope | None) -> Interval | None:
-        return None if slope is None else Interval(slope.slope, slope.low, slope.high)
-
+    slopes = measured.slopes
     return Contestant(
-        interval(found.slopes.get("proportional")), interval(found.slopes.get(found.kernel)), most
+        _interval(slopes.get("proportional")), _interval(slopes.get(measured.kernel)), most
     )
+
+
+def _outcomes(line: WorkloadLine, sizes: range, progress: Progress) -> list[Outcome]:
+    conditions = []
+    for tasks in sizes:
+        sized = line.with_values({"tasks": tasks, "iters": 1, "warmups": _WARMUPS})
+        conditions.append(sized.condition(str(tasks)))
+        conditions[-1].require_fit()
+    holder = Holder(conditions, progress)
+    outcomes = []
+    for number, condition in enumerate(conditions):
+        progress.say(f"memory of {line.text}: {condition.label} tasks")
+        outcomes.append(holder.run(Trial(condition.label, False, number)))
+    return outcomes
+
+
+def _interval(slope: Slope | None) -> Interval | None:
+    return None if slope is None else Interval(slope.slope, slope.low, slope.high)

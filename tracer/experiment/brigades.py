@@ -6,20 +6,20 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tracer.analysis.brigades import Contestant
-from tracer.errors import Interrupted, TracerError
+from tracer.analysis.brigades import PINNED, Contestant
+from tracer.errors import TracerError
 from tracer.experiment.brigade_sizes import contestants
 from tracer.experiment.condition import Condition
-from tracer.experiment.design import Design, run_trials
-from tracer.experiment.line import condition
+from tracer.experiment.design import Design
+from tracer.experiment.line import WorkloadLine, parse_line
 from tracer.experiment.runner import Runner
 from tracer.experiment.store import Store
+from tracer.experiment.trials import Experiment, Stage, run_experiment
+from tracer.host.fingerprint import fingerprint
+from tracer.host.user import require_rights
 from tracer.model.trial import Outcome
 from tracer.progress import Progress
-from workloads import available
 
-QUICK_ROUNDS = 4
-QUICK_UNITS = 10_000
 _PROBES = ("sched", "syscalls")
 
 #: Label -> workload line. Each runs free to move and pinned.
@@ -39,74 +39,87 @@ MORE = {
     "uring-brigade per-thread": "uring-brigade --mode per-thread",
 }
 #: Free to move only: the polling thread of io_uring needs a CPU of its own (pinned to one with the
-#: workload it takes 1 ms per hop here), and what creation asks does not depend on the placement.
+#: workload it takes 1 ms per hop here).
 FREE = {
     "uring-brigade sqpoll": "uring-brigade --sqpoll",
 }
+#: Free to move only: what creation costs does not depend on the placement.
 CREATION = {
-    "thread-creation": "thread-creation --warmups 2 --iters {iters}",
-    "async-creation": "async-creation --warmups 2 --iters {iters}",
+    "thread-creation": "thread-creation --warmups 2",
+    "async-creation": "async-creation --warmups 2",
 }
+#: An iteration of a creation creates many tasks: so many units for one iteration, 4 at least.
+_UNITS_PER_CREATION, _FEWEST_CREATIONS = 2500, 4
 
 
 @dataclass(frozen=True)
-class Suite:
-    """Outcomes; each label's unit of work; the labels that were left out, with the reason."""
+class BrigadeRuns:
+    """Outcomes; each label's unit of work; the labels that were left out, with the reason; memory
+    and sizes of `threads` and `async`, empty when a signal broke the runs off."""
 
     outcomes: Sequence[Outcome]
     units: Mapping[str, str]
     missing: Mapping[str, str]
-    interrupted: int | None = None
+    host: Mapping[str, str]
     sizes: Mapping[str, Contestant] = field(default_factory=dict)
+    interrupted: int | None = None
+
+
+def _lines(everything: bool, units: int) -> dict[str, WorkloadLine]:
+    """Label -> what is run under it."""
+    placed = {**BRIGADES, **(MORE if everything else {})}
+    free = {label: parse_line(text) for label, text in placed.items()}
+    cpu = max(os.sched_getaffinity(0))
+    pinned = {f"{label}{PINNED}": line.pinned((cpu,)) for label, line in free.items()}
+    if everything:
+        pinned |= {label: parse_line(text) for label, text in FREE.items()}
+    iterations = max(units // _UNITS_PER_CREATION, _FEWEST_CREATIONS)
+    creation = {
+        label: parse_line(text).with_values({"iters": iterations})
+        for label, text in CREATION.items()
+    }
+    return {**free, **pinned, **creation}
 
 
 def _conditions(everything: bool, units: int) -> tuple[list[Condition], dict[str, str]]:
-    """What can be run here, and what cannot and why."""
-    cpu = max(os.sched_getaffinity(0))
-    lines = {**BRIGADES, **(MORE if everything else {})}
-    found: list[Condition] = []
+    """What fits into this system's limits, and why the others do not."""
+    fitting: list[Condition] = []
     missing: dict[str, str] = {}
-    wanted = list(lines.items())
-    wanted += [(f"{label} pinned", f"{line} --cpus {cpu}") for label, line in lines.items()]
-    iters = max(units // 2500, 4)
-    wanted += list(FREE.items()) if everything else []
-    wanted += [(label, line.format(iters=iters)) for label, line in CREATION.items()]
-    for label, line in wanted:
-        able = _able(line, label, units)
-        if isinstance(able, Condition):
-            found.append(able)
+    for label, line in _lines(everything, units).items():
+        condition = line.condition(label, units)
+        try:
+            condition.require_fit()
+        except TracerError as error:
+            missing[label] = error.message
         else:
-            missing[label] = able
-    return found, missing
+            fitting.append(condition)
+    return fitting, missing
 
 
-def _able(line: str, label: str, units: int) -> Condition | str:
-    """The condition, or why this system cannot run it."""
-    try:
-        return condition(line, label, units)
-    except TracerError as error:
-        return error.message
-
-
-def suite(rounds: int, everything: bool, units: int, host: Mapping[str, str]) -> Suite:
+def run_brigades(rounds: int, everything: bool, units: int, progress: Progress) -> BrigadeRuns:
     """Run the rounds that are not saved yet. A workload that fails at its first try is left out
-    by name; one that fails later ends the suite."""
-    conditions, missing = _conditions(everything, units)
-    progress = Progress()
-    with Runner(conditions, _PROBES, progress) as runner:
-        able = runner.able(conditions, missing)
-        if not able:
-            raise TracerError(f"no brigade can be run here: {next(iter(missing.values()))}",
-                              "make setup")  # fmt: skip
-        plan = {"conditions": [c.plain() for c in able], "host": dict(host), "rounds": rounds}
-        sizes: dict[str, Contestant] = {}
-        design = Design([c.label for c in able], rounds)
-        with Store("brigades", plan) as store:
-            done = run_trials(design.trials(), runner, store, progress)
-            if done.interrupted is None:
-                sizes = contestants(progress)
-                store.complete()
-    if done.interrupted is not None and not done.outcomes:
-        raise Interrupted(done.interrupted)
-    labels = {c.label: available()[c.workload].unit for c in able}
-    return Suite(done.outcomes, labels, missing, done.interrupted, sizes)
+    by name; one that fails later ends the experiment.
+
+    TracerError when nothing can be run, and without the rights for BPF. Interrupted when a signal
+    comes before the first run's end.
+    """
+    require_rights()
+    host = fingerprint()
+    fitting, missing = _conditions(everything, units)
+    sizes: dict[str, Contestant] = {}
+
+    def measure_sizes(_store: Store) -> None:
+        sizes.update(contestants(progress))
+
+    with Runner(fitting, _PROBES, progress) as runner:
+        runnable, failed = runner.runnable(fitting)
+        missing |= failed
+        if not runnable:
+            raise TracerError(
+                f"no brigade can be run here: {next(iter(missing.values()))}", "make setup"
+            )
+        trials = Design([c.label for c in runnable], rounds).trials()
+        experiment = Experiment("brigades", runnable, rounds, host, _PROBES)
+        done = run_experiment(experiment, [Stage(trials, measure_sizes)], runner, progress)
+    units_of = {c.label: c.unit for c in runnable}
+    return BrigadeRuns(done.outcomes, units_of, missing, host, sizes, done.interrupted)

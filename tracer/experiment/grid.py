@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from tracer.experiment.condition import Condition
 from tracer.host import limits
 from tracer.host.user import target_uid
-from workloads import Needs, available
+from workloads import Needs
 
 
 @dataclass(frozen=True)
-class Cell:
+class GridCell:
     """One workload line at one point; `point` holds the swept values by name."""
 
     line: str
@@ -25,7 +25,7 @@ class Cell:
 class Grid:
     """What is measured, and what is not because a limit forbids it (cell, and why)."""
 
-    cells: Sequence[Cell]
+    cells: Sequence[GridCell]
     left_out: Sequence[tuple[str, str]]
 
 
@@ -41,23 +41,21 @@ def points(over: Mapping[str, Sequence[int | str]]) -> list[dict[str, int | str]
 
 def why_not(needs: Needs, tasks: int, known: Sequence[limits.Limit]) -> str | None:
     """Which limit forbids so many tasks, and what raises it; None when they fit."""
-    found = limits.binding(needs, known)
-    if found is None or found[0] >= tasks:
+    binding = limits.binding(needs, known)
+    if binding is None or binding[0] >= tasks:
         return None
-    most, limit = found
+    most, limit = binding
     per_task, fixed = getattr(needs, limit.resource)
     cure = limit.raised_to(per_task * tasks + fixed)
     return f"{limit.name} allows {most:,} tasks; to raise it: {cure}"
 
 
-def grid(cells: Sequence[Cell]) -> Grid:
+def grid(cells: Sequence[GridCell]) -> Grid:
     """The cells that fit into this system's limits, and the others by name."""
     known = limits.limits(target_uid())
     kept, left_out = [], []
     for cell in cells:
-        values = cell.condition.values
-        needs = available()[cell.condition.workload].needs(values)
-        reason = why_not(needs, int(values.get("tasks") or 1), known)
+        reason = why_not(cell.condition.needs, cell.condition.tasks, known)
         if reason is None:
             kept.append(cell)
         else:

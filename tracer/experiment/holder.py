@@ -1,19 +1,18 @@
-"""Memory of a workload that holds at its full size: set up, warmed up, and waiting for `go`."""
+"""Memory of a workload paused at its full size: set up, warmed up, and waiting for `go`."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tracer.capture.child import Target
 from tracer.capture.workload import BEGIN_TIMEOUT_S
 from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
-from tracer.experiment.surroundings import surroundings, timed_spin_ns
+from tracer.experiment.surroundings import Watch
 from tracer.host import cgroups, limits
-from tracer.host.load import HostTimes
+from tracer.host.processes import descendants
 from tracer.model.trial import Outcome, Trial
 from tracer.progress import Progress
 
@@ -28,15 +27,15 @@ _SETTLE_AT_MOST_S = 5.0
 
 def kernel_memory() -> dict[str, int | None]:
     """The kernel's memory now, bytes: the whole system's, and this control group's."""
-    found = limits.meminfo()
+    meminfo = limits.meminfo()
     return {
-        **{name: found.get(key) for name, key in _KERNEL.items()},
+        **{name: meminfo.get(key) for name, key in _KERNEL.items()},
         "group_kernel": cgroups.kernel_bytes(),
     }
 
 
 def settled(floor: int | None = None) -> dict[str, int | None]:
-    """The same once what ended threads left behind is freed.
+    """The same once the memory of ended threads is freed.
 
     That is: unchanged for 0.1 s and, with `floor`, this group's kernel memory not far above it;
     after 5 s in any case.
@@ -52,26 +51,11 @@ def settled(floor: int | None = None) -> dict[str, int | None]:
     return now
 
 
-def _family(pid: int) -> Iterator[int]:
-    """A process and all that it started."""
-    yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            children = (task / "children").read_text().split()
-        except OSError:
-            continue
-        for child in children:
-            yield from _family(int(child))
-
-
 def _kib(path: Path, names: Sequence[str]) -> list[int]:
     """The values of these names in a file of `Name:  value kB` lines, bytes."""
-    found = {}
-    for line in path.read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name in names:
-            found[name] = int(value.split()[0]) << 10
-    return [found[name] for name in names]
+    lines = (line.partition(":") for line in path.read_text().splitlines())
+    values = {name: value.split() for name, _, value in lines}
+    return [int(values[name][0]) << 10 for name in names]
 
 
 def user_memory(pid: int) -> dict[str, int]:
@@ -81,7 +65,7 @@ def user_memory(pid: int) -> dict[str, int]:
     """
     total = dict.fromkeys(("virtual", "resident", "proportional"), 0)
     try:
-        for member in _family(pid):
+        for member in descendants([pid]):
             base = Path(f"/proc/{member}")
             (virtual,) = _kib(base / "status", ["VmSize"])
             resident, proportional = _kib(base / "smaps_rollup", ["Rss", "Pss"])
@@ -108,12 +92,9 @@ class Holder:
         """Outcome.result: bytes by name, kernel memory as the change by this run; TracerError
         when the workload fails."""
         condition = self._conditions[trial.condition]
-        own_before = sum(os.times()[:4])
-        before, spin = HostTimes.now(), timed_spin_ns()
+        watch = Watch()
         with Target(condition.spec()) as target:
-            empty = settled(self._floor)
-            if (left := empty["group_kernel"]) is not None:
-                self._floor = left if self._floor is None else min(left, self._floor)
+            empty = self._settled_floor()
             target.open_gate()
             target.expect("begin", BEGIN_TIMEOUT_S, self._progress)
             full = settled()
@@ -126,6 +107,13 @@ class Holder:
             target.expect("end", None, self._progress)
             target.go()
             target.wait()
-        own = int((sum(os.times()[:4]) - own_before) * 1e9)
-        around = surroundings(before, HostTimes.now(), (spin, spin), own)
-        return Outcome(trial, {"tasks": condition.values["tasks"], "memory": memory}, around)
+        result = {"tasks": condition.values["tasks"], "memory": memory}
+        return Outcome(trial, result, watch.ended(spin=False))
+
+    def _settled_floor(self) -> dict[str, int | None]:
+        """The kernel's memory before the target has started anything."""
+        empty = settled(self._floor)
+        left = empty["group_kernel"]
+        if left is not None:
+            self._floor = left if self._floor is None else min(left, self._floor)
+        return empty

@@ -1,4 +1,4 @@
-"""Changes that switch one mechanism off for one run, on the target alone or undone by its end.
+"""Changes that switch one mechanism off for one run: of the target alone, or undone at its end.
 
 Nothing is written to sysctl or sysfs. Each change is held by a file descriptor or a process that
 dies with tracer, so that even kill -9 undoes it.

@@ -2,118 +2,168 @@
 
 from __future__ import annotations
 
-import dataclasses
+import difflib
 import shlex
-
-import click
-from click.core import ParameterSource
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from tracer.errors import TracerError
 from tracer.experiment.condition import Condition, with_units
-from tracer.host import limits
 from tracer.host.cpus import parse_cpus
-from workloads import Option, Workload, available, nearest
+from workloads import Option, Value, Workload, available, nearest
 
 #: A run of an experiment has at least so many units of work, unless the line says otherwise.
 UNITS = 50_000
+#: The same with --quick.
+QUICK_UNITS = 10_000
 _MOST_WARMUPS, _FEWEST_WARMUPS = 20, 3
 
 
-def workload_option(option: Option) -> click.Option:
-    """An option of a workload for the command line."""
-    if option.kind == "flag":
-        return click.Option([f"--{option.name}"], is_flag=True, help=option.help)
-    kinds: dict[str, click.ParamType[int]] = {
-        "count": click.IntRange(min=1),
-        "number": click.IntRange(min=0),
-    }
-    kind = kinds[option.kind] if isinstance(option.kind, str) else click.Choice(option.kind)
-    return click.Option(
-        [f"--{option.name}"], type=kind, default=option.default, help=option.help,
-        show_default=option.default is not None,
-    )  # fmt: skip
+@dataclass(frozen=True)
+class WorkloadLine:
+    """A workload and what a line gives it; the `values` of other options are the defaults.
+
+    `text` is the line as the user wrote it. `cpus` empty means free to move.
+    """
+
+    text: str
+    workload: Workload
+    values: Mapping[str, Value] = field(default_factory=dict)
+    cpus: tuple[int, ...] = ()
+    as_root: bool = False
+
+    @property
+    def all_values(self) -> dict[str, Value]:
+        """The values of all options of the workload."""
+        defaults = {option.name: option.default for option in self.workload.options}
+        return {**defaults, **self.values}
+
+    def with_values(self, values: Mapping[str, int | str]) -> WorkloadLine:
+        """The same with further values, as if they stood at the end of the line.
+
+        TracerError (exit status 2) for an option or a value that the workload does not take.
+        """
+        further = {
+            name: _converted(self, _option(self, name), str(value))
+            for name, value in values.items()
+        }
+        return replace(self, values={**self.values, **further})
+
+    def pinned(self, cpus: tuple[int, ...]) -> WorkloadLine:
+        """The same on these CPUs."""
+        return replace(self, cpus=cpus)
+
+    def condition(self, label: str, units: int = UNITS) -> Condition:
+        """The condition that the line describes.
+
+        Iterations that the line does not give are chosen so that a run has `units` units of
+        work, and with them the warm-ups.
+        """
+        full = Condition(
+            label, self.workload.name, self.all_values, self.cpus, as_root=self.as_root
+        )
+        if "iters" not in self.values:
+            full = with_units(full, units)
+        if "warmups" in full.values and "warmups" not in self.values:
+            fifth = int(full.values["iters"] or 0) // 5
+            warmups = min(max(fifth, _FEWEST_WARMUPS), _MOST_WARMUPS)
+            full = replace(full, values={**full.values, "warmups": warmups})
+        return full
 
 
-def workload_named(name: str) -> Workload:
-    """TracerError (exit status 2) for an unknown name, with the nearest one."""
-    if name not in available():
-        raise TracerError(f"no workload is called {name!r}", nearest(name), exit_code=2)
-    return available()[name]
+def parse_line(text: str) -> WorkloadLine:
+    """The workload and options of a line; TracerError (exit status 2) when it is wrong."""
+    words = _split(text, "workload line", '"thread-brigade --cpus 1"')
+    if words[0] not in available():
+        raise TracerError(f"no workload is called {words[0]!r}", nearest(words[0]), exit_code=2)
+    line = WorkloadLine(text, available()[words[0]])
+    rest = iter(words[1:])
+    for word in rest:
+        if not word.startswith("--"):
+            raise _refused(line, f"unexpected argument {word!r}")
+        name, equals, given = word[2:].partition("=")
+        if name == "as-root" and not equals:
+            line = replace(line, as_root=True)
+        elif name == "cpus":
+            line = line.pinned(parse_cpus(given if equals else _next(line, name, rest)))
+        else:
+            option = _option(line, name)
+            if option.kind != "flag":
+                value = _converted(line, option, given if equals else _next(line, name, rest))
+            elif equals:
+                raise _refused(line, f"--{name} takes no value")
+            else:
+                value = True
+            line = replace(line, values={**line.values, name: value})
+    return line
 
 
-def condition(line: str, label: str, units: int = UNITS) -> Condition:
+def condition(text: str, label: str, units: int = UNITS) -> Condition:
     """The condition that a line describes, checked against this system's limits.
 
     TracerError (exit status 2) when the line is wrong or the run cannot fit.
     """
-    found = parsed(line, label, units)
-    needs = available()[found.workload].needs(found.values)
-    limits.require(needs, int(found.values.get("tasks") or 1))
-    return found
+    fitting = parse_line(text).condition(label, units)
+    fitting.require_fit()
+    return fitting
 
 
-def parsed(line: str, label: str, units: int = UNITS) -> Condition:
-    """The condition that a line describes.
-
-    Iterations that the line does not give are chosen so that a run has `units` units of work.
-    TracerError (exit status 2) when the line is wrong.
-    """
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise TracerError(f"{line!r} is no workload line: {error}", exit_code=2) from None
-    if not words:
-        raise TracerError("an empty workload line", 'name one: "thread-brigade --cpus 1"',
-                          exit_code=2)  # fmt: skip
-    workload = workload_named(words[0])
-    command = click.Command(
-        words[0],
-        params=[
-            *map(workload_option, workload.options),
-            click.Option(["--cpus"]),
-            click.Option(["--as-root"], is_flag=True),
-        ],
-        add_help_option=False,
-    )
-    try:
-        context = command.make_context(words[0], words[1:], resilient_parsing=False)
-    except click.ClickException as error:
-        raise TracerError(
-            f"{line!r}: {error.format_message()}",
-            f"its options: tracer run {words[0]} --help (and --cpus, --as-root)",
-            exit_code=2,
-        ) from None
-    values = {option.name: context.params[option.name] for option in workload.options}
-    cpus = context.params["cpus"]
-    found = Condition(
-        label=label,
-        workload=workload.name,
-        values=values,
-        cpus=parse_cpus(cpus) if cpus is not None else (),
-        as_root=context.params["as_root"],
-    )
-
-    def chosen(name: str) -> bool:
-        return context.get_parameter_source(name) is not ParameterSource.DEFAULT
-
-    if not chosen("iters"):
-        found = with_units(found, units)
-    if "warmups" in values and not chosen("warmups"):
-        some = int(found.values["iters"] or 0) // 5
-        warmups = min(max(some, _FEWEST_WARMUPS), _MOST_WARMUPS)
-        found = dataclasses.replace(found, values={**found.values, "warmups": warmups})
-    return found
-
-
-def command_condition(line: str, label: str) -> Condition:
+def command_condition(text: str, label: str) -> Condition:
     """A command of the user's as a condition; split as a shell would, run without one.
 
     TracerError (exit status 2) when the line is wrong.
     """
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise TracerError(f"{line!r} is no command line: {error}", exit_code=2) from None
-    if not words:
-        raise TracerError("an empty command line", 'name one: "sleep 1"', exit_code=2)
+    words = _split(text, "command line", '"sleep 1"')
     return Condition(label=label, workload="", command=tuple(words))
+
+
+def _split(text: str, kind: str, example: str) -> list[str]:
+    """The words of a line, at least one."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise TracerError(f"{text!r} is not a {kind}: {error}", exit_code=2) from None
+    if not words:
+        raise TracerError(f"an empty {kind}", f"name one: {example}", exit_code=2)
+    return words
+
+
+def _refused(line: WorkloadLine, message: str) -> TracerError:
+    return TracerError(
+        f"{line.text!r}: {message}",
+        f"its options: tracer run {line.workload.name} --help (and --cpus, --as-root)",
+        exit_code=2,
+    )
+
+
+def _next(line: WorkloadLine, name: str, rest: Iterator[str]) -> str:
+    value = next(rest, None)
+    if value is None:
+        raise _refused(line, f"--{name} needs a value")
+    return value
+
+
+def _option(line: WorkloadLine, name: str) -> Option:
+    """The workload's option of that name."""
+    options = {option.name: option for option in line.workload.options}
+    if name not in options:
+        near = difflib.get_close_matches(name, [*options, "cpus", "as-root"], 1)
+        hint = f"; did you mean --{near[0]}?" if near else ""
+        raise _refused(line, f"{line.workload.name} has no option --{name}{hint}")
+    return options[name]
+
+
+def _converted(line: WorkloadLine, option: Option, text: str) -> Value:
+    """A value as the option takes it."""
+    if isinstance(option.kind, tuple):
+        if text in option.kind:
+            return text
+        raise _refused(line, f"--{option.name} {text!r} is not one of {', '.join(option.kind)}")
+    least = 1 if option.kind == "count" else 0
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < least:
+        raise _refused(line, f"--{option.name} {text!r} is not a whole number from {least} on")
+    return number

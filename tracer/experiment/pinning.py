@@ -8,41 +8,42 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tracer import probes
-from tracer.analysis.pinning.conditions import (
-    BATCH,
-    FLOOR,
-    FREE,
-    MEMORY,
-    MEMORY_PINNED,
-    PINNED,
-    PINNED_BATCH,
-    POLLING,
-    PROCESSES,
-    PROCESSES_PINNED,
-    SPINNERS,
-)
+from tracer.analysis.pinning import conditions as labels
 from tracer.analysis.pinning.prediction import Prediction, predict
 from tracer.analysis.pinning.theories import THEORIES
-from tracer.errors import Interrupted, TracerError
+from tracer.errors import TracerError
 from tracer.experiment import interventions, placements
 from tracer.experiment.condition import Condition, with_units
-from tracer.experiment.design import Design, run_trials
+from tracer.experiment.design import Design
 from tracer.experiment.runner import Runner
 from tracer.experiment.store import Store
+from tracer.experiment.trials import Experiment, Stage, run_experiment
+from tracer.host.fingerprint import fingerprint
+from tracer.host.user import require_rights
 from tracer.model.trial import Outcome, Trial
 from tracer.progress import Progress
+from workloads import available
 
 _PROBES = ("sched", "syscalls", "idle")
+#: The runs that the prediction is made from, and the least units of work of each.
 _FIRST_RUNS, _FIRST_UNITS = 5, 40_000
 _FIRST = "unpinned, before the others"
-#: Workloads that do the base's work another way; options that they lack are left out.
-_OTHERS = (
-    (PROCESSES, "process-brigade", False),
-    (PROCESSES_PINNED, "process-brigade", True),
-    (MEMORY, "thread-mem-brigade", False),
-    (MEMORY_PINNED, "thread-mem-brigade", True),
-    (FLOOR, "one-thread-brigade", True),
+#: The workload that the others are controls of.
+_BASE = "thread-brigade"
+#: Label, workload that does the base's work another way, whether pinned.
+_CONTROLS = (
+    (labels.PROCESSES, "process-brigade", False),
+    (labels.PROCESSES_PINNED, "process-brigade", True),
+    (labels.MEMORY, "thread-mem-brigade", False),
+    (labels.MEMORY_PINNED, "thread-mem-brigade", True),
+    (labels.FLOOR, "one-thread-brigade", True),
+)
+#: Label, intervention, whether pinned.
+_INTERVENTIONS = (
+    (labels.POLLING, "polling", False),
+    (labels.BATCH, "batch", False),
+    (labels.PINNED_BATCH, "batch", True),
+    (labels.SPINNERS, "spinners", False),
 )
 
 
@@ -54,90 +55,93 @@ class PinningRuns:
     labels: Sequence[str]
     missing: Mapping[str, str]
     prediction: Prediction | None
+    host: Mapping[str, str]
     interrupted: int | None = None
 
 
 def conditions(base: Condition) -> tuple[list[Condition], dict[str, str]]:
     """Every placement and intervention that this host has, and why the others are missing."""
-    from workloads import available
-
     missing: dict[str, str] = {}
-    found = [dataclasses.replace(base, label=FREE, cpus=())]
-    pinned: tuple[int, ...] = ()
-    for rung in placements.here():
-        if rung.why_not:
-            missing[rung.name] = rung.why_not
-            continue
-        pinned = pinned or rung.cpus
-        label = PINNED if rung.name == "one CPU" else rung.name
-        found.append(dataclasses.replace(base, label=label, cpus=rung.cpus))
-    for label, name, cpus in (
-        (POLLING, "polling", ()),
-        (BATCH, "batch", ()),
-        (PINNED_BATCH, "batch", pinned),
-        (SPINNERS, "spinners", ()),
-    ):
+    found = [dataclasses.replace(base, label=labels.FREE, cpus=())]
+    here = placements.here()
+    pinned = next((placement.cpus for placement in here if not placement.why_not), ())
+    for placement in here:
+        if placement.why_not:
+            missing[placement.name] = placement.why_not
+        else:
+            found.append(dataclasses.replace(base, label=placement.name, cpus=placement.cpus))
+    for label, name, is_pinned in _INTERVENTIONS:
         why = interventions.why_not(name)
         if why:
             missing[label] = why
         else:
+            cpus = pinned if is_pinned else ()
             found.append(dataclasses.replace(base, label=label, cpus=cpus, intervention=name))
-    for label, workload, on_one in _OTHERS:
-        if base.workload != "thread-brigade":
-            missing[label] = f"it is a control of thread-brigade, not of {base.workload}"
-            continue
-        known = {option.name: option.default for option in available()[workload].options}
-        values = {name: base.values.get(name, value) for name, value in known.items()}
-        found.append(Condition(label, workload, values, pinned if on_one else (),
-                               as_root=base.as_root))  # fmt: skip
+    for label, workload, is_pinned in _CONTROLS:
+        if base.workload == _BASE:
+            found.append(_control(base, label, workload, pinned if is_pinned else ()))
+        else:
+            missing[label] = f"it is a control of {_BASE}, not of {base.workload}"
     return found, missing
 
 
-def run(base: Condition, rounds: int, host: Mapping[str, str]) -> PinningRuns:
-    """Run what is not saved yet. Interrupted before the first block: raises Interrupted."""
+def _control(base: Condition, label: str, workload: str, cpus: tuple[int, ...]) -> Condition:
+    """Another workload with the base's values; options that it lacks are left out."""
+    options = available()[workload].options
+    values = {option.name: base.values.get(option.name, option.default) for option in options}
+    return Condition(label, workload, values, cpus, as_root=base.as_root)
+
+
+def _first_condition(base: Condition) -> Condition:
+    """What the prediction is made from: unpinned, and not shorter than a prediction needs."""
+    first = dataclasses.replace(base, label=_FIRST, cpus=())
+    units = base.tasks * int(base.values.get("tokens") or 1) * int(base.values.get("iters") or 1)
+    return with_units(first, _FIRST_UNITS) if units < _FIRST_UNITS else first
+
+
+def _note_theories(store: Store) -> None:
+    """What each theory predicts is written down before the first run."""
+    store.note("theories", {str(theory.number): theory.predicts for theory in THEORIES})
+
+
+def _note_prediction(store: Store) -> None:
+    """The prediction, from the unpinned runs so far; it is written down before a pinned one."""
+    reports = [outcome.report for outcome in store.outcomes if outcome.trial.block < 0]
+    prediction = predict([report for report in reports if report is not None])
+    store.note("prediction", dataclasses.asdict(prediction) if prediction else None)
+
+
+def run_pinning(base: Condition, rounds: int, progress: Progress) -> PinningRuns:
+    """Run what is not saved yet.
+
+    TracerError when only one CPU may be used or a placement that the answer needs cannot be run,
+    and without the rights for BPF. Interrupted when a signal comes before the first block's first
+    run has ended.
+    """
+    require_rights()
     if len(os.sched_getaffinity(0)) < 2:
         raise TracerError(
             "only one CPU may be used here, so being pinned to one is no change: not testable",
             "allow more CPUs (taskset, cpuset) or use a machine with more",
-            exit_code=1,
         )
-    wanted, missing = conditions(base)
-    units = int(base.values.get("tasks") or 1) * int(base.values.get("tokens") or 1)
-    units *= int(base.values.get("iters") or 1)
-    first_base = dataclasses.replace(base, label=_FIRST, cpus=())
-    if units < _FIRST_UNITS:  # short runs vary too much to predict from
-        first_base = with_units(first_base, _FIRST_UNITS)
-    names = [name for name in _PROBES if name in probes.available()]
-    progress = Progress()
-    with Runner([first_base, *wanted], names, progress) as runner:
-        able = runner.able(wanted, missing)
-        for label in (FREE, PINNED):
+    host = fingerprint()
+    every, missing = conditions(base)
+    first = _first_condition(base)
+    with Runner([first, *every], _PROBES, progress) as runner:
+        runnable, failed = runner.runnable(every)
+        missing |= failed
+        for label in (labels.FREE, labels.PINNED):
             if label in missing:
                 raise TracerError(missing[label])
-        plan = {
-            "conditions": [c.plain() for c in able],
-            "host": dict(host),
-            "rounds": rounds,
-            "first": [_FIRST_RUNS, first_base.plain()],
-        }
-        first = [Trial(_FIRST, True, -1 - n) for n in range(_FIRST_RUNS)]
-        rest = Design([c.label for c in able], rounds).trials()
-        with Store("explain-pinning", plan) as store:
-            store.note("theories", {str(t.number): t.predicts for t in THEORIES})
-            done = run_trials(first, runner, store, progress)
-            if done.interrupted is None:
-                made = predict([o.report for o in done.outcomes if o.report is not None])
-                store.note("prediction", dataclasses.asdict(made) if made else None)
-                done = run_trials(rest, runner, store, progress)
-            prediction = store.notes.get("prediction")
-            if done.interrupted is None:
-                store.complete()
-    if done.interrupted is not None and not any(o.trial.block >= 0 for o in done.outcomes):
-        raise Interrupted(done.interrupted)
-    return PinningRuns(
-        done.outcomes,
-        [c.label for c in able],
-        missing,
-        Prediction(**prediction) if prediction else None,
-        done.interrupted,
-    )
+        shown = [condition.label for condition in runnable]
+        more = {"first": [_FIRST_RUNS, first.plain()]}
+        experiment = Experiment("explain-pinning", runnable, rounds, host, _PROBES, more)
+        stages = [
+            Stage((), _note_theories),
+            Stage([Trial(_FIRST, True, -1 - n) for n in range(_FIRST_RUNS)], _note_prediction),
+            Stage(Design(shown, rounds).trials()),
+        ]
+        done = run_experiment(experiment, stages, runner, progress)
+    noted = done.notes.get("prediction")
+    prediction = Prediction(**noted) if noted else None
+    return PinningRuns(done.outcomes, shown, missing, prediction, host, done.interrupted)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tracer.analysis.pinning.conditions import PINNED
 from tracer.host.cpus import Cpu, read_cpus
 
 #: A core is of the slower kind when its capacity is below this share of the fastest one's.
@@ -13,8 +14,8 @@ _SLOWER = 0.9
 
 
 @dataclass(frozen=True)
-class Rung:
-    """A placement, or why this machine has none of the kind."""
+class Placement:
+    """Some CPUs, or why this machine has no such placement."""
 
     name: str
     cpus: tuple[int, ...]
@@ -26,14 +27,14 @@ def _pair(cpus: list[Cpu], same: Mapping[str, bool]) -> tuple[int, ...]:
     for first in cpus:
         for second in cpus:
             if first.number < second.number and all(
-                (getattr(first, what) == getattr(second, what)) == wanted
-                for what, wanted in same.items()
+                (getattr(first, what) == getattr(second, what)) == is_shared
+                for what, is_shared in same.items()
             ):
                 return first.number, second.number
     return ()
 
 
-def ladder(cpus: list[Cpu]) -> list[Rung]:
+def placements(cpus: list[Cpu]) -> list[Placement]:
     """Every kind of placement with its CPUs, or with the reason why it cannot be tested here."""
     every = tuple(cpu.number for cpu in cpus)
     pairs = (
@@ -48,19 +49,19 @@ def ladder(cpus: list[Cpu]) -> list[Rung]:
     slow = tuple(cpu.number for cpu in cpus if cpu.capacity < _SLOWER * fastest)
     fast = tuple(number for number in every if number not in slow)
     # a slow core would mix its speed into what pinning does
-    rungs = [Rung("one CPU", fast[-1:])]
+    found = [Placement(PINNED, fast[-1:])]
     for name, same, why in pairs:
         pair = _pair(cpus, same)
         if pair == every:
-            rungs.append(Rung(name, (), "the same as free to move: there are no other CPUs"))
+            found.append(Placement(name, (), "the same as free to move: there are no other CPUs"))
         else:
-            rungs.append(Rung(name, pair, "" if pair else why))
+            found.append(Placement(name, pair, "" if pair else why))
     why = "all cores here are of one kind"
-    rungs.append(Rung("performance cores", fast if slow else (), "" if slow else why))
-    rungs.append(Rung("efficiency cores", slow, "" if slow else why))
-    return rungs
+    found.append(Placement("performance cores", fast if slow else (), "" if slow else why))
+    found.append(Placement("efficiency cores", slow, "" if slow else why))
+    return found
 
 
-def here() -> list[Rung]:
-    """The ladder of this machine."""
-    return ladder(read_cpus(os.sched_getaffinity(0)))
+def here() -> list[Placement]:
+    """The placements of this machine."""
+    return placements(read_cpus(os.sched_getaffinity(0)))

@@ -1,12 +1,11 @@
-"""Runs one trial at a time: the only place where an experiment starts a workload."""
+"""Runs the trials of an experiment, one at a time, traced or not."""
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 from collections.abc import Sequence
-from contextlib import ExitStack
+from typing import Any
 
 from tracer.analysis.run.document import document
 from tracer.analysis.run.summary import summarize
@@ -15,8 +14,7 @@ from tracer.capture.workload import run_traced, run_untraced
 from tracer.errors import Interrupted, TracerError
 from tracer.experiment import interventions
 from tracer.experiment.condition import Condition
-from tracer.experiment.surroundings import surroundings, timed_spin_ns
-from tracer.host.load import HostTimes
+from tracer.experiment.surroundings import Watch
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
 from tracer.model.recording import Recording
@@ -30,7 +28,7 @@ _LONG = ("threads", "thread_groups")
 
 
 def require_success(spec: Spec, status: int | None) -> None:
-    """TracerError when a command failed: what it did then is nothing to compare. Interrupted when
+    """TracerError when a command failed: what it did then cannot be compared. Interrupted when
     Ctrl-C ended it, which reaches the command and not tracer."""
     if status == -signal.SIGINT:
         raise Interrupted(signal.SIGINT)
@@ -60,47 +58,39 @@ class Runner:
         self._probes = tuple(probes)
         self._progress = progress
         self._engine: Engine | None = None
-        self._cost_ns: int | None = None
+        self._switch_cost_ns: int | None = None
 
     def run(self, trial: Trial) -> Outcome:
         """Run it; Interrupted when a signal comes, TracerError when the workload fails."""
         condition = self._conditions[trial.condition]
-        own_before = sum(os.times()[:4])
-        before, spin = HostTimes.now(), timed_spin_ns()
-        with ExitStack() as stack:
-            changes = stack.enter_context(interventions.applied(condition.intervention))
+        watch = Watch()
+        with interventions.applied(condition.intervention) as changes:
             spec = interventions.changed(condition.spec(), changes)
             report = None
             if trial.traced:
                 recording = self._traced(condition, spec)
-                if recording.interrupted is not None:
-                    raise Interrupted(recording.interrupted)
-                kind = "command" if condition.command else "workload"
-                summary = summarize(recording, name=condition.workload or spec.argv[0],
-                                    transport="", unit=condition.unit, kind=kind)  # fmt: skip
-                report = {k: v for k, v in document(summary).items() if k not in _LONG}
-                result = recording.result
+                result, report = recording.result, _report(condition, spec, recording)
             elif condition.command:
                 result = run_command_untraced(spec)
                 require_success(spec, result["exit_status"])
             else:
                 result = run_untraced(spec, self._progress)
-        spins = spin, timed_spin_ns()
-        after = HostTimes.now()
-        own = int((sum(os.times()[:4]) - own_before) * 1e9)
-        return Outcome(trial, result, surroundings(before, after, spins, own), report)
+        return Outcome(trial, result, watch.ended(), report)
 
     def _traced(self, condition: Condition, spec: Spec) -> Recording:
-        engine = self._traced_engine()
-        if not condition.command:
-            return run_traced(engine, spec, True, self._cost_ns, self._progress)
-        recording = run_command(engine, spec, CommandOptions(), self._cost_ns)
-        if recording.interrupted is None:
+        engine = self._compiled()
+        if condition.command:
+            recording = run_command(engine, spec, CommandOptions(), self._switch_cost_ns)
+        else:
+            recording = run_traced(engine, spec, True, self._switch_cost_ns, self._progress)
+        if recording.interrupted is not None:
+            raise Interrupted(recording.interrupted)
+        if condition.command:
             require_success(spec, recording.exit_status)
         return recording
 
-    def cannot(self, condition: Condition) -> str | None:
-        """Why this condition cannot be run here, found by a shortest run; None when it can."""
+    def why_not(self, condition: Condition) -> str | None:
+        """Why this condition cannot be run here, by trying a shortest run; None when it can."""
         smallest = {
             name: n for name, n in (("iters", 1), ("warmups", 0)) if name in condition.values
         }
@@ -110,23 +100,24 @@ class Runner:
             return error.message
         return None
 
-    def able(self, conditions: Sequence[Condition], missing: dict[str, str]) -> list[Condition]:
-        """Those that can be run here; the others go into `missing`, by label, with the reason."""
-        found = []
+    def runnable(self, conditions: Sequence[Condition]) -> tuple[list[Condition], dict[str, str]]:
+        """Those that can be run here, each tried; of the others the reason, by label."""
+        runnable, missing = [], {}
         for condition in conditions:
             self._progress.say(f"trying: {condition.label}")
-            why = self.cannot(condition)
+            why = self.why_not(condition)
             if why:
                 missing[condition.label] = why
             else:
-                found.append(condition)
-        return found
+                runnable.append(condition)
+        return runnable, missing
 
-    def _traced_engine(self) -> Engine:
+    def _compiled(self) -> Engine:
+        """The engine, made for the first traced trial."""
         if self._engine is None:
             self._progress.say("preparing the probes")
             self._engine = Engine(self._probes)
-            self._cost_ns = switch_cost_ns(self._engine)
+            self._switch_cost_ns = switch_cost_ns(self._engine)
         return self._engine
 
     def __enter__(self) -> Runner:
@@ -137,3 +128,15 @@ class Runner:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
+
+
+def _report(condition: Condition, spec: Spec, recording: Recording) -> dict[str, Any]:
+    """The JSON document of a traced run, without its long lists."""
+    summary = summarize(
+        recording,
+        name=condition.workload or spec.argv[0],
+        transport="",
+        unit=condition.unit,
+        kind="command" if condition.command else "workload",
+    )
+    return {name: part for name, part in document(summary).items() if name not in _LONG}

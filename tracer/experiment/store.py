@@ -1,4 +1,4 @@
-"""Blocks saved as they end, so that the same command goes on where it was broken off.
+"""Outcomes saved as they come, so that the same command continues where it was broken off.
 
 One file of JSON lines for each experiment: the first line says what it is, each further one is an
 outcome. It lies in the state directory of the user (XDG_STATE_HOME, else ~/.local/state), belongs
@@ -58,10 +58,10 @@ class Store:
             ) from None
 
     def _open(self, head: str) -> None:
-        made = [p for p in (self.path.parent, *self.path.parent.parents) if not p.exists()]
+        missing = [p for p in (self.path.parent, *self.path.parent.parents) if not p.exists()]
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        for path in made:
-            _give(path)
+        for path in missing:
+            _give_to_user(path)
         whole: list[str] = []
         if self.path.exists():
             # a kill can cut the last line; what is not a whole line was not saved
@@ -75,7 +75,7 @@ class Store:
             else:
                 self.outcomes.append(Outcome.from_plain(data))
         self._file = self.path.open("w")
-        _give(self.path)
+        _give_to_user(self.path)
         self._file.write("\n".join([head, *whole]) + "\n")
         self._sync()
 
@@ -109,7 +109,8 @@ class Store:
         self._file.close()
 
 
-def _give(path: Path) -> None:
+def _give_to_user(path: Path) -> None:
+    """Under sudo the files belong to its caller."""
     user = Credentials.of_sudo()
     if user is not None:
         os.chown(path, user.uid, user.gid)

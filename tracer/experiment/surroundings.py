@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from tracer.host.load import HostTimes
@@ -26,14 +27,29 @@ def _spin() -> int:
     return time.perf_counter_ns() - began
 
 
-def surroundings(
-    before: HostTimes, after: HostTimes, spins: tuple[int, int], own_cpu_ns: int
-) -> Surroundings:
-    """What happened between two moments, of which `own_cpu_ns` was the run's and tracer's own."""
-    return Surroundings(
-        spin_before_ns=spins[0],
-        spin_after_ns=spins[1],
-        wall_ns=after.at_ns - before.at_ns,
-        steal_ns=after.steal_ns - before.steal_ns,
-        others_ns=max(after.busy_ns - before.busy_ns - own_cpu_ns, 0),
-    )
+def _own_cpu_ns() -> int:
+    """CPU time of tracer and of the children that it has waited for."""
+    return int(sum(os.times()[:4]) * 1e9)
+
+
+class Watch:
+    """Watches the host from its making until `ended`."""
+
+    def __init__(self) -> None:
+        self._own_cpu_ns = _own_cpu_ns()
+        self._before = HostTimes.now()
+        self._spin_ns = timed_spin_ns()
+
+    def ended(self, spin: bool = True) -> Surroundings:
+        """What happened meanwhile; without `spin` the host's speed is not timed a second time."""
+        spin_after_ns = timed_spin_ns() if spin else self._spin_ns
+        after = HostTimes.now()
+        load = after.load_since(self._before)
+        own_ns = _own_cpu_ns() - self._own_cpu_ns
+        return Surroundings(
+            spin_before_ns=self._spin_ns,
+            spin_after_ns=spin_after_ns,
+            wall_ns=after.at_ns - self._before.at_ns,
+            steal_ns=load.steal_ns,
+            others_ns=max(load.busy_ns - own_ns, 0),
+        )

@@ -395,7 +395,7 @@ def test_a_workload_keeps_its_own_options(parsed: Parsed) -> None:
         (("attach",), "name processes"),
         (("attach", "0"), "is not in the range"),
         (("attach", "--cgroup", "../nowhere"), "there is no control group"),
-        (("compare", "--", "true", "''x'"), "is no command line"),
+        (("compare", "--", "true", "''x'"), "is not a command line"),
         (("compare", "--", "true", ""), "an empty command line"),
     ],
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tracer.errors import Interrupted, TracerError
-from tracer.experiment.design import Design, Done, run_trials
+from tracer.experiment.design import Design
 from tracer.experiment.store import Store
+from tracer.experiment.trials import Experiment, Outcomes, Stage, run_experiment
 from tracer.model.trial import Outcome, Surroundings, Trial
 from tracer.progress import Progress
 
@@ -38,12 +40,9 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUDO_UID", raising=False)
 
 
-def run(runner: Runner, plan: dict[str, Any] = PLAN, complete: bool = False) -> Done:
-    with Store("compare", plan) as store:
-        done = run_trials(DESIGN.trials(), runner, store, Progress())  # type: ignore[arg-type]
-        if complete:
-            store.complete()
-    return done
+def run(runner: Runner, kernel: str = "6.18") -> Outcomes:
+    experiment = Experiment("compare", (), DESIGN.blocks, {"kernel": kernel})
+    return run_experiment(experiment, [Stage(DESIGN.trials())], runner, Progress())
 
 
 def test_each_block_holds_every_run_once_in_an_order_of_its_own() -> None:
@@ -68,9 +67,14 @@ def test_only_those_asked_for_are_traced(traced: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("stop_at", [0, 1, 7, 14])
 def test_a_broken_off_experiment_goes_on(stop_at: int) -> None:
-    done = run(Runner(stop_at))
-    assert done.interrupted == 2
-    assert [o.trial for o in done.outcomes] == DESIGN.trials()[:stop_at]
+    if stop_at:
+        done = run(Runner(stop_at))
+        assert done.interrupted == 2
+        assert [o.trial for o in done.outcomes] == DESIGN.trials()[:stop_at]
+    else:  # there is nothing to report
+        with pytest.raises(Interrupted) as stopped:
+            run(Runner(stop_at))
+        assert stopped.value.number == 2
     rest = Runner()
     done = run(rest)
     assert done.interrupted is None
@@ -81,12 +85,68 @@ def test_a_broken_off_experiment_goes_on(stop_at: int) -> None:
 def test_another_plan_starts_afresh_and_a_complete_one_too() -> None:
     run(Runner(5))
     other = Runner()
-    run(other, {"x": 2})
+    run(other, "6.19")
     assert len(other.ran) == 15
-    run(Runner(), complete=True)
+    rest = Runner()
+    run(rest)
+    assert len(rest.ran) == 10
     again = Runner()
     run(again)
     assert len(again.ran) == 15
+
+
+def stages(noted: list[str], stop_at: str = "") -> list[Stage]:
+    """Two runs before the blocks, then the blocks; each stage notes its end, or is stopped."""
+
+    def then(name: str) -> Callable[[Store], None]:
+        def note(store: Store) -> None:
+            if name == stop_at:
+                raise Interrupted(15)
+            noted.append(name)
+            store.note(name, len(store.outcomes))
+
+        return note
+
+    first = [Trial("A", False, -1), Trial("A", False, -2)]
+    return [
+        Stage((), then("begin")),
+        Stage(first, then("first")),
+        Stage(DESIGN.trials(), then("blocks")),
+    ]
+
+
+def staged(runner: Runner, noted: list[str], stop_at: str = "") -> Outcomes:
+    experiment = Experiment("explain", (), DESIGN.blocks, {})
+    return run_experiment(experiment, stages(noted, stop_at), runner, Progress())
+
+
+def test_stages_follow_one_another_and_leave_their_notes() -> None:
+    noted: list[str] = []
+    done = staged(Runner(), noted)
+    assert noted == ["begin", "first", "blocks"]
+    assert done.notes == {"begin": 0, "first": 2, "blocks": 17}
+    assert [o.trial.block for o in done.outcomes[:3]] == [-1, -2, 0]
+
+
+def test_runs_before_the_first_block_are_nothing_to_report() -> None:
+    for _start in range(2):
+        with pytest.raises(Interrupted):
+            staged(Runner(1), [])
+    noted: list[str] = []
+    rest = Runner()
+    assert staged(rest, noted).notes["first"] == 2
+    assert len(rest.ran) == 15, "each start made one of the two"
+
+
+def test_a_signal_in_what_follows_a_stage_leaves_it_to_the_next_start(tmp_path: Path) -> None:
+    done = staged(Runner(), [], stop_at="blocks")
+    assert (done.interrupted, len(done.outcomes)) == (15, 17)
+    assert list((tmp_path / "tracer").iterdir())
+    rest, noted = Runner(), list[str]()
+    done = staged(rest, noted)
+    assert rest.ran == []
+    assert done.notes == {"begin": 0, "first": 2, "blocks": 17}
+    assert not list((tmp_path / "tracer").iterdir()), "a complete experiment leaves no file"
 
 
 def test_a_line_cut_by_a_kill_is_run_again(tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -115,26 +116,38 @@ def test_without_a_counter_of_the_group_the_sum_stands_in() -> None:
     assert one["bytes"]["kernel"][0] == 200 * 100 + 2 * 100 + 7 + 3 * 100
 
 
-def test_the_own_memory_of_a_process_is_read() -> None:
-    found = holder.user_memory(os.getpid())
+@contextlib.contextmanager
+def waiting(code: str) -> Iterator[int]:
+    """A Python program that has run `code` and waits; its number."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", f"import os, sys; {code}; print(flush=True); sys.stdin.read()"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert child.stdout is not None and child.stdout.readline() == "\n"
+        yield child.pid
+    finally:
+        child.communicate()
+
+
+def virtual_bytes(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmSize"))
+
+
+def test_the_memory_of_a_process_is_read() -> None:
+    with waiting("pass") as pid:
+        found = holder.user_memory(pid)
     assert found["virtual"] > found["resident"] >= found["proportional"] > 1 << 20
 
 
 def test_memory_of_a_family_is_summed() -> None:
-    alone = holder.user_memory(os.getpid())["virtual"]
-    program = "print('started', flush=True); input()"  # before exec it has this process's memory
-    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE)  # fmt: skip
-    try:
-        assert child.stdout is not None
-        assert child.stdout.readline() == b"started\n"
-        both = holder.user_memory(os.getpid())["virtual"]
-        own = next(int(line.split()[1]) << 10
-                   for line in Path(f"/proc/{child.pid}/status").read_text().splitlines()
-                   if line.startswith("VmSize"))  # fmt: skip
-    finally:
-        child.communicate(b"\n")
-    assert both >= alone + min(own, 1 << 20)
+    with waiting("os.fork()") as pid:
+        both = holder.user_memory(pid)["virtual"]
+        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        parts = virtual_bytes(pid), virtual_bytes(int(child))
+    assert min(parts) > 8 << 20
+    assert both == pytest.approx(sum(parts), abs=1 << 20)
 
 
 # ---- pictures ----

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tracer.experiment.placements import Rung, ladder
+from tracer.experiment.placements import Placement, placements
 from tracer.host.cpus import read_cpus
 
 
@@ -25,22 +25,22 @@ def sysfs(base: Path, cpus: list[tuple[str, str, str, int]]) -> Path:
     return base
 
 
-def rungs(base: Path, cpus: list[tuple[str, str, str, int]], allowed: set[int] | None = None
-          ) -> dict[str, Rung]:  # fmt: skip
-    found = ladder(read_cpus(allowed or range(len(cpus)), sysfs(base, cpus)))
-    assert all(bool(rung.cpus) != bool(rung.why_not) for rung in found)
-    return {rung.name: rung for rung in found}
+def by_name(base: Path, cpus: list[tuple[str, str, str, int]], allowed: set[int] | None = None
+          ) -> dict[str, Placement]:  # fmt: skip
+    found = placements(read_cpus(allowed or range(len(cpus)), sysfs(base, cpus)))
+    assert all(bool(placement.cpus) != bool(placement.why_not) for placement in found)
+    return {placement.name: placement for placement in found}
 
 
-def placed(found: dict[str, Rung]) -> dict[str, tuple[int, ...]]:
-    return {name: rung.cpus for name, rung in found.items() if rung.cpus}
+def placed(found: dict[str, Placement]) -> dict[str, tuple[int, ...]]:
+    return {name: placement.cpus for name, placement in found.items() if placement.cpus}
 
 
 TWO_CORES_SMT = [("0-1", "0-3", "node0", 0)] * 2 + [("2-3", "0-3", "node0", 0)] * 2
 
 
 def test_two_cores_with_two_threads_each(tmp_path: Path) -> None:
-    found = rungs(tmp_path, TWO_CORES_SMT)
+    found = by_name(tmp_path, TWO_CORES_SMT)
     assert placed(found) == {
         "one CPU": (3,),
         "SMT siblings": (0, 1),
@@ -50,16 +50,16 @@ def test_two_cores_with_two_threads_each(tmp_path: Path) -> None:
 
 
 def test_only_the_allowed_cpus_count(tmp_path: Path) -> None:
-    found = rungs(tmp_path, TWO_CORES_SMT, {0, 2, 3})
+    found = by_name(tmp_path, TWO_CORES_SMT, {0, 2, 3})
     assert placed(found)["SMT siblings"] == (2, 3)
-    found = rungs(tmp_path / "b", TWO_CORES_SMT, {1, 2})
+    found = by_name(tmp_path / "b", TWO_CORES_SMT, {1, 2})
     assert placed(found) == {"one CPU": (2,)}
     assert "no other CPUs" in found["two CPUs of one last-level cache"].why_not
 
 
 def test_two_last_level_caches_of_one_node(tmp_path: Path) -> None:
     cpus = [(str(n), "0-1" if n < 2 else "2-3", "node0", 0) for n in range(4)]
-    assert placed(rungs(tmp_path, cpus)) == {
+    assert placed(by_name(tmp_path, cpus)) == {
         "one CPU": (3,),
         "two CPUs of one last-level cache": (0, 1),
         "two last-level caches": (0, 2),
@@ -68,26 +68,26 @@ def test_two_last_level_caches_of_one_node(tmp_path: Path) -> None:
 
 def test_two_nodes_are_not_two_caches_of_one(tmp_path: Path) -> None:
     cpus = [(str(n), "0-1" if n < 2 else "2-3", f"node{n // 2}", 0) for n in range(4)]
-    found = rungs(tmp_path, cpus)
+    found = by_name(tmp_path, cpus)
     assert placed(found)["two nodes"] == (0, 2)
     assert not found["two last-level caches"].cpus
 
 
 def test_performance_and_efficiency_cores(tmp_path: Path) -> None:
     cpus = [(str(n), "0-5", "node0", 1024 if n < 2 else 980 if n < 4 else 446) for n in range(6)]
-    found = placed(rungs(tmp_path, cpus))
+    found = placed(by_name(tmp_path, cpus))
     assert found["performance cores"] == (0, 1, 2, 3)
     assert found["efficiency cores"] == (4, 5)
     assert found["one CPU"] == (3,), "a slow core would mix its speed into what pinning does"
 
 
 def test_two_cpus_of_one_kind_leave_only_one_cpu(tmp_path: Path) -> None:
-    found = rungs(tmp_path, [(str(n), "0-1", "node0", 0) for n in range(2)])
+    found = by_name(tmp_path, [(str(n), "0-1", "node0", 0) for n in range(2)])
     assert placed(found) == {"one CPU": (1,)}
     assert found["efficiency cores"].why_not == "all cores here are of one kind"
 
 
 def test_a_host_that_tells_nothing(tmp_path: Path) -> None:
-    found = {rung.name: rung for rung in ladder(read_cpus({0, 1, 2}, tmp_path))}
+    found = {placement.name: placement for placement in placements(read_cpus({0, 1, 2}, tmp_path))}
     assert placed(found)["one CPU"] == (2,)
     assert not found["SMT siblings"].cpus and not found["two nodes"].cpus

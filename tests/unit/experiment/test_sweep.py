@@ -20,7 +20,9 @@ from tracer.analysis.sweep import SweepPoint, crossings, sweep_points
 from tracer.cli import sweep as command
 from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
-from tracer.experiment.grid import Cell, grid, label, points, why_not
+from tracer.experiment.grid import GridCell, grid, label, points, why_not
+from tracer.experiment.line import parse_line
+from tracer.experiment.sweep import cells
 from tracer.host.limits import Limit
 from tracer.model.trial import Outcome, Surroundings, Trial
 from tracer.report import sweep as report
@@ -34,16 +36,16 @@ TOKENS = [1, 4, 16, 64]
 
 def planted(cost: Callable[[str, int], float], rounds: int = 12) -> list[SweepPoint]:
     """Two lines over tokens, each round a little slower than the one before."""
-    outcomes, cells = [], {}
+    outcomes, by_label = [], {}
     for line, tokens in itertools.product(("threads", "async"), TOKENS):
         name = label(line, {"tokens": tokens})
-        cells[name] = (line, {"tokens": tokens})
+        by_label[name] = (line, {"tokens": tokens})
         outcomes += [
             Outcome(Trial(name, False, n), {"ns_per_unit": cost(line, tokens) * (1 + n / 100)},
                     QUIET)
             for n in range(rounds)
         ]  # fmt: skip
-    return sweep_points(outcomes, cells)
+    return sweep_points(outcomes, by_label)
 
 
 def test_medians_are_of_the_untraced_rounds() -> None:
@@ -135,17 +137,17 @@ def test_every_combination() -> None:
 
 
 def test_iterations_follow_the_size() -> None:
-    cells = command._cells(["thread-brigade"], {"tasks": [10, 1000]}, None)
-    assert [cell.condition.values["iters"] for cell in cells] == [5000, 50]
-    cells = command._cells(["thread-brigade --cpus 0"], {"cpus": ["free"]}, None)
-    assert cells[0].condition.cpus == (0,)
+    sized = cells([parse_line("thread-brigade")], {"tasks": [10, 1000]})
+    assert [cell.condition.values["iters"] for cell in sized] == [5000, 50]
+    (free,) = cells([parse_line("thread-brigade --cpus 0")], {"cpus": ["free"]})
+    assert free.condition.cpus == (0,)
 
 
 def test_what_does_not_fit_is_left_out_by_name() -> None:
-    def cell(tasks: int) -> Cell:
+    def cell(tasks: int) -> GridCell:
         condition = Condition("x", "thread-brigade",
                               {"tasks": tasks, "transport": "socketpair"})  # fmt: skip
-        return Cell("thread-brigade", {"tasks": tasks}, condition)
+        return GridCell("thread-brigade", {"tasks": tasks}, condition)
 
     planned = grid([cell(5), cell(900_000_000)])
     assert [kept.point for kept in planned.cells] == [{"tasks": 5}]
@@ -163,7 +165,7 @@ def test_what_does_not_fit_is_left_out_by_name() -> None:
 )
 def test_bad_values(text: str) -> None:
     with pytest.raises(TracerError) as told:
-        command._over([text])
+        command._ranges([text])
     assert told.value.exit_code == 2
 
 

@@ -1,0 +1,104 @@
+"""Two workloads, two commands, or two saved reports against each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tracer.analysis.compare import Comparison, compare, compare_documents
+from tracer.errors import TracerError
+from tracer.experiment.condition import Condition
+from tracer.experiment.design import Design
+from tracer.experiment.runner import Runner
+from tracer.experiment.trials import Experiment, Stage, run_experiment
+from tracer.host.cpus import online_cpus
+from tracer.host.fingerprint import differences, fingerprint
+from tracer.host.user import require_rights
+from tracer.model.trial import Trial
+from tracer.progress import Progress
+
+_PROBES = ("sched", "syscalls", "idle")
+#: The labels of the two sides.
+SIDES = ("A", "B")
+
+
+@dataclass(frozen=True)
+class CompareResult:
+    """A comparison (None: broken off before a block had both sides), and the host's fingerprint.
+
+    `report_b` is a traced report of B, empty without one. `warnings` are lines for the reader.
+    """
+
+    comparison: Comparison | None
+    host: Mapping[str, str]
+    report_b: Mapping[str, Any]
+    warnings: Sequence[str] = ()
+    interrupted: int | None = None
+
+
+def compare_live(
+    a: Condition, b: Condition, rounds: int, untraced: bool, progress: Progress,
+    say: Callable[[str], None],
+) -> CompareResult:  # fmt: skip
+    """Run both, labelled `A` and `B`, in `rounds` blocks; with `untraced` never under the probes.
+
+    TracerError when they do not count in the same unit (exit status 2), when a run fails, and
+    without the rights for BPF. Interrupted when a signal comes before the first run's end.
+    """
+    if a.unit != b.unit:
+        raise TracerError(
+            f"A counts in units of one {a.unit} and B of one {b.unit}: they have no ratio",
+            "compare workloads of the same unit: tracer list",
+            exit_code=2,
+        )
+    require_rights()
+    probes = () if untraced else _PROBES
+    trials = Design(SIDES, rounds, traced=() if untraced else None, twin="A").trials()
+    if a.command:
+        say(_starts(trials))
+    experiment = Experiment("compare", (a, b), rounds, fingerprint(), probes)
+    with Runner((a, b), probes, progress) as runner:
+        done = run_experiment(experiment, [Stage(trials)], runner, progress)
+    traced_b = [o.report for o in done.outcomes if o.trial.traced and o.trial.condition == "B"]
+    return CompareResult(
+        compare(done.outcomes, "A", "B", a.unit, len(online_cpus())),
+        experiment.host,
+        (traced_b[-1] if traced_b else None) or {},
+        interrupted=done.interrupted,
+    )
+
+
+def _starts(trials: Sequence[Trial]) -> str:
+    times = {side: sum(trial.condition == side for trial in trials) for side in SIDES}
+    return (
+        f"A is started {times['A']} times and B {times['B']} times; what they write to standard"
+        " output is dropped"
+    )
+
+
+def compare_saved(a: Path, b: Path) -> CompareResult:
+    """Two files of `tracer run --json`; TracerError (exit status 2) for one that is none."""
+    first, second = _read(a), _read(b)
+    hosts = [document["host"].get("fingerprint", {}) for document in (first, second)]
+    different = differences(*hosts)
+    warnings = ["Warning: the reports are of different hosts:", *different] if different else []
+    return CompareResult(compare_documents(first, second, SIDES), hosts[1], second, warnings)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise _refused(f"cannot read {path}: {error}") from None
+    if not isinstance(document, dict) or document.get("schema") != "tracer.run/1":
+        raise _refused(f"{path} is not a report of tracer run")
+    if document.get("partial"):
+        raise _refused(f"{path} is a partial report: how much work was done is not known")
+    return document
+
+
+def _refused(message: str) -> TracerError:
+    return TracerError(message, "make one with: tracer run WORKLOAD --json FILE", exit_code=2)

@@ -1,0 +1,107 @@
+"""Workload lines over a range of sizes, in interleaved rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tracer.errors import TracerError
+from tracer.experiment.design import Design
+from tracer.experiment.grid import Grid, GridCell, grid, label, points
+from tracer.experiment.line import WorkloadLine
+from tracer.experiment.runner import Runner
+from tracer.experiment.trials import Experiment, Stage, run_experiment
+from tracer.host.cpus import parse_cpus
+from tracer.host.fingerprint import fingerprint
+from tracer.host.user import require_rights
+from tracer.model.trial import Outcome
+from tracer.progress import Progress
+
+_PROBES = ("sched", "syscalls")
+#: What can be swept over beside `cpus`.
+NUMBERS = ("tasks", "tokens", "work", "workers")
+#: The value of `cpus` that pins nothing.
+FREE = "free"
+
+#: Swept values by name: numbers, and CPU lists as text.
+Ranges = Mapping[str, Sequence[int | str]]
+
+
+@dataclass(frozen=True)
+class SweepRuns:
+    """Outcomes so far; `cells` gives line and point by label; `left_out` what a limit forbids."""
+
+    outcomes: Sequence[Outcome]
+    cells: Mapping[str, tuple[str, Mapping[str, int | str]]]
+    left_out: Sequence[tuple[str, str]]
+    unit: str
+    host: Mapping[str, str]
+    interrupted: int | None = None
+
+
+def cells(lines: Sequence[WorkloadLine], ranges: Ranges) -> list[GridCell]:
+    """Every line at every point, as if the values stood at the end of the line.
+
+    TracerError (exit status 2) for a value that a workload does not take.
+    """
+    return [
+        GridCell(line.text, point, _at(line, point).condition(label(line.text, point)))
+        for line in lines
+        for point in points(ranges)
+    ]
+
+
+def _at(line: WorkloadLine, point: Mapping[str, int | str]) -> WorkloadLine:
+    cpus = str(point.get("cpus", FREE))
+    if cpus != FREE:
+        line = line.pinned(parse_cpus(cpus))
+    return line.with_values({name: value for name, value in point.items() if name != "cpus"})
+
+
+def _plan(lines: Sequence[WorkloadLine], ranges: Ranges) -> Grid:
+    planned = grid(cells(lines, ranges))
+    if not planned.cells:
+        raise TracerError(f"no point fits: {planned.left_out[0][1]}", exit_code=2)
+    return planned
+
+
+def _unit(lines: Sequence[WorkloadLine]) -> str:
+    units = list(dict.fromkeys(line.workload.unit for line in lines))
+    if len(units) > 1:
+        raise TracerError(
+            f"the workloads count in units of one {units[0]} and one {units[1]}: they cannot"
+            " share an axis",
+            "sweep workloads of the same unit: tracer list",
+            exit_code=2,
+        )
+    return units[0]
+
+
+def sweep(
+    lines: Sequence[WorkloadLine], ranges: Ranges, rounds: int, untraced: bool, progress: Progress
+) -> SweepRuns:
+    """Run every line at every point once per round; with `untraced` never under the probes, which
+    needs no rights.
+
+    TracerError (exit status 2) for what cannot be swept together or does not fit, when a run
+    fails, and without the rights for BPF. Interrupted when a signal comes before the first run's
+    end.
+    """
+    unit = _unit(lines)
+    planned = _plan(lines, ranges)
+    if not untraced:
+        require_rights()
+    conditions = [cell.condition for cell in planned.cells]
+    probes = () if untraced else _PROBES
+    design = Design([c.label for c in conditions], rounds, traced=() if untraced else None)
+    experiment = Experiment("sweep", conditions, rounds, fingerprint(), probes)
+    with Runner(conditions, probes, progress) as runner:
+        done = run_experiment(experiment, [Stage(design.trials())], runner, progress)
+    return SweepRuns(
+        done.outcomes,
+        {cell.condition.label: (cell.line, cell.point) for cell in planned.cells},
+        planned.left_out,
+        unit,
+        experiment.host,
+        done.interrupted,
+    )
