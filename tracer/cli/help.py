@@ -34,8 +34,7 @@ def _command_help(root: click.Context, names: Sequence[str]) -> None:
             raise click.UsageError(f"{at.command_path} has no commands of its own", at)
         _name, found, _rest = at.command.resolve_command(at, [name])
         assert found is not None  # resolve_command raises for an unknown name
-        # resilient: required arguments may be missing
-        at = found.make_context(name, [], parent=at, resilient_parsing=True)
+        at = found.context_class(found, info_name=name, parent=at)
     click.echo(at.get_help())
 
 

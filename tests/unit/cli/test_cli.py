@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 import workloads
 from tracer import probes
 from tracer.cli import main as entry
-from tracer.cli._command import CommandRun
-from tracer.cli.run import RunOptions
+from tracer.cli._command import CommandRun, command_of_user
+from tracer.cli.run import RunOptions, workload_command
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -90,6 +91,14 @@ def parsed(monkeypatch: pytest.MonkeyPatch, tracer: Run) -> Parsed:
         (("run", "async-brigade", "--iter", "5"), "--iters"),
         (("run", "async-brigade", "--task", "5"), "--tasks"),
         (("run", "async-brigade", "--no-baselin"), "--no-baseline"),
+        (("run", "--prob", "sched", "async-brigade"), "--probe"),
+        (("run", "--prob=sched", "async-brigade"), "--probe"),
+        (("run", "--probe", "sched", "asinc-brigade"), "async-brigade"),
+        (("explain", "pining"), "pinning"),
+        (("help", "runn"), "run"),
+        (("help", "run", "asinc-brigade"), "async-brigade"),
+        (("help", "explain", "pining"), "pinning"),
+        (("help", "words", "prempted"), "preempted"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest_one(
@@ -114,7 +123,20 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(
         ("run", "async-brigade", "--flavor", "zzz"),
         ("run", "thread-brigade", "--flavor", "current-thread"),
         ("run", "--tasks", "5"),
+        ("run", "--light"),
+        ("run", "--zzz", "async-brigade"),
+        ("run", "--tasks", "async-brigade"),
+        ("run", "--light=1", "async-brigade"),
+        ("run", "--probe", "sched", "zzz"),
+        ("run", "--units", "5", "async-brigade"),
+        ("run", "--tasks", "5", "--", "ls"),
+        ("run", "--probe", "--", "ls"),
+        ("run", "COMMAND"),
         ("help", "zzz"),
+        ("help", "words", "zzz"),
+        ("help", "run", "zzz"),
+        ("help", "list", "words"),
+        ("explain", "zzz"),
         ("list", "surplus"),
     ],
 )
@@ -228,6 +250,65 @@ def test_options_in_any_order(parsed: Parsed, turn: int, backwards: bool, name_a
     assert (chosen.condition.cpus, chosen.json_path) == ((0,), "-")
 
 
+def test_every_option_of_a_workload_may_stand_before_its_name(parsed: Parsed) -> None:
+    for name, workload in workloads.available().items():
+        command = workload_command(workload)
+        words, flags = [], []
+        for param in command.params:
+            if not isinstance(param, click.Option):
+                continue
+            if param.is_flag:
+                flags.append(param.opts[0])
+            elif param.name == "probe":
+                words += ["--probe", "sched"]
+            elif isinstance(param.type, click.Choice):
+                words.append(f"{param.opts[0]}={param.type.choices[-1]}")
+            else:
+                value = {"cpus": "0", "budgets": "window_ns<=1", "json_path": name}
+                words += [param.opts[0], value.get(str(param.name), "7")]
+        before, after = parsed(*words, *flags, name), parsed(name, *words, *flags)
+        assert before == after
+        assert before.condition.workload == before.json_path == name
+        assert before.condition.values["tasks"] == 7
+        assert before.tracing.light and before.rounds == 0
+
+
+def test_a_value_that_is_a_workloads_name_is_a_value(parsed: Parsed) -> None:
+    chosen = parsed("--json", "thread-brigade", "async-brigade", "--iters", "9")
+    assert (chosen.json_path, chosen.condition.workload) == ("thread-brigade", "async-brigade")
+    assert chosen.condition.values["iters"] == 9
+
+
+def test_all_forms_of_run_agree_which_options_take_a_value() -> None:
+    """Otherwise the workload's name after an option could not be told from the option's value."""
+    takes: dict[str, set[bool]] = {}
+    commands = [*map(workload_command, workloads.available().values()), command_of_user()]
+    for command in commands:
+        for param in command.params:
+            if isinstance(param, click.Option):
+                for name in param.opts:
+                    takes.setdefault(name, set()).add(bool(param.is_flag))
+    assert {name for name, found in takes.items() if len(found) > 1} == set()
+
+
+def test_no_workload_has_an_option_of_tracers_own() -> None:
+    for workload in workloads.available().values():
+        names = [name for param in workload_command(workload).params for name in param.opts]
+        assert len(names) == len(set(names)), workload.name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("async-brigade", "--no-baseline"),
+        ("--no-baseline", "async-brigade"),
+        ("--no-baseline", "async-brigade", "--rounds", "9"),
+    ],
+)
+def test_no_baseline_leaves_the_pairs_out(parsed: Parsed, words: tuple[str, ...]) -> None:
+    assert parsed(*words).rounds == 0
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -316,6 +397,49 @@ def test_help_words(tracer: Run) -> None:
     assert set(MEANINGS) <= set(out.splitlines())
 
 
+@pytest.mark.parametrize("word", ["preempted", "Preempted", "I/O", "i/o", "context switch"])
+def test_help_explains_one_word(tracer: Run, word: str) -> None:
+    from tracer.model.words import WORDS as MEANINGS
+
+    status, out, _err = tracer("help", "words", *word.split())
+    (name,) = (name for name in MEANINGS if name.lower() == word.lower())
+    assert status == 0
+    assert " ".join(out.split()) == f"{name} {MEANINGS[name]}"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("run",), ("run", "async-brigade"), ("explain",), ("explain", "pinning"), ("sweep",),
+     ("help",), ("attach",)],
+)  # fmt: skip
+def test_help_of_a_command_is_what_its_own_option_shows(
+    tracer: Run, words: tuple[str, ...]
+) -> None:
+    status, out, _err = tracer("help", *words)
+    assert status == 0
+    assert (0, out) == tracer(*words, "--help")[:2]
+
+
+@pytest.mark.parametrize("words", [(), ("run",), ("explain",)])
+def test_summaries_of_commands_are_whole(
+    tracer: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _status, out, _err = tracer(*words, "--help")
+    assert "..." not in out.split("Commands:")[1]
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_each_command_has_its_summary_on_one_line(
+    tracer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _status, out, _err = tracer("--help")
+    lines = out.split("Commands:\n")[1].splitlines()
+    assert [line.split()[0] for line in lines] == entry.cli.list_commands(click.Context(entry.cli))
+    assert all(line.endswith(".") for line in lines)
+
+
 def test_version(tracer: Run) -> None:
     from tracer import __version__
 
@@ -379,6 +503,12 @@ def test_what_stands_behind_the_dashes_is_the_commands(command: ParsedCommand) -
     assert command("--probe", "sched", "--", "ls").spec.argv == ("ls",)
 
 
+def test_a_command_is_started_once_unless_told_otherwise(command: ParsedCommand) -> None:
+    assert not command("--", "ls").baseline
+    assert not command("--no-baseline", "--", "ls").baseline
+    assert command("--baseline", "--", "ls").baseline
+
+
 def test_a_workload_keeps_its_own_options(parsed: Parsed) -> None:
     assert parsed("thread-brigade", "--tasks", "3").condition.values["tasks"] == 3
 
@@ -391,7 +521,10 @@ def test_a_workload_keeps_its_own_options(parsed: Parsed) -> None:
         (("run", "--baseline", "--delay", "1", "--", "ls"), "compares whole runs"),
         (("run", "--duration", "0", "--", "ls"), "'0' is not a time in seconds"),
         (("run", "--delay", "nan", "--", "ls"), "'nan' is not a time in seconds"),
+        (("run", "--baseline", "--no-baseline", "--", "ls"), "contradict each other"),
         (("run", "ls", "-l"), "A command of your own goes after `--`: tracer run -- ls"),
+        (("run", "--probe", "sched", "ls", "/"), "tracer run --probe sched -- ls /"),
+        (("run", "--json", "async-brigade"), "'async-brigade' is the value of --json"),
         (("attach",), "name processes"),
         (("attach", "0"), "is not in the range"),
         (("attach", "--cgroup", "../nowhere"), "there is no control group"),
