@@ -54,7 +54,7 @@ class CommandRun:
             units=values["units"],
         )
         return cls(
-            Spec(values["argv"], values["cpus"] or (), controlled=False, as_root=values["as_root"]),
+            Spec(values["argv"], values["cpus"] or (), as_root=values["as_root"]),
             window,
             options.tracing(values),
             values["baseline"],
@@ -74,15 +74,15 @@ def command_of_user() -> click.Command:
             options.as_root_option(),
             click.Option(
                 ["--units"], type=click.IntRange(min=1), metavar="N",
-                help="How many units of work it does in the window: figures per unit.",
+                help="Units of work it does in the window; figures are then per unit.",
             ),
             click.Option(
                 ["--delay"], type=options.Seconds(), metavar="S",
-                help="Measure from S seconds after its start on.",
+                help="Begin to measure S seconds after its start.",
             ),
             click.Option(
                 ["--duration"], type=options.Seconds(), metavar="S",
-                help="Measure for S seconds; the command goes on.",
+                help="Measure for S seconds; the command continues.",
             ),
             click.Option(
                 ["--baseline"], is_flag=True,
@@ -91,7 +91,7 @@ def command_of_user() -> click.Command:
             options.no_baseline_option("Start it once only, which is the default."),
             click.Option(
                 ["--strict"], is_flag=True,
-                help="Exit status 3 when a ledger stayed open or events were lost.",
+                help="Exit status 3 when a ledger does not close or events were lost.",
             ),
             options.json_option("Write the report as JSON to FILE too."),
             click.Argument(
@@ -106,8 +106,8 @@ def command_of_user() -> click.Command:
 
 
 def _checked(**values: Any) -> int:
-    """Refuse what contradicts itself, then run. tracer's own failures get a status that can hardly
-    be the command's."""
+    """Refuse contradictory options, then run. tracer's own failures get exit status 125, which is
+    hardly ever a command's."""
     if not values["argv"]:
         raise click.UsageError("after `--` the command is missing: tracer run [options] -- COMMAND")
     if values["json_path"] == "-":

@@ -1,4 +1,5 @@
-"""The file a report goes to: refused before the run, written whole or not at all."""
+"""Output files: opened before the run, so that a bad name is refused early; written completely or
+not at all."""
 
 from __future__ import annotations
 
@@ -10,11 +11,18 @@ from tracer.errors import TracerError
 from tracer.host.user import Credentials
 
 
+def _give_to_user(fd: int) -> None:
+    """Under sudo the file belongs to its caller."""
+    user = Credentials.of_sudo()
+    if user is not None:
+        os.fchown(fd, user.uid, user.gid)
+
+
 class OutputFile:
     """A file that is written at the end of a run, for the user who called sudo.
 
     The old content stays until the new one is complete: it is written beside the file and moved
-    over it. What is no regular file (a pipe, a device) is opened and written in place.
+    over it. A special file (a pipe, a device) is opened and written in place.
 
     Raises TracerError (exit status 2) when it cannot be written.
     """
@@ -24,7 +32,7 @@ class OutputFile:
         self._part: Path | None = None
         try:
             if self._path.exists() and not stat.S_ISREG(self._path.stat().st_mode):
-                # as it is named: what /dev/fd/3 leads to has no name of its own
+                # by the given name: a pipe behind /dev/fd/3 has no other
                 self._fd = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
                 return
             if self._path.is_symlink():
@@ -49,9 +57,7 @@ class OutputFile:
                 stream.write(content.encode() if isinstance(content, str) else content)
                 stream.flush()
                 if self._part is not None:
-                    user = Credentials.of_sudo()
-                    if user is not None:
-                        os.fchown(stream.fileno(), user.uid, user.gid)
+                    _give_to_user(stream.fileno())
             if self._part is not None:
                 self._part.replace(self._path)
                 self._part = None
@@ -65,7 +71,7 @@ class OutputFile:
             self.close()
 
     def close(self) -> None:
-        """Forget what was not written."""
+        """Close, and remove what was not completed."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -81,19 +87,18 @@ class OutputFile:
 
 
 class LinesFile:
-    """A file of lines, each there as soon as it is written: what a kill leaves is whole lines.
+    """A file of lines, each written as soon as it is complete: a kill leaves whole lines.
 
     Raises TracerError (exit status 2) when it cannot be written.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
-        user = Credentials.of_sudo()
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
             self._fd = os.open(path, flags, 0o666)
-            if user is not None and stat.S_ISREG(os.fstat(self._fd).st_mode):
-                os.fchown(self._fd, user.uid, user.gid)
+            if stat.S_ISREG(os.fstat(self._fd).st_mode):
+                _give_to_user(self._fd)
         except OSError as error:
             raise TracerError(
                 f"cannot write {path}: {error.strerror}",

@@ -1,7 +1,7 @@
 """The options that more than one command has, each declared once.
 
-A command lists its parameters: `@click.command("sweep", params=[rounds_option(...), ...])`. A
-value is converted where its option is declared, so that a command gets plain data.
+A command lists its parameters: `@click.command("sweep", params=[rounds_option(...), ...])`.
+Values are converted where their option is declared: a command gets plain data.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def workload_option(option: Option) -> click.Option:
     )
 
 
-def cpus_option(help_: str = "Pin it: 1, 0-3,5 or physical.") -> click.Option:
+def cpus_option(help_: str = "Pin it to CPUs: 1, 0-3,5 or physical.") -> click.Option:
     """`--cpus`; no CPUs where it is not given."""
     return click.Option(
         ["--cpus"], type=_CpuList(), metavar="LIST", help=f"{help_}  [default: free to move]"
@@ -120,25 +120,25 @@ def tracing_options() -> list[click.Parameter]:
             multiple=True,
             callback=_chosen_probes,
             metavar="NAMES",
-            help=f"Detail to keep: {names} or all; commas, repeatable."
+            help=f"Detail to keep: {names} or all; separated by commas, repeatable."
             f"  [default: {','.join(probes.DEFAULT)}]",
         ),
         click.Option(
             ["--light"],
             is_flag=True,
-            help="Leave the system-call tracepoints out: cheaper, on-CPU time unsplit.",
+            help="Leave the system-call tracepoints out: cheaper, but on-CPU time is not split.",
         ),
         click.Option(
             ["--top"],
             type=click.IntRange(0, 1000),
             default=0,
             metavar="N",
-            help="Show the N busiest threads, the rest summed.",
+            help="List the N busiest threads, the others as a sum.",
         ),
         click.Option(
             ["--no-follow"],
             is_flag=True,
-            help="Processes forked by the target do not belong to it.",
+            help="Do not trace processes that the target forks.",
         ),
         budget_option(
             'Limit on a number of the JSON report: "headline.io<=0.4"; exit status 4 when broken.'

@@ -15,7 +15,7 @@ from tracer.errors import Interrupted
 
 
 class _PathOf(click.ParamType[str]):
-    """Whose path is reported."""
+    """The thread whose path is reported."""
 
     name = "path_of"
 
@@ -34,10 +34,10 @@ class _PathOf(click.ParamType[str]):
         click.Option(["--duration"], type=options.Seconds(), metavar="S",
                      help="End after S seconds.  [default: at Ctrl-C]"),
         click.Option(["--interval"], type=options.Seconds(), metavar="S",
-                     help="A report every S seconds, each of its own interval."),
+                     help="Report every S seconds, each time on those seconds alone."),
         click.Option(["--path-of"], type=_PathOf(), default="busiest", show_default=True,
                      metavar="TID|main|busiest",
-                     help="Whose critical path is reported, up to what it did at the end."),
+                     help="The thread whose critical path is reported."),
         *options.tracing_options(),
         options.json_option("Write the report as JSON to FILE too, with --interval a line each;"
                             " `-`: to standard output, and no text."),

@@ -30,7 +30,7 @@ from tracer.cli._output import outputs, stop_if_broken_off
 def command(
     rounds: int, everything: bool, quick: bool, json_path: str | None, plot_path: str | None
 ) -> int:
-    """Run every brigade, unpinned and pinned, and lay this machine beside the original.
+    """Run every brigade, unpinned and pinned, and compare this machine with the original.
 
     Rounds are saved as they end: after Ctrl-C the same command continues.
     """

@@ -72,7 +72,7 @@ def _size_request(line: str | None, tasks: int | None) -> SizeRequest | None:
     if line is None:
         if tasks is not None:
             raise TracerError(
-                "--tasks is of one workload: --workload is missing",
+                "--tasks needs --workload: each workload has its own limits",
                 "tracer doctor --workload thread-brigade --tasks 10000",
                 exit_code=2,
             )

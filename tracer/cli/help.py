@@ -32,9 +32,9 @@ def _command_help(root: click.Context, names: Sequence[str]) -> None:
     for name in names:
         if not isinstance(at.command, click.Group):
             raise click.UsageError(f"{at.command_path} has no commands of its own", at)
-        _name, found, _rest = at.command.resolve_command(at, [name])
-        assert found is not None  # resolve_command raises for an unknown name
-        at = found.context_class(found, info_name=name, parent=at)
+        _name, command_, _rest = at.command.resolve_command(at, [name])
+        assert command_ is not None  # resolve_command raises for an unknown name
+        at = command_.context_class(command_, info_name=name, parent=at)
     click.echo(at.get_help())
 
 

@@ -18,7 +18,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # idle BLAS threads spin on 
 
 
 class Commands(click.Group):
-    """One command a file of this package, imported when asked for; `_name` is a part of one."""
+    """Each command is a file of this package, imported on demand; `_name.py` is not a command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         here = str(Path(__file__).parent)
@@ -83,7 +83,7 @@ def cli() -> None:
 
 
 def _signalled(number: int, _frame: object) -> None:
-    """The first signal lets a report be written, the second one ends tracer at once."""
+    """The first signal leaves time for a report, the second one ends tracer at once."""
     for again in (signal.SIGINT, signal.SIGTERM):
         signal.signal(again, signal.SIG_DFL)
     raise Interrupted(number)
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def _status() -> int:
-    """Run the command; every way it can end, as an exit status with its message on stderr."""
+    """Run the command; the exit status, with a message on standard error for whatever ended it."""
     try:
         status = cli.main(prog_name="tracer", standalone_mode=False)
         sys.stdout.flush()
@@ -128,7 +128,8 @@ def _status() -> int:
 
 
 def _open_standard_streams() -> None:
-    """Descriptors 0 to 2 that the caller closed lead nowhere, and not to the next opened file."""
+    """Open /dev/null as those of descriptors 0 to 2 that the caller closed: no other file may get
+    their numbers."""
     null = os.open(os.devnull, os.O_RDWR)
     while null <= 2:
         null = os.dup(null)
@@ -138,5 +139,5 @@ def _open_standard_streams() -> None:
 
 
 def _drop_stdout() -> None:
-    """What is still buffered goes nowhere, so that the interpreter's last flush cannot fail."""
+    """Discard what is still buffered, so that the interpreter's last flush cannot fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

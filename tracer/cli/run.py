@@ -137,18 +137,18 @@ def _takes_value() -> dict[str, bool]:
     from tracer.cli._command import command_of_user
 
     commands = [*map(workload_command, available().values()), command_of_user()]
-    found = {"--help": False, "-h": False}
+    takes_value = {"--help": False, "-h": False}
     for one in commands:
         for param in one.params:
             if isinstance(param, click.Option):
-                found.update(dict.fromkeys(param.opts, not param.is_flag))
-    return found
+                takes_value.update(dict.fromkeys(param.opts, not param.is_flag))
+    return takes_value
 
 
 def _target_first(ctx: click.Context, args: list[str]) -> list[str]:
-    """The arguments in the order of a group: the workload, then all options.
+    """The arguments with the target first, as a group wants them: the workload, then all options.
 
-    What has options and `--` is a command of the user's. Raises click's usage errors.
+    Options followed by `--` belong to a command of the user's. Raises click's usage errors.
     """
     known: dict[str, bool] = {}
     position, option = 0, ""
@@ -174,12 +174,13 @@ def _target_first(ctx: click.Context, args: list[str]) -> list[str]:
     )
 
 
-def _require_workload(ctx: click.Context, given: list[str], rest: list[str]) -> None:
-    if rest[0] not in available():
-        words = shlex.join([*given, "--", *rest])
+def _require_workload(ctx: click.Context, options_: list[str], words: list[str]) -> None:
+    """A usage error unless the first word, behind some options, is a workload."""
+    if words[0] not in available():
+        command_line = shlex.join([*options_, "--", *words])
         raise click.UsageError(
-            f"No such workload {rest[0]!r}. {nearest(rest[0])}."
-            f" A command of your own goes after `--`: tracer run {words}",
+            f"No such workload {words[0]!r}. {nearest(words[0])}."
+            f" A command of your own goes after `--`: tracer run {command_line}",
             ctx,
         )
 

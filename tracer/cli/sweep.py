@@ -95,7 +95,7 @@ def _ranges(texts: Sequence[str]) -> dict[str, list[int | str]]:
         name, _, values = text.partition("=")
         words = values.split(",")
         if name in ranges or not (name in NUMBERS or name == "cpus"):
-            why = "is there twice" if name in ranges else "cannot be swept over"
+            why = "is given twice" if name in ranges else "cannot be swept over"
             raise TracerError(
                 f"--over {text}: {name!r} {why}",
                 f"one of {', '.join(NUMBERS)}, cpus: --over tasks=10,100,1000",

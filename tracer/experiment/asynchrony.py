@@ -47,18 +47,18 @@ def conditions(units: int) -> list[Condition]:
     """Every run, on one CPU; TracerError (exit status 2) for one that does not fit here."""
     cpu = max(os.sched_getaffinity(0))
     lines = {label: parse_line(text).pinned((cpu,)) for label, text in _LINES.items()}
-    found = [line.condition(label, units) for label, line in lines.items()]
+    runs = [line.condition(label, units) for label, line in lines.items()]
     for base in (labels.THREADS, labels.ASYNC):
         for tokens in TOKENS:
             more = lines[base].with_values({"tokens": tokens})
-            found.append(more.condition(labels.with_tokens(base, tokens), units))
+            runs.append(more.condition(labels.with_tokens(base, tokens), units))
         for steps in STEPS:
             more = lines[base].with_values({"work": steps})
             few = min(units, _FEW_UNITS) if steps >= _HEAVY_STEPS else units
-            found.append(more.condition(labels.with_work(base, steps), few))
-    for condition in found:
+            runs.append(more.condition(labels.with_work(base, steps), few))
+    for condition in runs:
         condition.require_fit()
-    return found
+    return runs
 
 
 def run_async(rounds: int, units: int, progress: Progress) -> AsyncRuns:

@@ -1,7 +1,7 @@
 """Changes that switch one mechanism off for one run: of the target alone, or undone at its end.
 
-Nothing is written to sysctl or sysfs. Each change is held by a file descriptor or a process that
-dies with tracer, so that even kill -9 undoes it.
+Nothing is written to sysctl or sysfs. Each change lasts as long as a file descriptor or a process
+that ends with tracer, so that even kill -9 undoes it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _LATENCY = "/dev/cpu_dma_latency"
 
 @dataclass(frozen=True)
 class Changes:
-    """What a target is started with instead."""
+    """How a target is started differently."""
 
     policy: str = ""
 
 
 @contextlib.contextmanager
 def _polling() -> Iterator[Changes]:
-    """Idle CPUs poll and do not sleep while a latency of 0 is asked for by an open file."""
+    """Idle CPUs poll and do not sleep while a latency of 0 is requested through an open file."""
     try:
         held = os.open(_LATENCY, os.O_WRONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -52,7 +52,7 @@ def _batch() -> Iterator[Changes]:
 
 @contextlib.contextmanager
 def _spinners() -> Iterator[Changes]:
-    """A SCHED_IDLE process on each CPU: no CPU ever goes to sleep, and all else goes first."""
+    """A SCHED_IDLE process on each CPU: no CPU ever sleeps, and any other thread preempts it."""
     parent, started = os.getpid(), []
     try:
         for cpu in sorted(os.sched_getaffinity(0)):
@@ -91,7 +91,7 @@ _KNOWN: dict[str, Callable[[], contextlib.AbstractContextManager[Changes]]] = {
 
 
 def applied(name: str) -> contextlib.AbstractContextManager[Changes]:
-    """The intervention, in force while the context lasts."""
+    """The intervention, in effect inside the context."""
     return _KNOWN[name]()
 
 
@@ -101,7 +101,7 @@ def changed(spec: Spec, changes: Changes) -> Spec:
 
 
 def why_not(name: str) -> str | None:
-    """Why the intervention cannot be made on this host; None when it can."""
+    """Why the intervention is not possible on this host; None when it is."""
     try:
         with applied(name):
             return None

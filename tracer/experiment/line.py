@@ -21,7 +21,7 @@ _MOST_WARMUPS, _FEWEST_WARMUPS = 20, 3
 
 @dataclass(frozen=True)
 class WorkloadLine:
-    """A workload and what a line gives it; the `values` of other options are the defaults.
+    """A workload and the option values that a line gives; other options have their defaults.
 
     `text` is the line as the user wrote it. `cpus` empty means free to move.
     """
@@ -77,19 +77,19 @@ def parse_line(text: str) -> WorkloadLine:
     if words[0] not in available():
         raise TracerError(f"no workload is called {words[0]!r}", nearest(words[0]), exit_code=2)
     line = WorkloadLine(text, available()[words[0]])
-    rest = iter(words[1:])
-    for word in rest:
+    remaining = iter(words[1:])
+    for word in remaining:
         if not word.startswith("--"):
             raise _refused(line, f"unexpected argument {word!r}")
         name, equals, given = word[2:].partition("=")
         if name == "as-root" and not equals:
             line = replace(line, as_root=True)
         elif name == "cpus":
-            line = line.pinned(parse_cpus(given if equals else _next(line, name, rest)))
+            line = line.pinned(parse_cpus(given if equals else _next(line, name, remaining)))
         else:
             option = _option(line, name)
             if option.kind != "flag":
-                value = _converted(line, option, given if equals else _next(line, name, rest))
+                value = _converted(line, option, given if equals else _next(line, name, remaining))
             elif equals:
                 raise _refused(line, f"--{name} takes no value")
             else:
@@ -136,8 +136,8 @@ def _refused(line: WorkloadLine, message: str) -> TracerError:
     )
 
 
-def _next(line: WorkloadLine, name: str, rest: Iterator[str]) -> str:
-    value = next(rest, None)
+def _next(line: WorkloadLine, name: str, words: Iterator[str]) -> str:
+    value = next(words, None)
     if value is None:
         raise _refused(line, f"--{name} needs a value")
     return value

@@ -3,7 +3,7 @@
 Each function returns a Summary, plain data: `tracer.analysis.run.document.document` makes JSON of
 it, `tracer.report.run.text.render` text. Loading the probes needs root, or CAP_BPF and CAP_PERFMON.
 
-`say` is called with a sentence wherever a user should know what goes on.
+`say` is called with a message for the user, in plain text, as soon as there is one.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def _silent(_text: str) -> None:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A summary of a workload's full run; `interrupted`: the signal that came before all the runs
-    were made, so that the full run is cut short or pairs are missing."""
+    """The summary of a workload's full run. `interrupted`: the signal that came before the last
+    run's end, so that the full run was cut short or pairs are missing."""
 
     summary: Summary
     interrupted: int | None = None
@@ -62,8 +62,8 @@ def trace_workload(
     progress: Progress | None = None,
     say: Say = _silent,
 ) -> Measurement:
-    """A full traced run of a workload, and `rounds` pairs of short runs, traced and untraced, which
-    say what tracing costs; none with 0.
+    """A full traced run of a workload, and `rounds` (0 or more) pairs of short runs, traced and
+    untraced, which show what tracing costs.
 
     Raises Interrupted when a signal comes before the full run; TracerError when the workload is
     not built, fails, or does not fit into this system's limits, and without the rights for BPF.
@@ -100,17 +100,18 @@ def trace_command(
     baseline: bool = False,
     say: Say = _silent,
 ) -> Summary:
-    """One traced run of a command (`spec.controlled` is False), which is started exactly once.
+    """One traced run of a command, which is started exactly once; `spec.controlled` is ignored.
 
     With `baseline` it is started a second time without probes, for the observer effect; otherwise
-    that is estimated from the number of events. The summary's `interrupted` tells of a SIGTERM,
-    which has ended the command too.
+    that is estimated from the number of events. A SIGTERM ends the command too; it is in the
+    summary's `interrupted`.
 
     Raises Interrupted when a signal comes before the window; TracerError when the command cannot
     be started (exit status 126 or 127, as the shell) or ended before its window began, and
     without the rights for BPF.
     """
     require_rights()
+    spec = dataclasses.replace(spec, controlled=False)
     input_offset = _input_offset()
     with contextlib.closing(Engine(tracing.probes, tracing.light)) as engine:
         switch_ns, event_ns = switch_cost_ns(engine), event_cost_ns(engine)
@@ -140,7 +141,7 @@ def trace_command(
 def _untraced_twin(
     spec: Spec, options: CommandOptions, recording: Recording, say: Say
 ) -> Pair | None:
-    """The traced run and one without probes; None where they cannot be compared."""
+    """The traced run paired with one without probes; None where they cannot be compared."""
     try:
         untraced = run_command_untraced(spec, options.units)
     except Interrupted:
@@ -165,7 +166,7 @@ def _untraced_twin(
 
 
 def _input_offset() -> int | None:
-    """The position in standard input, if it can be read twice."""
+    """The position in standard input; None where it cannot be set again."""
     try:
         return os.lseek(0, 0, os.SEEK_CUR)
     except OSError:
@@ -189,10 +190,10 @@ def trace_processes(
     *,
     say: Say = _silent,
 ) -> Iterator[Summary]:
-    """Processes that run already: a summary for each window, as `request` says; they are left as
-    they are.
+    """Watch processes that run already, as `request` says: a summary for each window. They are
+    neither stopped nor changed.
 
-    What can be refused at once is refused by the call; attaching begins with the first summary
+    The call itself checks rights and process numbers; tracer attaches when the first summary is
     asked for. Raises Interrupted after the summary of the window that a signal ended; TracerError
     (exit status 2) when there is nothing to attach to, and without the rights for BPF.
     """

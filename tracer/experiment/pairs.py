@@ -22,12 +22,12 @@ from tracer.progress import Progress
 #: A run of a pair is scaled to about this long, and to at least so many iterations.
 PAIR_RUN_NS = 1_000_000_000
 _FEWEST_ITERATIONS = 10
-#: Without pairs, an estimate of the time left is worth a short run from so many trips on.
+#: Without pairs, a short run to estimate the time left is made from this many trips on.
 _WORTH_ESTIMATING = 200
-#: When the full run is short a first answer matters more: all the runs together about so long.
+#: Where the full run is short, pairs are shortened so that all runs together take about this long.
 FIRST_ANSWER_NS = 7_000_000_000
 _SHORTEST_PAIR_RUN_NS = 200_000_000
-#: Fewer than a full run's: a pair's run is short.
+#: A pair's run has at most this many warm-ups: it is short.
 PAIR_WARMUPS = 20
 
 
@@ -58,7 +58,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Measured:
-    """The full run and the pairs; `interrupted`: the signal that ended it all too early."""
+    """The full run and the pairs. `interrupted`: the signal that came before the last run's end."""
 
     recording: Recording
     pairs: Sequence[Pair]
@@ -72,7 +72,7 @@ def switches_per_unit(result: Mapping[str, Any]) -> float:
 
 
 class _Runs:
-    """Makes the runs of a plan and tells the progress how long the rest will take."""
+    """Makes the runs of a plan and updates the estimate of the time left."""
 
     def __init__(self, engine: Engine, plan: Plan, progress: Progress) -> None:
         self._engine, self._plan, self._progress = engine, plan, progress
@@ -81,7 +81,7 @@ class _Runs:
         self._began_s = 0.0
 
     def expect(self, trips: int, trip_ns: float) -> None:
-        """From now on: so many trips in all, each about so long."""
+        """There will be this many trips in all, each about this long."""
         self._trips, self._began_s = trips, time.monotonic()
         self._progress.expect(trips * trip_ns / 1e9)
 
@@ -100,7 +100,7 @@ class _Runs:
         return float(run_untraced(short, self._progress)["mean_ns"])
 
     def pair(self, number: int, trips: int) -> Pair:
-        """Pair `number`, from 0: traced first in every second one."""
+        """Pair `number`, from 0: traced first in those of even numbers."""
         plan = self._plan
         spec = plan.spec(trips)
         self._progress.say(f"traced and untraced pair {number + 1} of {plan.rounds}")
@@ -143,8 +143,8 @@ def _pair_trips(plan: Plan, trip_ns: float) -> int:
 def measure(plan: Plan, progress: Progress) -> Measured:
     """Half the pairs, the full run, the other half; order A B B A throughout.
 
-    A signal during the full run or later gives what there is by then; one before it raises
-    Interrupted. TracerError when the workload fails.
+    A signal during the full run or later ends the measurement with what there is by then; one
+    before it raises Interrupted. TracerError when the workload fails.
     """
     progress.say("preparing the probes")
     with contextlib.closing(Engine(plan.tracing.probes, plan.tracing.light)) as engine:

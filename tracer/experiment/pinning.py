@@ -60,29 +60,30 @@ class PinningRuns:
 
 
 def conditions(base: Condition) -> tuple[list[Condition], dict[str, str]]:
-    """Every placement and intervention that this host has, and why the others are missing."""
+    """Every placement, intervention and control that this host allows; of the others the reason,
+    by label."""
     missing: dict[str, str] = {}
-    found = [dataclasses.replace(base, label=labels.FREE, cpus=())]
+    testable = [dataclasses.replace(base, label=labels.FREE, cpus=())]
     here = placements.here()
     pinned = next((placement.cpus for placement in here if not placement.why_not), ())
     for placement in here:
         if placement.why_not:
             missing[placement.name] = placement.why_not
         else:
-            found.append(dataclasses.replace(base, label=placement.name, cpus=placement.cpus))
+            testable.append(dataclasses.replace(base, label=placement.name, cpus=placement.cpus))
     for label, name, is_pinned in _INTERVENTIONS:
         why = interventions.why_not(name)
         if why:
             missing[label] = why
         else:
             cpus = pinned if is_pinned else ()
-            found.append(dataclasses.replace(base, label=label, cpus=cpus, intervention=name))
+            testable.append(dataclasses.replace(base, label=label, cpus=cpus, intervention=name))
     for label, workload, is_pinned in _CONTROLS:
         if base.workload == _BASE:
-            found.append(_control(base, label, workload, pinned if is_pinned else ()))
+            testable.append(_control(base, label, workload, pinned if is_pinned else ()))
         else:
             missing[label] = f"it is a control of {_BASE}, not of {base.workload}"
-    return found, missing
+    return testable, missing
 
 
 def _control(base: Condition, label: str, workload: str, cpus: tuple[int, ...]) -> Condition:

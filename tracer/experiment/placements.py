@@ -1,4 +1,4 @@
-"""Placements of this machine, from one CPU up: where two threads can be to each other."""
+"""Placements of this machine, from one CPU up: what two threads on it can share."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ def placements(cpus: list[Cpu]) -> list[Placement]:
     slow = tuple(cpu.number for cpu in cpus if cpu.capacity < _SLOWER * fastest)
     fast = tuple(number for number in every if number not in slow)
     # a slow core would mix its speed into what pinning does
-    found = [Placement(PINNED, fast[-1:])]
+    kinds = [Placement(PINNED, fast[-1:])]
     for name, same, why in pairs:
         pair = _pair(cpus, same)
         if pair == every:
-            found.append(Placement(name, (), "the same as free to move: there are no other CPUs"))
+            kinds.append(Placement(name, (), "the same as free to move: there are no other CPUs"))
         else:
-            found.append(Placement(name, pair, "" if pair else why))
+            kinds.append(Placement(name, pair, "" if pair else why))
     why = "all cores here are of one kind"
-    found.append(Placement("performance cores", fast if slow else (), "" if slow else why))
-    found.append(Placement("efficiency cores", slow, "" if slow else why))
-    return found
+    kinds.append(Placement("performance cores", fast if slow else (), "" if slow else why))
+    kinds.append(Placement("efficiency cores", slow, "" if slow else why))
+    return kinds
 
 
 def here() -> list[Placement]:

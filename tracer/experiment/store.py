@@ -1,8 +1,8 @@
 """Outcomes saved as they come, so that the same command continues where it was broken off.
 
 One file of JSON lines for each experiment: the first line says what it is, each further one is an
-outcome. It lies in the state directory of the user (XDG_STATE_HOME, else ~/.local/state), belongs
-to that user also under sudo, and is removed when the experiment is complete.
+outcome or a note. It is in the state directory (XDG_STATE_HOME, else ~/.local/state) and belongs to
+the user who called sudo; it is removed when the experiment is complete.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _VERSION = 1
 
 
 def directory() -> Path:
-    """Where saved experiments lie; it need not exist yet."""
+    """Where saved experiments are kept; it need not exist yet."""
     user = Credentials.of_sudo()
     if user is not None:
         return Path(user.home) / ".local" / "state" / "tracer"
@@ -38,7 +38,7 @@ class Store:
     kind:
         The command, for the file's name.
     plan:
-        Everything that decides what is measured, as JSON data. Another plan is another file.
+        Everything that decides what is measured, as JSON data. A different plan has its own file.
 
     Raises TracerError when the file cannot be written.
     """
@@ -64,7 +64,7 @@ class Store:
             _give_to_user(path)
         whole: list[str] = []
         if self.path.exists():
-            # a kill can cut the last line; what is not a whole line was not saved
+            # a kill can cut the last line: an incomplete one does not count as saved
             lines = self.path.read_text().split("\n")
             if lines[0] == head:
                 whole = lines[1:-1]
@@ -97,7 +97,7 @@ class Store:
         os.fsync(self._file.fileno())
 
     def complete(self) -> None:
-        """The experiment is done: remove the file."""
+        """The experiment is complete: remove the file."""
         self._file.close()
         self.path.unlink(missing_ok=True)
 
@@ -105,7 +105,7 @@ class Store:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """A file that is there is left for the next time."""
+        """Unless the experiment is complete, the file is left for the next start."""
         self._file.close()
 
 
