@@ -72,7 +72,7 @@ def _size_request(line: str | None, tasks: int | None) -> SizeRequest | None:
     if line is None:
         if tasks is not None:
             raise TracerError(
-                "--tasks needs --workload: each workload has its own limits",
+                "--tasks needs a workload: --workload is missing",
                 "tracer doctor --workload thread-brigade --tasks 10000",
                 exit_code=2,
             )

@@ -12,6 +12,7 @@ from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
 from tracer.experiment.surroundings import Watch
 from tracer.host import cgroups, limits
+from tracer.host.files import fields_of
 from tracer.host.processes import descendants
 from tracer.model.trial import Outcome, Trial
 from tracer.progress import Progress
@@ -51,11 +52,16 @@ def settled(floor: int | None = None) -> dict[str, int | None]:
     return now
 
 
-def _kib(path: Path, names: Sequence[str]) -> list[int]:
+def _sizes(path: Path, names: Sequence[str]) -> list[int]:
     """The values of these names in a file of `Name:  value kB` lines, bytes."""
-    lines = (line.partition(":") for line in path.read_text().splitlines())
-    values = {name: value.split() for name, _, value in lines}
-    return [int(values[name][0]) << 10 for name in names]
+    fields = fields_of(path)
+    try:
+        return [int(fields[name].split()[0]) << 10 for name in names]
+    except (KeyError, IndexError, ValueError):
+        raise TracerError(
+            f"cannot read the workload's memory: {path} does not say {names[0]}",
+            "smaps_rollup exists since Linux 4.14 and can be read by the workload's own user",
+        ) from None
 
 
 def user_memory(pid: int) -> dict[str, int]:
@@ -64,19 +70,13 @@ def user_memory(pid: int) -> dict[str, int]:
     TracerError when it cannot be read.
     """
     total = dict.fromkeys(("virtual", "resident", "proportional"), 0)
-    try:
-        for member in descendants([pid]):
-            base = Path(f"/proc/{member}")
-            (virtual,) = _kib(base / "status", ["VmSize"])
-            resident, proportional = _kib(base / "smaps_rollup", ["Rss", "Pss"])
-            total["virtual"] += virtual
-            total["resident"] += resident
-            total["proportional"] += proportional
-    except OSError as error:
-        raise TracerError(
-            f"cannot read the workload's memory: {error}",
-            "smaps_rollup is there since Linux 4.14 and readable for the workload's own user",
-        ) from None
+    for member in descendants([pid]):
+        base = Path(f"/proc/{member}")
+        (virtual,) = _sizes(base / "status", ["VmSize"])
+        resident, proportional = _sizes(base / "smaps_rollup", ["Rss", "Pss"])
+        total["virtual"] += virtual
+        total["resident"] += resident
+        total["proportional"] += proportional
     return total
 
 
