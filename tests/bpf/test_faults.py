@@ -291,7 +291,7 @@ def test_a_narrow_terminal_gets_narrow_lines(columns):
 
 
 def test_progress_tells_the_time_left_and_leaves_no_trace():
-    words = ("run", "thread-brigade", "--tasks", "50", "--iters", "40000", "--rounds", "1")
+    words = ("run", "thread-brigade", "--tasks", "50", "--iters", "30000", "--rounds", "1")
     sent = in_terminal(100, *words)
     steps = sent.split("\r\x1b[K")
     assert any(step.startswith("the full run, about ") for step in steps), steps[:-1]
