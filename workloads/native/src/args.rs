@@ -1,9 +1,9 @@
-//! Reading values from the command line, with errors that say what is accepted.
+//! Parsing values from the command line, with errors that say what is expected.
 
 use crate::{Error, Result};
 use std::ffi::OsString;
 
-/// A whole number within bounds; `name` is the option or parameter it was given for.
+/// Parses a whole number within bounds; `name` is the option or parameter it was given for.
 pub fn whole_number(name: &str, value: OsString, least: u64, most: u64) -> Result<u64> {
     value
         .to_str()
@@ -11,12 +11,12 @@ pub fn whole_number(name: &str, value: OsString, least: u64, most: u64) -> Resul
         .filter(|number| (least..=most).contains(number))
         .ok_or_else(|| {
             Error::usage(format!(
-                "{name} {value:?}: accepted is a whole number from {least} to {most}"
+                "{name} {value:?}: expected a whole number from {least} to {most}"
             ))
         })
 }
 
-/// One of a few words.
+/// Parses one of a few words.
 pub fn one_of<T: Copy>(name: &str, value: OsString, accepted: &[(&str, T)]) -> Result<T> {
     accepted
         .iter()
@@ -25,7 +25,7 @@ pub fn one_of<T: Copy>(name: &str, value: OsString, accepted: &[(&str, T)]) -> R
         .ok_or_else(|| {
             let words: Vec<&str> = accepted.iter().map(|&(word, _)| word).collect();
             Error::usage(format!(
-                "{name} {value:?}: accepted is one of {}",
+                "{name} {value:?}: expected one of {}",
                 words.join(", ")
             ))
         })
@@ -38,8 +38,8 @@ pub fn value(parser: &mut lexopt::Parser, name: &str, what: &str) -> Result<OsSt
         .map_err(|_| Error::usage(format!("{name} needs a value: {what}")))
 }
 
-/// The parser's own complaints (an unknown option, a value where none belongs).
-pub fn complaint(error: lexopt::Error) -> Error {
+/// The parser's own error (an unknown option, a value that the option does not take).
+pub fn parser_error(error: lexopt::Error) -> Error {
     Error::usage(format!("{error}; --help lists what is accepted"))
 }
 

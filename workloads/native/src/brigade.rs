@@ -1,19 +1,21 @@
 //! What the workloads share: their options, their times and their result.
 //!
-//! A bucket brigade is a row of tasks between sockets; each takes one byte from the one
-//! side and hands it on to the other. The driver puts a byte in at the front and waits
-//! for it at the back: one trip, or iteration, of as many hops as there are tasks.
+//! A bucket brigade is a row of tasks joined by sockets or pipes; each reads a byte from the
+//! task before it and writes it to the task after it. The driver writes a byte at the front
+//! and waits for it at the back: one trip, or iteration, of as many hops as there are tasks.
 
 use crate::control::{Control, Measured};
-use crate::error::Context;
-use crate::load::Load;
+use crate::error::{run_main, Context};
+use crate::load::{self, Load};
 use crate::report::Report;
 use crate::stats::Stats;
-use crate::{args, Error, Result};
+use crate::transport::{self, Transport};
+use crate::{args, limits, Error, Result};
 use lexopt::Arg;
 use std::io::Write;
+use std::process::ExitCode;
 
-/// The bucket that is handed on.
+/// The byte that is passed on.
 pub const BYTE: &[u8; 1] = b"*";
 
 const MOST_TASKS: u64 = 1_000_000;
@@ -42,9 +44,9 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Reads the command line over `defaults`; `other` sees each option that is not a
-    /// common one, and says whether it knew it. None when the help was asked for: it is
-    /// printed, `help` before what is said about the common options.
+    /// Parses the command line, starting from `defaults`. `other` is called with each option
+    /// that is not common to all workloads, and returns whether it took it. For `--help`
+    /// prints `help` and the common options, and returns None.
     pub fn parse(
         defaults: Options,
         help: &[&str],
@@ -70,7 +72,8 @@ impl Options {
   --help         print this
 
 With TRACER_CONTROL_FD set to the number of an inherited Unix stream socket, the
-measured part waits for the process at its other end, which also gets the result.
+program waits for the process at its other end before and after the measured part,
+and sends it the result.
 ",
             self.tasks, self.iterations, self.warmups
         )
@@ -82,13 +85,13 @@ measured part waits for the process at its other end, which also gets the result
         mut other: impl FnMut(&str, &mut lexopt::Parser) -> Result<bool>,
     ) -> Result<Options> {
         let mut options = self;
-        while let Some(arg) = parser.next().map_err(args::complaint)? {
+        while let Some(arg) = parser.next().map_err(args::parser_error)? {
             let Arg::Long(name) = arg else {
                 if let Arg::Short('h') = arg {
                     options.help = true;
                     continue;
                 }
-                return Err(args::complaint(arg.unexpected()));
+                return Err(args::parser_error(arg.unexpected()));
             };
             let name = name.to_owned();
             match name.as_str() {
@@ -99,7 +102,7 @@ measured part waits for the process at its other end, which also gets the result
                 "help" => options.help = true,
                 name => {
                     if !other(name, &mut parser)? {
-                        return Err(args::complaint(Arg::Long(name).unexpected()));
+                        return Err(args::parser_error(Arg::Long(name).unexpected()));
                     }
                 }
             }
@@ -108,7 +111,7 @@ measured part waits for the process at its other end, which also gets the result
     }
 }
 
-/// The number after an option.
+/// Parses the number after an option.
 pub fn count(parser: &mut lexopt::Parser, name: &str, least: u64, most: u64) -> Result<usize> {
     let value = args::value(
         parser,
@@ -118,8 +121,48 @@ pub fn count(parser: &mut lexopt::Parser, name: &str, least: u64, most: u64) -> 
     args::whole_number(name, value, least, most).map(|number| number as usize)
 }
 
-/// Room for the time of each trip, written to beforehand, so that no page of it is
-/// missing during the measured part.
+/// What a brigade over sockets or pipes runs with.
+#[derive(Debug)]
+pub struct Setup {
+    pub options: Options,
+    pub load: Load,
+    pub transport: Transport,
+}
+
+/// The time of each measured trip, ns, and the measured part as a whole.
+pub type Outcome = (Vec<u64>, Measured);
+
+/// `main` of a brigade that has the options of [`Setup`] and no others. `about` comes first in
+/// its `--help`. `run` makes the trips.
+pub fn main(
+    program: &str,
+    about: &str,
+    run: impl FnOnce(&Setup, &mut Control) -> Result<Outcome>,
+) -> ExitCode {
+    run_main(program, || {
+        let (mut load, mut transport) = (Load::default(), Transport::default());
+        let help = [about, transport::HELP, load::HELP];
+        let Some(options) = Options::parse(Options::default(), &help, |name, parser| {
+            Ok(load.take(name, parser)? || transport.take(name, parser)?)
+        })?
+        else {
+            return Ok(());
+        };
+        let mut control = Control::from_env()?;
+        limits::raise_open_files();
+        transport.fit(load)?;
+        let setup = Setup {
+            options,
+            load,
+            transport,
+        };
+        let (times, measured) = run(&setup, &mut control)?;
+        report(&mut control, &setup.options, load, times, measured)
+    })
+}
+
+/// Room for the time of each trip, written to beforehand: the measured part has no page
+/// faults on it.
 pub fn room_for_times(iterations: usize) -> Result<Vec<u64>> {
     let mut times = Vec::new();
     times.try_reserve_exact(iterations).map_err(|_| {
@@ -127,12 +170,12 @@ pub fn room_for_times(iterations: usize) -> Result<Vec<u64>> {
             "no memory for the times of {iterations} iterations: give fewer --iters"
         ))
     })?;
-    // Not zero: zeroed memory may be had from the system without touching it.
+    // Not zero: the allocator can return zeroed memory without touching its pages.
     times.resize(iterations, u64::MAX);
     Ok(times)
 }
 
-/// Sums up the run of a brigade and hands over the result.
+/// Summarises the run of a brigade and delivers the result.
 pub fn report(
     control: &mut Control,
     options: &Options,

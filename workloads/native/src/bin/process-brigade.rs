@@ -1,19 +1,17 @@
 //! A bucket brigade of processes.
 //!
-//! The same calls and the same switches as in that of the threads, but each member has an
-//! address space of its own: what a hop costs more is the price of changing that.
+//! The same calls and switches as in the brigade of threads, but each member has an address
+//! space of its own: what a hop costs more is the change of address space.
 
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
-use tracer_workloads::brigade::{self, Options};
+use tracer_workloads::brigade::{self, Options, Outcome, Setup};
 use tracer_workloads::children::{close_inherited, Children, Tally};
-use tracer_workloads::control::{Control, Measured};
-use tracer_workloads::error::{run_main, Context};
-use tracer_workloads::limits::{self, explain, Making};
-use tracer_workloads::load::{self, Load};
+use tracer_workloads::control::Control;
+use tracer_workloads::error::Context;
+use tracer_workloads::limits::{explain, Making};
 use tracer_workloads::row::{self, Driver};
 use tracer_workloads::rusage::Usage;
-use tracer_workloads::transport::{self, Transport};
 use tracer_workloads::Result;
 
 const ABOUT: &str = "\
@@ -23,50 +21,31 @@ Usage: process-brigade [options]
 
 ";
 
-/// The byte on which every member writes down what it has used so far.
+/// The byte at which every member writes its usage into the tally.
 const TALLY: u8 = b'u';
 
 fn main() -> ExitCode {
-    run_main("process-brigade", || {
-        let (mut load, mut transport) = (Load::default(), Transport::default());
-        let help = [ABOUT, transport::HELP, load::HELP];
-        let Some(options) = Options::parse(Options::default(), &help, |name, parser| {
-            Ok(load.take(name, parser)? || transport.take(name, parser)?)
-        })?
-        else {
-            return Ok(());
-        };
-        let mut control = Control::from_env()?;
-        let (times, measured) = run(&options, load, transport, &mut control)?;
-        brigade::report(&mut control, &options, load, times, measured)
-    })
+    brigade::main("process-brigade", ABOUT, run)
 }
 
-fn run(
-    options: &Options,
-    load: Load,
-    transport: Transport,
-    control: &mut Control,
-) -> Result<(Vec<u64>, Measured)> {
-    limits::raise_open_files();
-    transport.fit(load)?;
-    let tally = Tally::new(options.tasks)?;
-    let mut children = Children::new(options.tasks);
-    let outcome = line_up(&mut children, tally, load, transport, control)
-        .and_then(|driver| drive(driver, tally, options, control));
-    // The driver's ends are closed by now, so every process sees the end of its input.
+fn run(setup: &Setup, control: &mut Control) -> Result<Outcome> {
+    let tally = Tally::new(setup.options.tasks)?;
+    let mut children = Children::new(setup.options.tasks);
+    let outcome = line_up(&mut children, tally, setup, control)
+        .and_then(|driver| drive(driver, tally, &setup.options, control));
+    // The driver's ends are closed by now, so every process reads the end of its input.
     children.join(outcome)
 }
 
-/// Starts the processes. Each closes the ends of the driver that it inherits: a row ends
-/// when the last holder of an end is gone.
+/// Starts the processes. Each closes its copies of the driver's ends: a reader sees the end
+/// of its input only when all copies of the other end are closed.
 fn line_up(
     children: &mut Children,
     tally: Tally,
-    load: Load,
-    transport: Transport,
+    setup: &Setup,
     control: &Control,
 ) -> Result<Driver> {
+    let (load, transport) = (setup.load, setup.transport);
     let size = children.size();
     let no_joints = |error| explain(Making::Sockets, size, &error);
     let (mut back, front) = transport.join().map_err(no_joints)?;
@@ -87,14 +66,15 @@ fn line_up(
     Ok(Driver { front, back, load })
 }
 
-/// Sends the bytes through, and closes both ends on return. The kernel tells what a child has
-/// used only when it has ended, so the children themselves say it around the measured part.
+/// Sends the bytes through, and closes both ends on return. getrusage counts a child only
+/// after it has ended, so the children write their usage before and after the measured part.
 fn drive(
     mut driver: Driver,
     tally: Tally,
     options: &Options,
     control: &mut Control,
-) -> Result<(Vec<u64>, Measured)> {
+) -> Result<Outcome> {
+    // After the forks: pages shared with the children would fault when a trip writes to them.
     let mut times = brigade::room_for_times(options.iterations)?;
     let used = |driver: &mut Driver| -> Result<Usage> {
         driver.send_through(TALLY).context("ask for the usage")?;
