@@ -23,7 +23,7 @@ use tracer_workloads::report::Report;
 use tracer_workloads::{args, Error, Result};
 
 const BATCH: usize = 8;
-/// Completions that fit into the small ring: two for each place of its submission ring.
+/// Submission entries of the small ring; the kernel gives its completion ring twice as many.
 const SMALL: u32 = 2;
 const ETIME: i32 = -62;
 
@@ -73,7 +73,7 @@ fn number(name: &str, value: Option<OsString>) -> Result<usize> {
 }
 
 fn push(ring: &mut IoUring, entries: &[squeue::Entry]) -> Result<()> {
-    // SAFETY: what the entries point to is alive until their completions were taken.
+    // SAFETY: what the entries point to is valid until their completions are taken.
     unsafe { ring.submission().push_multiple(entries) }
         .map_err(|_| Error::failed("the submission ring is full"))
 }
@@ -83,12 +83,12 @@ fn take(ring: &mut IoUring, expected: i32) -> Result<()> {
     match entry.map(|e| e.result()) {
         Some(result) if result == expected => Ok(()),
         other => Err(Error::failed(format!(
-            "a completion says {other:?} instead of {expected}"
+            "a completion has the result {other:?}, expected {expected}"
         ))),
     }
 }
 
-/// One call that submits the entries and waits for all of them, which say `expected`.
+/// One call that submits the entries and waits for all; each has the result `expected`.
 fn finish(ring: &mut IoUring, entries: &[squeue::Entry], expected: i32) -> Result<()> {
     push(ring, entries)?;
     ring.submit_and_wait(entries.len())
@@ -112,13 +112,14 @@ fn pair(ring: &mut IoUring, near: &UnixStream, far: &UnixStream) -> Result<()> {
     take(ring, 1)
 }
 
-/// As many completions as fit, then `full` more, which the kernel keeps until there is room.
+/// As many completions as fit, then `full` more, which overflow: the kernel keeps them until
+/// there is room.
 fn overflow(ring: &mut IoUring, full: usize) -> Result<()> {
     if full == 0 {
         return Ok(());
     }
-    let places = 2 * SMALL as usize;
-    for _ in 0..places + full {
+    let room = 2 * SMALL as usize;
+    for _ in 0..room + full {
         push(ring, &[opcode::Nop::new().build()])?;
         ring.submit().context("io_uring_enter")?;
     }

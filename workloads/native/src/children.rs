@@ -22,16 +22,17 @@ impl Children {
         }
     }
 
-    /// How many there shall be.
+    /// How many will be started.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// Starts one more, which runs `body` and ends. To be called while this process has one
-    /// thread: the copy has only the calling one, and a lock held by another stays held.
+    /// Forks one more, which runs `body` and exits. Call this only while the process has one
+    /// thread: the child has a copy of the calling thread alone, and a lock that another
+    /// thread held would stay locked.
     pub fn add(&mut self, body: impl FnOnce() -> io::Result<()>) -> Result<()> {
         let parent = std::process::id();
-        // SAFETY: this process has one thread, so its copy is whole.
+        // SAFETY: this process has one thread, so the child's copy of it is consistent.
         match unsafe { libc::fork() } {
             -1 => Err(explain(
                 Making::Processes,
@@ -41,7 +42,7 @@ impl Children {
             0 => {
                 die_with(parent);
                 let code = i32::from(body().is_err());
-                // SAFETY: ends the copy without running what belongs to the parent.
+                // SAFETY: ends the child without running the parent's exit handlers.
                 unsafe { libc::_exit(code) }
             }
             pid => {
@@ -51,8 +52,9 @@ impl Children {
         }
     }
 
-    /// Waits for all, whose input has ended by now. What became of a child explains more than
-    /// the driver's `outcome`; a child that was killed more than those that lost a neighbour.
+    /// Waits for all; the caller has closed their input. The first error is the one that
+    /// explains the others: a killed child before children whose neighbour is gone, and these
+    /// before the driver's `outcome`.
     pub fn join<T>(self, outcome: Result<T>) -> Result<T> {
         let mut failed = Ok(());
         let mut killed = Ok(());
@@ -69,7 +71,8 @@ impl Children {
                     "{who} was killed by signal {signal}"
                 ))));
             } else if status != 0 {
-                failed = failed.and(Err(Error::failed(format!("{who} lost its neighbour"))));
+                let gone = format!("{who} failed: its neighbour is gone");
+                failed = failed.and(Err(Error::failed(gone)));
             }
         }
         killed.and(failed).and(outcome)
@@ -95,18 +98,18 @@ fn die_with(parent: u32) {
     }
 }
 
-/// A place for each child to write its usage to, seen by all processes forked later.
+/// Shared memory with a slot for the usage of each child that is forked later.
 #[derive(Debug, Clone, Copy)]
 pub struct Tally {
-    places: *mut Usage,
+    slots: *mut Usage,
     size: usize,
 }
 
 impl Tally {
-    /// Stays mapped until the process ends: the children use it as long.
+    /// Stays mapped until the process ends, since the children use it until they end.
     pub fn new(size: usize) -> Result<Tally> {
         // SAFETY: a new mapping, at an address that the kernel chooses.
-        let places = unsafe {
+        let slots = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
                 size * std::mem::size_of::<Usage>(),
@@ -116,27 +119,27 @@ impl Tally {
                 0,
             )
         };
-        if places == libc::MAP_FAILED {
+        if slots == libc::MAP_FAILED {
             let error = io::Error::last_os_error();
             return Err(explain(Making::Processes, size, &error));
         }
         Ok(Tally {
-            places: places.cast(),
+            slots: slots.cast(),
             size,
         })
     }
 
-    /// In child `number`: writes what it has used so far.
+    /// In child `number`: writes its usage so far.
     pub fn write(self, number: usize) {
         assert!(number < self.size);
-        // SAFETY: within the mapping; each child has a place of its own.
-        unsafe { self.places.add(number).write_volatile(Usage::now()) }
+        // SAFETY: within the mapping; each child has a slot of its own.
+        unsafe { self.slots.add(number).write_volatile(Usage::now()) }
     }
 
-    /// In the parent, when no child writes: the sum over all.
+    /// In the parent, while no child writes: the sum over all.
     pub fn sum(self) -> Usage {
-        // SAFETY: within the mapping; zeroes, which it starts with, are a usage.
-        let all = (0..self.size).map(|number| unsafe { self.places.add(number).read_volatile() });
+        // SAFETY: within the mapping; the zeroes that it starts with are a valid usage.
+        let all = (0..self.size).map(|number| unsafe { self.slots.add(number).read_volatile() });
         all.fold(Usage::default(), Usage::plus)
     }
 }
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_shared() {
+    fn slots_are_shared() {
         let tally = Tally::new(2).unwrap();
         assert_eq!(tally.sum(), Usage::default());
         let mut children = Children::new(1);

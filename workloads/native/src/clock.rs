@@ -1,15 +1,15 @@
 //! The clocks, in nanoseconds as the kernel gives them.
 //!
-//! `std::time::Instant` keeps its value to itself, but the controlling process has to
-//! compare our times with those of kernel events, so the raw CLOCK_MONOTONIC is needed.
+//! `std::time::Instant` does not give its value, but the controlling process has to compare
+//! our times with those of kernel events, so the raw CLOCK_MONOTONIC is needed.
 
 fn now(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `time` is valid for writing. The call cannot fail for the two constant
-    // clocks below; if it did, the answer would be 0.
+    // SAFETY: `time` is valid for writing. The call cannot fail for the two clocks below;
+    // if it did, the result would be 0.
     unsafe { libc::clock_gettime(clock, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
@@ -19,13 +19,13 @@ pub fn monotonic_ns() -> u64 {
     now(libc::CLOCK_MONOTONIC)
 }
 
-/// Processor time of the calling thread; every reading is a real system call.
+/// CPU time of the calling thread; every reading is a real system call.
 pub fn thread_cpu_ns() -> u64 {
     now(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
-/// Processor time of the kernel's threads that take the submissions of this process's rings,
-/// in all. They are threads of this process; the kernel calls them `iou-sqp-` and a number.
+/// CPU time of all SQPOLL threads of this process, the kernel's threads that take the
+/// submissions of its rings. They are threads of this process named `iou-sqp-` and a number.
 pub fn sqpoll_cpu_ns() -> u64 {
     let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
         return 0;
@@ -38,7 +38,7 @@ pub fn sqpoll_cpu_ns() -> u64 {
     times.sum()
 }
 
-/// The kernel's number of the calling thread.
+/// The kernel's ID of the calling thread (gettid).
 pub fn thread_id() -> i32 {
     // SAFETY: no arguments, cannot fail. By number, since older C libraries have no wrapper.
     unsafe { libc::syscall(libc::SYS_gettid) as i32 }

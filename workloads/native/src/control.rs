@@ -1,4 +1,4 @@
-//! The conversation with a controlling process about the measured part.
+//! The protocol that tells a controlling process when the measured part starts and ends.
 //!
 //! With TRACER_CONTROL_FD set to the number of an inherited Unix stream socket:
 //!
@@ -14,7 +14,7 @@
 //!
 //! `begin` and `end` are sent with one call each, by the thread that drives the workload,
 //! so that the controlling process can also find the edges of the measured part in a
-//! trace of system calls. Without the variable the same calls only take the times.
+//! trace of system calls. Without the variable nothing is sent and only the times are taken.
 
 use crate::clock::{monotonic_ns, thread_id};
 use crate::rusage::Usage;
@@ -27,13 +27,13 @@ pub const VARIABLE: &str = "TRACER_CONTROL_FD";
 /// The answer that allows the workload to go on.
 const GO: &[u8] = b"go\n";
 
-/// The workload's side of the conversation.
+/// The workload's side of the protocol.
 #[derive(Debug)]
 pub struct Control {
     socket: Option<OwnedFd>,
 }
 
-/// The open measured part: what was known when it started.
+/// An open measured part: when it started, and the usage up to then.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Window {
     tid: i32,
@@ -41,7 +41,7 @@ pub struct Window {
     usage: Usage,
 }
 
-/// The closed measured part.
+/// A closed measured part: how long it took and what it used.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
     pub elapsed_ns: u64,
@@ -49,8 +49,8 @@ pub struct Measured {
 }
 
 impl Control {
-    /// Takes over the socket that the environment names. To be called once, before
-    /// anything else is opened.
+    /// Takes over the socket that the environment names. Call it once, before anything
+    /// else is opened.
     pub fn from_env() -> Result<Control> {
         let Some(value) = std::env::var_os(VARIABLE) else {
             return Ok(Control { socket: None });
@@ -72,13 +72,13 @@ impl Control {
         self.socket.is_some()
     }
 
-    /// The socket's number, for a child that has to close its copy.
+    /// The socket's descriptor, for a child that has to close its copy.
     pub fn descriptor(&self) -> Option<RawFd> {
         self.socket.as_ref().map(AsRawFd::as_raw_fd)
     }
 
-    /// Announces the measured part and waits until it may start. The caller's thread is
-    /// the one that drives the workload.
+    /// Announces the measured part and waits until it may start. Call it on the thread that
+    /// drives the workload.
     pub fn begin(&mut self) -> Result<Window> {
         let tid = thread_id();
         let usage = Usage::now();
@@ -90,8 +90,8 @@ impl Control {
         })
     }
 
-    /// Announces that the measured part is over and waits until the workload may end.
-    /// To be called on the thread that called `begin`.
+    /// Announces the end of the measured part and waits until the workload may go on. Call it
+    /// on the thread that called `begin`.
     pub fn end(&mut self, window: Window) -> Result<Measured> {
         let ended_ns = monotonic_ns();
         self.announce("end", window.tid, ended_ns)?;
@@ -101,7 +101,7 @@ impl Control {
         })
     }
 
-    /// Hands the result over, if somebody is there to take it.
+    /// Sends the result, if there is a controlling process.
     pub fn result(&mut self, json: &str) -> Result<()> {
         let Some(socket) = &self.socket else {
             return Ok(());
@@ -115,7 +115,7 @@ impl Control {
         Ok(())
     }
 
-    /// Lets the socket survive an exec; the new image takes it over with `from_env`.
+    /// Leaves the socket open across an exec; the new image takes it over with `from_env`.
     pub fn keep_over_exec(&self) -> Result<()> {
         match &self.socket {
             Some(socket) => set_cloexec(socket.as_raw_fd(), false),
@@ -139,7 +139,7 @@ impl Control {
 }
 
 impl Window {
-    /// As text, for a program image that closes the window which another one opened.
+    /// As text, to carry the window across an exec.
     pub fn to_text(&self) -> String {
         let u = &self.usage;
         format!(
@@ -155,7 +155,7 @@ impl Window {
         )
     }
 
-    /// The counterpart of `to_text`; the calling thread becomes the driver.
+    /// The inverse of `to_text`; the calling thread becomes the driver.
     pub fn from_text(text: &str) -> Result<Window> {
         let numbers: Option<Vec<u64>> = text.split(' ').map(|number| number.parse().ok()).collect();
         match numbers.as_deref() {
@@ -217,8 +217,8 @@ fn wait_for_go(fd: RawFd) -> Result<()> {
     Ok(())
 }
 
-/// By sendmsg, a call that no workload makes in its measured part: whoever traces the calls
-/// need not look at the descriptor of every other write to find this one.
+/// Uses sendmsg, which no workload calls in its measured part: a tracer recognises it by the
+/// system call's number, without reading the descriptor of each write.
 fn send(fd: RawFd, bytes: &[u8]) -> Result<usize> {
     let mut part = libc::iovec {
         iov_base: bytes.as_ptr().cast_mut().cast(),
@@ -246,7 +246,7 @@ fn retry_if_interrupted(what: &str) -> Result<()> {
     }
 }
 
-/// Refuses a wrong number at the start, where it can still be named.
+/// Refuses a wrong descriptor at the start, where the error can name the variable.
 fn check_socket(fd: RawFd) -> Result<()> {
     let option = |name| -> io::Result<libc::c_int> {
         let mut value: libc::c_int = 0;
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn whole_conversation() {
         let (mut control, mut other) = pair();
-        // The answers may lie there beforehand: the socket keeps them.
+        // The answers may be written beforehand: the socket buffers them.
         other.write_all(b"go\ngo\n").unwrap();
         let window = control.begin().unwrap();
         let measured = control.end(window).unwrap();

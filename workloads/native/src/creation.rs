@@ -10,16 +10,16 @@ use std::time::Instant;
 /// The times of a run.
 #[derive(Debug)]
 pub struct Times {
-    /// Of each iteration: creating all of its tasks, ns.
+    /// For each iteration: creating all of its tasks, ns.
     creating: Vec<u64>,
-    /// Of each task: from just before it was created to the first instruction of its body, ns.
+    /// For each task: from just before its creation to the first instruction of its body, ns.
     starting: Vec<u64>,
     iteration: usize,
     started: usize,
 }
 
 impl Times {
-    /// Room for all, touched beforehand.
+    /// Room for all times, written to beforehand.
     pub fn new(options: &Options) -> Result<Times> {
         let all = options.tasks.checked_mul(options.iterations);
         let all =
@@ -32,24 +32,24 @@ impl Times {
         })
     }
 
-    /// Keeps the time of an iteration's creations.
+    /// Records how long the creations of an iteration took.
     pub fn created(&mut self, since: Instant, until: Instant) {
         self.creating[self.iteration] = (until - since).as_nanos() as u64;
         self.iteration += 1;
     }
 
-    /// Keeps the time from a task's creation to its body.
+    /// Records the time from a task's creation to its body.
     pub fn started(&mut self, created: Instant, body: Instant) {
         self.starting[self.started] = body.saturating_duration_since(created).as_nanos() as u64;
         self.started += 1;
     }
 
-    /// Forgets what the warm-ups left.
+    /// Discards the times of the warm-ups.
     pub fn restart(&mut self) {
         (self.iteration, self.started) = (0, 0);
     }
 
-    /// Sums up the run and hands over the result.
+    /// Summarises the run and delivers the result.
     pub fn report(
         mut self,
         unit: &'static str,

@@ -6,8 +6,8 @@ use crate::{Error, Result};
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-/// Enough for what a member does; as in the published program.
-const STACK: usize = 1024 * 1024;
+/// More than a member uses; the published program has the same.
+const STACK_BYTES: usize = 1024 * 1024;
 
 /// The started threads; each ends when its input does.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub struct Crew {
 }
 
 impl Crew {
-    /// Room for `size` threads that take `areas` memory areas each beside their stacks;
-    /// refused beforehand where they cannot fit.
+    /// Prepares for `size` threads, each of which maps `areas` memory areas besides its stacks.
+    /// An error when they do not fit into this process's limits.
     pub fn new(size: usize, areas: u64) -> Result<Crew> {
         limits::check_memory_areas(size, areas)?;
         Ok(Crew {
@@ -27,18 +27,18 @@ impl Crew {
         })
     }
 
-    /// Starts one more.
+    /// Starts one more thread.
     pub fn add(&mut self, body: impl FnOnce() -> io::Result<()> + Send + 'static) -> Result<()> {
         let thread = Builder::new()
-            .stack_size(STACK)
+            .stack_size(STACK_BYTES)
             .spawn(body)
             .map_err(|error| explain(Making::Threads, self.size, &error))?;
         self.threads.push(thread);
         Ok(())
     }
 
-    /// Waits for all, whose input has ended by now. A thread's own error explains more than
-    /// the driver's `outcome`, which follows from it.
+    /// Waits for all; the caller has closed their input. A thread's error comes before that of
+    /// the driver's `outcome`, which is its consequence.
     pub fn join<T>(self, outcome: Result<T>) -> Result<T> {
         let mut failed = Ok(());
         for thread in self.threads {

@@ -1,17 +1,20 @@
-//! Which limit is full at the moment when the system refuses: read while everything that was
-//! made is still held.
+//! Which limit is full when the system refuses a thread or a process.
+//!
+//! It is read at that moment, while the threads that were made before still exist: when they
+//! have ended, the limit is no longer full, so tracer cannot find it afterwards.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Numbers below this are not given to processes again, once they have wrapped around.
+/// After pid wrap-around the kernel reuses no pid below this (RESERVED_PIDS, kernel/pid.c).
 const RESERVED_PIDS: u64 = 300;
-/// A limit is full when less than this share of it, or this number, is left: others end and
-/// begin threads between the refusal and the look.
+/// A limit counts as full when less than 1/SHARE_LEFT of it, or NUMBER_LEFT, is left: other
+/// processes start and end threads between the refusal and this reading.
 const SHARE_LEFT: u64 = 200;
 const NUMBER_LEFT: u64 = 4;
 
-/// The limits on threads and processes that are full now, each with its value.
+/// The limits on threads and processes that are full now, each with its value. One more thread
+/// takes `areas_each` memory areas and `bytes_each` of address space.
 pub fn full_for_threads(areas_each: u64, bytes_each: u64) -> Vec<String> {
     let mut found = Vec::new();
     for directory in groups() {
@@ -127,7 +130,7 @@ fn groups() -> Vec<PathBuf> {
     found
 }
 
-/// All threads of the system: the second number of the fourth field of loadavg.
+/// All threads of the system: the second number in the fourth field of /proc/loadavg.
 fn threads_of_system() -> Option<u64> {
     let text = fs::read_to_string("/proc/loadavg").ok()?;
     let both = text.split_whitespace().nth(3)?;
@@ -159,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn full_means_that_nothing_worth_naming_is_left() {
+    fn a_limit_is_full_when_half_a_percent_or_less_is_left() {
         assert!(is_full(1000, 1000) && is_full(1000, 996));
         assert!(!is_full(1000, 990));
         assert!(is_full(100_000, 99_600) && !is_full(100_000, 99_000));
@@ -174,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_that_no_address_space_is_left_for_is_blamed_on_its_limit() {
+    fn a_stack_that_does_not_fit_into_the_address_space_names_its_limit() {
         let unlimited = soft(libc::RLIMIT_AS).is_none();
         let named = full_for_memory(0, u64::MAX >> 1);
         assert_eq!(

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 /// Why a program ends without a result.
 #[derive(Debug)]
 pub enum Error {
-    /// The command line asks for something that does not exist; exit code 2.
+    /// The command line is wrong; exit code 2.
     Usage(String),
-    /// The machine or the other side of the control socket refused; exit code 1.
+    /// The system refused something, or the controlling process did; exit code 1.
     Failed(String),
 }
 
@@ -40,7 +40,7 @@ impl Display for Error {
     }
 }
 
-/// Says what was being done when an input/output error came up.
+/// Adds to an I/O error what was being done.
 pub trait Context<T> {
     fn context(self, what: impl Display) -> Result<T>;
 }
@@ -51,7 +51,7 @@ impl<T> Context<T> for io::Result<T> {
     }
 }
 
-/// The whole of `main`: runs the program and turns its error into a line and an exit code.
+/// The body of `main`: runs the program and turns its error into a line and an exit code.
 pub fn run_main(program: &str, body: impl FnOnce() -> Result<()>) -> ExitCode {
     match body() {
         Ok(()) => ExitCode::SUCCESS,

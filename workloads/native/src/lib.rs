@@ -1,7 +1,7 @@
-//! What the workloads have in common, so that each program shows only its own subject.
+//! What the workloads have in common; each program holds only what it measures.
 //!
-//! A workload works by itself (it prints a short result) or under a controlling
-//! process, which learns through [`control`] when the measured part starts and ends.
+//! A workload runs alone and prints a short result, or under a controlling process,
+//! which is told through [`control`] when the measured part starts and ends.
 
 pub mod args;
 pub mod brigade;

@@ -1,25 +1,26 @@
-//! The limits of the system that a large brigade runs into.
+//! The limits of the system that a large brigade reaches.
 //!
-//! Running into one is the usual way for a brigade to fail, so the message names the
-//! knob to turn and not only the error.
+//! This is the usual way for a brigade to fail, so the message names the setting to raise
+//! and not only the error.
 
 use crate::{culprit, Error, Result};
 use std::io;
 
-/// What was being made when the system refused; it decides which limit it was.
+/// What was being made when the system refused it; which limits come into question depends
+/// on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Making {
     Sockets,
     Threads,
     Processes,
     Rings,
-    /// Threads of an async runtime; the number counts these and not tasks.
+    /// Threads of an async runtime; the number in the message is that of workers, not tasks.
     Workers,
 }
 
-/// Lifts the soft limit of open files to the hard one: every task holds two sockets,
-/// and the usual soft limit of 1024 stops at about 500 tasks. If that is refused, the
-/// limit stays, and opening fails later with a message that names it.
+/// Raises the soft limit of open files to the hard one: every task holds two sockets, and
+/// the usual soft limit of 1024 allows about 500 tasks. If this is refused, opening a socket
+/// fails later with a message that names the limit.
 pub fn raise_open_files() {
     if let Some(mut limit) = open_files() {
         limit.rlim_cur = limit.rlim_max;
@@ -38,7 +39,7 @@ fn open_files() -> Option<libc::rlimit> {
     (code == 0).then_some(limit)
 }
 
-/// Turns the system's refusal into a message with the limit to raise.
+/// An error that says what could not be made and which limit to raise.
 pub fn explain(making: Making, number: usize, error: &io::Error) -> Error {
     let what = match making {
         Making::Sockets => format!("sockets or pipes for {number} tasks"),
@@ -72,7 +73,7 @@ pub fn explain(making: Making, number: usize, error: &io::Error) -> Error {
     Error::failed(format!("cannot make {what}: {error}{advice}"))
 }
 
-/// Names the limits that are full; where none can be seen to be, all that it can have been.
+/// Names the limits that are full; if none is seen to be, all that can be the cause.
 fn advice_for_threads() -> String {
     let full = culprit::full_for_threads(AREAS_PER_THREAD, STACK_BYTES);
     if !full.is_empty() {
@@ -83,28 +84,37 @@ fn advice_for_threads() -> String {
         .into()
 }
 
-/// Memory areas that a thread takes: its stack and the alternative stack of the signal
+/// Memory areas that a thread takes: its stack and the alternate stack of its signal
 /// handlers, each with a guard page.
 const AREAS_PER_THREAD: u64 = 4;
-/// Areas of the program itself, and of the eight heaps for each CPU that the allocator keeps.
+/// Areas of the program itself, and of glibc's malloc arenas: up to eight for each CPU, of
+/// 64 MiB and two areas each.
 const AREAS_OF_PROGRAM: u64 = 40;
 const AREAS_PER_CPU: u64 = 16;
 const HEAPS_PER_CPU: u64 = 8;
 const HEAP_BYTES: u64 = 64 << 20;
-/// A thread's stack with its guard, and that of its signal handlers.
-const STACK_BYTES: u64 = (1 << 20) + 4096;
-const SIGNAL_STACK_BYTES: u64 = 3 * 4096;
+const PAGE_BYTES: u64 = 4096;
+/// A thread's stack with its guard page.
+const STACK_BYTES: u64 = (1 << 20) + PAGE_BYTES;
 
-/// Checks beforehand that the threads fit into vm.max_map_count and RLIMIT_AS: a thread that meets that
-/// limit while it starts does not get an error but panics.
-/// `more` is what each takes besides.
+/// What the standard library maps for a thread's signal handlers: a guard page and 8 KiB, or
+/// what this CPU's registers need (12 KiB with AMX).
+fn signal_stack_bytes() -> u64 {
+    // SAFETY: a plain call without memory; 0 where the kernel does not say.
+    let least = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) };
+    PAGE_BYTES + least.max(8192).next_multiple_of(PAGE_BYTES)
+}
+
+/// Checks that the threads fit into vm.max_map_count and RLIMIT_AS, before they are started:
+/// the standard library panics when a new thread cannot map its signal stack. `more` is the
+/// number of areas that each takes besides its stacks.
 pub fn check_memory_areas(threads: usize, more: u64) -> Result<()> {
     let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count")
         .ok()
         .and_then(|text| text.trim().parse::<u64>().ok());
     let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    let besides = AREAS_OF_PROGRAM + AREAS_PER_CPU * cpus;
-    let needed = threads as u64 * (AREAS_PER_THREAD + more) + besides;
+    let fixed = AREAS_OF_PROGRAM + AREAS_PER_CPU * cpus;
+    let needed = threads as u64 * (AREAS_PER_THREAD + more) + fixed;
     match limit {
         Some(limit) if needed > limit => Err(Error::failed(format!(
             "cannot make threads for {threads} tasks: they need about {needed} memory areas, \
@@ -114,11 +124,11 @@ pub fn check_memory_areas(threads: usize, more: u64) -> Result<()> {
     }
 }
 
-/// The same for the address space: stacks, and the allocator's heaps.
+/// The same for the address space: stacks, and malloc's arenas.
 fn check_address_space(threads: u64, cpus: u64) -> Result<()> {
     let mapped = culprit::kib("/proc/self/status", "VmSize:").unwrap_or(0) << 10;
     let heaps = (HEAPS_PER_CPU * cpus - 1).min(threads) * HEAP_BYTES;
-    let needed = mapped + heaps + threads * (STACK_BYTES + SIGNAL_STACK_BYTES);
+    let needed = mapped + heaps + threads * (STACK_BYTES + signal_stack_bytes());
     match culprit::soft(libc::RLIMIT_AS) {
         Some(limit) if needed > limit => Err(Error::failed(format!(
             "cannot make threads for {threads} tasks: they need about {needed} bytes of address \

@@ -1,4 +1,4 @@
-//! What a brigade carries beside the one byte: more bytes in flight, and work at each hop.
+//! What a brigade carries: how many bytes are in flight, and how much work each hop is.
 
 use crate::{brigade, Error, Result};
 use std::hint::black_box;
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 const MOST_TOKENS: u64 = 1_000_000;
 const MOST_STEPS: u64 = 1_000_000_000_000;
-/// Steps that are long enough to be timed.
+/// The time of the work is taken over at least so many steps.
 const TIMED_STEPS: u64 = 1_000_000;
 
 /// The lines of `--help` about the options below.
@@ -44,8 +44,8 @@ impl Load {
         Ok(true)
     }
 
-    /// Refuses more tokens than fit: the driver sends them all before it takes one out, so
-    /// it would wait for ever. `holder` says what holds `capacity` of them.
+    /// Refuses more tokens than fit: the driver sends them all before it receives one, so it
+    /// would block for ever. `holder` says what holds `capacity` of them.
     pub fn fit(&self, capacity: usize, holder: &str) -> Result<()> {
         if self.tokens <= capacity {
             return Ok(());
@@ -56,7 +56,7 @@ impl Load {
         )))
     }
 
-    /// The work of one hop: the same number of steps each time, whatever time they take.
+    /// The work of one hop: always the same number of steps, however long they take.
     #[inline]
     pub fn work(&self) {
         if self.steps > 0 {
@@ -64,8 +64,8 @@ impl Load {
         }
     }
 
-    /// The figures that belong into the result: nothing when the load is the plain one.
-    /// The time of the work is measured now, without the brigade around it.
+    /// The load as figures for the result; none for the default load. The time of the work is
+    /// measured here, outside of the brigade.
     pub fn figures(&self) -> Vec<(&'static str, f64)> {
         let mut figures = Vec::new();
         if self.tokens > 1 {
@@ -91,7 +91,7 @@ impl Load {
     }
 }
 
-/// Each step needs the one before it, and no shorter formula gives the same value.
+/// Each step depends on the one before it, so the compiler cannot shorten the loop.
 fn compute(steps: u64) -> u64 {
     let mut value = black_box(1u64);
     for _ in 0..steps {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plain_load_has_no_figures() {
+    fn the_default_load_has_no_figures() {
         assert!(Load::default().figures().is_empty());
         let load = Load {
             tokens: 3,

@@ -1,5 +1,5 @@
-//! What the brigades without input and output have in common: a number goes through, and
-//! each member adds one to it.
+//! What the brigades without I/O have in common: a number passes through channels in memory,
+//! and each member adds one to it.
 
 use crate::load::Load;
 use crate::{Error, Result};
@@ -7,13 +7,13 @@ use crate::{Error, Result};
 /// Values that a channel between two members holds.
 pub const CAPACITY: usize = 1;
 
-/// Refuses more values than the channels and the members hold together.
+/// Refuses more values in flight than the channels and the members hold together.
 pub fn fit(load: Load, tasks: usize) -> Result<()> {
     let room = (tasks + 1) * CAPACITY + tasks;
     load.fit(room, &format!("{tasks} tasks and their channels hold"))
 }
 
-/// The value that comes out counts the members that it met.
+/// Checks that the value has passed through every member.
 pub fn check(value: usize, tasks: usize) -> Result<()> {
     if value == tasks {
         return Ok(());
@@ -23,7 +23,7 @@ pub fn check(value: usize, tasks: usize) -> Result<()> {
     )))
 }
 
-/// The end of the row closed before the value came.
+/// The error when a channel is closed before the value has arrived.
 pub fn broken() -> Error {
     Error::failed("a task of the brigade ended too early")
 }

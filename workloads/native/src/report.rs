@@ -1,4 +1,4 @@
-//! The result, for programs and for people.
+//! The result, as JSON and as text.
 
 use crate::control::{Control, Measured};
 use crate::error::Context;
@@ -22,7 +22,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Of a program that does one thing once.
+    /// The report of a program that has a single run and no trips.
     pub fn of_one_run(measured: Measured) -> Report {
         Report {
             tasks: 1,
@@ -74,7 +74,7 @@ impl Report {
         .concat()
     }
 
-    /// A few lines for a reader.
+    /// A few lines of text.
     pub fn text(&self) -> String {
         let stats = &self.stats;
         let usage = &self.measured.usage;

@@ -1,4 +1,4 @@
-//! A ring of io_uring as the brigade uses it: one byte at a time, waiting for completions.
+//! An io_uring as the brigade uses it: requests of one byte, and waits for completions.
 
 use crate::limits::{explain, Making};
 use crate::transport::End;
@@ -9,38 +9,38 @@ use std::hint::spin_loop;
 use std::io;
 use std::os::fd::AsRawFd;
 
-/// The most entries that the kernel gives to a submission queue (IORING_MAX_ENTRIES).
+/// The most entries that a submission queue can have (IORING_MAX_ENTRIES).
 pub const MOST_ENTRIES: usize = 32_768;
 
-/// What a completion is marked with that comes only if its request failed.
+/// The user data of a request that completes only if it fails.
 const SILENT: u64 = u64::MAX;
 
-/// How long the kernel's thread looks for submissions before it sleeps, ms.
+/// How long the SQPOLL thread polls for submissions before it sleeps, ms.
 const POLL_MS: u32 = 100;
-/// How often the queue of completions is looked at before an io_uring_enter waits for one,
-/// where the kernel's thread works meanwhile. A number of looks, so it ends on one CPU too.
-const LOOKS: usize = 20_000;
+/// With SQPOLL: how many times the completion queue is polled before io_uring_enter waits.
+/// It is bounded because the SQPOLL thread may need this CPU to make progress.
+const COMPLETION_POLLS: usize = 20_000;
 
-/// A request by what it does after itself.
+/// What happens when a request is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
-    /// It completes with this number.
+    /// It posts a completion with this number.
     Report(u64),
-    /// Nothing is heard of it unless it fails.
+    /// It posts a completion only if it fails.
     Nothing,
-    /// Nothing is heard of it, and the next request starts when it is done.
+    /// It posts a completion only if it fails; else the next request starts (IOSQE_IO_LINK).
     Next,
 }
 
-/// A ring. Declare what its requests read from and write to so that it lives longer.
+/// A ring. The memory that its requests read and write must outlive it.
 pub struct Ring {
     ring: IoUring,
     polled: bool,
 }
 
 impl Ring {
-    /// A ring for `entries` submissions at a time. With `polled` a thread of the kernel takes
-    /// them, so that submitting needs no system call. `tasks` is for the message.
+    /// A ring for `entries` submissions at a time. With `polled` (SQPOLL) a kernel thread takes
+    /// them, so that submitting needs no system call. `tasks` is for the error message.
     pub fn new(entries: usize, polled: bool, tasks: usize) -> Result<Ring> {
         let mut builder = IoUring::builder();
         if polled {
@@ -57,7 +57,7 @@ impl Ring {
         Ok(Ring { ring, polled })
     }
 
-    /// Queues the sending of a byte; it is given to the kernel with the next wait.
+    /// Queues the sending of a byte; it is submitted with the next wait.
     ///
     /// # Safety
     /// `byte` stays valid until the request is done or the ring is gone.
@@ -73,7 +73,7 @@ impl Ring {
     /// Queues the receiving of a byte.
     ///
     /// # Safety
-    /// `byte` stays valid, and is left alone, until the request is done or the ring is gone.
+    /// `byte` stays valid and unused until the request is done or the ring is gone.
     pub unsafe fn receive(&mut self, end: &End, byte: *mut u8, after: After) -> Result<()> {
         let fd = Fd(end.as_raw_fd());
         let entry = match end {
@@ -91,7 +91,7 @@ impl Ring {
                 .user_data(SILENT)
                 .flags(Flags::SKIP_SUCCESS | Flags::IO_LINK),
         };
-        // SAFETY: the callers of `send` and `receive` keep the byte.
+        // SAFETY: the callers of `send` and `receive` keep the byte valid.
         while unsafe { self.ring.submission().push(&entry) }.is_err() {
             self.submit(0)?;
             if self.polled {
@@ -102,7 +102,7 @@ impl Ring {
         Ok(())
     }
 
-    /// Gives what is queued to the kernel, and waits until so many completions are there.
+    /// Submits what is queued, and waits until there are `wait_for` completions.
     pub fn submit(&mut self, wait_for: usize) -> Result<()> {
         loop {
             match self.ring.submit_and_wait(wait_for) {
@@ -113,13 +113,13 @@ impl Ring {
         }
     }
 
-    /// Gives what is queued to the kernel, waits for at least `count` completions, and puts
-    /// the numbers of all there are into `done`. False at the end of the input.
+    /// Submits what is queued, waits for at least `count` completions, and puts the numbers of
+    /// all that there are into `done`. Returns false at the end of the input.
     pub fn wait(&mut self, count: usize, done: &mut Vec<u64>) -> Result<bool> {
         done.clear();
         if self.polled {
             self.submit(0)?;
-            for _ in 0..LOOKS {
+            for _ in 0..COMPLETION_POLLS {
                 if self.ring.completion().len() >= count {
                     break;
                 }
@@ -147,7 +147,7 @@ fn failed(what: &str, error: &io::Error) -> Error {
     Error::failed(format!("{what}: {error}"))
 }
 
-/// Says how to allow io_uring where it is forbidden.
+/// The error when no ring can be made: why, and how to allow it.
 fn refused(tasks: usize, error: &io::Error) -> Error {
     let setting = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
     let setting = setting.as_deref().unwrap_or("").trim();

@@ -1,4 +1,4 @@
-//! A brigade with blocking ends: what a member does and how the driver sends the bytes.
+//! A brigade with blocking I/O: what a member does and how the driver sends the bytes.
 
 use crate::brigade::{Options, BYTE};
 use crate::control::{Control, Measured};
@@ -9,8 +9,8 @@ use crate::Result;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Instant;
 
-/// One member of the brigade, until its input ends. `seen` is shown each byte. The buffer is
-/// one byte, so a full read is one system call.
+/// One member of the brigade, until its input ends. `seen` is called with each byte. The
+/// buffer is one byte, so that each byte is one read.
 pub fn pass_on(
     mut upstream: End,
     mut downstream: End,
@@ -31,7 +31,7 @@ pub fn pass_on(
     }
 }
 
-/// The driver's two ends of the row; the members end when it is dropped.
+/// The driver's two ends of the row; dropping it closes them, which ends the members.
 #[derive(Debug)]
 pub struct Driver {
     pub front: End,
@@ -66,7 +66,8 @@ impl Driver {
         control.end(window)
     }
 
-    /// All of it, with members that move the bytes by themselves.
+    /// The trips before the measured ones and the measured ones, with members that are threads
+    /// or processes.
     pub fn drive(
         mut self,
         options: &Options,
@@ -77,14 +78,14 @@ impl Driver {
         self.measure(times, control, || Ok(()))
     }
 
-    /// One byte through the row, outside of the measured part.
+    /// Sends one byte through the row, outside of the measured part.
     pub fn send_through(&mut self, byte: u8) -> io::Result<()> {
         self.front.write_all(&[byte])?;
         self.back.read_exact(&mut [0])
     }
 
-    /// Sends the bytes through. `pass` is called while they are in flight: it moves them
-    /// where no other thread or process does.
+    /// Sends the bytes through and returns how long it took, ns. `pass` is called while they
+    /// are in flight: it moves them where the members are no threads or processes.
     fn trip(&mut self, pass: &mut impl FnMut() -> io::Result<()>) -> io::Result<u64> {
         let mut byte = [0];
         let start = Instant::now();

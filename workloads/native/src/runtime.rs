@@ -55,7 +55,7 @@ impl Scheduler {
         Ok(true)
     }
 
-    /// To be called when all options are read.
+    /// Call this when all options are parsed.
     pub fn check(&self) -> Result<()> {
         if self.flavor == Flavor::CurrentThread && self.workers.is_some() {
             return Err(Error::usage(
@@ -65,14 +65,14 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Starts the runtime with all its workers. The runtime itself panics if it cannot start
-    /// a first worker, and makes do with fewer if it cannot start a later one; both are turned
-    /// into an error here, since the result would be that of another runtime.
+    /// Starts the runtime with all its workers. tokio panics if it cannot start the first
+    /// worker, and goes on with fewer if it cannot start a later one; both are an error here,
+    /// since the result would be that of a smaller runtime.
     pub fn start(self, tasks: usize) -> Result<Runtime> {
         let Scheduler { flavor, workers } = self;
         let workers = match flavor {
             Flavor::CurrentThread => 0,
-            // Given in any case, so that the runtime does not look into the environment.
+            // Always given, so that tokio does not use TOKIO_WORKER_THREADS.
             Flavor::MultiThread => workers
                 .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
                 .unwrap_or(1),
@@ -113,8 +113,8 @@ fn parse_flavor(parser: &mut lexopt::Parser) -> Result<Flavor> {
     args::one_of("--flavor", value, &accepted)
 }
 
-/// Waits for all tasks, whose input has ended by now. A task's own error explains more than
-/// the driver's `outcome`, which follows from it.
+/// Waits for all tasks; the caller has closed their input. A task's error comes before that of
+/// the driver's `outcome`, which is its consequence.
 pub async fn finish<T>(tasks: Vec<JoinHandle<io::Result<()>>>, outcome: Result<T>) -> Result<T> {
     let mut failed = Ok(());
     for task in tasks {

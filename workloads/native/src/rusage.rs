@@ -6,7 +6,7 @@
 pub struct Usage {
     pub user_ns: u64,
     pub system_ns: u64,
-    /// The highest resident size so far: a level, so [`Usage::since`] leaves it alone.
+    /// The peak resident size so far; not a sum, so [`Usage::since`] keeps it as it is.
     pub max_rss_bytes: u64,
     pub minor_faults: u64,
     pub major_faults: u64,
@@ -28,8 +28,8 @@ fn raw_usage(who: libc::c_int) -> libc::rusage {
     }
 }
 
-/// The highest resident size since exec. ru_maxrss would be that of the process that called
-/// exec, where it was larger.
+/// The peak resident size since exec. ru_maxrss survives exec, so it can be the peak of the
+/// program that called exec.
 fn peak_resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
@@ -53,7 +53,7 @@ impl Usage {
         }
     }
 
-    /// The usage of two processes; the level is that of the larger.
+    /// The usage of two processes; the peak is the larger of the two.
     pub fn plus(self, other: Usage) -> Usage {
         Usage {
             user_ns: self.user_ns + other.user_ns,
@@ -66,8 +66,8 @@ impl Usage {
         }
     }
 
-    /// What was added since `before`. The kernel scales user and system time from
-    /// samples, so either may step back a little: that counts as nothing.
+    /// The usage since `before`. The kernel splits CPU time into user and system time by
+    /// samples, so either may go back a little: that counts as 0.
     pub fn since(self, before: Usage) -> Usage {
         Usage {
             user_ns: self.user_ns.saturating_sub(before.user_ns),
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_difference_keeps_the_level_and_never_wraps() {
+    fn a_difference_keeps_the_peak_and_never_wraps() {
         let before = Usage {
             user_ns: 10,
             system_ns: 7,
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_takes_the_larger_level() {
+    fn a_sum_takes_the_larger_peak() {
         let usage = |user_ns, max_rss_bytes| Usage {
             user_ns,
             max_rss_bytes,

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stats {
     pub mean: f64,
-    /// Of the population, not of a sample: the published figures are given that way.
+    /// The population's, not a sample's: the published figures are given that way.
     pub stddev: f64,
     pub min: u64,
     pub p50: u64,
@@ -19,7 +19,7 @@ impl Stats {
         series.sort_unstable();
         let count = series.len().max(1) as f64;
         let mean = series.iter().map(|&value| value as f64).sum::<f64>() / count;
-        // In a second pass, since the sum of squares loses digits when the spread is small.
+        // A second pass, because a sum of squares loses digits when the spread is small.
         let variance = series
             .iter()
             .map(|&value| (value as f64 - mean).powi(2))

@@ -1,4 +1,4 @@
-//! What joins two neighbours of a brigade, and its blocking ends.
+//! The joint between two neighbours of a brigade, a socket pair or a pipe, with blocking ends.
 
 use crate::error::Context;
 use crate::limits::{explain, Making};
@@ -14,7 +14,7 @@ pub const HELP: &str =
     "  --transport T  what joins two tasks: socketpair (Unix) or pipe [socketpair]
 ";
 
-/// More is not tried when the room in a joint is measured.
+/// The measurement of a joint's capacity stops here.
 const MOST_ROOM: usize = 1 << 20;
 
 /// The option `--transport`.
@@ -73,8 +73,8 @@ impl Transport {
         }
     }
 
-    /// How many bytes, written one by one, a joint takes before somebody reads: found by
-    /// trying, since a socket charges each byte with its bookkeeping.
+    /// How many bytes, written one by one, a joint takes before one is read. It is measured,
+    /// because a socket charges its buffer with an sk_buff for each write.
     fn capacity(self) -> Result<usize> {
         let (_read, mut write) = self.join().context("make a joint")?;
         let fd = write.as_raw_fd();
@@ -88,7 +88,7 @@ impl Transport {
     }
 }
 
-/// What a member of a brigade holds: the end to read from and the end to write to.
+/// A member's two ends: the one to read from and the one to write to.
 pub type Member = (End, End);
 
 /// The two ends of a pipe, closed on exec: to read from, to write to.

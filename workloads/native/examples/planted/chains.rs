@@ -1,4 +1,4 @@
-//! Modes whose path leads through several threads one after the other.
+//! Modes whose path leads through several threads, one after the other.
 
 use crate::compute::compute;
 use crate::crew::{self, Crew};
@@ -9,8 +9,8 @@ use tracer_workloads::control::{Control, Measured};
 use tracer_workloads::Result;
 
 /// Path: threads `long-1`, `long-2`, `long-3` 50 ms computing each, handing over through
-/// pipes; driver only waits. Thread `short` computes its 50 ms meanwhile on another
-/// processor and is not on the path, although the driver waits for it first.
+/// pipes; driver only waits. Meanwhile thread `short` computes its 50 ms on another CPU and
+/// is not on the path, although the driver waits for it first.
 pub fn two_chains(control: &mut Control, params: &mut Params) -> Result<Measured> {
     let short = params.ms("SHORT", 50)?;
     let each = params.ms("EACH", 50)?;

@@ -4,16 +4,16 @@ use std::hint::black_box;
 use std::time::Duration;
 use tracer_workloads::clock::thread_cpu_ns;
 
-/// Steps that are certainly short (about 20 µs), to find out how long a step takes.
+/// Steps of the first round (about 20 µs), which measures how long a step takes.
 const FIRST_STEPS: u64 = 10_000;
-/// A remainder below this is computed without a look at the clock at its end.
+/// A remainder below this is computed without reading the clock at its end.
 const SHORT_NS: u64 = 100_000;
 
-/// Spins until this thread has used so much processor time, however long that takes.
+/// Spins until this thread has used so much CPU time, however long that takes.
 ///
-/// Every look at the thread's clock is a system call, which a tracer would see. So each
-/// round computes half of what is left at the speed of the round before, and the last one
-/// all of it: a dozen looks for 50 ms, and an end that is exact to a few microseconds.
+/// Every reading of the thread's CPU clock is a system call, which a tracer would see. So
+/// each round computes half of what is left at the speed of the round before, and the last
+/// one all of it: a dozen readings for 50 ms, and an end that is exact to a few microseconds.
 pub fn compute(length: Duration) {
     let length = length.as_nanos() as u64;
     let start = thread_cpu_ns();
@@ -34,7 +34,7 @@ pub fn compute(length: Duration) {
     }
 }
 
-/// Arithmetic that the compiler can neither leave out nor shorten.
+/// Arithmetic that the compiler can neither remove nor shorten.
 fn spin(steps: u64) {
     let mut state = black_box(88_172_645_463_325_252_u64);
     for _ in 0..steps {

@@ -9,7 +9,7 @@ use tracer_workloads::{Error, Result};
 
 type Handle = JoinHandle<Result<()>>;
 
-/// Threads that are started before the measured part and have to be blocked by then.
+/// Threads that are started before the measured part and must be blocked when it begins.
 #[derive(Default)]
 pub struct Crew {
     started: Arc<Mutex<Vec<i32>>>,
@@ -17,7 +17,7 @@ pub struct Crew {
 }
 
 impl Crew {
-    /// Starts a thread. The first thing that `body` does has to be the wait for its turn.
+    /// Starts a thread. `body` must begin with a wait for its turn.
     pub fn start(
         &mut self,
         name: &str,
@@ -35,8 +35,8 @@ impl Crew {
         Ok(())
     }
 
-    /// Returns when every thread has come to its wait, by the state that the kernel
-    /// reports; twice, for a thread may also be caught in a short sleep before.
+    /// Returns when the kernel reports that every thread sleeps. It is checked twice, because
+    /// a thread may also sleep for a moment before it comes to its wait.
     pub fn settle(&self) -> Result<()> {
         for _ in 0..2 {
             while !self.is_settled()? {

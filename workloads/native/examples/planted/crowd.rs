@@ -8,6 +8,7 @@ use crate::signals;
 use crate::sys::{self, Event};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
+use std::time::Duration;
 use tracer_workloads::clock::thread_id;
 use tracer_workloads::control::{Control, Measured};
 use tracer_workloads::{Error, Result};
@@ -15,8 +16,8 @@ use tracer_workloads::{Error, Result};
 const CROWD: usize = 32;
 
 /// Path: driver 20 ms computing, wakes 32 threads `crowd` with one call; these compute
-/// 1 ms each, so on N processors 32 / N ms, most of it waiting for a processor; the last
-/// of them to exit wakes the driver, which does nothing more.
+/// 1 ms each, so on N CPUs 32 / N ms, most of it waiting for a CPU; the last of them to exit
+/// wakes the driver, which does nothing more.
 pub fn broadcast_futex(control: &mut Control, params: &mut Params) -> Result<Measured> {
     let before = params.ms("BEFORE", 20)?;
     let each = params.ms("EACH", 1)?;
@@ -49,7 +50,6 @@ pub fn spurious(control: &mut Control, params: &mut Params) -> Result<Measured> 
     let own = params.ms("OWN", 20)?;
     params.finish()?;
     signals::install_handler()?;
-    let driver = thread_id();
     let event = Arc::new(Event::new()?);
     let is_over = Arc::new(AtomicBool::new(false));
     let (other_start, noise_start) = (Gate::new()?, Gate::new()?);
@@ -59,23 +59,15 @@ pub fn spurious(control: &mut Control, params: &mut Params) -> Result<Measured> 
         move || {
             start.wait()?;
             compute(other);
-            // Before the wake-up, so that no signal meets the driver's computation.
+            // Before the wake-up, so that no signal interrupts the driver's computation.
             is_over.store(true, Ordering::Release);
             event.raise()
         }
     })?;
+    let driver = thread_id();
     crew.start("noise", {
         let start = noise_start.clone();
-        move || {
-            start.wait()?;
-            loop {
-                sys::sleep(every);
-                if is_over.load(Ordering::Acquire) {
-                    return Ok(());
-                }
-                signals::send_to(driver)?;
-            }
-        }
+        move || start.wait().and_then(|()| disturb(driver, every, &is_over))
     })?;
     crew.settle()?;
 
@@ -90,4 +82,15 @@ pub fn spurious(control: &mut Control, params: &mut Params) -> Result<Measured> 
         return Err(Error::failed("no signal has interrupted the wait"));
     }
     Ok(measured)
+}
+
+/// Sends the signal to a thread once in each period, until it is over.
+fn disturb(tid: i32, every: Duration, is_over: &AtomicBool) -> Result<()> {
+    loop {
+        sys::sleep(every);
+        if is_over.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        signals::send_to(tid)?;
+    }
 }

@@ -1,7 +1,7 @@
 //! A place to wait until another thread opens it, made of a pipe.
 //!
-//! The waiting thread blocks in read, the opening one wakes it with a write: a
-//! hand-over that a tracer sees as such, and that cannot be missed or come too early.
+//! The waiting thread blocks in read and the opening one wakes it with a write: a tracer sees
+//! the hand-over, and an opening before the wait is not lost.
 
 use crate::sys;
 use std::os::fd::{AsRawFd, OwnedFd};

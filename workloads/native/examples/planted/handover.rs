@@ -66,74 +66,81 @@ pub fn handover(control: &mut Control, params: &mut Params) -> Result<Measured> 
     Ok(measured)
 }
 
-/// The two ends of a mechanism. To be called by the thread that is going to wait.
+/// The two ends of a mechanism. Call it on the thread that is going to wait.
 fn mechanism(kind: Kind) -> Result<(Wait, Wake)> {
-    Ok(match kind {
-        Kind::Futex => {
-            let word = Arc::new(AtomicU32::new(0));
-            let waker = Arc::clone(&word);
-            (
-                Box::new(move || {
-                    sys::futex_wait(&word);
-                    Ok(())
-                }),
-                Box::new(move || sys::futex_wake(&waker, 1)),
-            )
-        }
-        Kind::Pipe => {
-            let gate = Gate::new()?;
-            let waker = gate.clone();
-            (
-                Box::new(move || gate.wait()),
-                Box::new(move || waker.open()),
-            )
-        }
-        Kind::EventfdEpoll => {
-            let event = Arc::new(Event::new()?);
-            let waker = Arc::clone(&event);
-            (
-                Box::new(move || event.wait().map(drop)),
-                Box::new(move || waker.raise()),
-            )
-        }
-        Kind::Signal => {
-            signals::install_handler()?;
-            signals::block()?;
-            let driver = thread_id();
-            (
-                Box::new(|| {
-                    signals::wait();
-                    Ok(())
-                }),
-                Box::new(move || signals::send_to(driver)),
-            )
-        }
-        Kind::Tcp => {
-            let (ours, theirs) = tcp_pair().context("loopback connection")?;
-            (
-                Box::new(move || sys::read_byte(ours.as_raw_fd())),
-                Box::new(move || sys::write_byte(theirs.as_raw_fd())),
-            )
-        }
-        Kind::Condvar => {
-            let pair = Arc::new((Mutex::new(false), Condvar::new()));
-            let waker = Arc::clone(&pair);
-            (
-                Box::new(move || {
-                    let (open, changed) = &*pair;
-                    let guard = open.lock().unwrap_or_else(PoisonError::into_inner);
-                    drop(changed.wait_while(guard, |open| !*open));
-                    Ok(())
-                }),
-                Box::new(move || {
-                    let (open, changed) = &*waker;
-                    *open.lock().unwrap_or_else(PoisonError::into_inner) = true;
-                    changed.notify_one();
-                    Ok(())
-                }),
-            )
-        }
-    })
+    match kind {
+        Kind::Futex => Ok(futex()),
+        Kind::Pipe => pipe(),
+        Kind::EventfdEpoll => eventfd_epoll(),
+        Kind::Signal => signal(),
+        Kind::Tcp => tcp(),
+        Kind::Condvar => Ok(condvar()),
+    }
+}
+
+fn futex() -> (Wait, Wake) {
+    let word = Arc::new(AtomicU32::new(0));
+    let waker = Arc::clone(&word);
+    let wait = move || {
+        sys::futex_wait(&word);
+        Ok(())
+    };
+    (Box::new(wait), Box::new(move || sys::futex_wake(&waker, 1)))
+}
+
+fn pipe() -> Result<(Wait, Wake)> {
+    let gate = Gate::new()?;
+    let waker = gate.clone();
+    Ok((
+        Box::new(move || gate.wait()),
+        Box::new(move || waker.open()),
+    ))
+}
+
+fn eventfd_epoll() -> Result<(Wait, Wake)> {
+    let event = Arc::new(Event::new()?);
+    let waker = Arc::clone(&event);
+    Ok((
+        Box::new(move || event.wait().map(drop)),
+        Box::new(move || waker.raise()),
+    ))
+}
+
+fn signal() -> Result<(Wait, Wake)> {
+    signals::install_handler()?;
+    signals::block()?;
+    let driver = thread_id();
+    let wait = || {
+        signals::wait();
+        Ok(())
+    };
+    Ok((Box::new(wait), Box::new(move || signals::send_to(driver))))
+}
+
+fn tcp() -> Result<(Wait, Wake)> {
+    let (ours, theirs) = tcp_pair().context("loopback connection")?;
+    Ok((
+        Box::new(move || sys::read_byte(ours.as_raw_fd())),
+        Box::new(move || sys::write_byte(theirs.as_raw_fd())),
+    ))
+}
+
+fn condvar() -> (Wait, Wake) {
+    let pair = Arc::new((Mutex::new(false), Condvar::new()));
+    let waker = Arc::clone(&pair);
+    let wait = move || {
+        let (open, changed) = &*pair;
+        let guard = open.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(changed.wait_while(guard, |open| !*open));
+        Ok(())
+    };
+    let wake = move || {
+        let (open, changed) = &*waker;
+        *open.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_one();
+        Ok(())
+    };
+    (Box::new(wait), Box::new(wake))
 }
 
 fn tcp_pair() -> std::io::Result<(TcpStream, TcpStream)> {

@@ -24,42 +24,17 @@ pub fn futex_calls(control: &mut Control, params: &mut Params) -> Result<Measure
     let times = params.count("TIMES", 100)?;
     let timeouts = params.count("TIMEOUTS", 10)?;
     params.finish()?;
+    // On the heap; the words that no other thread uses are on the stack.
     let (first, second) = (Arc::new(Futex::default()), Arc::new(Futex::default()));
-    let (alone, lock) = (Futex::default(), Arc::new(Futex::default()));
+    let lock = Arc::new(Futex::default());
     let done = Gate::new()?;
     let mut crew = Crew::default();
-    for _ in 0..WAITERS {
-        let (first, done) = (first.clone(), done.clone());
-        crew.start("waiter", move || {
-            first.wait(0, None)?;
-            done.open()
-        })?;
-    }
     lock.lock_pi()?;
-    crew.start("pi", {
-        let (lock, done) = (lock.clone(), done.clone());
-        move || {
-            lock.lock_pi()?;
-            lock.unlock_pi()?;
-            done.open()
-        }
-    })?;
+    start_waiters(&mut crew, &first, &lock, &done)?;
     crew.settle()?;
 
     let window = control.begin()?;
-    let free = Futex::default();
-    for _ in 0..times {
-        expect(alone.wake(1)?, 0)?;
-        sys::expect_again(alone.wait(1, None))?;
-        free.lock_pi()?;
-        free.unlock_pi()?;
-    }
-    for _ in 0..timeouts {
-        sys::expect_error(
-            libc::ETIMEDOUT,
-            alone.wait(0, Some(Duration::from_millis(1))),
-        )?;
-    }
+    uncontended(times, timeouts)?;
     expect(
         first.requeue(&second, 1, i32::MAX as usize)?,
         WAITERS as i64,
@@ -74,17 +49,55 @@ pub fn futex_calls(control: &mut Control, params: &mut Params) -> Result<Measure
     Ok(measured)
 }
 
-fn expect(found: i64, planted: i64) -> Result<()> {
-    if found == planted {
+/// The threads that sleep on `first` and the one that sleeps on `lock`; each opens `done` once.
+fn start_waiters(
+    crew: &mut Crew,
+    first: &Arc<Futex>,
+    lock: &Arc<Futex>,
+    done: &Gate,
+) -> Result<()> {
+    for _ in 0..WAITERS {
+        let (first, done) = (first.clone(), done.clone());
+        crew.start("waiter", move || {
+            first.wait(0, None)?;
+            done.open()
+        })?;
+    }
+    let (lock, done) = (lock.clone(), done.clone());
+    crew.start("pi", move || {
+        lock.lock_pi()?;
+        lock.unlock_pi()?;
+        done.open()
+    })
+}
+
+/// The calls on words that no other thread uses.
+fn uncontended(times: u64, timeouts: u64) -> Result<()> {
+    let (word, lock) = (Futex::default(), Futex::default());
+    for _ in 0..times {
+        expect(word.wake(1)?, 0)?;
+        sys::expect_again(word.wait(1, None))?;
+        lock.lock_pi()?;
+        lock.unlock_pi()?;
+    }
+    let length = Some(Duration::from_millis(1));
+    for _ in 0..timeouts {
+        sys::expect_error(libc::ETIMEDOUT, word.wait(0, length))?;
+    }
+    Ok(())
+}
+
+fn expect(returned: i64, planted: i64) -> Result<()> {
+    if returned == planted {
         return Ok(());
     }
     Err(Error::failed(format!(
-        "the kernel answered {found} and not {planted}"
+        "a futex call returned {returned}, expected {planted}"
     )))
 }
 
-/// Path: four threads `worker` taking one std mutex TIMES times each; which of them, and
-/// how often it has to sleep for it, is the scheduler's choice.
+/// Path: four threads `worker` taking one std mutex TIMES times each; which of them is on the
+/// path, and how often it sleeps for the mutex, depends on the scheduler.
 pub fn std_mutex(control: &mut Control, params: &mut Params) -> Result<Measured> {
     let times = params.count("TIMES", 2000)?;
     params.finish()?;

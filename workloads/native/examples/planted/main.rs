@@ -1,7 +1,7 @@
-//! Programs with known answers to the question where the time went.
+//! Programs whose critical path is known, for tests of a profiler.
 //!
 //! Each mode plants a critical path: the comment above it says which thread is in which
-//! state for how many milliseconds between `begin` and `end`. A profiler that looks at the
+//! state for how many milliseconds between `begin` and `end`. A profiler that observes the
 //! run from outside has to find that path. All times are at least as long as given; the
 //! hand-overs between them take microseconds on a machine that is not busy.
 //!
@@ -30,7 +30,7 @@ use tracer_workloads::error::{run_main, Context};
 use tracer_workloads::report::Report;
 use tracer_workloads::{Error, Result};
 
-/// A mode gets the conversation and its parameters; it opens and closes the window.
+/// A mode is given the control socket and its parameters; it opens and closes the window.
 type Mode = fn(&mut Control, &mut Params) -> Result<Measured>;
 
 const MODES: &[(&str, &str, Mode)] = &[

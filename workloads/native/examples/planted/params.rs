@@ -1,4 +1,4 @@
-//! The command line: a mode and its milliseconds, each of which may be left out.
+//! The command line: a mode and its parameters, each of which has a default.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tracer_workloads::{args, Error, Result};
 const MOST_MS: u64 = 3_600_000;
 const MOST_TIMES: u64 = 1_000_000_000;
 
-/// The words after the mode, taken by the mode one after the other.
+/// The words after the mode; the mode takes them one by one.
 pub struct Params {
     words: std::vec::IntoIter<OsString>,
 }
@@ -21,7 +21,7 @@ impl Params {
         Ok((mode, Params { words }))
     }
 
-    /// The next word, which has to be there.
+    /// The next word, which must be given.
     pub fn word<T: Copy>(&mut self, name: &str, accepted: &[(&str, T)]) -> Result<T> {
         let value = self.words.next().unwrap_or_default();
         args::one_of(name, value, accepted)
@@ -44,7 +44,7 @@ impl Params {
         }
     }
 
-    /// To be called when the mode has taken all its parameters.
+    /// Call this when the mode has taken all its parameters.
     pub fn finish(&mut self) -> Result<()> {
         match self.words.next() {
             Some(value) => Err(Error::usage(format!(

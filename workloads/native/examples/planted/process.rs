@@ -16,9 +16,9 @@ use tracer_workloads::{Error, Result};
 /// Carries the open window into the new image.
 const WINDOW: &str = "PLANTED_WINDOW";
 
-/// Path: thread `execer` starts the new image and with that takes over the number of the
-/// main thread, which ends in its wait; the new image 60 ms computing, and it says `end`.
-/// The start of the image costs a millisecond or so of its own.
+/// Path: thread `execer` calls exec, which ends the main thread in its wait and gives its tid
+/// to `execer`; the new image 60 ms computing, and it sends `end`. The exec itself takes a
+/// millisecond or so.
 pub fn exec_non_leader(control: &mut Control, params: &mut Params) -> Result<Measured> {
     let computing = params.ms("COMPUTE", 60)?;
     params.finish()?;
@@ -83,11 +83,11 @@ pub fn fork_child(control: &mut Control, params: &mut Params) -> Result<Measured
     let computing = params.ms("CHILD", 50)?;
     params.finish()?;
     let window = control.begin()?;
-    // SAFETY: this process has one thread, so its copy is a whole program too.
+    // SAFETY: this process has one thread, so the child's copy of it is consistent.
     let child = checked("fork", unsafe { libc::fork() })? as libc::pid_t;
     if child == 0 {
         compute(computing);
-        // SAFETY: ends the child without touching what belongs to the parent.
+        // SAFETY: ends the child without running the parent's exit handlers.
         unsafe { libc::_exit(0) };
     }
     let mut status = 0;

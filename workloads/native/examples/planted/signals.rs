@@ -1,4 +1,4 @@
-//! SIGUSR1 as a means to wake a thread.
+//! Waking a thread with SIGUSR1.
 
 use crate::sys::checked;
 use std::mem::MaybeUninit;
@@ -12,7 +12,7 @@ extern "C" fn handler(_: libc::c_int) {
     ARRIVED.store(true, Ordering::Relaxed);
 }
 
-/// A handler that does next to nothing, without SA_RESTART: waits end with EINTR.
+/// Installs a handler that only sets a flag, without SA_RESTART: waits end with EINTR.
 pub fn install_handler() -> Result<()> {
     // SAFETY: a sigaction of zeroes with an empty mask is valid, and so is the handler,
     // which only stores to an atomic.
@@ -25,8 +25,8 @@ pub fn install_handler() -> Result<()> {
     }
 }
 
-/// Keeps the signal back on the calling thread (and those it starts) outside of [`wait`],
-/// so that it cannot arrive before the wait and be missed.
+/// Blocks the signal on the calling thread (and those that it starts) outside of [`wait`], so
+/// that it cannot arrive before the wait and be missed.
 pub fn block() -> Result<()> {
     let mut set = MaybeUninit::uninit();
     // SAFETY: sigemptyset initialises the set.

@@ -1,4 +1,4 @@
-//! The few system calls that the standard library has no name for.
+//! The system calls that the standard library has no function for.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tracer_workloads::error::Context;
 use tracer_workloads::{Error, Result};
 
-/// The result of a call that answers -1 for an error.
+/// The result of a call that returns -1 for an error.
 pub fn checked(what: &str, code: impl Into<i64>) -> Result<i64> {
     match code.into() {
         -1 => Err(io::Error::last_os_error()).context(what),
@@ -20,7 +20,7 @@ fn is_interrupted() -> bool {
     io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
 }
 
-/// clock_nanosleep; goes on with what is left if a signal comes in between.
+/// clock_nanosleep; after a signal it sleeps for what is left.
 pub fn sleep(length: Duration) {
     let mut left = libc::timespec {
         tv_sec: length.as_secs() as libc::time_t,
@@ -34,7 +34,7 @@ pub fn sleep(length: Duration) {
     {}
 }
 
-/// Waits for one byte and takes it.
+/// Reads one byte, waiting for it.
 pub fn read_byte(fd: RawFd) -> Result<()> {
     let mut byte = 0u8;
     loop {
@@ -68,7 +68,7 @@ pub fn futex_wait(word: &AtomicU32) {
     use std::sync::atomic::Ordering;
     let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
     while word.load(Ordering::Acquire) == 0 {
-        // SAFETY: the word lives longer than the call; no timeout is given.
+        // SAFETY: the word outlives the call; no time-out is given.
         unsafe {
             libc::syscall(
                 libc::SYS_futex,
@@ -81,17 +81,17 @@ pub fn futex_wait(word: &AtomicU32) {
     }
 }
 
-/// Sets the word and wakes up to `most` of those who wait for it.
+/// Sets the word and wakes up to `most` of its waiters.
 pub fn futex_wake(word: &AtomicU32, most: i32) -> Result<()> {
     use std::sync::atomic::Ordering;
     word.store(1, Ordering::Release);
     let op = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
-    // SAFETY: the word lives longer than the call.
+    // SAFETY: the word outlives the call.
     let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, most) };
     checked("futex", woken).map(drop)
 }
 
-/// A futex word with the calls that this process may make on it.
+/// A futex word and its calls, all with FUTEX_PRIVATE_FLAG.
 #[derive(Default)]
 pub struct Futex(AtomicU32);
 
@@ -104,7 +104,7 @@ impl Futex {
         other: &AtomicU32,
         last: u32,
     ) -> Result<i64> {
-        // SAFETY: both words and what `fourth` may point to live longer than the call.
+        // SAFETY: both words and what `fourth` may point to outlive the call.
         let code = unsafe {
             libc::syscall(
                 libc::SYS_futex,
@@ -119,7 +119,7 @@ impl Futex {
         checked("futex", code)
     }
 
-    /// Sleeps if the word is `expected`, until woken or for as long as given.
+    /// Sleeps if the word is `expected`, until woken or until the time-out `most`.
     pub fn wait(&self, expected: u32, most: Option<Duration>) -> Result<()> {
         let time = most.map(|most| libc::timespec {
             tv_sec: most.as_secs() as libc::time_t,
@@ -132,12 +132,13 @@ impl Futex {
             .map(drop)
     }
 
-    /// How many it woke.
+    /// Wakes up to `most` waiters; returns how many it woke.
     pub fn wake(&self, most: u32) -> Result<i64> {
         self.call(libc::FUTEX_WAKE, most, 0, &self.0, 0)
     }
 
-    /// Wakes up to `wake` and moves the others to `other`; how many it woke or moved.
+    /// Wakes up to `wake` waiters and moves up to `most` others to `other`; returns how many
+    /// it woke or moved.
     pub fn requeue(&self, other: &Futex, wake: u32, most: usize) -> Result<i64> {
         self.call(libc::FUTEX_CMP_REQUEUE, wake, most, &other.0, 0)
     }
@@ -196,7 +197,7 @@ impl Event {
         }
     }
 
-    /// Waits in epoll_wait; returns how often a signal ended the wait too early.
+    /// Waits in epoll_wait; returns how often a signal interrupted the wait.
     pub fn wait(&self) -> Result<u32> {
         let mut interrupted = 0;
         let mut ready = libc::epoll_event { events: 0, u64: 0 };
@@ -210,8 +211,8 @@ impl Event {
         }
     }
 
-    /// Asks for the event and sleeps as long as given at most.
-    pub fn ask(&self, most: Duration) -> Result<()> {
+    /// Calls epoll_wait once, with the time-out `most`.
+    pub fn poll(&self, most: Duration) -> Result<()> {
         let mut ready = libc::epoll_event { events: 0, u64: 0 };
         // SAFETY: room for one event.
         let code = unsafe {
@@ -221,8 +222,8 @@ impl Event {
         checked("epoll_wait", code).map(drop)
     }
 
-    /// Takes what was raised; an error (EAGAIN) when there is nothing.
-    pub fn take(&self) -> Result<()> {
+    /// Reads the eventfd, which resets it; an error (EAGAIN) when it was not raised.
+    pub fn read(&self) -> Result<()> {
         let mut value = 0;
         // SAFETY: room for the value.
         let code = unsafe { libc::eventfd_read(self.event.as_raw_fd(), &mut value) };

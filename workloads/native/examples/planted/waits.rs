@@ -9,7 +9,7 @@ use tracer_workloads::control::{Control, Measured};
 use tracer_workloads::Result;
 
 /// Path: thread `sleeper` 200 ms asleep (timer), wakes the driver through a pipe;
-/// driver 100 ms computing. The driver's own 200 ms in read are the sleeper's.
+/// driver 100 ms computing. The path has the sleeper's 200 ms, not the driver's in read.
 pub fn sleep_then_compute(control: &mut Control, params: &mut Params) -> Result<Measured> {
     let asleep = params.ms("SLEEP", 200)?;
     let computing = params.ms("COMPUTE", 100)?;
@@ -59,8 +59,8 @@ pub fn timer_sleep(control: &mut Control, params: &mut Params) -> Result<Measure
     control.end(window)
 }
 
-/// Path: driver 200 ms computing; longer by what it waits for a processor when another
-/// process wants the same one.
+/// Path: driver 200 ms computing; longer by its wait for a CPU when another process wants
+/// the same one.
 pub fn compute_only(control: &mut Control, params: &mut Params) -> Result<Measured> {
     let computing = params.ms("COMPUTE", 200)?;
     params.finish()?;

@@ -1,14 +1,14 @@
 //! A bucket brigade of asynchronous tasks.
 //!
-//! The same row as that of the threads, but the tasks take turns on the threads of a
-//! runtime: a hop that finds no byte yet costs a failed read and a share of epoll_wait.
+//! The same row as that of the threads, but the tasks run on the threads of tokio's runtime.
+//! A task whose byte is not there yet costs a read that fails and its share of an epoll_wait.
 
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{unix::pipe, UnixStream};
 use tokio::task::JoinHandle;
-use tracer_workloads::brigade::{self, Options, BYTE};
+use tracer_workloads::brigade::{self, Options, Outcome, BYTE};
 use tracer_workloads::control::{Control, Measured};
 use tracer_workloads::error::{run_main, Context};
 use tracer_workloads::limits::{self, explain, Making};
@@ -64,7 +64,7 @@ fn pipe_pair() -> io::Result<(pipe::Receiver, pipe::Sender)> {
     Ok((read, pipe::Sender::from_file_unchecked(write.into())?))
 }
 
-/// Either end of a joint, whatever it is made of.
+/// The end of a socket pair or of a pipe.
 trait Reader: AsyncRead + Unpin + Send + 'static {}
 impl<T: AsyncRead + Unpin + Send + 'static> Reader for T {}
 trait Writer: AsyncWrite + Unpin + Send + 'static {}
@@ -75,11 +75,11 @@ async fn run<R: Reader, W: Writer>(
     options: &Options,
     load: Load,
     control: &mut Control,
-) -> Result<(Vec<u64>, Measured)> {
+) -> Result<Outcome> {
     let mut times = brigade::room_for_times(options.iterations)?;
     let (front, back, tasks) = line_up(join, options.tasks, load)?;
     let outcome = drive(front, back, options, load, &mut times, control).await;
-    // The driver's ends are closed by now, so every task sees the end of its input.
+    // The driver's ends are closed by now, so every task reads the end of its input.
     runtime::finish(tasks, outcome)
         .await
         .map(|measured| (times, measured))
@@ -104,8 +104,9 @@ fn line_up<R: Reader, W: Writer>(
     Ok((front, back, tasks))
 }
 
-/// One member of the brigade. The buffer is one byte: with a larger one the runtime would
-/// take the short read as a sign that the socket is empty, and spare itself the failed read.
+/// One member of the brigade. The buffer is one byte: after a short read into a larger one
+/// tokio takes the socket for empty and skips the read that fails with EAGAIN, which the
+/// published program makes.
 async fn pass_on(
     mut upstream: impl Reader,
     mut downstream: impl Writer,

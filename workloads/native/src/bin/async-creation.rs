@@ -1,4 +1,4 @@
-//! What it takes to create an asynchronous task, and to get from there into its body.
+//! How long it takes to create an asynchronous task, and from there until its body runs.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -58,7 +58,7 @@ async fn run(options: &Options, times: &mut Times, control: &mut Control) -> Res
     control.end(window)
 }
 
-/// A task says when its body began, on the clock that the creator reads before.
+/// When the task was created; the task returns when its body began, on the same clock.
 type Started = (Instant, JoinHandle<Instant>);
 
 async fn iteration(tasks: usize, started: &mut Vec<Started>, times: &mut Times) -> Result<()> {

@@ -1,10 +1,10 @@
-//! A bucket brigade of asynchronous tasks without input and output: a number goes from
-//! channel to channel, and each hop is a switch from one task to the next.
+//! A bucket brigade of asynchronous tasks without I/O: a number passes from channel to
+//! channel, and each hop is a switch from one task to the next.
 
 use std::process::ExitCode;
 use std::time::Instant;
 use tokio::sync::mpsc::{channel, Receiver, Sender};
-use tracer_workloads::brigade::{self, Options};
+use tracer_workloads::brigade::{self, Options, Outcome};
 use tracer_workloads::control::{Control, Measured};
 use tracer_workloads::error::run_main;
 use tracer_workloads::load::{self, Load};
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     })
 }
 
-async fn run(options: &Options, load: Load, control: &mut Control) -> Result<(Vec<u64>, Measured)> {
+async fn run(options: &Options, load: Load, control: &mut Control) -> Result<Outcome> {
     let mut times = brigade::room_for_times(options.iterations)?;
     let mut tasks = Vec::with_capacity(options.tasks);
     let (front, mut back) = channel(CAPACITY);

@@ -1,4 +1,4 @@
-//! What it takes to create a thread, and to get from there into its body.
+//! How long it takes to create a thread, and from there until its body runs.
 
 use std::process::ExitCode;
 use std::thread::{Builder, JoinHandle};
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// A thread says when its body began, on the clock that the creator reads before.
+/// When the thread was created; the thread returns when its body began, on the same clock.
 type Started = (Instant, JoinHandle<Instant>);
 
 fn iteration(tasks: usize, started: &mut Vec<Started>, times: &mut Times) -> Result<()> {

@@ -1,10 +1,10 @@
-//! A bucket brigade of threads without input and output: a number goes from channel to
-//! channel, and each hop is a switch from one thread to the next through a futex.
+//! A bucket brigade of threads without I/O: a number passes from channel to channel, and each
+//! hop is a switch from one thread to the next through a futex.
 
 use std::process::ExitCode;
 use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
 use std::time::Instant;
-use tracer_workloads::brigade::{self, Options};
+use tracer_workloads::brigade::{self, Options, Outcome};
 use tracer_workloads::control::{Control, Measured};
 use tracer_workloads::crew::Crew;
 use tracer_workloads::error::run_main;
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     })
 }
 
-fn run(options: &Options, load: Load, control: &mut Control) -> Result<(Vec<u64>, Measured)> {
+fn run(options: &Options, load: Load, control: &mut Control) -> Result<Outcome> {
     let mut times = brigade::room_for_times(options.iterations)?;
     let mut crew = Crew::new(options.tasks, 0)?;
     let (front, mut back) = sync_channel(CAPACITY);

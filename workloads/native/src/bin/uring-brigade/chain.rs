@@ -1,5 +1,5 @@
-//! The whole row is submitted at once, for each trip: every task is a receive with a send
-//! linked to it. Then the kernel runs the brigade, and one io_uring_enter waits for its end.
+//! Each trip submits the whole row at once: every task is a receive with a send linked to it.
+//! The kernel then runs the brigade, and one io_uring_enter waits for the last receive.
 
 use crate::{drive, Figures, Setup};
 use tracer_workloads::brigade::BYTE;
@@ -26,7 +26,7 @@ pub fn check(setup: &Setup) -> Result<()> {
 
 pub fn run(setup: &Setup, times: &mut [u64], control: &mut Control) -> Result<(Measured, Figures)> {
     let (tasks, tokens) = (setup.options.tasks, setup.load.tokens);
-    // One byte a task, received and sent from the same place; the driver's comes last.
+    // One byte for each task, which it receives into and sends from; the driver's comes last.
     let mut bytes = vec![0; tasks + 1];
     let (front, back, members) = setup.transport.row(tasks)?;
     let mut ring = Ring::new(entries(setup), setup.polled, tasks)?;
@@ -35,7 +35,7 @@ pub fn run(setup: &Setup, times: &mut [u64], control: &mut Control) -> Result<(M
         for _ in 0..tokens {
             for ((upstream, downstream), byte) in members.iter().zip(&mut bytes) {
                 // SAFETY: the vector is never resized and outlives the ring. The bytes in
-                // flight are all the same, so it does not matter whose is in the place.
+                // flight are all equal, so one may overwrite another.
                 unsafe {
                     ring.receive(upstream, byte, After::Next)?;
                     ring.send(downstream, byte, After::Nothing)?;

@@ -1,5 +1,5 @@
-//! A bucket brigade through io_uring: the kernel is told what to do with the byte, instead of
-//! being called for each read and write.
+//! A bucket brigade through io_uring: reads and writes are requests in a ring, instead of a
+//! system call each.
 
 mod chain;
 mod per_hop;
@@ -23,7 +23,7 @@ Usage: uring-brigade [options]
   --mode M       per-hop (one thread and one ring: an io_uring_enter for each hop),
                  chain (the whole row is submitted at once, the kernel runs it) or
                  per-thread (each task is a thread with a ring of its own) [per-hop]
-  --sqpoll       a thread of the kernel takes the submissions; not with per-thread
+  --sqpoll       a kernel thread takes the submissions; not with per-thread
 ";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ enum Mode {
     PerThread,
 }
 
-/// All that the modes need to know.
+/// What the modes run with.
 #[derive(Debug, Clone, Copy)]
 struct Setup<'a> {
     options: &'a Options,
@@ -92,7 +92,8 @@ fn parse_mode(parser: &mut lexopt::Parser) -> Result<Mode> {
 fn check(mode: Mode, setup: &Setup) -> Result<()> {
     if mode == Mode::PerThread && setup.polled {
         return Err(Error::usage(
-            "--sqpoll is not accepted with --mode per-thread: it would take a kernel thread a task",
+            "--sqpoll is not accepted with --mode per-thread: it would need a kernel thread for \
+             each task",
         ));
     }
     if mode == Mode::Chain {
@@ -108,7 +109,7 @@ fn check(mode: Mode, setup: &Setup) -> Result<()> {
 
 type Figures = Vec<(&'static str, f64)>;
 
-/// Makes the trips, measured and not; `trip` sends the bytes through.
+/// Makes the trips before the measured ones and the measured ones; `trip` makes one.
 fn drive(
     setup: &Setup,
     times: &mut [u64],

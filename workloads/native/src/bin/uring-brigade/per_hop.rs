@@ -1,5 +1,5 @@
-//! One ring and one thread for all tasks. Every task has a receive waiting; when it is done,
-//! the next io_uring_enter submits the task's send with its next receive, and waits.
+//! One ring and one thread for all tasks. Every task has a receive pending; when it is done,
+//! the next io_uring_enter submits the task's send and its next receive, and waits.
 
 use crate::{drive, Figures, Setup};
 use tracer_workloads::brigade::BYTE;
@@ -9,17 +9,18 @@ use tracer_workloads::ring::{After, Ring};
 use tracer_workloads::transport::End;
 use tracer_workloads::{Error, Result};
 
-/// Requests that are queued at a time: a send and a receive for each byte in flight, and
-/// fewer do as well, with more io_uring_enters.
+/// Requests that are queued at a time: a send and a receive for each byte in flight. With
+/// more bytes than fit there are more calls of io_uring_enter.
 const ENTRIES: usize = 256;
 
-/// The whole row. The ring comes first, so that it is gone before what it points to.
+/// The whole row. Fields are dropped in their order, so the ring, whose requests point to the
+/// others, comes first.
 struct Row {
     ring: Ring,
     front: End,
     back: End,
     members: Vec<(End, End)>,
-    /// Where each member's byte is received, the driver's last, and where it is sent from.
+    /// What each member receives into (the driver's comes last) and what it sends from.
     received: Vec<u8>,
     sent: Vec<u8>,
     load: Load,
@@ -53,8 +54,8 @@ impl Row {
             .get(member)
             .map_or(&self.back, |(upstream, _)| upstream);
         let byte = &mut self.received[member];
-        // SAFETY: the vector is never resized and lives longer than the ring; the byte is
-        // looked at only when the receive is done.
+        // SAFETY: the vector is never resized and outlives the ring; the byte is read only
+        // when the receive is done.
         unsafe { self.ring.receive(end, byte, After::Report(member as u64)) }
     }
 
@@ -74,7 +75,8 @@ impl Row {
                     self.load.work();
                     self.sent[member] = self.received[member];
                     let (_, downstream) = &self.members[member];
-                    // SAFETY: as in `receive`; a send that waits for room sends what is there.
+                    // SAFETY: as in `receive`. The bytes are all equal, so a pending send may
+                    // read a later one.
                     unsafe {
                         self.ring
                             .send(downstream, &self.sent[member], After::Nothing)?

@@ -1,5 +1,5 @@
-//! Every task is a thread with a ring of its own: one io_uring_enter for each hop instead of
-//! a read and a write, and still one wake-up and one switch.
+//! Every task is a thread with a ring of its own: a hop is one io_uring_enter instead of a
+//! read and a write, and still one wake-up and one switch.
 
 use crate::{drive, Figures, Setup};
 use std::io;
@@ -11,7 +11,7 @@ use tracer_workloads::ring::{After, Ring};
 use tracer_workloads::transport::End;
 use tracer_workloads::{Error, Result};
 
-/// A send and a receive; the driver's ring submits more often when it has more bytes.
+/// A send and a receive. The driver calls io_uring_enter more often for more bytes.
 const ENTRIES: usize = 2;
 /// Memory areas of a ring.
 const AREAS: u64 = 2;
@@ -28,7 +28,7 @@ pub fn run(setup: &Setup, times: &mut [u64], control: &mut Control) -> Result<(M
         })?;
     }
     let outcome = Ring::new(ENTRIES, false, tasks).and_then(|ring| {
-        // The ring points to the byte, so it is the first to go.
+        // Declared after the byte that its requests point to, so dropped before it.
         let mut byte = Box::new(0);
         let mut ring = ring;
         let mut done = Vec::with_capacity(ENTRIES);
@@ -38,7 +38,7 @@ pub fn run(setup: &Setup, times: &mut [u64], control: &mut Control) -> Result<(M
                 unsafe { ring.send(&front, BYTE.as_ptr(), After::Nothing)? };
             }
             for _ in 0..load.tokens {
-                // SAFETY: the byte lives until the end of the drive, when no receive waits.
+                // SAFETY: the receive is waited for, so the byte outlives it.
                 unsafe { ring.receive(&back, &mut *byte, After::Report(0))? };
                 if !ring.wait(1, &mut done)? {
                     return Err(Error::failed("a task of the brigade ended too early"));
@@ -53,14 +53,13 @@ pub fn run(setup: &Setup, times: &mut [u64], control: &mut Control) -> Result<(M
 
 /// One member of the brigade, until its input ends.
 fn pass_on(ring: Ring, upstream: &End, downstream: &End, load: Load) -> Result<()> {
-    // The ring points to the bytes, so it is the first to go.
+    // Declared after the bytes that its requests point to, so dropped before them.
     let (mut received, mut sent) = (Box::new(0), Box::new(0));
     let mut ring = ring;
     let mut done = Vec::with_capacity(ENTRIES);
     loop {
-        // SAFETY: the receive is waited for, and its byte looked at only after it is done. The
-        // byte that is sent stays until then too: it was in the socket before it came back, or
-        // the same value follows it.
+        // SAFETY: the receive is waited for, and its byte read only when it is done. The send
+        // is done before the byte comes round again, or the value that overwrites it is equal.
         unsafe { ring.receive(upstream, &mut *received, After::Report(0))? };
         if !ring.wait(1, &mut done)? {
             return Ok(());
