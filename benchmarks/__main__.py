@@ -1,4 +1,4 @@
-"""The command line: python -m benchmarks [OPTIONS] [SECTION]..."""
+"""The command line of the benchmarks: python -m benchmarks [OPTIONS] [SECTION]..."""
 
 from __future__ import annotations
 
@@ -12,20 +12,16 @@ from benchmarks import overhead, parity, probes, startup
 from benchmarks.reference import HOW_TO_GET
 from benchmarks.result import OUTPUT, ROOT, Options, into_page, write
 from tracer.errors import TracerError
+from tracer.progress import Progress
 
 SECTIONS = dict((parity.SECTION, overhead.SECTION, probes.SECTION, startup.SECTION))
 _ROUNDS, _RUN_NS = 12, 600_000_000
 _QUICK_ROUNDS, _QUICK_RUN_NS = 3, 150_000_000
 
 
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r\033[K{text[:79]}", nl=False, err=True)
-
-
 def _section(name: str, options: Options, docs: bool) -> None:
     results = SECTIONS[name](options)
-    _progress("")
+    options.progress.clear()
     for result in results:
         write(result)
         if docs:
@@ -37,7 +33,7 @@ def _section(name: str, options: Options, docs: bool) -> None:
 @click.command(name="benchmarks")
 @click.argument("sections", nargs=-1, type=click.Choice(list(SECTIONS)))
 @click.option("--rounds", type=click.IntRange(1), help="blocks, default 12 (3 with --quick)")
-@click.option("--quick", is_flag=True, help="shorter runs, fewer blocks: a look, not a result")
+@click.option("--quick", is_flag=True, help="short runs, few blocks: to try, not to conclude")
 @click.option(
     "--reference",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -66,7 +62,7 @@ def main(
     if rounds is None:
         rounds = _QUICK_ROUNDS if quick else _ROUNDS
     run_ns = _QUICK_RUN_NS if quick else _RUN_NS
-    options = Options(rounds, run_ns, reference, subjects, _progress)
+    options = Options(rounds, run_ns, reference, subjects, Progress())
     failed = False
     for name in sections or SECTIONS:
         if name == parity.NAME and reference is None and not sections:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * The floor: programs that do nothing, on the raw tracepoints that tracer uses. What they cost is
- * the kernel's price of being called at all; no tracer of the same events can be cheaper.
+ * The floor: programs that do nothing, on the raw tracepoints that tracer uses. They cost what the
+ * kernel needs to call a program at all; no tracer of the same events can cost less.
  */
 
 #define EMPTY(name) \

@@ -1,4 +1,4 @@
-"""The floor: empty programs on the same raw tracepoints."""
+"""The floor: empty programs on raw tracepoints that tracer uses."""
 
 from __future__ import annotations
 

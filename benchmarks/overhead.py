@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 import workloads
-from benchmarks.blocks import Blocks, Condition, Run, as_json, measure
+from benchmarks.conditions import Measured, RunResult, measure
 from benchmarks.floor import Floor
 from benchmarks.peers import PEERS, Peer
-from benchmarks.result import Options, Result, interval
-from benchmarks.subject import Subject, run_of, scaled
+from benchmarks.result import Options, Result, with_interval
+from benchmarks.subject import Subject, scaled
 from tracer import probes
+from tracer.analysis.statistics.intervals import interval_name
 from tracer.capture.workload import run_traced, run_untraced
 from tracer.errors import TracerError
 from tracer.kernel.engine import Engine
@@ -27,14 +28,15 @@ GOAL, LIMIT, BPFTRACE_SHARE = 1.15, 1.25, 0.25
 
 #: The thread brigade is what tracer is for; one thread making nearly empty calls is the worst case.
 SUBJECTS = ("thread-brigade", "one-thread-brigade")
-#: Ours: probes, --light, and the floor with the same tracepoints.
+#: tracer's own conditions: probes, --light, and the floor with the same tracepoints.
 OURS: Mapping[str, tuple[tuple[str, ...], bool, str]] = {
     "tracer, --light": (probes.DEFAULT, True, LIGHT_FLOOR),
     "tracer, --probe sched": (("sched",), False, FLOOR),
     ALL: (tuple(probes.available()), False, FLOOR),
 }
-TELLS = {
-    FLOOR: "nothing: the price of being called",
+#: What each condition reports to its user.
+REPORTS = {
+    FLOOR: "nothing: the cost of being called",
     LIGHT_FLOOR: "nothing, on the tracepoints that --light uses",
     "tracer, --light": "the path, three ledgers, switches, wake-ups; time on a CPU is not split",
     "tracer, --probe sched": "the same, I/O split from the rest; no detail per call",
@@ -42,20 +44,20 @@ TELLS = {
 }
 
 
-def _untraced(subject: Subject) -> Run:
-    return run_of(run_untraced(subject.spec()))
+def _untraced(subject: Subject) -> RunResult:
+    return run_untraced(subject.spec())
 
 
-def _at_floor(floor: Floor, subject: Subject) -> Run:
+def _at_floor(floor: Floor, subject: Subject) -> RunResult:
     with floor:
         return _untraced(subject)
 
 
-def _traced(engine: Engine, subject: Subject) -> Run:
-    return run_of(run_traced(engine, subject.spec()).result)
+def _traced(engine: Engine, subject: Subject) -> RunResult:
+    return run_traced(engine, subject.spec()).result
 
 
-def _under(peer: Peer, subject: Subject) -> Run:
+def _under(peer: Peer, subject: Subject) -> RunResult:
     fewer = max(5, int(subject.iterations * peer.share))
     return peer.run(dataclasses.replace(subject, iterations=fewer))
 
@@ -68,95 +70,88 @@ def events_per_unit(recording: Recording) -> float:
     return float(2 * calls + sched.slice.count + woken) / max(int(recording.result["units"]), 1)
 
 
-def _row(blocks: Blocks, name: str, base: str | None, events: float, error: str) -> list[str]:
-    if error:
-        return [name, "-", "-", "-", "-"]
-    added = blocks.ns_per_unit(name) - blocks.ns_per_unit(UNTRACED)
-    slowdown = "1" if name == UNTRACED else interval(blocks.ratio(name, UNTRACED))
+def _row(measured: Measured, label: str, base: str | None, events: float) -> list[str]:
+    if label not in measured.labels:
+        return [label, "-", "-", "-", "-"]
+    blocks, ns = measured.blocks, measured.ns_per_unit(label)
+    if label == UNTRACED:
+        return [label, f"{ns:,.0f}", "1", "-", "-"]
     return [
-        name,
-        f"{blocks.ns_per_unit(name):,.0f}",
-        slowdown,
-        "-" if name == UNTRACED else f"{added / events:,.0f}",
-        interval(blocks.ratio(name, base)) if base else "-",
+        label,
+        f"{ns:,.0f}",
+        with_interval(blocks.ratio(label, UNTRACED)),
+        f"{(ns - measured.ns_per_unit(UNTRACED)) / events:,.0f}",
+        with_interval(blocks.ratio(label, base)) if base else "-",
     ]
 
 
-def _goals(blocks: Blocks) -> list[str]:
-    floor = blocks.ratio(ALL, FLOOR)
-    lines = [
-        f"All probes {interval(floor)} of the floor; goal at most {GOAL:.2f}, never above"
-        f" {LIMIT:.2f}"
-    ]
-    if BPFTRACE in blocks.runs:
-        share = blocks.added_share(ALL, BPFTRACE, FLOOR)
-        lines.append(
-            f"Above the floor all probes add {interval(share)} of what bpftrace adds above it;"
+def _goals(measured: Measured) -> Iterator[str]:
+    blocks = measured.blocks
+    yield (
+        f"All probes {with_interval(blocks.ratio(ALL, FLOOR))} of the floor; goal at most"
+        f" {GOAL:.2f}, never above {LIMIT:.2f}"
+    )
+    if BPFTRACE in measured.labels:
+        share = blocks.share((ALL, FLOOR), (BPFTRACE, FLOOR))
+        yield (
+            f"Above the floor all probes add {with_interval(share)} of what bpftrace adds above it;"
             f" goal at most {BPFTRACE_SHARE:.2f}"
         )
-    return lines
 
 
 def _subject(name: str, options: Options) -> Result:
     subject = scaled(name, options.run_ns)
+    missing = {peer.name: reason for peer in PEERS if (reason := peer.missing())}
     with ExitStack() as stack:
-        conditions = [Condition(UNTRACED, functools.partial(_untraced, subject))]
+        conditions: dict[str, Callable[[], RunResult]] = {
+            UNTRACED: functools.partial(_untraced, subject)
+        }
         engines: dict[str, Engine] = {}
-        for ours, (names, light, floor_name) in OURS.items():
-            options.progress(f"{name}: compiling {ours}")
-            engine = engines[ours] = Engine(names, light)
+        for label, (names, light, floor_name) in OURS.items():
+            options.progress.say(f"{name}: compiling {label}")
+            engine = engines[label] = Engine(names, light)
             stack.callback(engine.close)
-            conditions.append(Condition(ours, functools.partial(_traced, engine, subject)))
-            if floor_name not in [condition.name for condition in conditions]:
+            conditions[label] = functools.partial(_traced, engine, subject)
+            if floor_name not in conditions:
                 floor = Floor(engine.tracepoints)
                 stack.callback(floor.close)
-                conditions.append(
-                    Condition(floor_name, functools.partial(_at_floor, floor, subject))
-                )
+                conditions[floor_name] = functools.partial(_at_floor, floor, subject)
         events = events_per_unit(run_traced(engines[ALL], subject.spec()))
-        missing = {peer.name: reason for peer in PEERS if (reason := peer.missing())}
-        conditions += [
-            Condition(peer.name, functools.partial(_under, peer, subject))
-            for peer in PEERS
-            if peer.name not in missing
-        ]
-        blocks = measure(
-            conditions, options.rounds, lambda text: options.progress(f"{name}, {text}")
-        )
-    return _result(name, subject, options, events, blocks, missing)
+        for peer in PEERS:
+            if peer.name not in missing:
+                conditions[peer.name] = functools.partial(_under, peer, subject)
+        measured = measure(conditions, options.rounds, options.progress)
+    complete = Measured(measured.blocks, {**missing, **measured.errors})
+    return _result(subject, options, events, complete)
 
 
-def _result(
-    name: str,
-    subject: Subject,
-    options: Options,
-    events: float,
-    blocks: Blocks,
-    missing: Mapping[str, str],
-) -> Result:
-    errors = {**missing, **blocks.errors}
+def _result(subject: Subject, options: Options, events: float, measured: Measured) -> Result:
     bases: dict[str, str | None] = {UNTRACED: None, FLOOR: None, LIGHT_FLOOR: None}
-    bases |= {ours: floor for ours, (_names, _light, floor) in OURS.items()}
+    bases |= {label: floor for label, (_names, _light, floor) in OURS.items()}
     bases |= {peer.name: FLOOR for peer in PEERS}
-    tells = {**TELLS, **{peer.name: peer.tells for peer in PEERS}}
-    rows = [_row(blocks, n, base, events, errors.get(n, "")) for n, base in bases.items()]
-    lines = [f"{n}: {tells[n]}" for n in bases if n in tells and n not in errors]
-    lines += [f"{n}: did not run here: {text}" for n, text in errors.items()]
+    reports = {**REPORTS, **{peer.name: peer.reports for peer in PEERS}}
+    rows = [_row(measured, label, base, events) for label, base in bases.items()]
+    below = [
+        *_goals(measured),
+        *(f"{x}: {reports[x]}" for x in bases if x in reports and x not in measured.errors),
+        *(f"{label}: did not run here: {text}" for label, text in measured.errors.items()),
+    ]
     note = (
-        f"{name}, pinned to one CPU, {subject.iterations} iterations, {options.rounds} blocks;"
-        f" {events:.2f} events per unit of work. Medians; ratios within each block, with their"
-        " 95 % interval."
+        f"{subject.name}, pinned to one CPU, {subject.iterations} iterations, {options.rounds}"
+        f" blocks; {events:.2f} events per unit of work. Medians; ratios within each block"
+        f" [{interval_name(options.rounds)}]."
     )
     columns = ["condition", "ns per unit", "slowdown", "ns per event", "to the floor"]
-    data = {"events_per_unit": events, "iterations": subject.iterations, **as_json(blocks)}
-    data["errors"] = errors
-    return Result(f"{NAME}-{name}", note, columns, rows, data, below=[*_goals(blocks), *lines])
+    data = {
+        "events_per_unit": events, "iterations": subject.iterations, **measured.as_json()
+    }  # fmt: skip
+    return Result(f"{NAME}-{subject.name}", note, columns, rows, data, below=below)
 
 
 def run(options: Options) -> list[Result]:
     """A table per subject."""
-    wanted = [name for name in SUBJECTS if name in (options.subjects or SUBJECTS)]
-    chosen = [name for name in wanted if name in workloads.available()]
+    chosen = [name for name in SUBJECTS if name in (options.subjects or SUBJECTS)]
+    chosen = [name for name in chosen if name in workloads.available()]
     if not chosen:
         raise TracerError(f"there is no workload {', '.join(options.subjects)}")
     return [_subject(name, options) for name in chosen]

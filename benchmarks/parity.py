@@ -8,10 +8,11 @@ from pathlib import Path
 
 import workloads
 from benchmarks import reference
-from benchmarks.blocks import Blocks, Condition, Ratio, Run, as_json, measure
+from benchmarks.conditions import Conditions, Measured, measure
 from benchmarks.reference import HOW_TO_GET, REFERENCES, Reference
-from benchmarks.result import Options, Result, interval
-from benchmarks.subject import Subject, run_of, scaled
+from benchmarks.result import Options, Result, with_interval
+from benchmarks.subject import Subject, scaled
+from tracer.analysis.statistics.intervals import Ratio, interval_name
 from tracer.capture.workload import run_untraced
 from tracer.errors import TracerError
 from tracer.units import duration
@@ -19,7 +20,7 @@ from tracer.units import duration
 NAME = "parity"
 OURS, THEIRS = "ours", "reference"
 GOAL = 0.05
-#: A run of a program with fixed sizes takes many seconds: fewer blocks of them do.
+#: A run of a program with fixed sizes takes many seconds, so it gets fewer blocks.
 _FIXED_BLOCKS = 5
 
 
@@ -28,29 +29,23 @@ def _rounds(row: Reference, options: Options) -> int:
 
 
 def _sizes(row: Reference, run_ns: float) -> Subject:
-    """The same sizes for both; a reference without options dictates them."""
+    """The same sizes for both; those of a reference without options are fixed."""
     if not row.flags:
         return Subject(row.workload, row.iterations, row.tasks, row.warmups)
     return scaled(row.workload, run_ns, row.tasks)
 
 
-def _blocks(row: Reference, directory: Path, options: Options, subject: Subject) -> Blocks:
+def _measured(row: Reference, directory: Path, options: Options, subject: Subject) -> Measured:
     sizes = {
         "tasks": subject.tasks or row.tasks,
         "iters": subject.iterations,
         "warmups": subject.warmups,
     }
-
-    def ours() -> Run:
-        return run_of(run_untraced(subject.spec()))
-
-    conditions = [
-        Condition(OURS, ours),
-        Condition(THEIRS, functools.partial(reference.run, row, directory, sizes)),
-    ]
-    return measure(
-        conditions, _rounds(row, options), lambda text: options.progress(f"{row.workload}, {text}")
-    )
+    conditions: Conditions = {
+        OURS: lambda: run_untraced(subject.spec()),
+        THEIRS: functools.partial(reference.run, row, directory, sizes),
+    }
+    return measure(conditions, _rounds(row, options), options.progress)
 
 
 def _verdict(ratio: Ratio) -> str:
@@ -59,18 +54,18 @@ def _verdict(ratio: Ratio) -> str:
     return "no difference seen" if ratio.low <= 1 <= ratio.high else "apart"
 
 
-def _row(name: str, blocks: Blocks, subject: Subject) -> list[str]:
+def _row(name: str, measured: Measured, subject: Subject) -> list[str]:
     sizes = f"{subject.tasks} x {subject.iterations}"
-    if blocks.errors:
-        return [name, sizes, "-", "-", "-", "-", next(iter(blocks.errors.values()))[:40]]
-    ratio = blocks.ratio(OURS, THEIRS)
+    ratio = measured.blocks.ratio(OURS, THEIRS)
+    if measured.errors or ratio is None:
+        return [name, sizes, "-", "-", "-", "-", next(iter(measured.errors.values()))[:40]]
     return [
         name,
         sizes,
-        str(len(blocks.runs[OURS])),
-        duration(blocks.ns_per_unit(OURS)),
-        duration(blocks.ns_per_unit(THEIRS)),
-        interval(ratio),
+        str(ratio.blocks),
+        duration(measured.ns_per_unit(OURS)),
+        duration(measured.ns_per_unit(THEIRS)),
+        with_interval(ratio),
         _verdict(ratio),
     ]
 
@@ -84,13 +79,13 @@ def run(options: Options) -> list[Result]:
         if row.workload not in workloads.available():
             continue
         subject = _sizes(row, options.run_ns)
-        blocks = _blocks(row, options.reference, options, subject)
-        rows.append(_row(reference.title(row, options.reference), blocks, subject))
-        data[row.workload] = as_json(blocks)
+        measured = _measured(row, options.reference, options, subject)
+        rows.append(_row(reference.title(row, options.reference), measured, subject))
+        data[row.workload] = measured.as_json()
     columns = ["program", "tasks x iterations", "blocks", "ours", "reference", "ratio", "goal"]
     note = (
-        "Per unit of work, pinned to one CPU, medians over the blocks; ratio with"
-        " its 95 % interval. Reference: github.com/jimblandy/context-switch at"
+        "Per unit of work, pinned to one CPU, medians over the blocks; ratio"
+        f" [{interval_name(options.rounds)}]. Reference: github.com/jimblandy/context-switch at"
         f" {reference.COMMIT[:12]}, built with the compiler of the workloads. Where both sides run"
         " on different runtimes they are named, and the row compares these, not the programs."
     )

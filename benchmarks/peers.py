@@ -1,4 +1,4 @@
-"""Other tools at the same job: how each is started, and what it can and cannot tell."""
+"""Other tools for the same job: how each is started, and what it reports."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.blocks import Run
-from benchmarks.subject import Subject, run_of
+from benchmarks.conditions import RunResult
+from benchmarks.subject import Subject
 from tracer.capture.workload import run_untraced
 from tracer.errors import TracerError
 
-#: As the user has it: BCC settings made for tracer's own programs are not for other tools.
+#: The user's: the BCC settings that tracer makes for its own programs are not for other tools.
 ENVIRONMENT = dict(os.environ)
 _SCRIPT = Path(__file__).with_name("like.bt")
 _START_S, _STOP_S = 30.0, 20.0
-#: tracefs is mounted for the tool alone, in a mount namespace, where the host has not mounted it.
+#: Mounts tracefs, where the host has not, in a mount namespace that only the tool sees.
 _WITH_TRACEFS = (
     *("unshare", "-m", "sh", "-c"),
     '[ -e /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing; exec "$@"',
@@ -34,17 +34,18 @@ _WITH_TRACEFS = (
 
 @dataclass(frozen=True)
 class Peer:
-    """A tool. `started` commands run beside the workload, `around` starts it.
+    """A tool, started beside the workload (`beside`) or as the one that starts it (`around`).
 
-    `ready` is what a started command prints once it traces (empty: any output). `share` is how
-    many of the subject's iterations a slow tool gets: the figure is per unit of work.
+    `needs` has the names of each command it needs, any of which will do. `ready` is what each
+    `beside` command prints once it traces. `reports` says what its user learns. `share` is the
+    part of the subject's iterations that a slow tool gets: the figure is per unit of work.
     """
 
     name: str
     needs: Sequence[Sequence[str]]
     package: str
-    tells: str
-    started: Sequence[Sequence[str]] = ()
+    reports: str
+    beside: Sequence[Sequence[str]] = ()
     ready: Sequence[str] = ()
     around: Sequence[str] = ()
     share: float = 1.0
@@ -56,23 +57,23 @@ class Peer:
                 return f"{names[0]} is not installed (package {self.package})"
         return ""
 
-    def run(self, subject: Subject) -> Run:
-        """The workload under this tool; TracerError with the tool's own words when it fails."""
+    def run(self, subject: Subject) -> RunResult:
+        """The workload under this tool; TracerError with the tool's own message when it fails."""
         with tempfile.TemporaryDirectory(prefix="tracer-bench-") as scratch:
-            said = Path(scratch) / "stderr"
+            log = Path(scratch) / "stderr"
             around = [word.replace("SCRATCH", scratch) for word in self.around]
             if around:
-                around = ["sh", "-c", f'exec "$@" 2>{said}', "sh", *around]
-            with _environment(), _running(self.started, self.ready, scratch):
+                around = ["sh", "-c", f'exec "$@" 2>{log}', "sh", *around]
+            with _users_environment(), _running(self.beside, self.ready, scratch):
                 try:
-                    return run_of(run_untraced(subject.spec(around)))
+                    return run_untraced(subject.spec(around))
                 except TracerError as error:
-                    words = _reason(said.read_bytes()) if said.exists() else error.message
-                    raise TracerError(f"{self.name}: {words}") from error
+                    reason = _reason(log.read_bytes()) if log.exists() else error.message
+                    raise TracerError(f"{self.name}: {reason}") from error
 
 
 @contextlib.contextmanager
-def _environment() -> Iterator[None]:
+def _users_environment() -> Iterator[None]:
     own = dict(os.environ)
     os.environ.clear()
     os.environ.update(ENVIRONMENT)
@@ -87,22 +88,22 @@ def _environment() -> Iterator[None]:
 def _running(
     commands: Sequence[Sequence[str]], ready: Sequence[str], scratch: str
 ) -> Iterator[None]:
-    """The commands, all tracing; ended by SIGINT, as a user would, so that they print."""
+    """The commands, from when all of them trace; ended by SIGINT, at which they print."""
     children: list[subprocess.Popen[bytes]] = []
     try:
-        for number, (command, word) in enumerate(zip(commands, ready, strict=True)):
+        for number, (command, text) in enumerate(zip(commands, ready, strict=True)):
             with (Path(scratch) / f"stderr-{number}").open("w+b") as errors:
                 child = subprocess.Popen(
-                    [*_WITH_TRACEFS, _found(command[0]), *command[1:]],
+                    [*_WITH_TRACEFS, _path_of(command[0]), *command[1:]],
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     env={**ENVIRONMENT, "PYTHONUNBUFFERED": "1"},
                 )
                 children.append(child)
-                traces, words = _said(child, word)
-                if not traces:
+                is_ready, output = _wait_for(child, text)
+                if not is_ready:
                     errors.seek(0)
-                    raise TracerError(f"{command[0]}: {_reason(words + errors.read())}")
+                    raise TracerError(f"{command[0]}: {_reason(output + errors.read())}")
         yield
     finally:
         for child in children:
@@ -112,7 +113,7 @@ def _running(
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Wait for its end; it has been asked to."""
+    """Wait until it has ended, after its SIGINT; kill it when it does not."""
     try:
         child.communicate(timeout=_STOP_S)
     except subprocess.TimeoutExpired:
@@ -120,15 +121,15 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.communicate()
 
 
-def _found(name: str) -> str:
-    """The command, or its name on Debian (`-bpfcc`)."""
+def _path_of(name: str) -> str:
+    """The command's path; Debian adds `-bpfcc` to the name."""
     return shutil.which(name) or shutil.which(f"{name}-bpfcc") or name
 
 
-def _said(child: subprocess.Popen[bytes], word: str) -> tuple[bool, bytes]:
-    """Wait until the child prints `word`: whether it did before it ended, and all it printed."""
+def _wait_for(child: subprocess.Popen[bytes], text: str) -> tuple[bool, bytes]:
+    """Wait until the child prints `text`: whether it did, and its output up to then."""
     assert child.stdout is not None
-    deadline, seen = time.monotonic() + _START_S, b""
+    deadline, output = time.monotonic() + _START_S, b""
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)
         while time.monotonic() < deadline:
@@ -136,20 +137,20 @@ def _said(child: subprocess.Popen[bytes], word: str) -> tuple[bool, bytes]:
                 continue
             chunk = os.read(child.stdout.fileno(), 4096)
             if not chunk:
-                return False, seen
-            seen += chunk
-            if word.encode() in seen:
-                return True, seen
-    return False, seen
+                return False, output
+            output += chunk
+            if text.encode() in output:
+                return True, output
+    return False, output
 
 
 def _reason(errors: bytes) -> str:
-    """The line that says most: the first with `error` in it, else the last one."""
+    """The first line with an error in it, else the last line."""
     lines = [line.strip() for line in errors.decode(errors="replace").splitlines() if line.strip()]
-    telling = [
+    errors_in = [
         x for x in lines if re.search(r"error: (?!unknown error -1)|unable to find", x, re.I)
     ]
-    chosen = (telling or lines or ["it ended without a word"])[0 if telling else -1]
+    chosen = (errors_in or lines or ["it ended without a message"])[0 if errors_in else -1]
     return "".join(c for c in chosen if c.isprintable())
 
 
@@ -159,7 +160,7 @@ PEERS = (
         (("bpftrace",), ("unshare",)),
         "bpftrace",
         "counts and latency of switches, wake-ups, calls; no cause, no path, steps of an octave",
-        started=(("bpftrace", str(_SCRIPT)),),
+        beside=(("bpftrace", str(_SCRIPT)),),
         ready=("attached",),
     ),
     Peer(
@@ -167,14 +168,14 @@ PEERS = (
         (("syscount", "syscount-bpfcc"), ("runqlat", "runqlat-bpfcc"), ("unshare",)),
         "bpfcc-tools",
         "sum per call, a histogram of run-queue latency; no split of the elapsed time",
-        started=(("syscount", "-L"), ("runqlat",)),
+        beside=(("syscount", "-L"), ("runqlat",)),
         ready=("Tracing", "Tracing"),
     ),
     Peer(
         "perf sched record",
         (("perf",),),
         "linux-perf",
-        "every switch and wake-up, to be looked at later; no system calls",
+        "every switch and wake-up, in a file to be analysed later; no system calls",
         around=("perf", "sched", "record", "-o", "SCRATCH/perf.data", "--"),
     ),
     Peer(

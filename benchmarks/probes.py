@@ -1,4 +1,4 @@
-"""What each probe adds to `sched,syscalls`, on the workloads that it concerns."""
+"""What each probe adds to `sched,syscalls`, on the workloads that it is about."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import workloads
-from benchmarks.blocks import Blocks, Condition, Ratio, Run, as_json, measure
+from benchmarks.conditions import Conditions, Measured, RunResult, measure
 from benchmarks.floor import Floor
-from benchmarks.result import Options, Result, interval
-from benchmarks.subject import Subject, rescaled, run_of
+from benchmarks.result import Options, Result, with_interval
+from benchmarks.subject import Subject, rescaled
 from tracer import probes
+from tracer.analysis.statistics.intervals import Interval, interval_name
 from tracer.capture.workload import run_traced, run_untraced
 from tracer.kernel.engine import Engine
 
@@ -20,13 +21,13 @@ NAME = "probes"
 UNTRACED, BASE = "untraced", ",".join(probes.DEFAULT)
 FLOOR = "empty"  #: BASE, and empty programs on the probe's own tracepoints
 GOAL = 0.30
-#: Differences of some 100 ns are looked for: many short blocks find them, few long ones do not.
+#: Differences of some 100 ns are measured: many short blocks show them, few long ones do not.
 _MORE_BLOCKS = 3
 
 
 @dataclass(frozen=True)
 class Case:
-    """A workload, and the probes whose cost on it is of interest; `all` for all of them."""
+    """A workload and the probes whose cost is measured on it; `all` for all of them."""
 
     workload: str
     probes: tuple[str, ...]
@@ -35,7 +36,7 @@ class Case:
 
     @property
     def title(self) -> str:
-        """For a row: the workload, its options, where it runs."""
+        """The workload, its options, and where it runs."""
         given = " ".join(str(value) for value in self.further.values())
         return ", ".join(filter(None, [self.workload, given, "" if self.pinned else "not pinned"]))
 
@@ -50,105 +51,95 @@ CASES = (
 )
 
 
-def _untraced(subject: Subject) -> Run:
-    return run_of(run_untraced(subject.spec()))
+def _untraced(subject: Subject) -> RunResult:
+    return run_untraced(subject.spec())
 
 
-def _traced(engine: Engine, subject: Subject) -> Run:
-    return run_of(run_traced(engine, subject.spec()).result)
+def _traced(engine: Engine, subject: Subject) -> RunResult:
+    return run_traced(engine, subject.spec()).result
 
 
-def _above(engine: Engine, floor: Floor, subject: Subject) -> Run:
+def _with_floor(engine: Engine, floor: Floor, subject: Subject) -> RunResult:
     with floor:
         return _traced(engine, subject)
 
 
 def _names(probe: str) -> tuple[str, ...]:
     """The probes of an engine with `probe` as well, in their order."""
-    wanted = set(probes.available()) if probe == "all" else {probe, *probes.DEFAULT}
-    return tuple(name for name in probes.available() if name in wanted)
+    every = probes.available()
+    return tuple(name for name in every if probe in (name, "all") or name in probes.DEFAULT)
 
 
-def _conditions(
-    case: Case, subject: Subject, options: Options, stack: ExitStack
-) -> list[Condition]:
-    def made(names: Sequence[str]) -> Engine:
-        options.progress(f"{case.title}: compiling {', '.join(names)}")
+def _conditions(case: Case, subject: Subject, options: Options, stack: ExitStack) -> Conditions:
+    def engine_with(names: Sequence[str]) -> Engine:
+        options.progress.say(f"{case.title}: compiling {', '.join(names)}")
         engine = Engine(names)
         stack.callback(engine.close)
         return engine
 
-    base = made(_names(probes.DEFAULT[0]))
-    found = [
-        Condition(UNTRACED, functools.partial(_untraced, subject)),
-        Condition(BASE, functools.partial(_traced, base, subject)),
-    ]
+    base = engine_with(probes.DEFAULT)
+    conditions: dict[str, Callable[[], RunResult]] = {
+        UNTRACED: functools.partial(_untraced, subject),
+        BASE: functools.partial(_traced, base, subject),
+    }
     for probe in case.probes:
-        engine = made(_names(probe))
-        found.append(Condition(probe, functools.partial(_traced, engine, subject)))
+        engine = engine_with(_names(probe))
+        conditions[probe] = functools.partial(_traced, engine, subject)
         own = [name for name in engine.tracepoints if name not in base.tracepoints]
         if own:
             floor = Floor(own)
             stack.callback(floor.close)
-            found.append(
-                Condition(f"{probe}, {FLOOR}", functools.partial(_above, base, floor, subject))
-            )
-    return found
+            at_floor = functools.partial(_with_floor, base, floor, subject)
+            conditions[f"{probe}, {FLOOR}"] = at_floor
+    return conditions
 
 
-def _percent(share: Ratio) -> str:
+def _percent(share: Interval | None) -> str:
     """`18 % [12, 25]`."""
-    return f"{100 * share.median:.0f} % [{100 * share.low:.0f}, {100 * share.high:.0f}]"
+    return with_interval(share, 100, 0).replace(" ", " % ", 1)
 
 
-def _verdict(share: Ratio) -> str:
+def _verdict(share: Interval) -> str:
     if share.high <= GOAL:
         return "met"
     return "above" if share.low > GOAL else "not clear"
 
 
-def _ns(added: Ratio) -> str:
-    """`509 [460, 540]`."""
-    return f"{added.median:,.0f} [{added.low:,.0f}, {added.high:,.0f}]"
-
-
-def _rows(case: Case, blocks: Blocks) -> list[list[str]]:
+def _rows(case: Case, measured: Measured) -> list[list[str]]:
     rows = []
+    blocks, errors = measured.blocks, measured.errors
     for probe in case.probes:
         row = [probe, case.title]
-        if failed := [blocks.errors[n] for n in (UNTRACED, BASE, probe) if n in blocks.errors]:
+        if failed := [errors[label] for label in (UNTRACED, BASE, probe) if label in errors]:
             rows.append([*row, "-", "-", "-", "-", "-", "-", failed[0][:40]])
             continue
-        # a share of what cannot be told from nothing would say nothing
-        known = blocks.added_ns(BASE, UNTRACED).low > 0
-        share = blocks.further_share(probe, BASE, UNTRACED)
-        floor = f"{probe}, {FLOOR}"
-        least = blocks.further_share(floor, BASE, UNTRACED) if floor in blocks.runs else None
+        added_by_base = blocks.difference(BASE, UNTRACED)
+        share = floor = None
+        # a share of a difference that may be zero has no meaning
+        if added_by_base is not None and added_by_base.low > 0:
+            share = blocks.share((probe, BASE), (BASE, UNTRACED))
+            floor = blocks.share((f"{probe}, {FLOOR}", BASE), (BASE, UNTRACED))
         rows.append(
             [
                 *row,
-                f"{blocks.ns_per_unit(UNTRACED):,.0f}",
-                interval(blocks.ratio(BASE, UNTRACED)),
-                interval(blocks.ratio(probe, UNTRACED)),
-                _ns(blocks.added_ns(probe, BASE)),
-                _percent(share) if known else "-",
-                _percent(least) if least and known else "-",
-                _verdict(share) if known and probe != "all" else "-",
+                f"{measured.ns_per_unit(UNTRACED):,.0f}",
+                with_interval(blocks.ratio(BASE, UNTRACED)),
+                with_interval(blocks.ratio(probe, UNTRACED)),
+                with_interval(blocks.difference(probe, BASE), digits=0),
+                _percent(share),
+                _percent(floor),
+                _verdict(share) if share and probe != "all" else "-",
             ]
         )
     return rows
 
 
-def _case(case: Case, options: Options) -> Blocks:
+def _case(case: Case, options: Options) -> Measured:
     first = Subject(case.workload, 20, None, 20, case.further, case.pinned)
     subject = rescaled(first, options.run_ns / _MORE_BLOCKS)
     with ExitStack() as stack:
         conditions = _conditions(case, subject, options, stack)
-        return measure(
-            conditions,
-            options.rounds * _MORE_BLOCKS,
-            lambda text: options.progress(f"{case.title}, {text}"),
-        )
+        return measure(conditions, options.rounds * _MORE_BLOCKS, options.progress)
 
 
 def run(options: Options) -> list[Result]:
@@ -159,22 +150,21 @@ def run(options: Options) -> list[Result]:
             continue
         if options.subjects and case.workload not in options.subjects:
             continue
-        blocks = _case(case, options)
-        rows += _rows(case, blocks)
-        data[case.title] = as_json(blocks)
-    return [_result(rows, {"cases": data}, f"{options.rounds * _MORE_BLOCKS} blocks")]
+        measured = _case(case, options)
+        rows += _rows(case, measured)
+        data[case.title] = measured.as_json()
+    return [_result(rows, {"cases": data}, options.rounds * _MORE_BLOCKS)]
 
 
-def _result(rows: Sequence[Sequence[str]], data: Mapping[str, object], blocks: str) -> Result:
-    goal = f"goal: {100 * GOAL:.0f} %"
+def _result(rows: Sequence[Sequence[str]], data: Mapping[str, object], blocks: int) -> Result:
     columns = ["probe", "workload", "untraced, ns", BASE, "with it"]
-    columns += ["adds, ns", "adds, share", "empty", goal]
+    columns += ["adds, ns", "adds, share", "empty", f"goal: {100 * GOAL:.0f} %"]
     note = (
-        f"{blocks}; pinned to one CPU where nothing else is said. `{BASE}` and `with it` are"
-        " slowdowns against untraced. `adds` is what the probe adds to a unit of work, and that as"
-        f" a share of what {BASE} adds, where these add something that can be told from nothing;"
+        f"{blocks} blocks; pinned to one CPU unless the row says otherwise. `{BASE}` and `with it`"
+        " are slowdowns against untraced. `adds` is what the probe adds to a unit of work, in ns"
+        f" and as a share of what {BASE} add; no share where their cost does not differ from zero."
         " `empty` is the share for empty programs on the probe's own tracepoints, so no probe with"
-        " these can be cheaper. Medians with 95 % intervals; `not clear`: the goal is inside."
+        f" these can be cheaper. Medians [{interval_name(blocks)}]; `not clear`: the goal is in it."
     )
     return Result(NAME, note, columns, rows, data, left=2)
 

@@ -1,6 +1,6 @@
-"""The published reference programs, as binaries that the user built: run and read.
+"""The published reference programs: how to run the binaries and to read their output.
 
-They are not part of this repository and are not built by it. How to get them: HOW_TO_GET.
+The user builds them; they are not part of this repository. How to get them: HOW_TO_GET.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import workloads
-from benchmarks.blocks import Run
+from benchmarks.conditions import RunResult
 from benchmarks.subject import last_cpu
 from tracer.errors import TracerError
 
@@ -31,10 +31,10 @@ class Reference:
     """One of their programs against one of ours.
 
     `flags` are its names for our options; without them its sizes are fixed at `tasks` and
-    `iterations`, and `warmups` trips go before. `figure` finds the time per unit in its output:
-    the mean over all iterations divided by the tasks, which is what ns_per_unit is of ours.
-    `runtimes` are the packages that ours and theirs run on, named in the row with the versions
-    of both Cargo.lock where a difference in time is one between runtimes.
+    `iterations`, after `warmups` trips. `figure` is a pattern for the time per unit in its
+    output: the mean over all iterations divided by the tasks, as ns_per_unit of ours.
+    `runtimes` are the packages that ours and theirs run on, where a difference in time is one
+    between runtimes: the row names them, with the versions in both Cargo.lock.
     """
 
     workload: str
@@ -51,7 +51,7 @@ _CREATION = {"tasks": "--tasks", "iters": "--iters", "warmups": "--warmups"}
 _PER_HOP = rf"\({_TIME} per task per iter\)"
 _PER_TASK = rf"create a task: .*\({_TIME} per task\)"
 
-#: A further program is one more row; rows whose workload does not exist are left out.
+#: One row for each program; rows whose workload does not exist are left out.
 REFERENCES = (
     Reference("thread-brigade", _BRIGADE, _PER_HOP),
     Reference("async-brigade", _BRIGADE, _PER_HOP),
@@ -66,14 +66,14 @@ _LOCK = workloads.DIRECTORY / "native" / "Cargo.lock"
 
 
 def locked_version(lock: Path, package: str) -> str:
-    """The version of a package in a Cargo.lock; empty where the file or the package is not."""
+    """The version of a package in a Cargo.lock; empty where the file or the package is missing."""
     text = lock.read_text() if lock.exists() else ""
     match = re.search(rf'^name = "{re.escape(package)}"\nversion = "([^"]+)"', text, re.M)
     return match[1] if match else ""
 
 
 def title(row: Reference, directory: Path) -> str:
-    """The program, and what ours and theirs run on where that differs.
+    """The program, and what ours and theirs run on if that differs.
 
     `directory` is their clone's target/release: the versions are those of its Cargo.lock.
     """
@@ -88,20 +88,20 @@ def title(row: Reference, directory: Path) -> str:
 
 
 def figure_ns(text: str, pattern: str) -> float:
-    """The time that `pattern` finds in a program's output, in ns; TracerError if none."""
+    """The time that `pattern` matches in a program's output, in ns; TracerError if none."""
     match = re.search(pattern, text)
     if not match:
         raise TracerError(f"no time in the reference program's output: {text.strip()[:200]!r}")
     return float(match[1]) * _UNITS_NS[match[2]]
 
 
-def run(reference: Reference, directory: Path, sizes: Mapping[str, int]) -> Run:
+def run(reference: Reference, directory: Path, sizes: Mapping[str, int]) -> RunResult:
     """One run, pinned as ours; `sizes` are our options (tasks, iters, warmups)."""
     program = directory / reference.workload
     argv = [str(program)]
     for name, flag in reference.flags.items():
         argv += [flag, str(sizes[name])]
-    return Run(figure_ns(_output(argv), reference.figure))
+    return {"ns_per_unit": figure_ns(_output(argv), reference.figure)}
 
 
 def _output(argv: Sequence[str]) -> str:

@@ -1,18 +1,19 @@
-"""What a section gives: a table with its note, and every run; and what it is told."""
+"""The result of a section, a table with its note and every run, and a section's options."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
 
-from benchmarks import host
-from benchmarks.blocks import Ratio
+from tracer.analysis.statistics.intervals import Interval, Ratio
+from tracer.host.fingerprint import fingerprint
+from tracer.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "build" / "bench"
@@ -21,13 +22,13 @@ PAGE = ROOT / "docs" / "overhead.md"
 
 @dataclass(frozen=True)
 class Options:
-    """What the user chose. `run_ns`: about how long one run's measured part is, untraced."""
+    """What the user chose. `run_ns`: about how long the measured part of a run is, untraced."""
 
     rounds: int
     run_ns: float
     reference: Path | None
     subjects: Sequence[str]
-    progress: Callable[[str], None]
+    progress: Progress
 
 
 @dataclass(frozen=True)
@@ -56,19 +57,29 @@ class Result:
         """For a document."""
         below = [f"- {line}" for line in self.below]
         return "\n".join(
-            [self.note, f"Machine: {host.line()}.", "", self.table("github"), "", *below, ""]
+            [self.note, f"Machine: {machine_line()}.", "", self.table("github"), "", *below, ""]
         )
 
 
-def interval(ratio: Ratio) -> str:
-    """`1.08 [1.06, 1.11]`."""
-    return f"{ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
+def with_interval(value: Ratio | Interval | None, scale: float = 1, digits: int = 2) -> str:
+    """`1.08 [1.06, 1.11]`, each times `scale`; `-` for None."""
+    if value is None:
+        return "-"
+    low, middle, high = (f"{scale * x:,.{digits}f}" for x in (value.low, value.median, value.high))
+    return f"{middle} [{low}, {high}]"
+
+
+def machine_line() -> str:
+    """One line that names this machine; figures of different machines are not comparable."""
+    host = fingerprint()
+    kernel = ".".join(host["kernel"].split(".")[:2])
+    return f"Linux {kernel}, {host['cpu']}, {host['topology']}, {host['machine']}"
 
 
 def write(result: Result) -> None:
     """Into build/bench, as JSON and as markdown."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    document = {"name": result.name, "machine": host.line(), "note": result.note, **result.data}
+    document = {"name": result.name, "host": fingerprint(), "note": result.note, **result.data}
     (OUTPUT / f"{result.name}.json").write_text(json.dumps(document, indent=1) + "\n")
     (OUTPUT / f"{result.name}.md").write_text(result.markdown())
 

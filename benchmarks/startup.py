@@ -1,4 +1,4 @@
-"""Start-up: what a user waits for before the first event, step by step, and tracer's memory."""
+"""Start-up: the steps before the first event, and tracer's memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tracer.errors import TracerError
 from tracer.units import duration, size
 
 NAME = "startup"
-#: In a fresh process each time: imports are paid once per process. Argument 1: cold or warm.
+#: Run in a fresh process each time, because imports happen once per process. Argument: cold, warm.
 _PROGRAM = """
 import sys, time
 from contextlib import contextmanager
@@ -69,8 +69,8 @@ def _once(case: str) -> Mapping[str, Mapping[str, int]]:
     )
     if done.returncode:
         raise TracerError(f"start-up failed: {''.join(done.stderr.strip().splitlines()[-1:])}")
-    found: Mapping[str, Mapping[str, int]] = json.loads(done.stdout)
-    return found
+    spent: Mapping[str, Mapping[str, int]] = json.loads(done.stdout)
+    return spent
 
 
 def _cells(values: Sequence[float]) -> list[str]:
@@ -82,7 +82,7 @@ def run(options: Options) -> list[Result]:
     runs: dict[str, list[Mapping[str, Mapping[str, int]]]] = {case: [] for case in CASES}
     _once("warm")  # fills the cache where it is empty
     for number in range(options.rounds):
-        options.progress(f"start {number + 1} of {options.rounds}")
+        options.progress.say(f"start {number + 1} of {options.rounds}")
         for case in CASES:
             runs[case].append(_once(case))
     rows = [

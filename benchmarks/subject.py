@@ -1,23 +1,23 @@
-"""A workload as the subject of a benchmark: its sizes, scaled to a length of time, and CPUs."""
+"""A workload as the subject of a benchmark: its sizes, scaled to a length of time, and its CPUs."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import workloads
-from benchmarks.blocks import Run, scaled_iterations
 from tracer.capture.workload import run_untraced
 from tracer.model.spec import Spec
+
+_FEWEST_ITERATIONS = 5
 
 
 @dataclass(frozen=True)
 class Subject:
     """A workload with its sizes; `tasks` None where the workload has none.
 
-    `further`: other options of it. `pinned`: to one CPU, else free to move.
+    `further`: its other options. `pinned`: to one CPU, else free to move.
     """
 
     name: str
@@ -36,9 +36,9 @@ class Subject:
         return workload.argv({**given, **self.further})
 
     def spec(self, before: Sequence[str] = ()) -> Spec:
-        """What to start; behind `before`, the start of a tool's command line, if there is one.
+        """How to start it; `before` is the command line of a tool that starts it, if any.
 
-        A tool that starts the workload stays free to move: it is the workload that is pinned.
+        Such a tool is free to move; only the workload is pinned.
         """
         if not before:
             return Spec(self.argv(), (last_cpu(),) if self.pinned else (), as_root=True)
@@ -47,15 +47,8 @@ class Subject:
 
 
 def last_cpu() -> int:
-    """The CPU that is used: the highest one allowed, since the first one serves most devices."""
+    """The CPU that workloads are pinned to: the last, as the first one serves most devices."""
     return max(os.sched_getaffinity(0))
-
-
-def run_of(result: Mapping[str, Any]) -> Run:
-    """What the workload itself measured of its window."""
-    usage = result["rusage"]
-    switches = usage["voluntary"] + usage["involuntary"]
-    return Run(float(result["ns_per_unit"]), switches / max(int(result["units"]), 1))
 
 
 def scaled(name: str, run_ns: float, tasks: int | None = None, warmups: int = 20) -> Subject:
@@ -66,4 +59,4 @@ def scaled(name: str, run_ns: float, tasks: int | None = None, warmups: int = 20
 def rescaled(first: Subject, run_ns: float) -> Subject:
     """The same with as many iterations as take about `run_ns` untraced."""
     trip_ns = float(run_untraced(first.spec())["mean_ns"])
-    return replace(first, iterations=scaled_iterations(trip_ns, run_ns))
+    return replace(first, iterations=max(_FEWEST_ITERATIONS, int(run_ns / max(trip_ns, 1.0))))

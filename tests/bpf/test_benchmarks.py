@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,14 @@ from benchmarks import overhead, probes, result, startup
 from benchmarks.floor import Floor
 from benchmarks.peers import PEERS
 from benchmarks.result import Options
-from benchmarks.subject import Subject, run_of
+from benchmarks.subject import Subject
 from tracer.capture.workload import run_untraced
 from tracer.kernel.engine import Engine
+from tracer.progress import Progress
 
 
-def _options(progress: Callable[[str], None] = lambda _: None) -> Options:
-    return Options(1, 20_000_000, None, ("thread-brigade",), progress)
+def _options(*subjects: str) -> Options:
+    return Options(1, 20_000_000, None, subjects or ("thread-brigade",), Progress())
 
 
 def test_the_floor_has_a_program_on_each_tracepoint(engine: Engine) -> None:
@@ -33,7 +33,7 @@ def test_the_floor_has_a_program_on_each_tracepoint(engine: Engine) -> None:
     with floor:
         assert links() == before + len(engine.tracepoints)
         subject = Subject("thread-brigade", 5, 10, 1)
-        assert run_of(run_untraced(subject.spec())).ns_per_unit > 0
+        assert run_untraced(subject.spec())["ns_per_unit"] > 0
     assert links() == before
     floor.close()
 
@@ -42,8 +42,8 @@ def test_each_condition_is_measured_or_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(result, "OUTPUT", tmp_path)
-    (made,) = overhead.run(_options())
-    result.write(made)
+    (table,) = overhead.run(_options())
+    result.write(table)
     data = json.loads((tmp_path / "overhead-thread-brigade.json").read_text())
     ours = {overhead.UNTRACED, overhead.FLOOR, overhead.LIGHT_FLOOR, *overhead.OURS}
     assert set(data["ns_per_unit"]) | set(data["errors"]) == ours | {p.name for p in PEERS}
@@ -51,13 +51,13 @@ def test_each_condition_is_measured_or_named(
     assert all(len(runs) == 1 for runs in data["ns_per_unit"].values())
     # two calls, one switch and one wake-up a hop, and what preemption adds
     assert 2 * 2 + 1 + 1 <= data["events_per_unit"] + 0.1 < 9
-    assert isinstance(made, result.Result) and len(made.rows) == len(ours) + len(PEERS)
+    assert isinstance(table, result.Result) and len(table.rows) == len(ours) + len(PEERS)
 
 
 def test_a_probe_is_measured_beside_its_empty_tracepoints() -> None:
-    (made,) = probes.run(Options(1, 20_000_000, None, ("uring-brigade",), lambda _: None))
-    cases = made.data["cases"]
-    assert len(cases) == len(made.rows) == 2
+    (table,) = probes.run(_options("uring-brigade"))
+    cases = table.data["cases"]
+    assert len(cases) == len(table.rows) == 2
     for case in cases.values():
         assert set(case["ns_per_unit"]) == {
             probes.UNTRACED, probes.BASE, "io_uring", f"io_uring, {probes.FLOOR}"
@@ -67,7 +67,7 @@ def test_a_probe_is_measured_beside_its_empty_tracepoints() -> None:
 
 
 def test_a_start_has_all_its_steps() -> None:
-    (made,) = startup.run(_options())
-    assert [row[0] for row in made.rows] == [*startup.STEPS.values(), "together"]
-    for runs in made.data["runs"].values():
+    (table,) = startup.run(_options())
+    assert [row[0] for row in table.rows] == [*startup.STEPS.values(), "together"]
+    for runs in table.data["runs"].values():
         assert all(ns > 0 for run in runs for ns in run["ns"].values())

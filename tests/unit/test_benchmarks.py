@@ -1,86 +1,91 @@
-"""Benchmarks: the order of runs, the ratios, the reading of other programs' output."""
+"""Benchmarks: the order of runs, their failures, the reading of other programs' output."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from benchmarks import parity, reference, result
-from benchmarks.blocks import Blocks, Condition, Run, measure
+from benchmarks.conditions import RunResult, measure
 from benchmarks.overhead import NAME as OVERHEAD
 from benchmarks.overhead import SUBJECTS
 from benchmarks.peers import PEERS, _reason
 from benchmarks.probes import CASES
 from benchmarks.probes import NAME as PROBES
-from benchmarks.result import Result
+from benchmarks.probes import _result as probe_table
+from benchmarks.result import Result, with_interval
 from benchmarks.startup import NAME as STARTUP
 from benchmarks.subject import Subject, last_cpu
 from tracer import probes
+from tracer.analysis.statistics.intervals import Interval
 from tracer.errors import TracerError
+from tracer.progress import Progress
 
 
-def _recorded(names: str, order: list[str]) -> list[Condition]:
-    def condition(name: str) -> Condition:
-        def run() -> Run:
-            order.append(name)
-            return Run(float(ord(name)))
+def _conditions(labels: str, order: list[str]) -> dict[str, Callable[[], RunResult]]:
+    """One condition for each letter; a run takes as many ns as the letter's code, and is noted."""
 
-        return Condition(name, run)
+    def run(label: str) -> RunResult:
+        order.append(label)
+        return {"ns_per_unit": float(ord(label))}
 
-    return [condition(name) for name in names]
+    return {label: partial(run, label) for label in labels}
 
 
 def test_every_condition_once_per_block_in_changing_order() -> None:
     order: list[str] = []
-    blocks = measure(_recorded("abcd", order), 12, lambda _: None)
+    measured = measure(_conditions("abcd", order), 12, Progress())
     parts = [tuple(order[i : i + 4]) for i in range(0, len(order), 4)]
     assert all(Counter(part) == Counter("abcd") for part in parts)
     assert len(set(parts)) > 4
-    assert {name: len(runs) for name, runs in blocks.runs.items()} == dict.fromkeys("abcd", 12)
+    assert {x: len(measured.blocks.untraced(x)) for x in measured.labels} == dict.fromkeys(
+        "abcd", 12
+    )
+    assert measured.ns_per_unit("b") == ord("b")
 
 
-def test_what_fails_is_left_out_with_its_reason() -> None:
+def test_what_fails_is_left_out_with_its_reason_and_the_others_go_on() -> None:
     calls = []
 
-    def fails() -> Run:
+    def fails() -> RunResult:
         calls.append(1)
         raise TracerError("refused")
 
-    blocks = measure([*_recorded("a", []), Condition("x", fails)], 5, lambda _: None)
+    order: list[str] = []
+    measured = measure({**_conditions("ab", order), "x": fails}, 5, Progress())
     assert len(calls) == 1
-    assert blocks.errors == {"x": "refused"}
-    assert set(blocks.runs) == {"a"}
+    assert measured.errors == {"x": "refused"}
+    assert set(measured.labels) == {"a", "b"}
+    assert Counter(order) == {"a": 5, "b": 5}
+    data = measured.as_json()
+    assert data["ns_per_unit"] == {x: [float(ord(x))] * 5 for x in measured.labels}
+    assert data["switches_per_unit"] == {x: [None] * 5 for x in measured.labels}
 
 
-def test_a_drift_common_to_a_block_cancels() -> None:
-    drift = [1.0, 3.0, 9.0, 2.0, 5.0]
-    blocks = Blocks({"a": [Run(110 * d) for d in drift], "b": [Run(100 * d) for d in drift]})
-    ratio = blocks.ratio("a", "b")
-    assert (ratio.median, ratio.low, ratio.high) == pytest.approx((1.1, 1.1, 1.1))
+def test_switches_are_those_of_the_workload_per_unit() -> None:
+    usage = {"voluntary": 9, "involuntary": 1}
+    run = {"ns_per_unit": 1.0, "units": 4, "rusage": usage}
+    measured = measure({"a": lambda: run}, 1, Progress())
+    assert measured.as_json()["switches_per_unit"] == {"a": [2.5]}
 
 
-def test_the_share_of_what_another_one_adds() -> None:
-    base, ours, theirs = ([Run(float(v))] * 5 for v in (100, 110, 140))
-    blocks = Blocks({"base": base, "ours": ours, "theirs": theirs})
-    assert blocks.added_share("ours", "theirs", "base").median == pytest.approx(0.25)
+@pytest.mark.parametrize(("rounds", "name"), [(4, "minimum to maximum"), (5, "95 % interval")])
+def test_a_note_names_the_interval_for_what_it_is(rounds: int, name: str) -> None:
+    note = probe_table([], {}, rounds).note
+    assert f"[{name}]" in note
 
 
-def test_what_is_added_on_top_as_a_share_of_what_was_added_before() -> None:
-    """Half of it, whatever a block adds to all its runs alike."""
-    drift = [0.0, 500.0, 90.0, 2000.0, 5.0]
-    blocks = Blocks(
-        {
-            name: [Run(ns + d) for d in drift]
-            for name, ns in (("none", 1000.0), ("some", 1200.0), ("more", 1300.0))
-        }
-    )
-    share = blocks.further_share("more", "some", "none")
-    assert (share.median, share.low, share.high) == pytest.approx((0.5, 0.5, 0.5))
+def test_a_value_with_its_interval() -> None:
+    value = Interval(0.183, 0.12, 0.249)
+    assert with_interval(value) == "0.18 [0.12, 0.25]"
+    assert with_interval(value, 100, 0) == "18 [12, 25]"
+    assert with_interval(None) == "-"
 
 
 def test_a_subject_runs_with_its_options_where_it_is_said() -> None:
@@ -109,20 +114,6 @@ def test_a_row_that_compares_runtimes_names_both_versions(tmp_path: Path) -> Non
     named = reference.title(rows["async-mem-brigade"], built)
     assert named == f"async-mem-brigade (tokio {ours}; theirs tokio 1.19.2)"
     assert reference.title(rows["thread-brigade"], built) == "thread-brigade"
-
-
-def test_the_interval_holds_the_truth() -> None:
-    """Of ratios drawn around 1.2, a 95 % interval misses 1.2 rarely: here in under 1 of 8."""
-    rng = np.random.default_rng(7)
-    missed = 0
-    for _ in range(100):
-        runs = {
-            "a": [Run(float(v)) for v in rng.normal(120, 5, 12)],
-            "b": [Run(100.0)] * 12,
-        }
-        ratio = Blocks(runs).ratio("a", "b")
-        missed += not ratio.low <= 1.2 <= ratio.high
-    assert missed < 12
 
 
 @pytest.mark.parametrize(
@@ -168,13 +159,21 @@ def test_the_page_says_how_to_get_the_reference() -> None:
 def test_a_tool_that_fails_is_named_by_its_own_words() -> None:
     log = b"warning: x\nmain.c:3: fatal error: 'linux/sched.h' file not found\nTraceback\nException"
     assert _reason(log) == "main.c:3: fatal error: 'linux/sched.h' file not found"
-    assert _reason(b"") == "it ended without a word"
+    assert _reason(b"") == "it ended without a message"
 
 
-def test_every_tool_says_what_it_tells_and_its_package() -> None:
+def test_every_tool_says_what_it_reports_and_its_package() -> None:
     for peer in PEERS:
-        assert peer.tells and peer.package and len(peer.started) == len(peer.ready)
-        assert bool(peer.started) != bool(peer.around)
+        assert peer.reports and peer.package and len(peer.beside) == len(peer.ready)
+        assert bool(peer.beside) != bool(peer.around)
+
+
+def test_a_tool_that_is_not_installed_is_named_with_its_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    for peer in PEERS:
+        assert re.fullmatch(rf"\S+ is not installed \(package {peer.package}\)", peer.missing())
 
 
 def test_a_table_holds_its_rows_and_notes() -> None:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from tracer.analysis.run.reader import Document
-from tracer.analysis.statistics.intervals import Interval, Ratio, median_interval, paired_ratio
+from tracer.analysis.statistics.intervals import (
+    Interval,
+    Ratio,
+    median_interval,
+    paired_ratio,
+    share_interval,
+)
 from tracer.model.trial import Outcome
 
 
@@ -64,3 +72,11 @@ class Blocks:
         if not pairs:
             return None
         return paired_ratio([a.ns_per_unit for a, _ in pairs], [b.ns_per_unit for _, b in pairs])
+
+    def share(self, part: tuple[str, str], whole: tuple[str, str]) -> Interval | None:
+        """The first label of `part` less its second, as a share of the same of `whole`, over the
+        blocks that have all four; None when the whole is not above zero."""
+        runs = [self.untraced(label) for label in (*part, *whole)]
+        numbers = sorted(set.intersection(*(set(by_block) for by_block in runs)))
+        a, b, c, d = ([by_block[n].ns_per_unit for n in numbers] for by_block in runs)
+        return share_interval(np.subtract(a, b), np.subtract(c, d))

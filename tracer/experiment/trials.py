@@ -21,6 +21,14 @@ class TrialRunner(Protocol):
     def run(self, trial: Trial) -> Outcome: ...
 
 
+class Saved(Protocol):
+    """Where outcomes are kept as they come."""
+
+    outcomes: list[Outcome]
+
+    def add(self, outcome: Outcome) -> None: ...
+
+
 @dataclass(frozen=True)
 class Experiment:
     """Everything that decides what is measured; saved trials of another one do not count.
@@ -92,7 +100,7 @@ def run_experiment(
 
 
 def run_trials(
-    trials: Sequence[Trial], runner: TrialRunner, store: Store, progress: Progress
+    trials: Sequence[Trial], runner: TrialRunner, store: Saved, progress: Progress
 ) -> None:
     """Run those that are not saved yet. Interrupted when a signal comes."""
     saved = {outcome.trial for outcome in store.outcomes}
@@ -105,8 +113,8 @@ def run_trials(
             if number:
                 spent_s = time.monotonic() - began_s
                 progress.expect(spent_s / number * (len(left) - number))
-            kind = "traced" if trial.traced else "untraced"
-            progress.say(f"block {trial.block + 1} of {blocks}: {trial.condition}, {kind}")
+            kind = ", traced" if trial.traced else ""
+            progress.say(f"block {trial.block + 1} of {blocks}: {trial.condition}{kind}")
             store.add(runner.run(trial))
     finally:
         progress.clear()

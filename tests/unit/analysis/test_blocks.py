@@ -60,3 +60,43 @@ def test_the_interval_is_over_all_blocks_of_a_label() -> None:
 def test_what_was_not_run_is_none() -> None:
     assert BLOCKS.interval("C") is BLOCKS.ratio("A", "C") is BLOCKS.difference("C", "A") is None
     assert BLOCKS.combined("A", "D", lambda a, b: a) is None
+
+
+def untraced(times: dict[str, list[float]]) -> Blocks:
+    """One run for each label and block, ns per unit."""
+    return Blocks(
+        [outcome(label, n, ns) for label, series in times.items() for n, ns in enumerate(series)]
+    )
+
+
+def test_a_drift_common_to_a_block_cancels() -> None:
+    drift = [1.0, 3.0, 9.0, 2.0, 5.0]
+    ratio = untraced({"a": [110 * d for d in drift], "b": [100 * d for d in drift]}).ratio("a", "b")
+    assert ratio is not None
+    assert (ratio.median, ratio.low, ratio.high) == pytest.approx((1.1, 1.1, 1.1))
+
+
+def test_the_share_of_what_another_one_adds() -> None:
+    blocks = untraced({"base": [100.0] * 5, "ours": [110.0] * 5, "theirs": [140.0] * 5})
+    share = blocks.share(("ours", "base"), ("theirs", "base"))
+    assert share is not None
+    assert (share.median, share.low, share.high) == pytest.approx((0.25, 0.25, 0.25))
+    assert blocks.share(("ours", "base"), ("base", "theirs")) is None
+
+
+def test_what_is_added_on_top_as_a_share_of_what_was_added_before() -> None:
+    """Half of it, whatever a block adds to all its runs alike."""
+    drift = [0.0, 500.0, 90.0, 2000.0, 5.0]
+    sums = {"none": 1000.0, "some": 1200.0, "more": 1300.0}
+    blocks = untraced({label: [ns + d for d in drift] for label, ns in sums.items()})
+    share = blocks.share(("more", "some"), ("some", "none"))
+    assert share is not None
+    assert (share.median, share.low, share.high) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_a_share_is_over_the_blocks_with_all_four() -> None:
+    blocks = untraced({"base": [0.0, 0.0, 0.0], "ours": [1.0, 3.0], "theirs": [10.0, 10.0, 1.0]})
+    share = blocks.share(("ours", "base"), ("theirs", "base"))
+    assert share is not None
+    assert (share.median, share.low, share.high) == pytest.approx((0.2, 0.1, 0.3))
+    assert blocks.share(("missing", "base"), ("theirs", "base")) is None

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from tracer.analysis.statistics import intervals
 from tracer.analysis.statistics.intervals import (
     ENOUGH_BLOCKS,
+    INTERVAL_VALUES,
     Interval,
+    interval_name,
     median_interval,
     paired_ratio,
+    share_interval,
     sign_flip_p,
     student_t,
 )
@@ -123,6 +126,55 @@ def test_student_t_needs_a_degree_of_freedom(degrees: int) -> None:
 def test_student_t_falls_with_every_degree_of_freedom() -> None:
     quantiles = [student_t(degrees) for degrees in range(1, 200)]
     assert quantiles == sorted(quantiles, reverse=True)
+
+
+@pytest.mark.usefixtures("_few_resamples")
+@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("whole", [0.4, 1.2])
+def test_the_interval_of_a_share_covers_the_truth_93_to_97_times_in_100(
+    noise: str, whole: float
+) -> None:
+    """A third condition adds 30 % of what the second adds to the first, on a host that drifts by
+    20 % between blocks; the truth is that of 200,000 blocks."""
+    rng = np.random.default_rng(9)
+
+    def blocks(shape: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        drift = np.exp(rng.normal(0, 0.2, shape))
+        first, second, third = (
+            drift * factor * np.exp(NOISES[noise](rng, shape))
+            for factor in (1, 1 + whole, 1 + 1.3 * whole)
+        )
+        return third - second, second - first
+
+    parts, wholes = blocks((200_000,))
+    truth = np.median(parts) / np.median(wholes)
+    found = [share_interval(p, w) for p, w in zip(*blocks((1500, ENOUGH_BLOCKS)), strict=True)]
+    covered = np.mean([f.low <= truth <= f.high for f in found if f is not None])
+    assert None not in found
+    assert 0.93 <= covered <= 0.97
+
+
+def test_a_share_of_known_blocks() -> None:
+    wholes = np.array([1.0, 20.0, 3.0, 40.0, 5.0])
+    exact = share_interval(wholes / 4, wholes)
+    assert exact is not None
+    assert (exact.median, exact.low, exact.high) == pytest.approx((0.25, 0.25, 0.25))
+    few = share_interval([1.0, 5.0, -3.0], [10.0, 20.0, -1.0])
+    assert few is not None
+    assert (few.median, few.low, few.high) == pytest.approx((0.1, 0.1, 0.25))
+    assert share_interval([1.0] * 5, [-1.0] * 5) is None
+    assert share_interval([], []) is None
+
+
+def test_fewer_than_5_values_have_minimum_and_maximum_and_are_called_so() -> None:
+    values = [8.0, 2.0, 4.0, 1.0]
+    assert len(values) == INTERVAL_VALUES - 1
+    few = median_interval(values)
+    assert (few.median, few.low, few.high) == (3, 1, 8)
+    ratio = paired_ratio(values, [2.0] * 4)
+    assert (ratio.low, ratio.high) == pytest.approx((0.5, 4))
+    assert (interval_name(4), interval_name(5)) == ("minimum to maximum", "95 % interval")
+    assert median_interval([*values, 5.0]).high < 8
 
 
 @pytest.mark.parametrize("n", [12, 24, 48])

@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 #: Fewer blocks are not enough for a claim.
 ENOUGH_BLOCKS = 12
+#: Fewer values than this have no 95 % interval: minimum to maximum takes its place.
+INTERVAL_VALUES = 5
 _RESAMPLES = 10_000
 _SMOOTHING = 0.5
 #: Up to this many pairs all 2^n sign patterns are evaluated; beyond, as many random ones as given.
@@ -27,7 +29,8 @@ _FEW_DEGREES = {1: 12.706, 2: 4.303, 3: 3.182}
 
 @dataclass(frozen=True)
 class Ratio:
-    """A against B over blocks: the median of A/B, its 95 % interval, and a two-sided p-value.
+    """A against B over blocks: the median of A/B, its 95 % interval (minimum and maximum with
+    fewer than 5 blocks), and a two-sided p-value.
 
     `slower` is the number of blocks in which A was the slower one. `noise` is the standard
     deviation of the log-ratio over blocks; `blocks_needed` is estimated from it.
@@ -57,9 +60,15 @@ class Ratio:
         return max(ENOUGH_BLOCKS, by_noise)
 
 
+def interval_name(values: int) -> str:
+    """What `low` and `high` over so many values are, in words."""
+    return "95 % interval" if values >= INTERVAL_VALUES else "minimum to maximum"
+
+
 @dataclass(frozen=True)
 class Interval:
-    """A median with its 95 % interval, in the values' own unit."""
+    """A median with its 95 % interval, in the values' own unit; of fewer than 5 values `low` and
+    `high` are minimum and maximum."""
 
     median: float
     low: float
@@ -86,44 +95,62 @@ def student_t(degrees: int) -> float:
     return float(z + sum(term / degrees**power for power, term in enumerate(terms, 1)))
 
 
+def _around(middle: float, values: NDArray[np.float64], *, resampled: bool) -> Interval:
+    """`middle` between the extremes of the values or, `resampled`, the quantiles that hold 95 %."""
+    low, high = np.percentile(values, [2.5, 97.5]) if resampled else (values.min(), values.max())
+    return Interval(middle, min(float(low), middle), max(float(high), middle))
+
+
+def _noise_width(data: NDArray[np.float64]) -> float:
+    """Standard deviation of the normal noise that smooths a resample of the data."""
+    spread = float(data.std(ddof=1))
+    quartiles = float(np.subtract(*np.percentile(data, [75, 25]))) / 1.349
+    typical = min(spread, quartiles) if quartiles > 0 else spread
+    return float(_SMOOTHING * typical * len(data) ** -0.2)
+
+
 def median_interval(values: ArrayLike, seed: int = 1) -> Interval:
     """Median of `values`, shape (n,), with a smoothed bootstrap's 95 % interval.
 
     A plain bootstrap of the median can only return values of the sample, and with a dozen of them
     its interval holds the true median 92 to 94 % of the time. A little normal noise added to each
-    resample brings that to 95 %. A single value gives an interval of zero width.
+    resample brings that to 95 %. With fewer than 5 values the interval is minimum to maximum.
     """
     data = np.asarray(values, dtype=np.float64)
     median = float(np.median(data))
-    if len(data) < 2:
-        return Interval(median, median, median)
-    spread = float(data.std(ddof=1))
-    quartiles = float(np.subtract(*np.percentile(data, [75, 25]))) / 1.349
-    width = _SMOOTHING * (min(spread, quartiles) if quartiles > 0 else spread) * len(data) ** -0.2
+    if len(data) < INTERVAL_VALUES:
+        return _around(median, data, resampled=False)
     rng = np.random.default_rng(seed)
     resampled = rng.choice(data, (_RESAMPLES, len(data)))
-    resampled += rng.normal(0, 1, resampled.shape) * width
-    low, high = np.percentile(np.median(resampled, axis=1), [2.5, 97.5])
-    return Interval(median, min(float(low), median), max(float(high), median))
+    resampled += rng.normal(0, 1, resampled.shape) * _noise_width(data)
+    return _around(median, np.median(resampled, axis=1), resampled=True)
 
 
 def share_interval(parts: ArrayLike, wholes: ArrayLike, seed: int = 1) -> Interval | None:
     """Median of `parts` as a share of the median of `wholes`, each shape (blocks,), with a
-    bootstrap's 95 % interval over blocks; None when the whole is not above zero.
+    smoothed bootstrap's 95 % interval over blocks; None when the whole is not above zero.
 
     Each resample draws the part and the whole of the same blocks: in a block with a large whole the
-    part is large too, and resampling only the parts would count that as noise.
+    part is large too, and resampling only the parts would count that as noise. The noise added to
+    both is correlated as they are. With fewer than 5 blocks the interval is from the smallest to
+    the largest share of a block, of those whose whole is above zero.
     """
     part, whole = np.asarray(parts, dtype=np.float64), np.asarray(wholes, dtype=np.float64)
     if not len(part) or np.median(whole) <= 0:
         return None
     share = float(np.median(part) / np.median(whole))
-    drawn = np.random.default_rng(seed).integers(0, len(part), (_RESAMPLES, len(part)))
-    whole_medians = np.median(whole[drawn], axis=1)
+    if len(part) < INTERVAL_VALUES:
+        return _around(share, part[whole > 0] / whole[whole > 0], resampled=False)
+    part_width, whole_width = _noise_width(part), _noise_width(whole)
+    correlation = float(np.corrcoef(part, whole)[0, 1]) if part_width and whole_width else 0.0
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, len(part), (_RESAMPLES, len(part)))
+    common, own = rng.normal(0, 1, (2, *drawn.shape))
+    part_noise = correlation * common + math.sqrt(max(1 - correlation**2, 0.0)) * own
+    whole_medians = np.median(whole[drawn] + whole_width * common, axis=1)
+    part_medians = np.median(part[drawn] + part_width * part_noise, axis=1)
     usable = whole_medians > 0
-    shares = np.median(part[drawn], axis=1)[usable] / whole_medians[usable]
-    low, high = np.percentile(shares, [2.5, 97.5])
-    return Interval(share, min(float(low), share), max(float(high), share))
+    return _around(share, part_medians[usable] / whole_medians[usable], resampled=True)
 
 
 def _flips(count: int, seed: int) -> NDArray[np.float64]:
