@@ -14,7 +14,7 @@ from benchmarks.peers import PEERS, Peer
 from benchmarks.result import Options, Result, with_interval
 from benchmarks.subject import Subject, scaled
 from tracer import probes
-from tracer.analysis.statistics.intervals import interval_name
+from tracer.analysis.statistics.wording import interval_name
 from tracer.capture.workload import run_traced, run_untraced
 from tracer.errors import TracerError
 from tracer.kernel.engine import Engine

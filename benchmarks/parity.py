@@ -12,7 +12,8 @@ from benchmarks.conditions import Conditions, Measured, measure
 from benchmarks.reference import HOW_TO_GET, REFERENCES, Reference
 from benchmarks.result import Options, Result, with_interval
 from benchmarks.subject import Subject, scaled
-from tracer.analysis.statistics.intervals import Ratio, interval_name
+from tracer.analysis.statistics.intervals import Ratio
+from tracer.analysis.statistics.wording import interval_name
 from tracer.capture.workload import run_untraced
 from tracer.errors import TracerError
 from tracer.units import duration

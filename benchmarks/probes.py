@@ -13,7 +13,8 @@ from benchmarks.floor import Floor
 from benchmarks.result import Options, Result, with_interval
 from benchmarks.subject import Subject, rescaled
 from tracer import probes
-from tracer.analysis.statistics.intervals import Interval, interval_name
+from tracer.analysis.statistics.intervals import Interval
+from tracer.analysis.statistics.wording import interval_name
 from tracer.capture.workload import run_traced, run_untraced
 from tracer.kernel.engine import Engine
 

@@ -54,8 +54,9 @@ class ChoicePoint:
 
 @dataclass(frozen=True)
 class AsyncExplanation:
-    """Everything that `tracer explain async` reports."""
+    """Everything that `tracer explain async` reports; intervals are over at least `blocks`."""
 
+    blocks: int
     answer: Sequence[str]
     async_tax: Sequence[Tax]
     thread_tax: Sequence[Tax]
@@ -86,7 +87,9 @@ def explain(
         _equal_from(work_points),
     )
     answer = [sentence for sentence in sentences if sentence is not None]
-    return AsyncExplanation(answer, async_tax, thread_tax, token_points, work_points, missing)
+    return AsyncExplanation(
+        blocks.fewest, answer, async_tax, thread_tax, token_points, work_points, missing
+    )
 
 
 # ---- what a hop pays ----

@@ -36,6 +36,11 @@ class Blocks:
         """Labels with an untraced run, in the order of their first."""
         return list(self._untraced)
 
+    @property
+    def fewest(self) -> int:
+        """The number of untraced runs of the label that has fewest."""
+        return min(map(len, self._untraced.values()), default=0)
+
     def untraced(self, label: str) -> dict[int, Outcome]:
         """The untraced run of each block by the block's number."""
         return self._untraced.get(label, {})

@@ -9,14 +9,19 @@ import numpy as np
 
 from tracer.analysis.run import reader
 from tracer.analysis.run.reader import Document
-from tracer.analysis.statistics.intervals import Interval, Ratio, paired_ratio, student_t
+from tracer.analysis.statistics.intervals import (
+    INTERVAL_VALUES,
+    Interval,
+    Ratio,
+    paired_ratio,
+    student_t,
+)
 from tracer.analysis.statistics.modes import Modes, find_modes
 from tracer.model.trial import Outcome
 from tracer.model.words import LINES
 
 #: A block whose spins differ by more than this ran on a host that changed its speed.
 DRIFT = 0.05
-_FEWEST_FOR_INTERVAL = 5
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ def _mean_interval(values: Sequence[float]) -> Interval:
     to the mean of their sum, as medians do not."""
     data = np.array(values)
     mean = float(data.mean())
-    if len(data) < _FEWEST_FOR_INTERVAL:
+    if len(data) < INTERVAL_VALUES:
         return Interval(mean, float(data.min()), float(data.max()))
     half = student_t(len(data) - 1) * float(data.std(ddof=1)) / len(data) ** 0.5
     return Interval(mean, mean - half, mean + half)

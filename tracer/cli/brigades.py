@@ -48,6 +48,6 @@ def command(
         out.report(
             report.document(result, rounds, runs.host), partial(report.render, result, rounds)
         )
-        out.plot(partial(brigades_chart.draw, result.rows))
+        out.plot(partial(brigades_chart.draw, result.rows, rounds))
     stop_if_broken_off(runs.interrupted)
     return 0

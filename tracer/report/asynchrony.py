@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.asynchrony import AsyncExplanation, ChoicePoint, Tax
-from tracer.analysis.statistics.wording import duration_bounds, ratio_text
+from tracer.analysis.statistics.wording import duration_bounds, interval_heading, ratio_text
 from tracer.report.layout import WIDTH, page, table
 from tracer.report.pinning import SCHEMA, not_tested
 from tracer.units import duration
@@ -15,12 +15,13 @@ from tracer.units import duration
 _BOTH = ("threads", "async", "threads / async")
 
 
-def _taxes(title: str, taxes: Sequence[Tax], width: int) -> list[str]:
+def _taxes(title: str, taxes: Sequence[Tax], blocks: int, width: int) -> list[str]:
     rows = [[tax.what, duration_bounds(tax.ns), duration(tax.ns.median)] for tax in taxes]
     if not rows:
         return []
     rows.append(["sum", "", duration(sum(tax.ns.median for tax in taxes))])
-    return table(rows, [title, "95 %", "per hop"], 1, width)  # narrow: the interval goes first
+    columns = [title, interval_heading(blocks), "per hop"]
+    return table(rows, columns, 1, width)  # narrow: the interval goes first
 
 
 def _tokens(points: Sequence[ChoicePoint], width: int) -> list[str]:
@@ -41,10 +42,11 @@ def _both(point: ChoicePoint) -> list[str]:
 
 def render(explanation: AsyncExplanation, note: str = "", width: int = WIDTH) -> str:
     """The whole report, ending in a newline; `note` stands under the answer."""
+    count = explanation.blocks
     blocks = [
         [*explanation.answer, *([note] if note else [])],
-        _taxes("what a hop pays with threads", explanation.thread_tax, width),
-        _taxes("what a hop pays with async", explanation.async_tax, width),
+        _taxes("what a hop pays with threads", explanation.thread_tax, count, width),
+        _taxes("what a hop pays with async", explanation.async_tax, count, width),
         _tokens(explanation.tokens, width),
         _work(explanation.work, width),
         not_tested(explanation.missing),

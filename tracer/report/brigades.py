@@ -7,7 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.brigades import PINNED, BrigadeRow, Brigades, TableCell, TableLine
-from tracer.analysis.statistics.wording import microseconds_bounds
+from tracer.analysis.statistics.wording import (
+    interval_heading,
+    interval_name,
+    microseconds_bounds,
+)
 from tracer.report.layout import WIDTH, page, table
 from tracer.units import count, counted, microseconds, rate
 
@@ -16,10 +20,10 @@ SCHEMA = "tracer.brigades/1"
 _LEAST_KIB = 0.05
 
 
-def _rows(rows: Sequence[BrigadeRow], unit: str, width: int) -> list[str]:
+def _rows(rows: Sequence[BrigadeRow], rounds: int, unit: str, width: int) -> list[str]:
     """The brigades that count in this unit; only hops have a floor."""
     has_floor = unit == "hop"
-    columns = [f"us per {unit}", "CPUs", "median", "95 %"]
+    columns = [f"us per {unit}", "CPUs", "median", interval_heading(rounds)]
     columns += ["- floor"] if has_floor else []
     columns += ["switches", "calls", "CPU us"]
     cells = []
@@ -82,12 +86,15 @@ def render(brigades: Brigades, rounds: int, width: int = WIDTH) -> str:
         " CPU.",
         "- floor: less the one-thread brigade, which does the same reads and writes and never"
         " switches.",
-        "Times are of untraced runs, with their 95 % interval; calls are from traced ones.",
+        f"Times are of untraced runs, with their {interval_name(rounds)}; calls are from traced"
+        " ones.",
     ]
-    units = list(dict.fromkeys(row.unit for row in brigades.rows))
+    by_unit: dict[str, list[BrigadeRow]] = {}
+    for row in brigades.rows:
+        by_unit.setdefault(row.unit, []).append(row)
     blocks = [
         head,
-        *(_rows([row for row in brigades.rows if row.unit == unit], unit, width) for unit in units),
+        *(_rows(rows, rounds, unit, width) for unit, rows in by_unit.items()),
         [f"left out: {name} ({why})" for name, why in brigades.missing.items()],
         [line for a in brigades.answers for line in (a.question, f"  {a.text}")],
         _original(brigades.table, width),

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 
 from tracer.analysis.brigades import BrigadeRow
+from tracer.analysis.statistics.wording import interval_name
 from tracer.model.words import in_prose
 
 #: The parts of a hop, from the one that moves data to the one that only waits; quiet colours for
@@ -23,7 +24,7 @@ _COLOURS = {
 }
 
 
-def draw(rows: Sequence[BrigadeRow], kind: str) -> bytes:
+def draw(rows: Sequence[BrigadeRow], rounds: int, kind: str) -> bytes:
     """Bars of the untraced hop times, each divided as its traced critical path was.
 
     `kind` is png or svg. Needs matplotlib: chart.format_of checks for it before anything is run.
@@ -49,7 +50,8 @@ def draw(rows: Sequence[BrigadeRow], kind: str) -> bytes:
         axes.text(max(high, row.ns.median / 1e3), place, f"  {row.ns.median / 1e3:.2f}",
                   va="center", fontsize=8)  # fmt: skip
     axes.set_yticks(places, [row.label for row in shown], fontsize=8)
-    axes.set_xlabel("us per hop (untraced, median; black: 95 % interval), lower is better")
+    black = interval_name(rounds)
+    axes.set_xlabel(f"us per hop (untraced, median; black: {black}), lower is better")
     axes.set_title("Where a hop's time goes", loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.08)

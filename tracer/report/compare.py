@@ -8,7 +8,7 @@ from typing import Any
 
 from tracer.analysis.compare import DRIFT, Comparison, LedgerLine
 from tracer.analysis.statistics.intervals import Ratio
-from tracer.analysis.statistics.wording import microseconds_bounds, ratio_text
+from tracer.analysis.statistics.wording import interval_name, microseconds_bounds, ratio_text
 from tracer.model.words import LINES, in_prose
 from tracer.report.layout import WIDTH, page, table
 from tracer.units import counted, duration, microseconds, percent, plain, rate
@@ -64,16 +64,15 @@ def _ledgers(comparison: Comparison, width: int) -> list[str]:
     lines = comparison.lines
     if not lines:
         return []
-    has_intervals = comparison.ratio.blocks > 1
+    has_intervals, traced = comparison.ratio.blocks > 1, comparison.traced_ratio
     a_ns, b_ns = sum(line.a_ns for line in lines), sum(line.b_ns for line in lines)
     rows = [_ledger_row(line, has_intervals) for line in lines]
     rows.append(["sum", *map(microseconds, (a_ns, b_ns, a_ns - b_ns)), ""])
     columns = [f"us per {comparison.unit}", "A", "B", "A - B"]
     if has_intervals:
-        columns.append("95 % interval")
+        columns.append(interval_name(traced.blocks if traced else 1))
         rows[-1].append("")
     columns.append("of the gap")
-    traced = comparison.traced_ratio
     there = f", A / B = {ratio_text(traced)} there" if traced else ""
     means = "means of the traced runs" if has_intervals else "one run each"
     return [f"Where the time went ({means}{there})", *table(rows, columns, 1, width)]

@@ -10,7 +10,7 @@ from tracer.analysis.pinning.answer import Explanation
 from tracer.analysis.pinning.prediction import CheckedPrediction
 from tracer.analysis.pinning.theories import NO_GAP, NOT_TESTED, Verdict
 from tracer.analysis.statistics.intervals import Interval
-from tracer.analysis.statistics.wording import microseconds_bounds
+from tracer.analysis.statistics.wording import interval_heading, microseconds_bounds
 from tracer.report.layout import WIDTH, fit, page, table
 from tracer.units import microseconds, rate
 
@@ -36,7 +36,8 @@ def _steps(explanation: Explanation, unit: str, width: int) -> list[str]:
         ]
         for step in explanation.steps
     ]
-    columns = [f"us per {unit}", "median", "95 %", "% of gap gone", "crossing", "preempted", "IPIs"]
+    columns = [f"us per {unit}", "median", interval_heading(explanation.blocks), "% of gap gone"]
+    columns += ["crossing", "preempted", "IPIs"]
     return [
         f"The experiment (untraced times; counts per {unit} from traced runs)",
         *table(rows, columns, 1, width),

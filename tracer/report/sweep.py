@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracer.analysis.statistics.intervals import ENOUGH_BLOCKS
-from tracer.analysis.statistics.wording import duration_bounds
+from tracer.analysis.statistics.wording import duration_bounds, interval_name
 from tracer.analysis.sweep import Crossing, Setting, SweepPoint
 from tracer.model.words import in_prose
 from tracer.report.chart import Chart, Series, is_wide
@@ -50,8 +50,13 @@ def in_words(crossing: Crossing) -> str:
     return f"{what}: {plain(faster)} is faster than {plain(slower)} wherever they differ, {tried}"
 
 
+def _interval_name(points: Sequence[SweepPoint]) -> str:
+    """That of the point with fewest rounds, where a sweep was broken off."""
+    return interval_name(min(len(point.blocks) for point in points))
+
+
 def _table(points: Sequence[SweepPoint], unit: str, width: int) -> list[str]:
-    columns = ["workload", *points[0].setting, f"per {unit}", "95 % interval"]
+    columns = ["workload", *points[0].setting, f"per {unit}", _interval_name(points)]
     rows = [
         [
             plain(point.line),
@@ -167,7 +172,7 @@ def chart(points: Sequence[SweepPoint], name: str, unit: str, host: str) -> Char
     what = _COUNTED.get(name, name)
     return Chart(
         title=f"Time of one {unit} by {what}",
-        note=f"medians over rounds, bands: 95 % intervals; {host}",
+        note=f"medians over rounds, bands: {_interval_name(points)}; {host}",
         x_label=what,
         y_label=f"time per {unit}, {short}",
         series=series,

@@ -185,7 +185,7 @@ def test_by_the_medians_where_the_interval_is_wide() -> None:
 
 def test_what_was_not_run_is_left_out_and_named() -> None:
     x = explain([], TOKENS, STEPS, {"threads": "not built"})
-    assert x == AsyncExplanation([], [], [], [], [], {"threads": "not built"})
+    assert x == AsyncExplanation(0, [], [], [], [], [], {"threads": "not built"})
     assert report.render(x) == "not tested here: threads (not built)\n"
 
 
@@ -215,3 +215,11 @@ def test_the_document_is_plain_data(validate_document) -> None:  # type: ignore[
     data = report.document(explained(), 12, {"kernel": "6"})
     assert json.loads(json.dumps(data)) == data
     validate_document(data)
+
+
+@pytest.mark.parametrize(("blocks", "heading"), [(4, "min to max"), (5, "95 %")])
+def test_the_interval_is_called_what_it_is(blocks: int, heading: str) -> None:
+    x = explain(outcomes(blocks=blocks), TOKENS, STEPS, {})
+    assert x.blocks == blocks
+    lines = [line for line in report.render(x).splitlines() if line.endswith("per hop")]
+    assert len(lines) == 2 and all(heading in line for line in lines)

@@ -179,5 +179,15 @@ def test_a_chart_is_drawn_or_refused_with_the_reason(monkeypatch: pytest.MonkeyP
     assert "pip install" in refusal.value.hint
     monkeypatch.undo()
     pytest.importorskip("matplotlib")
-    data = brigades_chart.draw(planted().rows, "png")
+    data = brigades_chart.draw(planted().rows, 12, "png")
     assert data.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("rounds", "name", "heading"),
+    [(4, "minimum to maximum", "min to max"), (5, "95 % interval", "95 %  ")],
+)
+def test_the_interval_is_called_what_it_is(rounds: int, name: str, heading: str) -> None:
+    text = report.render(planted(rounds), rounds)
+    assert f"with their {name}" in text and heading in text
+    assert ("95 %" in text) == (rounds == 5)

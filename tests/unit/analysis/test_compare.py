@@ -208,3 +208,10 @@ def test_what_else_ran_is_a_share_of_all_cpu_time() -> None:
 
 def test_nothing_to_compare_before_a_block_has_both() -> None:
     assert compare(outcomes(SLOW[:1], FAST[:1])[:1], "A", "B", "hop", 2) is None
+
+
+@pytest.mark.parametrize(("blocks", "name"), [(4, "minimum to maximum"), (5, "95 % interval")])
+def test_the_interval_is_called_what_it_is(blocks: int, name: str) -> None:
+    c = compared(SLOW[:blocks], FAST[:blocks])
+    heading = next(x for x in report.render(c, ("x", "y")).splitlines() if "A - B" in x)
+    assert name in heading

@@ -272,3 +272,13 @@ def test_the_document_is_plain_data(validate_document) -> None:  # type: ignore[
         for theory in data["theories"]:
             assert theory["tested"] is (theory["verdict"] != "not tested")
         validate_document(data)
+
+
+@pytest.mark.parametrize(("blocks", "heading"), [(4, "min to max"), (5, "95 %  ")])
+def test_the_interval_is_called_what_it_is(blocks: int, heading: str) -> None:
+    x = explained(PlantedExperiment(blocks=blocks))
+    assert x.blocks == blocks
+    assert any(
+        line.startswith("us per hop") and "median" in line and heading in line
+        for line in report.render(x, "hop").splitlines()
+    )

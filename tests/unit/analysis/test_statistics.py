@@ -15,7 +15,6 @@ from tracer.analysis.statistics.intervals import (
     ENOUGH_BLOCKS,
     INTERVAL_VALUES,
     Interval,
-    interval_name,
     median_interval,
     paired_ratio,
     share_interval,
@@ -26,6 +25,7 @@ from tracer.analysis.statistics.modes import Modes, find_modes
 from tracer.analysis.statistics.wording import (
     duration_bounds,
     duration_text,
+    interval_name,
     microseconds_bounds,
     ratio_text,
     share_text,

@@ -223,3 +223,11 @@ def test_a_sweep_goes_on_after_kill_9_with_the_same_cells(tmp_path: Path) -> Non
         rounds = cells[names[trial["condition"]]]
         assert rounds[trial["block"]] == round(outcome["result"]["ns_per_unit"])
     assert not list((tmp_path / "tracer").iterdir())
+
+
+@pytest.mark.parametrize(("rounds", "name"), [(4, "minimum to maximum"), (5, "95 % interval")])
+def test_the_interval_is_called_what_it_is(rounds: int, name: str) -> None:
+    found = planted(lambda line, tokens: 1000.0 * tokens, rounds)
+    heading = report.render(found, [], [], "hop", rounds).splitlines()[1]
+    assert name in heading
+    assert f"bands: {name}" in report.chart(found, "tokens", "hop", "here").note

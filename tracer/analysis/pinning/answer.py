@@ -41,9 +41,10 @@ class Explanation:
 
     `lines` are the wall ledger's lines with their means over traced runs, ns per unit: label,
     unpinned, pinned. `missing` is what could not be run, and why. `costs` are estimates of single
-    mechanisms as text.
+    mechanisms as text. Intervals are over at least `blocks`.
     """
 
+    blocks: int
     answer: Sequence[str]
     steps: Sequence[Step]
     lines: Sequence[tuple[str, float, float]]
@@ -66,6 +67,7 @@ def explain(
     checked = check(prediction, evidence.documents(PINNED)) if prediction else None
     order = {CAUSE: 0, CONTRIBUTES: 1, REFUTED: 2}
     return Explanation(
+        blocks=evidence.blocks.fewest,
         answer=answer(evidence, name, verdicts, checked),
         steps=[_step(evidence, label, ns) for label in labels if (ns := evidence.ns(label))],
         lines=_lines(evidence),

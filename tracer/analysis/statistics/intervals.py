@@ -60,11 +60,6 @@ class Ratio:
         return max(ENOUGH_BLOCKS, by_noise)
 
 
-def interval_name(values: int) -> str:
-    """What `low` and `high` over so many values are, in words."""
-    return "95 % interval" if values >= INTERVAL_VALUES else "minimum to maximum"
-
-
 @dataclass(frozen=True)
 class Interval:
     """A median with its 95 % interval, in the values' own unit; of fewer than 5 values `low` and

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from tracer.analysis.statistics.intervals import Interval, Ratio
+from tracer.analysis.statistics.intervals import INTERVAL_VALUES, Interval, Ratio
 from tracer.units import duration, microseconds
+
+
+def interval_name(values: int) -> str:
+    """What the ends of an interval over so many values are."""
+    return "95 % interval" if values >= INTERVAL_VALUES else "minimum to maximum"
+
+
+def interval_heading(values: int) -> str:
+    """The same, short enough for a column."""
+    return "95 %" if values >= INTERVAL_VALUES else "min to max"
 
 
 def ratio_text(ratio: Ratio | Interval) -> str:
