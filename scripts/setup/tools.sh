@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# Programs that only `make lint` and `make test` need. Sourced by scripts/setup.sh.
+
+has_lint_tools() {
+    find_cargo >/dev/null && with_cargo clippy --version >/dev/null 2>&1 &&
+        with_cargo fmt --version >/dev/null 2>&1
+}
+
+cmd_lint_tools() {
+    local cargo
+    has_lint_tools && return 0
+    cmd_system
+    has_lint_tools && return 0
+    cargo=$(find_cargo)
+    if [[ $(dirname "$cargo") == /usr/bin ]] && have apt-get; then
+        # Each must be of the same build as the compiler.
+        if dpkg-query -W -f '${Status}' cargo-web 2>/dev/null | grep -q ' installed$'; then
+            install_packages rust-web-clippy rustfmt-web
+        else
+            install_packages rust-clippy rustfmt
+        fi
+        has_lint_tools && return 0
+    fi
+    die "$cargo has no clippy or no rustfmt, which 'make lint' needs." \
+        "With rustup: rustup component add clippy rustfmt" \
+        "Else install the packages for clippy and rustfmt that belong to this cargo."
+}
+
+# Programs that tests with TRACER_FORCE_BPF=1 run or compare with, and Debian's package of each.
+# A mere `make test` does not install them: nginx's package starts a server.
+COMPARED_WITH="perf:linux-perf redis-benchmark:redis-tools hackbench:rt-tests nginx:nginx-light
+    ab:apache2-utils make:make setpriv:util-linux"
+
+cmd_test_tools() {
+    local pair
+    local -a needed=() others=()
+    # the independent source of the tests that count system calls
+    have strace || needed=(strace)
+    for pair in $COMPARED_WITH; do
+        have "${pair%%:*}" || others+=("${pair##*:}")
+    done
+    if [[ ${TRACER_FORCE_BPF-} == 1 ]] && have apt-get; then
+        needed+=("${others[@]}")
+    elif ((${#others[@]})); then
+        say "tests that need one of these are skipped: ${others[*]}"
+    fi
+    ((${#needed[@]})) || return 0
+    have apt-get ||
+        die "strace is missing, which 'make test' needs." "Install it and run the same command again."
+    update_package_lists
+    install_packages "${needed[@]}"
+}
