@@ -14,10 +14,17 @@ from workloads import (
     native,
 )  # fmt: skip
 
+#: In one ring: the requests that a task has pending, and with `chain` their entries.
+_REQUESTS = {
+    "per-hop": Needs(memory_bytes=(270, 0)),
+    "chain": Needs(memory_bytes=(1290, 0), virtual_bytes=(330, 0)),
+}
+
 
 def _needs(values: Values) -> Needs:
+    mode = str(values["mode"])
     row = PROGRAM + joints(values) + Needs(descriptors=(0, 2))
-    return row + THREADS + RINGS if values["mode"] == "per-thread" else row
+    return row + (THREADS + RINGS if mode == "per-thread" else _REQUESTS[mode])
 
 
 WORKLOAD = Workload(

@@ -2,6 +2,9 @@
 
 Read before a run starts, so that one that cannot fit is refused with the limit's name instead of
 failing half-way. Reads only.
+
+workloads/native/src/culprit.rs reads some of these limits again when a run fails nevertheless: it
+does so while the threads still exist, and tracer learns of the failure when they are gone.
 """
 
 from __future__ import annotations
