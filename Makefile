@@ -15,8 +15,8 @@ export PREFIX
 PYTHON := .venv/bin/python
 CRATE := --manifest-path workloads/native/Cargo.toml
 
-# Under `sudo make` in a user's clone, that user still does all but what needs
-# root, so that the clone stays the user's.
+# Under `sudo make` in a user's clone, what does not need root still runs as that
+# user, so that the files in the clone stay the user's.
 ifneq ($(SUDO_UID),)
 ifeq ($(shell id -u):$(shell stat -c %u .),0:$(SUDO_UID))
 ifneq ($(SUDO_UID),0)
@@ -27,7 +27,8 @@ endif
 endif
 
 SETUP := $(USER_DOES) scripts/setup.sh
-# root COMMAND, run as root; then what it left in the clone is the user's.
+# ROOT runs a command as root; AFTER_ROOT gives the files that it made in the
+# clone to the clone's owner and keeps the exit status.
 ROOT := scripts/setup.sh root
 AFTER_ROOT := status=$$?; scripts/setup.sh own; exit $$status
 

@@ -1,7 +1,7 @@
-"""Make the generated parts of the documents again; `make docs` runs this as root.
+"""Generate parts of the documents again; `make docs` runs this as root.
 
-Between `<!-- output: COMMAND -->` and `<!-- /output -->` stands what the command printed.
-docs/words.md is made from tracer/model/words.py, whole.
+The text between `<!-- output: COMMAND -->` and `<!-- /output -->` is the command's output. All of
+docs/words.md is made from tracer/model/words.py.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ MARKER = re.compile(
 
 def pages() -> list[Path]:
     """Every document written by hand, some with generated parts."""
-    found = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    return [page for page in found if page != WORDS_PAGE]
+    every = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [page for page in every if page != WORDS_PAGE]
 
 
 def words_page() -> str:
@@ -36,7 +36,7 @@ def words_page() -> str:
 
 
 def output_of(command: str) -> str:
-    """Run `tracer ...` and return the text of its block."""
+    """Run `tracer ...`; returns the command and its output as a block of text."""
     program, *arguments = shlex.split(command)
     if program != "tracer":
         raise ValueError(f"{command!r}: only tracer can be run here")

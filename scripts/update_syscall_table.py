@@ -2,8 +2,8 @@
 """Write tracer/model/syscall_table.json from the newest release of a Rust crate.
 
 The crate linux-raw-sys holds what bindgen makes of the kernel's own headers, for every
-architecture. Cargo fetches it, so whatever registry Cargo is set up for is used. With
-``--check`` nothing is written and the exit status is 1 if the file is out of date.
+architecture. Cargo fetches it, from the registry that Cargo is set up for. With `--check` nothing
+is written, and the exit status is 1 if the file is out of date.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NOT_CALLS = {"syscalls", "arch_specific_syscall"}
 
 
 def fetch(directory: Path) -> tuple[str, Path]:
-    """Let Cargo fetch the crate in ``directory``; its version and its directory of sources."""
+    """Let Cargo fetch the crate in `directory`; returns its version and directory of sources."""
     (directory / "src").mkdir()
     (directory / "src" / "lib.rs").touch()
     (directory / "Cargo.toml").write_text(MANIFEST)
@@ -43,8 +43,8 @@ def fetch(directory: Path) -> tuple[str, Path]:
 
 def constants(source: Path) -> dict[str, int]:
     """The integer constants of a generated Rust file by name."""
-    found = re.findall(r"pub const (\w+)\s*:\s*\w+\s*=\s*(\d+)\s*;", source.read_text())
-    return {name: int(value) for name, value in found}
+    pairs = re.findall(r"pub const (\w+)\s*:\s*\w+\s*=\s*(\d+)\s*;", source.read_text())
+    return {name: int(value) for name, value in pairs}
 
 
 def table() -> str:
@@ -63,7 +63,7 @@ def table() -> str:
             )
             calls[machine] = {str(number): name for number, name in by_number}
             if len(calls[machine]) != len(by_number) or len(by_number) < 300:
-                raise SystemExit(f"the system calls of {machine} in {CRATE} make no sense")
+                raise SystemExit(f"{CRATE} has too few or ambiguous system calls of {machine}")
     origin = f"crate {CRATE} {version} (headers of Linux {' and '.join(sorted(kernels))})"
     return json.dumps({"source": origin, **calls}, indent=1) + "\n"
 

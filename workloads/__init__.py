@@ -39,7 +39,7 @@ DIRECTORY = Path(__file__).parent
 NATIVE = DIRECTORY / "native" / "target" / "release"
 
 
-#: What an option is given: None for nothing.
+#: The value of an option; None where it was not given.
 Value = int | str | bool | None
 
 
@@ -47,8 +47,8 @@ Value = int | str | bool | None
 class Option:
     """An option of a workload: `--name VALUE`.
 
-    `kind` is "count" (1 or more), "number" (0 or more), "flag" (no value; default False) or a
-    tuple of words to choose from.
+    `kind` is "count" (1 or more), "number" (0 or more), "flag" (no value; default False) or the
+    tuple of accepted words.
     """
 
     name: str
@@ -69,8 +69,9 @@ class Workload:
     """What a workload measures and how to start it.
 
     `argv(values)` is the command for option values by name (None: not given); `needs(values)`
-    what it takes, so that a run that cannot fit is refused before it starts. `transport` is
-    what the tasks hand over through, empty for nothing; an option of that name takes its place.
+    the resources it needs, so that a run that cannot fit is refused before it starts.
+    `transport` is what the tasks pass the byte through, empty for nothing; the value of an
+    option with that name takes its place.
     """
 
     name: str
@@ -82,20 +83,20 @@ class Workload:
     needs: Callable[[Values], Needs] = _nothing
 
     def transport_of(self, values: Values) -> str:
-        """What the tasks hand over through in a run with these option values."""
+        """What the tasks pass the byte through in a run with these option values."""
         transport = str(values.get("transport") or self.transport)
         return f"{transport}, in Python" if self.in_python(values) else transport
 
     def in_python(self, values: Values) -> bool:
-        """Whether the twin in Python runs with these option values."""
+        """Whether these option values start the twin in Python."""
         return self.argv(values)[0] == sys.executable
 
 
 def native(program: str, twin: str | None = None) -> Callable[[Values], tuple[str, ...]]:
-    """Start the Rust program of that name, every given option passed on.
+    """The command of the Rust program of that name, with every option that is given.
 
-    `twin` is a module that does the same in Python: it runs with `--runtime python`, and without
-    the option where the program is not built.
+    `twin` is a module that does the same in Python: `--runtime python` starts it, and so does no
+    `--runtime` where the program is not built.
     """
 
     def argv(values: Values) -> tuple[str, ...]:
@@ -103,20 +104,20 @@ def native(program: str, twin: str | None = None) -> Callable[[Values], tuple[st
         runtime = rest.pop("runtime", None)
         path = NATIVE / program
         if twin and (runtime == "python" or (runtime is None and not path.exists())):
-            words = [sys.executable, "-m", twin]
+            command = [sys.executable, "-m", twin]
         else:
-            words = [str(path)]
+            command = [str(path)]
         for name, value in rest.items():
             if value is True:
-                words.append(f"--{name}")
+                command.append(f"--{name}")
             elif value is not None and value is not False:
-                words += [f"--{name}", str(value)]
-        return tuple(words)
+                command += [f"--{name}", str(value)]
+        return tuple(command)
 
     return argv
 
 
-#: What every workload with a twin in Python has.
+#: The option of every workload with a twin in Python.
 RUNTIME = Option(
     "runtime",
     ("native", "python"),
@@ -124,7 +125,7 @@ RUNTIME = Option(
     "the Rust program or its twin in Python (default: native; python where that is not built)",
 )
 
-#: What every brigade has.
+#: The options of every brigade.
 BRIGADE_OPTIONS = (
     Option("tasks", "count", 500, "tasks that pass the byte on"),
     Option("iters", "count", 10000, "trips of the byte that are measured"),
@@ -135,7 +136,7 @@ BRIGADE_OPTIONS = (
 
 
 def scheduler_options(flavor: str) -> tuple[Option, ...]:
-    """What every workload on tokio has; `flavor` is its default."""
+    """The options of every workload on tokio; `flavor` is its default."""
     return (
         Option(
             "flavor",
@@ -149,7 +150,7 @@ def scheduler_options(flavor: str) -> tuple[Option, ...]:
 
 
 def creation_options(tasks: int) -> tuple[Option, ...]:
-    """What the creation workloads have; `tasks` is the default."""
+    """The options of the creation workloads; `tasks` is the default."""
     return (
         Option("tasks", "count", tasks, "tasks that an iteration creates"),
         Option("iters", "count", 100, "iterations that are measured"),
@@ -157,25 +158,25 @@ def creation_options(tasks: int) -> tuple[Option, ...]:
     )
 
 
-#: What every brigade with descriptors between its tasks has.
+#: The option of every brigade with sockets or pipes between its tasks.
 TRANSPORT = Option(
     "transport", ("socketpair", "pipe"), "socketpair", "what joins two tasks of the row"
 )
 
 
 def nearest(name: str) -> str:
-    """What to type instead of a name that is not known."""
+    """What to type instead of an unknown name."""
     near = difflib.get_close_matches(name, available(), 1)
     return (f"Did you mean {near[0]!r}? " if near else "") + "Try: tracer list"
 
 
 def joints(values: Values) -> Needs:
-    """What the joints of a row take with these option values."""
+    """What the joints (sockets or pipes) of a row need with these option values."""
     return JOINTS[str(values["transport"])]
 
 
 def runtime(values: Values, flavor: str) -> Needs:
-    """What tokio's runtime takes with these option values; `flavor` is the workload's default."""
+    """What tokio's runtime needs with these option values; `flavor` is the workload's default."""
     several = (values["flavor"] or flavor) == "multi-thread"
     return workers(int(values["workers"] or os.cpu_count() or 1) if several else 0)
 
@@ -183,10 +184,10 @@ def runtime(values: Values, flavor: str) -> Needs:
 @cache
 def available() -> Mapping[str, Workload]:
     """Every workload by name."""
-    found = {}
+    by_name = {}
     for info in pkgutil.iter_modules([str(DIRECTORY)]):
         if info.ispkg or info.name.startswith("_"):
             continue
         workload: Workload = importlib.import_module(f"{__name__}.{info.name}").WORKLOAD
-        found[workload.name] = workload
-    return found
+        by_name[workload.name] = workload
+    return by_name

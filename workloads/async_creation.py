@@ -1,4 +1,4 @@
-"""Creating async tasks, and getting from there into their bodies."""
+"""Creating async tasks, and the time from there until their bodies run."""
 
 from workloads import PROGRAM, TASKS, Workload, creation_options, native, runtime, scheduler_options
 

@@ -1,4 +1,4 @@
-"""A bucket brigade of tokio tasks without I/O: a number handed on through channels in memory."""
+"""A bucket brigade of tokio tasks without I/O: a number passed on through channels in memory."""
 
 from workloads import BRIGADE_OPTIONS, PROGRAM, TASKS, Workload, native, runtime, scheduler_options
 

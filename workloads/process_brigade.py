@@ -1,4 +1,4 @@
-"""A bucket brigade of processes: one byte handed on through Unix socket pairs or pipes."""
+"""A bucket brigade of processes: one byte passed on through Unix socket pairs or pipes."""
 
 from workloads import (
     BRIGADE_OPTIONS,
@@ -14,7 +14,7 @@ from workloads import (
 
 
 def _needs(values: Values) -> Needs:
-    """A process holds the two ends that it uses, and the first one three while it starts them."""
+    """Each process holds the two ends that it uses; the driver three while it starts them."""
     joint = JOINTS[str(values["transport"])]
     return PROGRAM + PROCESSES + Needs(descriptors=(0, 8), memory_bytes=joint.memory_bytes)
 

@@ -1,4 +1,4 @@
-"""A bucket brigade of kernel threads: one byte handed on through Unix socket pairs or pipes."""
+"""A bucket brigade of kernel threads: one byte passed on through Unix socket pairs or pipes."""
 
 from workloads import (
     BRIGADE_OPTIONS,

@@ -1,8 +1,8 @@
-"""Creating kernel threads, and getting from there into their bodies."""
+"""Creating kernel threads, and the time from there until their bodies run."""
 
 from workloads import PROGRAM, Needs, Workload, creation_options, native
 
-#: The threads end at once; what is left of each until it is joined is its stack of 2 MiB.
+#: The threads end at once; until it is joined, each keeps its stack of 2 MiB.
 _ENDED_THREADS = Needs(
     threads=(0, 64), areas=(4, 100), memory_bytes=(8 << 10, 0), virtual_bytes=(2 << 20, 1 << 30)
 )

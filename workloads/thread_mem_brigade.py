@@ -1,4 +1,4 @@
-"""A bucket brigade of kernel threads without I/O: a number handed on through channels in memory."""
+"""A bucket brigade of kernel threads without I/O: a number passed on through channels in memory."""
 
 from workloads import BRIGADE_OPTIONS, CHANNELS, PROGRAM, THREADS, Workload, native
 

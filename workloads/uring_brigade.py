@@ -1,4 +1,4 @@
-"""A bucket brigade through io_uring: one byte handed on by requests to the kernel."""
+"""A bucket brigade through io_uring: one byte passed on by requests to the kernel."""
 
 from workloads import (
     BRIGADE_OPTIONS,

@@ -1,4 +1,4 @@
-"""The brigades once more, in Python alone: run by the interpreter that runs tracer.
+"""Twins in Python of two native brigades, run by the interpreter that runs tracer.
 
-Each speaks the same control protocol and hands over the same result as its native twin.
+Each has the same control protocol and sends the same result as its native twin.
 """

@@ -13,8 +13,8 @@ from workloads.python.options import Options, compute, fail, parse, row
 class Reader:
     """Bytes from a descriptor; a read that finds none waits for the event loop.
 
-    The descriptor stays registered, as tokio's do. The loop reports it as long as something is
-    there, so the byte is taken at the report: a task that took it later would be woken twice.
+    The descriptor stays registered, as tokio's do. The loop is level-triggered, so the byte is
+    read when the loop reports it: if the task read it later, the loop would report it again.
     """
 
     def __init__(self, fd: int) -> None:
@@ -30,7 +30,7 @@ class Reader:
         try:
             byte = os.read(self.fd, 1)
         except BlockingIOError:
-            return  # the task was quicker, and waits for the next one
+            return  # the task has read this byte already, and waits for the next one
         self.waiter.set_result(byte)
         self.waiter = None
 
@@ -49,7 +49,7 @@ class Reader:
 
 
 async def pass_on(upstream: Reader, downstream: int, work: int) -> None:
-    """One member of the brigade, until its input ends; its own end ends its neighbours."""
+    """One member of the brigade, until its input ends; then it ends its neighbours' input."""
     try:
         while byte := await upstream.read():
             if work:
@@ -61,7 +61,7 @@ async def pass_on(upstream: Reader, downstream: int, work: int) -> None:
 
 
 async def trip(front: int, back: Reader, tokens: int) -> int:
-    """Send the bytes through; how long it took, ns."""
+    """Send the bytes through; returns how long it took, ns."""
     start = time.perf_counter_ns()
     for _ in range(tokens):
         os.write(front, b"*")

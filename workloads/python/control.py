@@ -1,4 +1,4 @@
-"""The control protocol and the result, as docs/workloads.md describes them."""
+"""The control protocol and the result, as described in docs/workloads.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _USAGE = {
 
 
 def raise_open_files() -> None:
-    """Lift the soft limit of open files to the hard one."""
+    """Raise the soft limit of open files to the hard one."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
@@ -41,7 +41,7 @@ def _peak_resident_bytes() -> int:
 
 
 class Control:
-    """The workload's side of the conversation; silent when nobody listens."""
+    """The workload's side of the protocol; sends nothing without a controlling process."""
 
     def __init__(self) -> None:
         number = os.environ.pop("TRACER_CONTROL_FD", None)
@@ -55,10 +55,11 @@ class Control:
         self._before: dict[str, int] = {}
         self._started_ns = 0
 
-    def _announce(self, word: str, now_ns: int) -> None:
+    def _announce(self, edge: str, now_ns: int) -> None:
+        """Send `begin` or `end` and wait for the answer."""
         if self.fd < 0:
             return
-        os.write(self.fd, f"{word} {threading.get_native_id()} {now_ns}\n".encode())
+        os.write(self.fd, f"{edge} {threading.get_native_id()} {now_ns}\n".encode())
         answer = b""
         while len(answer) < 3:
             chunk = os.read(self.fd, 3 - len(answer))
@@ -73,7 +74,7 @@ class Control:
         self._started_ns = time.monotonic_ns()
 
     def end(self) -> tuple[int, dict[str, int]]:
-        """Announce its end; how long it took, ns, and what it used."""
+        """Announce the end of the measured part; returns how long it took, ns, and its usage."""
         ended_ns = time.monotonic_ns()
         self._announce("end", ended_ns)
         usage = {name: max(n - self._before[name], 0) for name, n in _usage().items()}
@@ -83,7 +84,7 @@ class Control:
     def report(
         self, options: Options, times: list[int], measured: tuple[int, dict[str, int]]
     ) -> None:
-        """Hand the result over, or print it."""
+        """Send the result to the controlling process, or print it."""
         elapsed_ns, usage = measured
         result = _result(options, times, elapsed_ns, usage)
         text = json.dumps(result, separators=(",", ":"))
@@ -134,12 +135,12 @@ def _percentile(ordered: list[int], percent: int) -> int:
 
 
 def _figures(options: Options) -> dict[str, float]:
-    """What the native programs say of --tokens and --work."""
-    found: dict[str, float] = {"tokens": options.tokens} if options.tokens > 1 else {}
+    """--tokens and --work as the native programs report them."""
+    figures: dict[str, float] = {"tokens": options.tokens} if options.tokens > 1 else {}
     if options.work:
-        found["work_steps"] = options.work
-        found["work_ns"] = min(_timed(lambda: compute(options.work)) for _ in range(5))
-    return found
+        figures["work_steps"] = options.work
+        figures["work_ns"] = min(_timed(lambda: compute(options.work)) for _ in range(5))
+    return figures
 
 
 def _timed(body: Callable[[], object]) -> int:

@@ -1,4 +1,4 @@
-"""The command line of the Python twins: the options of their native twins."""
+"""The command line of the twins in Python: the options of the native programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-MOST_ROOM = 1 << 20
+#: The measurement of a joint's capacity stops here.
+MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Options:
 
 
 class Parser(argparse.ArgumentParser):
-    """One line on stderr and exit status 2, as the native programs do it."""
+    """An error is one line on stderr and exit status 2, as in the native programs."""
 
     def error(self, message: str) -> NoReturn:
         fail(f"{self.prog}: {message}", 2)
@@ -43,13 +44,13 @@ def _count(least: int) -> object:
     def count(text: str) -> int:
         if text.isascii() and text.isdigit() and int(text) >= least:
             return int(text)
-        raise argparse.ArgumentTypeError(f"{text!r}: accepted is a whole number of {least} or more")
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of {least} or more")
 
     return count
 
 
 def parse(prog: str, words: Sequence[str] | None = None) -> Options:
-    """Read the command line; ends the program where it is wrong."""
+    """Parse the command line; ends the program when it is wrong."""
     parser = Parser(prog=prog, allow_abbrev=False)
     for name, least, default in (
         ("tasks", 1, 500),
@@ -62,9 +63,9 @@ def parse(prog: str, words: Sequence[str] | None = None) -> Options:
     parser.add_argument("--transport", choices=("socketpair", "pipe"), default="socketpair")
     parser.add_argument("--json", action="store_true")
     options = Options(**vars(parser.parse_args(words)))
-    if options.tokens > 1 and options.tokens > (room := capacity(options.transport)):
+    if options.tokens > 1 and options.tokens > (most := capacity(options.transport)):
         parser.error(
-            f"--tokens {options.tokens}: a joint of this transport holds at most {room},"
+            f"--tokens {options.tokens}: a joint of this transport holds at most {most},"
             " and with more the brigade could stand still"
         )
     return options
@@ -79,12 +80,12 @@ def join(transport: str) -> tuple[int, int]:
 
 
 def capacity(transport: str) -> int:
-    """How many bytes, written one by one, a joint takes before somebody reads."""
+    """How many bytes, written one by one, a joint takes before one is read."""
     read, write = join(transport)
     os.set_blocking(write, False)
     taken = 0
     try:
-        while taken < MOST_ROOM:
+        while taken < MOST_BYTES:
             taken += os.write(write, b"*")
     except BlockingIOError:
         pass
@@ -112,7 +113,7 @@ def row(options: Options) -> tuple[int, int, list[tuple[int, int]]]:
 
 
 def compute(steps: int) -> int:
-    """The work of a hop: each step needs the one before it."""
+    """The work of a hop: each step depends on the one before it."""
     value = 1
     for _ in range(steps):
         value = ((value ^ (value >> 29)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF

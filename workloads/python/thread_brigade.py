@@ -9,12 +9,12 @@ import time
 from workloads.python.control import Control, raise_open_files
 from workloads.python.options import Options, compute, fail, parse, row
 
-#: Enough for what a member does.
+#: More than a member uses.
 STACK_BYTES = 1 << 20
 
 
 def pass_on(upstream: int, downstream: int, work: int) -> None:
-    """One member of the brigade, until its input ends; its own end ends its neighbours."""
+    """One member of the brigade, until its input ends; then it ends its neighbours' input."""
     try:
         while byte := os.read(upstream, 1):
             if work:
@@ -28,7 +28,7 @@ def pass_on(upstream: int, downstream: int, work: int) -> None:
 
 
 def trip(front: int, back: int, tokens: int) -> int:
-    """Send the bytes through; how long it took, ns."""
+    """Send the bytes through; returns how long it took, ns."""
     start = time.perf_counter_ns()
     for _ in range(tokens):
         os.write(front, b"*")
