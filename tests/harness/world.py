@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from harness.machine import NUMBER, SIZES, Machine
 from tracer.analysis.run import ledger
 from tracer.model.recording import HostLoad, Recording
-from tracer.model.states import LOSSES, OWN_PARTS, PATH_PARTS, REPAIRS, SOURCES, RunState
+from tracer.model.states import LOSSES, OWN_PARTS, PATH_PARTS, REPAIRS, RESUMED, SOURCES, RunState
 
 CONTROL = 7
 GO = len("go\n")
@@ -107,11 +107,21 @@ class World:
         """A second thread, created by the first at 1020, blocked in a read since 1040 on CPU 1."""
         self.enter(1010, 0, "clone")
         other = self.create(1020, 0, 101)
+        assert other.slot
         self.leave(1030, 0, 101)
-        self.switch(1032, 1, other)
-        self.leave(1034, 1)
-        self.enter(1036, 1, "read", 5)
+        self.switch(1022, 1, other)
+        self.leave(1025, 1)
+        self.enter(1035, 1, "read", 5)
         self.switch(1040, 1, None, SLEEPING)
+        return other
+
+    def create_sleeper(self, call: str) -> Task:
+        """A second thread, created by the first at 140, asleep in `call` since 170 on CPU 2."""
+        other = self.create(140, 0, 101)
+        self.switch(150, 2, other)
+        self.leave(155, 2)
+        self.enter(160, 2, call, 5)
+        self.switch(170, 2, None, SLEEPING)
         return other
 
     def unseen_switch(self, cpu: int, to: Task | None) -> None:
@@ -176,7 +186,8 @@ class World:
         self.switch(100, 1, self.tracer)
         self.waking(110, 1, self.main)
         self.switch(120, 0, self.main)
-        self.leave(130, 0, 1)
+        if not self.m.light:
+            self.leave(130, 0, 1)
 
     def begin(self, cpu: int = 0, now: int = 900) -> None:
         """The current task of `cpu` says `begin`, is armed, and reads on the control socket."""
@@ -185,14 +196,18 @@ class World:
         self.ctl["armed_tid"] = self.on[cpu].pid
         self.enter(now + 20, cpu, "read", CONTROL)
 
-    def open(self, now: int = 1000) -> None:
-        """From the start to the opening of the window by the first thread on CPU 0."""
-        self.start()
-        self.begin()
-        self.switch(now - 60, 1, None, SLEEPING)
+    def read_go(self, now: int = 1000) -> None:
+        """The first thread, on CPU 0, says `begin` and reads `go`, which opens the window."""
+        self.begin(now=now - 100)
         self.leave(now, 0, GO)
         assert int(self.ctl["phase"]) == 1
         assert int(self.ctl["start_ns"]) == now
+
+    def open(self) -> None:
+        """From the start to the opening of the window at 1000; tracer sleeps by then."""
+        self.start()
+        self.switch(140, 1, None, SLEEPING)
+        self.read_go()
 
     def close(self, now: int, cpu: int = 0) -> None:
         """The current task of `cpu` enters the write of `end`."""
@@ -206,7 +221,7 @@ class World:
         """Its `struct thread`."""
         return self.m.arrays["threads"][who.slot]
 
-    def word(self, who: Task) -> str:
+    def state(self, who: Task) -> str:
         """Its run state by name."""
         return RunState(int(self.row(who)["state"])).name
 
@@ -217,6 +232,10 @@ class World:
     def own(self, who: Task) -> dict[str, int]:
         """Its own times up to its last event, parts that are not zero."""
         return _named(OWN_PARTS, self.row(who)["own"])
+
+    def resumed(self, who: Task) -> dict[str, int]:
+        """Switch-ins along its path by what they resumed, counts that are not zero."""
+        return _named(RESUMED, self.row(who)["resumed"])
 
     def losses(self) -> dict[str, int]:
         return _named(LOSSES, self.m.arrays["cpus"]["losses"].sum(axis=0))

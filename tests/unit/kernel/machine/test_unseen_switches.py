@@ -1,0 +1,96 @@
+"""Switches without an event: some virtual machines hide them."""
+
+from __future__ import annotations
+
+import pytest
+from harness.world import SLEEPING, Task, World
+
+
+def test_a_missed_switch_is_repaired_at_the_next_event(w: World, other: Task) -> None:
+    stranger = w.task(900)
+    w.switch(1060, 1, stranger)
+    w.waking(1110, 0, other)
+    w.unseen_switch(1, other)  # stranger -> other at about 1120
+    w.leave(1140, 1, 1)
+    assert w.state(other) == "RUNNING"
+    assert w.path(other)["wakeup:queued"] == 30
+    assert w.repairs() == {"switch_not_seen": 1}
+    w.enter(1150, 1, "getpid")
+    assert w.path(other)["user"] == 90 + 10
+    assert int(w.m.arrays["cpus"]["other_ns"][1]) == 80
+
+
+@pytest.mark.parametrize("state", ["preempted", "blocked"])
+def test_a_missed_switch_in_of_a_thread_in_another_state(w: World, state: str) -> None:
+    w.switch(1010, 0, w.task(900), SLEEPING, preempt=state == "preempted")
+    w.unseen_switch(0, w.main)
+    w.enter(1060, 0, "getpid")
+    part = "preempted" if state == "preempted" else "unknown"
+    assert w.path(w.main) == {"user": 10, part: 50}
+    assert w.repairs() == {"switch_not_seen": 1}
+
+
+def test_a_missed_switch_away_from_a_thread(w: World, other: Task) -> None:
+    w.unseen_switch(0, w.tracer)
+    w.waking(1150, 0, other)  # the first proof that main left
+    assert w.state(w.main) == "BLOCKED"
+    assert w.path(w.main) == {"user": 10, "syscall:process": 20, "unknown": 120}
+    assert w.sources() == {"other_process": 1}
+    w.waking(1200, 0, w.main)
+    w.switch(1220, 0, w.main, SLEEPING)
+    assert w.path(w.main) == {
+        "user": 10,
+        "syscall:process": 20,
+        "unknown": 120,
+        "external": 50,
+        "wakeup:queued": 20,
+    }
+
+
+def test_a_missed_switch_away_from_a_thread_that_by_now_runs_elsewhere(w: World) -> None:
+    w.unseen_switch(0, w.tracer)  # main left CPU 0 unseen
+    w.switch(1050, 2, w.main)  # and came in on CPU 2
+    assert w.repairs() == {"switched_in_while_running": 1}
+    w.switch(1100, 0, None, SLEEPING)  # only now is it clear that main was gone from CPU 0
+    assert w.state(w.main) == "RUNNING"
+    w.enter(1150, 2, "getpid")
+    assert w.path(w.main) == {"unknown": 50, "user": 100}
+
+
+def test_a_return_to_the_last_caller_that_nobody_saw(w: World) -> None:
+    """Where the last call's registers lay says who calls only until the next switch."""
+    other = w.create(1010, 0, 101)
+    w.enter(1020, 0, "getpid")
+    w.switch(1030, 0, other)
+    w.unseen_switch(0, w.main)
+    w.leave(1060, 0)
+    assert w.state(w.main) == "RUNNING"
+    assert w.repairs() == {"switch_not_seen": 1}
+    path = w.path(w.main)
+    assert path["preempted"] == 30
+    assert sum(ns for part, ns in path.items() if part.startswith("syscall")) == 10
+
+
+def test_time_off_the_cpu_of_a_call_is_never_more_than_its_time(w: World) -> None:
+    w.enter(1010, 0, "read", 5)
+    w.switch(1020, 0, None, SLEEPING)
+    w.waking(1100, 0, w.main, timer=1)
+    w.switch(1110, 0, w.main)
+    w.leave(1120, 0, 1)
+    w.enter(1500, 0, "getpid")
+    w.unseen_switch(0, w.tracer)
+    w.switch(1540, 2, w.main)
+    w.leave(1550, 2)
+    (call,) = [c for c in w.recorded("syscalls") if c.name == "getpid"]
+    assert call.times.sum_ns == 50
+    assert call.off_cpu_ns <= 50
+
+
+def test_a_cpu_without_a_first_switch_learns_its_thread_from_any_event(w: World) -> None:
+    row = w.m.arrays["cpus"][3]
+    row["seen"] = row["tid"] = row["slot"] = 0
+    w.switch(1010, 0, None, preempt=True)
+    w.unseen_switch(3, w.main)
+    w.enter(1030, 3, "getpid")
+    assert w.path(w.main) == {"user": 10, "preempted": 20}
+    assert w.repairs() == {}
