@@ -10,6 +10,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from processes import child_of, is_gone
+from programs import assert_trusted, quiet_run
 
 from tracer.analysis.run.observer import Pair, observe
 from tracer.capture.workload import run_untraced
@@ -31,11 +33,11 @@ def tracer(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("light", [False, True], ids=["full", "light"])
 @pytest.mark.parametrize("name", ["thread-brigade", "async-brigade"])
-def test_json_follows_its_schema_and_its_books_balance(name, light):
-    words = ["run", name, *SMALL, "--rounds", "1", "--json", "-", "--top", "2"]
-    done = tracer(*words, *(["--light"] if light else []))
-    assert done.returncode in (0, 3), done.stderr
-    document = json.loads(done.stdout)
+def test_json_follows_its_schema_and_its_books_balance(tmp_path, name, light):
+    file = tmp_path / "report.json"
+    words = ["run", name, *SMALL, "--rounds", "1", "--json", str(file), "--top", "2"]
+    words += ["--light"] if light else []
+    done, document = quiet_run(lambda: tracer(*words), file)
     schema = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
     jsonschema.validate(document, schema)
     for book in document["ledgers"].values():
@@ -55,6 +57,12 @@ def test_json_follows_its_schema_and_its_books_balance(name, light):
         head = document["headline"]
         residual = document["ledgers"]["wall"]["residual_ns"] / document["window_ns"]
         assert sum(head.values()) + residual == pytest.approx(1, abs=1e-9)
+    assert_trusted(done, document)
+
+
+def test_json_alone_goes_to_standard_output():
+    done = tracer("run", "thread-brigade", *SMALL, "--no-baseline", "--json", "-")
+    assert json.loads(done.stdout)["schema"] == "tracer.run/1"
 
 
 def test_all_probes_have_their_sections():
@@ -82,12 +90,12 @@ def test_probe_sched_still_splits_io_from_switching():
 
 def test_the_report_fits_100_columns_and_options_mix_in_any_order(tmp_path):
     file = tmp_path / "report.json"
-    done = tracer(
+    words = (
         *("run", "thread-brigade", "--probe", "sched", "--tasks", "20", "--cpus", str(CPU)),
         *("--iters", "50", "--probe", "syscalls", "--rounds", "2", "--warmups", "5"),
         *("--json", str(file), "--top", "3"),
     )
-    assert done.returncode in (0, 3), done.stderr
+    done, document = quiet_run(lambda: tracer(*words), file)
     assert max(map(len, done.stdout.splitlines())) <= 100
     for part in (
         f"20 tasks x 50 iterations, socketpair, pinned to CPU {CPU}",
@@ -103,7 +111,8 @@ def test_the_report_fits_100_columns_and_options_mix_in_any_order(tmp_path):
         "Losses ",
     ):
         assert part in done.stdout
-    assert json.loads(file.read_text())["target"]["cpus"] == [CPU]
+    assert document["target"]["cpus"] == [CPU]
+    assert_trusted(done, document)
 
 
 def test_a_file_that_cannot_be_written_is_said_before_the_run():
@@ -111,14 +120,6 @@ def test_a_file_that_cannot_be_written_is_said_before_the_run():
     assert done.returncode == 2
     assert "cannot write /nonexistent/report.json" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def is_running(pid: str) -> bool:
-    """False too for a zombie, which is its new parent's to reap."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize(
@@ -130,22 +131,11 @@ def test_a_stopped_tracer_leaves_no_workload_behind(number, status):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
-    deadline = time.monotonic() + 30
-    found: list[str] = []
-    while time.monotonic() < deadline:
-        found = children.read_text().split()
-        if found and b"thread-brigade" in Path(f"/proc/{found[0]}/cmdline").read_bytes():
-            break
-        time.sleep(0.01)
-    assert found
+    child = child_of(running.pid, "thread-brigade")
     time.sleep(0.3)
     running.send_signal(number)
     assert running.wait(30) == status
-    deadline = time.monotonic() + 1
-    while time.monotonic() < deadline and is_running(found[0]):
-        time.sleep(0.01)
-    assert not is_running(found[0])
+    assert is_gone(child, within_s=1)
 
 
 def test_untraced_against_untraced_shows_no_difference():

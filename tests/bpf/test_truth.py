@@ -68,6 +68,7 @@ def test_switches_and_migrations_as_perf_stat_counts_them(tmp_path: Path, comman
     assert_as_getrusage(found)
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="needs two CPUs")
 def test_migrations_as_the_kernel_counts_them(tmp_path: Path) -> None:
     """se.nr_migrations of /proc/PID/sched, of a thread that moves itself."""
     code = (
@@ -85,7 +86,7 @@ def test_migrations_as_the_kernel_counts_them(tmp_path: Path) -> None:
     )  # fmt: skip
     whole, inside = map(int, done.stdout.split())
     found = json.loads(file.read_text())
-    assert inside >= 900 or len(os.sched_getaffinity(0)) == 1
+    assert 999 <= inside <= 1000, "the first CPU may be the one on which it was"
     assert inside <= found["sched"]["migrations"] <= whole
 
 

@@ -1,0 +1,56 @@
+"""Processes seen from outside: which are there, what is below them, when they have ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def until(is_so: Callable[[], bool], seconds: float = 120) -> None:
+    """Return as soon as `is_so` returns true; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"not so after {seconds} s"
+        time.sleep(0.005)
+
+
+def is_running(pid: int) -> bool:
+    """False too for a zombie, which is its parent's to reap."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def is_gone(pid: int, within_s: float = 2) -> bool:
+    """Whether the process has ended, or does so within that time."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline and is_running(pid):
+        time.sleep(0.005)
+    return not is_running(pid)
+
+
+def children(pid: int) -> list[int]:
+    """The children of `pid`, none where it has ended."""
+    try:
+        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def descendants(pid: int) -> list[int]:
+    """All living processes below `pid`."""
+    return [p for child in children(pid) for p in (child, *descendants(child))]
+
+
+def child_of(pid: int, name: str) -> int:
+    """The child of `pid` that runs the program `name`, once it does."""
+    found: list[int] = []
+
+    def is_there() -> bool:
+        found[:] = [c for c in children(pid) if Path(f"/proc/{c}/exe").resolve().name == name]
+        return bool(found)
+
+    until(is_there, 30)
+    return found[0]
