@@ -1,7 +1,7 @@
 """Random but legal schedules, and what the definitions say they mean: a second opinion.
 
 The reference below knows the truth (who runs where, who sleeps on what); it shares no code with
-tracer/probes/core.c, which must infer it from the events.
+tracer/kernel/machine/core.c, which must infer it from the events.
 """
 
 from __future__ import annotations

@@ -120,6 +120,7 @@ def test_only_tracer_is_run_for_the_documents() -> None:
 
 
 def _without_code(page: Path) -> str:
+    """Its text without blocks of code, whose lines can look like headings and links."""
     return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S)
 
 
@@ -145,13 +146,27 @@ def test_relative_links_exist(page: Path) -> None:
         assert not anchor or anchor in _anchors(target), link
 
 
+ROOTS = "tracer|workloads|benchmarks|tests|scripts|docs"
+
+
 def test_paths_in_backticks_exist() -> None:
     """Files of this repository that a page names; what the set-up builds is left out."""
-    roots = r"(?:tracer|workloads|benchmarks|tests|scripts|docs)"
     for page in PAGES:
-        for name in re.findall(rf"`({roots}/[\w./-]+)`", page.read_text()):
+        for name in re.findall(rf"`((?:{ROOTS})/[\w./-]+)`", page.read_text()):
             if "/target/" not in name:
                 assert (ROOT / name).exists(), f"{_id(page)}: {name}"
+
+
+def test_files_that_the_code_names_exist() -> None:
+    """Files of this repository in the comments and texts of sources."""
+    kinds = "py|c|h|md|json|rs|sh"
+    path = re.compile(rf"(?<![\w/.-])(?:{ROOTS})/[\w./-]+\.(?:{kinds})\b")
+    for root in ROOTS.split("|"):
+        for file in (ROOT / root).rglob("*.*"):
+            if file.suffix[1:] not in kinds.split("|") or "target" in file.parts:
+                continue
+            for name in path.findall(file.read_text()):
+                assert (ROOT / name).exists() or "/target/" in name, f"{_id(file)}: {name}"
 
 
 def test_every_decision_is_listed() -> None:

@@ -21,6 +21,8 @@ PIDS = Limit("threads", "/g/pids.max", 600, 400, "echo NUMBER > /g/pids.max")
 
 def test_what_fits_is_not_refused() -> None:
     limits.require(NEEDS, 399, [FILES, PIDS])
+    with pytest.raises(TracerError):
+        limits.require(NEEDS, 400, [FILES, PIDS])
 
 
 def test_the_limit_that_binds_most_is_named() -> None:

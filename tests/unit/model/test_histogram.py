@@ -1,4 +1,4 @@
-"""tracer/histogram.py reads what probes/hist.c writes."""
+"""tracer/model/histogram.py reads what tracer/kernel/machine/hist.c writes."""
 
 from __future__ import annotations
 
