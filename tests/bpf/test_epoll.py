@@ -1,8 +1,10 @@
 """Probe epoll against strace in the same run, and against programs with known answers."""
 
+import pytest
 import straced
 
 from tracer import probes
+from tracer.analysis.run import ledger
 from tracer.capture.workload import run_traced
 from tracer.model.section import Scale
 from tracer.model.spec import Spec
@@ -53,17 +55,26 @@ def test_known_polls_are_as_strace_saw_them(engine, planted_program, tmp_path):
 
 
 def test_busy_polling_is_recognised_with_its_numbers(planted):
-    recording = planted("busy-poll", "30000", "5", "100")
+    for _ in range(10):
+        recording = planted("busy-poll", "300000", "5", "100")
+        parts = ledger.wall(recording).parts
+        off_cpu = (parts["preempted"] + parts["wakeup:queued"]) / recording.window_ns
+        if off_cpu < 0.1:
+            break
     (call,) = recording.probes["epoll"].calls
-    assert (call.name, call.calls) == ("epoll_wait", 30_105)
-    assert (call.empty, call.timed_out, call.ready.count, call.events) == (30_000, 5, 100, 100)
+    assert (call.name, call.calls) == ("epoll_wait", 300_105)
+    assert (call.empty, call.timed_out, call.ready.count, call.events) == (300_000, 5, 100, 100)
     assert (call.interrupted, call.failed) == (0, 0)
     assert call.blocked.count == 5
     assert recording.probes["epoll"].again == 100
     scale = Scale("run", 1, recording.window_ns)
     (section,) = (s for name, s in probes.sections(recording.probes, scale) if name == "epoll")
+    assert section.data["busy_polling"] is (call.empty_ns > 0.1 * recording.window_ns)
+    assert "100.0 % of the calls (300k, epoll_wait)" in str(section.blocks[0])
+    if off_cpu > 0.5:
+        pytest.skip(f"this host had no CPU for it in {off_cpu:.0%} of the window")
     assert section.data["busy_polling"] is True
-    assert "Busy polling: 99.7 % of the calls (30,000, epoll_wait)" in str(section.blocks[0])
+    assert str(section.blocks[0]).startswith("Busy polling: ")
 
 
 def test_a_program_that_waits_is_no_busy_poller(brigade):

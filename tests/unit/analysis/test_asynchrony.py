@@ -23,6 +23,8 @@ from tracer.analysis.asynchrony import (
 from tracer.model.trial import Outcome, Surroundings, Trial
 from tracer.report import asynchrony as report
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 AROUND = Surroundings(1, 1, 1, 0, 0)
 UNITS = 100
 TOKENS, STEPS = (1, 16), (0, 1000, 10_000)

@@ -16,6 +16,8 @@ from tracer.model.trial import Outcome, Surroundings, Trial
 from tracer.report import brigades as report
 from tracer.report import brigades_chart, chart
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 AROUND = Surroundings(1, 1, 1, 0, 0)
 TIMES = {
     "thread-brigade": 20000.0,
