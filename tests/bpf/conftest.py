@@ -40,9 +40,9 @@ def _rights() -> None:
 @pytest.fixture(scope="session")
 def engine(_rights: None) -> Iterator[Engine]:
     """One compiled engine with all probes for the whole session."""
-    made = Engine(tuple(probes.available()))
-    yield made
-    made.close()
+    compiled = Engine(tuple(probes.available()))
+    yield compiled
+    compiled.close()
 
 
 def engine_with(names: tuple[str, ...]) -> Any:
@@ -50,9 +50,9 @@ def engine_with(names: tuple[str, ...]) -> Any:
 
     @pytest.fixture(scope="module")
     def engine(_rights: None) -> Iterator[Engine]:
-        made = Engine(names)
-        yield made
-        made.close()
+        compiled = Engine(names)
+        yield compiled
+        compiled.close()
 
     return engine
 
@@ -91,8 +91,8 @@ def planted(engine: Engine) -> Run:
     """Run a mode of the planted program under the engine.
 
     A host that takes the CPU away stretches what was planted, and some virtual machines hide
-    switches (repairs), whose waits then last until the thread's next event: such a run is made
-    again, up to 20 times.
+    switches (repairs), whose waits then last until the thread's next event: such a run is
+    repeated, up to 20 times.
     """
 
     def run(*words: str, cpus: tuple[int, ...] = ()) -> Recording:

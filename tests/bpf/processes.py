@@ -46,11 +46,10 @@ def descendants(pid: int) -> list[int]:
 
 def child_of(pid: int, name: str) -> int:
     """The child of `pid` that runs the program `name`, once it does."""
-    found: list[int] = []
-
-    def is_there() -> bool:
-        found[:] = [c for c in children(pid) if Path(f"/proc/{c}/exe").resolve().name == name]
-        return bool(found)
-
-    until(is_there, 30)
-    return found[0]
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for child in children(pid):
+            if Path(f"/proc/{child}/exe").resolve().name == name:
+                return child
+        time.sleep(0.005)
+    raise AssertionError(f"no {name} was started")

@@ -1,4 +1,4 @@
-"""Programs that nobody here wrote, and what other tools count of them."""
+"""Programs that are not tracer's own, and what other tools count of them."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def calls(document: Mapping[str, Any]) -> dict[str, int]:
 
 
 def threads(document: Mapping[str, Any]) -> int:
-    """Threads seen: getrusage leaves the last switch of each out, the one that ends it."""
+    """Threads seen: getrusage does not count the last switch of each, which ends it."""
     return sum(group["threads"] for group in document["thread_groups"])
 
 
 def switches(document: Mapping[str, Any]) -> int:
-    found = document["sched"]["switches"]
-    return int(found["voluntary"] + found["involuntary"])
+    by_kind = document["sched"]["switches"]
+    return int(by_kind["voluntary"] + by_kind["involuntary"])
 
 
 def assert_books_close(document: Mapping[str, Any]) -> None:
@@ -140,9 +140,9 @@ def assert_trusted(done: Done, document: Mapping[str, Any]) -> None:
     assert done.returncode == 0
 
 
-def near(found: float, truth: float, slack: int = 0) -> bool:
+def near(measured: float, truth: float, slack: int = 0) -> bool:
     """To 1 %; `slack` for what is not the program's own."""
-    return abs(found - truth) <= 0.01 * truth + slack
+    return abs(measured - truth) <= 0.01 * truth + slack
 
 
 def perf_counts(file: Path) -> dict[str, int]:
@@ -154,8 +154,8 @@ def perf_counts(file: Path) -> dict[str, int]:
 def strace_counts(file: Path) -> dict[str, int]:
     """What `strace -c -f -o file` counted, calls that failed left out."""
     row = r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(\d*) +(\w+)$"
-    found = re.findall(row, file.read_text(), re.M)
-    return {name: int(count) - int(failed or 0) for count, failed, name in found}
+    rows = re.findall(row, file.read_text(), re.M)
+    return {name: int(count) - int(failed or 0) for count, failed, name in rows}
 
 
 def started(command: Sequence[str], directory: Path) -> subprocess.Popen[bytes]:

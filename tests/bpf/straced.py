@@ -50,7 +50,7 @@ _SAYS = ("sendmsg", "write", "sendto")
 
 def window(log: Path) -> list[Call]:
     """The calls that returned between the return of the read of `go` and the write of `end`."""
-    found: list[Call] = []
+    calls: list[Call] = []
     open_calls: dict[str, str] = {}
     begun = is_open = False
     for line in log.read_text(errors="replace").splitlines():
@@ -59,7 +59,7 @@ def window(log: Path) -> list[Call]:
             continue
         tid, text = match["tid"], match["text"]
         if text.startswith(_SAYS) and '"end ' in text:
-            return found
+            return calls
         if unfinished := _UNFINISHED.match(text):
             open_calls[tid] = unfinished["text"]
             begun = begun or '"begin ' in text
@@ -76,7 +76,7 @@ def window(log: Path) -> list[Call]:
             continue
         result = results[-1]
         if is_open:
-            found.append(
+            calls.append(
                 Call(name, rest[: result.start()], int(result["value"]), result["error"] or "")
             )
         elif begun and name == "read" and '"go\\n"' in rest:

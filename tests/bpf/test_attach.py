@@ -1,4 +1,4 @@
-"""`tracer attach`: what is there already is watched, counted, and left as it is."""
+"""`tracer attach`: running programs are watched, counted, and left as they are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from test_faults import loaded_programs
 
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
 
-#: Answers each line with what it has done: so many calls of getppid, between two getrusage.
+#: For each line it calls getppid 500 times and sleeps 20 times; prints its context switches.
 WORKER = """
 import os, resource, sys, threading, time
 def pool(): event.wait()
@@ -60,7 +60,7 @@ class Worker:
         assert self.process.stdout.readline() == "ready\n"
 
     def work(self, word: str = "work") -> int:
-        """Have it work once; its context switches meanwhile."""
+        """One round of work; how many context switches the program counted in it."""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write(word + "\n")
         self.process.stdin.flush()
@@ -108,29 +108,29 @@ def test_calls_and_switches_of_a_running_program(tmp_path, worker):
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=30)
     assert running.returncode == 0, err
-    found = report(file)
-    assert_books_close(found)
-    assert counted(found)["getppid"] == 4 * 500
-    assert counted(found)["clock_nanosleep"] == 4 * 20
-    assert counted(found)["read"] == 4, "the first one was open when tracer came"
-    switches = found["sched"]["switches"]
+    document = report(file)
+    assert_books_close(document)
+    assert counted(document)["getppid"] == 4 * 500
+    assert counted(document)["clock_nanosleep"] == 4 * 20
+    assert counted(document)["read"] == 4, "the first one was open when tracer came"
+    switches = document["sched"]["switches"]
     total = switches["voluntary"] + switches["involuntary"]
-    assert sum(inside) <= total <= sum(inside) + 4 * 3, "and those for the next line"
-    assert found["target"]["kind"] == "attach"
-    assert found["target"]["path_of"]["tid"] == worker.pid
-    assert found["target"]["processes"] == [
-        {"pid": worker.pid, "own_pid": worker.pid, "name": found["target"]["name"]}
+    assert sum(inside) <= total <= sum(inside) + 4 * 3, "plus those of reading the next line"
+    assert document["target"]["kind"] == "attach"
+    assert document["target"]["path_of"]["tid"] == worker.pid
+    assert document["target"]["processes"] == [
+        {"pid": worker.pid, "own_pid": worker.pid, "name": document["target"]["name"]}
     ]
-    main, pool = found["thread_groups"]
+    main, pool = document["thread_groups"]
     assert (main["threads"], main["idle"]) == (1, 0)
     assert (pool["name"], pool["threads"], pool["idle"]) == ("pool-*", 3, 3), "it never ran"
-    assert found["observer"]["estimate"]["events"] > 2 * 4 * 520
+    assert document["observer"]["estimate"]["events"] > 2 * 4 * 520
     assert "watched for " in out and "an estimate: " in out
     worker.work()
     worker.end()
 
 
-def test_a_fork_after_attach_belongs_to_it_unless_told_otherwise(tmp_path, worker):
+def test_a_fork_after_attach_belongs_to_the_target_unless_no_follow(tmp_path, worker):
     for options, expected in (((), 1200), (("--no-follow",), 500)):
         file = tmp_path / "report.json"
         running = attach(str(worker.pid), *options, "--json", str(file))
@@ -169,7 +169,7 @@ def test_a_report_for_every_interval(tmp_path, worker):
     for document in documents:
         jsonschema.Draft202012Validator(SCHEMA).validate(document)
         assert_books_close(document)
-    # what happens while one window is read out and the next one not yet open counts in neither
+    # between the end of one window and the start of the next nothing is counted
     total = sum(counted(document)["getppid"] for document in documents)
     assert 0.9 * rounds * 500 <= total <= rounds * 500
 
@@ -180,10 +180,10 @@ def test_light(tmp_path, worker):
     inside = worker.work()
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=30)
-    found = report(file)
-    assert_books_close(found)
-    assert found["headline"]["io"] is None and found["syscalls"] is None
-    switches = found["sched"]["switches"]
+    document = report(file)
+    assert_books_close(document)
+    assert document["headline"]["io"] is None and document["syscalls"] is None
+    switches = document["sched"]["switches"]
     assert inside <= switches["voluntary"] + switches["involuntary"] <= inside + 3
 
 
@@ -193,11 +193,11 @@ def test_a_program_that_computes_is_unknown_only_until_it_is_seen(tmp_path):
         file = tmp_path / "report.json"
         running = attach(str(spinner.pid), "--duration", "1", "--json", str(file))
         running.communicate(timeout=30)
-        found = report(file)
+        document = report(file)
         assert running.returncode == 0
-        wall = found["ledgers"]["wall"]
-        assert wall["total_ns"] == found["window_ns"]
-        # it makes no call: on a CPU without a name, or waiting for one
+        wall = document["ledgers"]["wall"]
+        assert wall["total_ns"] == document["window_ns"]
+        # it makes no call: it runs, which has no name yet, or waits for a CPU
         named = wall["parts"]["preempted"] + wall["parts"]["wakeup:queued"]
         assert near(named + wall["residual_ns"] + wall["parts"]["user"], wall["total_ns"])
     finally:
@@ -222,7 +222,7 @@ def test_however_tracer_ends_the_target_goes_on(number, worker):
     worker.end()
 
 
-def test_what_cannot_be_attached_to_is_told():
+def test_what_cannot_be_attached_to_is_an_error():
     kernel_thread = 2
     exited = subprocess.Popen(["true"])
     time.sleep(0.2)  # a zombie until it is waited for
@@ -281,14 +281,14 @@ def started(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_end_with_a_process_that_was_forked_meanwhile(tmp_path):
-    """Its end is noticed somewhat later: the window ends with it, and the CPUs' ledger too."""
+    """tracer sees that a little later; the window and the CPUs' ledger end with the process."""
     target = subprocess.Popen(["sh", "-c", "sleep 0.8; sleep 0.4 & exit 0"])
     file = tmp_path / "report.json"
     done = started(str(target.pid), "--json", str(file))
     target.wait()
     assert done.returncode == 0, done.stderr
-    found = report(file)
-    assert_books_close(found)
+    document = report(file)
+    assert_books_close(document)
     assert f"process {target.pid} (sh)" in done.stdout
 
 
@@ -360,7 +360,7 @@ def test_more_processes_than_descriptors(tmp_path):
 
 
 def test_ones_own_shell(tmp_path):
-    """tracer below the shell that it watches is not itself part of the target."""
+    """tracer is a child of the shell that it watches, and is no part of the target."""
     line = f'"{sys.executable}" -m tracer attach $$ --duration 0.5; echo after'
     done = subprocess.run(
         ["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
@@ -382,10 +382,10 @@ def test_a_process_in_its_own_pid_namespace_has_both_numbers(tmp_path):
         inside.work()
         running.send_signal(signal.SIGINT)
         out, _err = running.communicate(timeout=30)
-        found = report(file)
-        assert counted(found)["getppid"] == 500
-        assert [(p["pid"], p["own_pid"]) for p in found["target"]["processes"]] == [(pid, 1)]
-        assert found["thread_groups"][-1]["name"] == "pool-*", "by the numbers of the host"
+        document = report(file)
+        assert counted(document)["getppid"] == 500
+        assert [(p["pid"], p["own_pid"]) for p in document["target"]["processes"]] == [(pid, 1)]
+        assert document["thread_groups"][-1]["name"] == "pool-*", "by the numbers of the host"
         assert f"{pid} (" in out and ", 1 in its container)" in out
     finally:
         inside.process.kill()
@@ -395,12 +395,12 @@ def test_a_process_in_its_own_pid_namespace_has_both_numbers(tmp_path):
 def groups_there_are() -> list[Path]:
     """Where a control group can be made here: version 2, and each hierarchy of version 1."""
     root = Path("/sys/fs/cgroup")
-    found = [root, *sorted(root.iterdir())] if root.is_dir() else []
-    return [d for d in found if (d / "cgroup.procs").is_file() and os.access(d, os.W_OK)]
+    hierarchies = [root, *sorted(root.iterdir())] if root.is_dir() else []
+    return [d for d in hierarchies if (d / "cgroup.procs").is_file() and os.access(d, os.W_OK)]
 
 
 def test_all_processes_of_a_control_group(tmp_path):
-    """One that is there, one of a group below, and one that joins later."""
+    """One that is in it, one of a group below, and one that joins later."""
     made = []
     for base in groups_there_are():
         group = base / f"tracer-test-{os.getpid()}"
@@ -425,10 +425,10 @@ def test_all_processes_of_a_control_group(tmp_path):
             workers[2].work()
             running.send_signal(signal.SIGINT)
             running.communicate(timeout=30)
-            found = report(file)
-            assert_books_close(found)
-            assert counted(found)["getppid"] == 1500
-            pids = {process["pid"] for process in found["target"]["processes"]}
+            document = report(file)
+            assert_books_close(document)
+            assert counted(document)["getppid"] == 1500
+            pids = {process["pid"] for process in document["target"]["processes"]}
             assert pids == {w.pid for w in workers}
             for w in workers:
                 (group.parent / "cgroup.procs").write_text(str(w.pid))

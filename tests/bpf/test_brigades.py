@@ -1,4 +1,4 @@
-"""The brigades against what they say of themselves, arithmetic and /proc."""
+"""The brigades against their own counts, arithmetic and /proc."""
 
 import os
 import sys
@@ -39,14 +39,14 @@ def check_books(recording: Recording) -> None:
 def test_threads_make_exactly_one_receive_and_one_send_per_hop(brigade, cpus):
     recording = brigade("thread-brigade", *SIZE, cpus=cpus)
     check_books(recording)
-    made = calls(recording)
+    made_calls = calls(recording)
     expected = (TASKS + 1) * ITERS
-    assert made["recvfrom"] == expected
-    assert made.get("sendto", 0) + made.get("write", 0) == expected
-    found = counts.switches(recording)
+    assert made_calls["recvfrom"] == expected
+    assert made_calls.get("sendto", 0) + made_calls.get("write", 0) == expected
+    switches = counts.switches(recording)
     usage = recording.result["rusage"]
-    said = usage["voluntary"] + usage["involuntary"]
-    assert abs(found.total - said) <= 0.01 * said
+    reported = usage["voluntary"] + usage["involuntary"]
+    assert abs(switches.total - reported) <= 0.01 * reported
     woken = counts.wakeups(recording)
     assert woken["total"] == sum(n for kind, n in woken.items() if kind != "total")
     outside = sum(counts.outside_wakers(recording).values())
@@ -65,8 +65,8 @@ def test_one_thread_makes_all_calls_and_no_switch(brigade, transport, receive, s
     words = ("--transport", transport, "--tokens", str(tokens), "--work", "10")
     recording = brigade("one-thread-brigade", *SIZE, *words)
     check_books(recording)
-    made = calls(recording)
-    assert made[receive] == made[send] == (TASKS + 1) * ITERS * tokens
+    made_calls = calls(recording)
+    assert made_calls[receive] == made_calls[send] == (TASKS + 1) * ITERS * tokens
     assert recording.result["units"] == TASKS * ITERS * tokens
     assert threads(recording) == 1
     assert counts.switches(recording).voluntary == 0
@@ -80,15 +80,15 @@ def threads(recording: Recording) -> int:
 def test_processes_make_the_calls_of_threads(brigade):
     recording = brigade("process-brigade", *SIZE)
     check_books(recording)
-    made = calls(recording)
-    assert made["recvfrom"] == made["sendto"] == (TASKS + 1) * ITERS
+    made_calls = calls(recording)
+    assert made_calls["recvfrom"] == made_calls["sendto"] == (TASKS + 1) * ITERS
     assert threads(recording) == TASKS + 1
     alive = ledger.lifetimes_ns(recording) > 0
     assert len(set(recording.threads["tgid"][alive].tolist())) == TASKS + 1
-    found = counts.switches(recording)
+    switches = counts.switches(recording)
     usage = recording.result["rusage"]
-    said = usage["voluntary"] + usage["involuntary"]
-    assert abs(found.total - said) <= 0.01 * said
+    reported = usage["voluntary"] + usage["involuntary"]
+    assert abs(switches.total - reported) <= 0.01 * reported
 
 
 def test_threads_in_memory_only_wait_for_each_other(brigade):
@@ -101,10 +101,10 @@ def test_threads_in_memory_only_wait_for_each_other(brigade):
 def test_tasks_in_memory_take_no_switch_and_hardly_a_call(brigade):
     recording = brigade("async-mem-brigade", *SIZE)
     check_books(recording)
-    made = calls(recording)
+    made_calls = calls(recording)
     hops = TASKS * ITERS
-    assert set(made) == {"epoll_wait"}  # the scheduler looks for I/O once in some 60 polls
-    assert made["epoll_wait"] < 0.03 * hops
+    assert set(made_calls) == {"epoll_wait"}  # the scheduler looks for I/O once in some 60 polls
+    assert made_calls["epoll_wait"] < 0.03 * hops
     assert counts.switches(recording).voluntary == 0
     assert threads(recording) == 1
 
@@ -112,12 +112,12 @@ def test_tasks_in_memory_take_no_switch_and_hardly_a_call(brigade):
 def test_creation_of_threads_is_one_clone_and_one_life_each(brigade):
     recording = brigade("thread-creation", *SIZE[:2], "--iters", "20", "--warmups", "2")
     check_books(recording)
-    made = calls(recording)
+    made_calls = calls(recording)
     created = TASKS * 20
     assert recording.result["units"] == created
-    assert made.get("clone3", 0) + made.get("clone", 0) == created
+    assert made_calls.get("clone3", 0) + made_calls.get("clone", 0) == created
     assert threads(recording) == created + 1
-    assert made["rt_sigprocmask"] >= created
+    assert made_calls["rt_sigprocmask"] >= created
 
 
 def test_creation_of_tasks_creates_no_thread(brigade):
@@ -170,20 +170,20 @@ def test_async_receives_fail_once_per_hop(brigade, flavor):
 def test_the_twins_in_python_make_the_calls_of_the_native_ones(engine, name, reads, lives):
     recording = run_traced(engine, Spec((sys.executable, "-m", f"workloads.python.{name}", *SIZE)))
     check_books(recording)
-    made = calls(recording)
-    assert made["write"] == (TASKS + 1) * ITERS
-    assert abs(made["read"] - reads * (TASKS + 1) * ITERS) <= 0.01 * TASKS * ITERS
+    made_calls = calls(recording)
+    assert made_calls["write"] == (TASKS + 1) * ITERS
+    assert abs(made_calls["read"] - reads * (TASKS + 1) * ITERS) <= 0.01 * TASKS * ITERS
     assert threads(recording) == lives
     if name == "async_brigade":
         # one finds the byte, one comes before the task's turn
-        assert abs(made["epoll_wait"] - 2 * (TASKS + 1) * ITERS) <= 0.01 * TASKS * ITERS
+        assert abs(made_calls["epoll_wait"] - 2 * (TASKS + 1) * ITERS) <= 0.01 * TASKS * ITERS
 
 
 def test_gap_of_the_unpinned_brigade_is_in_the_sleeping_cpus(brigade):
     """Where unpinned is slower beyond the noise, wakeup:idle carries more than half of the gap.
 
     Time that the host took (steal) counts as on-CPU time, mostly inside calls: with more than
-    3 % of it the gap is the host's as well, and the pairs are made again.
+    3 % of it the gap is partly the host's, and the pair is measured again.
     """
     words = ("--tasks", "200", "--iters", "60", "--warmups", "10")
     free, pinned = [], []

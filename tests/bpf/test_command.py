@@ -120,13 +120,13 @@ def test_delay_and_duration_limit_the_window(tmp_path):
     code = (
         "import time; end = time.monotonic() + 1.2\nwhile time.monotonic() < end: time.sleep(.01)"
     )
-    found = traced(tmp_path, python(code), "--delay", "0.3", "--duration", "0.5")
-    assert_books_close(found)
-    assert 480_000_000 < found["window_ns"] < 1_000_000_000
-    assert found["target"]["exit_status"] == 0
-    assert found["target"]["path_of"]["name"].startswith("python")
+    document = traced(tmp_path, python(code), "--delay", "0.3", "--duration", "0.5")
+    assert_books_close(document)
+    assert 480_000_000 < document["window_ns"] < 1_000_000_000
+    assert document["target"]["exit_status"] == 0
+    assert document["target"]["path_of"]["name"].startswith("python")
     # of 110 sleeps, those in the window
-    assert 20 < calls(found)["clock_nanosleep"] < 100
+    assert 20 < calls(document)["clock_nanosleep"] < 100
 
 
 def in_terminal(*words: str) -> tuple[int, int]:
@@ -144,7 +144,7 @@ def read_until(terminal: int, word: bytes) -> bytes:
         while word not in seen:
             seen += os.read(terminal, 4096)
     except OSError:
-        pass  # EIO: nobody has it open any more
+        pass  # EIO: the other side is closed
     return seen
 
 
@@ -186,7 +186,7 @@ def test_sigterm_ends_the_command_and_its_session_with_a_partial_report():
         assert "PARTIAL: tracer was ended by SIGTERM" in err
         assert f"{own} (sleep, a session of its own)" in " ".join(err.split())
         assert is_gone(pid) and is_gone(same)
-        assert is_running(own), "what made its own session is listed, not ended"
+        assert is_running(own), "a process with a session of its own is listed, not ended"
     finally:
         os.kill(own, signal.SIGKILL)
 
@@ -309,7 +309,7 @@ def test_names_and_arguments_cannot_reach_the_terminal(tmp_path):
 
 
 def test_threads_of_python_have_their_names(tmp_path):
-    """Also where the interpreter does not hand them to the kernel; what a program set stays."""
+    """Also where the interpreter does not set them in the kernel; names set by a program stay."""
     code = (
         "import ctypes, threading, time\n"
         "def work(own=b''):\n"
@@ -319,8 +319,8 @@ def test_threads_of_python_have_their_names(tmp_path):
         "threading.Thread(target=work, name='\\x1b[31mred').start()\n"
         "threading.Thread(target=work, name='python', args=(b'kernel',)).start()\n"
     )
-    found = traced(tmp_path, python(code))
-    groups = {g["name"]: g["threads"] for g in found["thread_groups"]}
+    document = traced(tmp_path, python(code))
+    groups = {g["name"]: g["threads"] for g in document["thread_groups"]}
     main = Path(sys.executable).name
     assert groups == {"reader-*": 3, "\x1b[31mred": 1, "kernel": 1, main[:15]: 1}
 
@@ -331,9 +331,9 @@ def test_a_thread_that_becomes_another_program_has_its_name(tmp_path):
         "def work(): time.sleep(0.5); os.execvp('sleep', ['sleep', '0.1'])\n"
         "threading.Thread(target=work, name='reaper').start(); time.sleep(9)\n"
     )
-    found = traced(tmp_path, python(code))
-    assert "sleep" in [group["name"] for group in found["thread_groups"]]
-    assert "reaper" not in [group["name"] for group in found["thread_groups"]]
+    document = traced(tmp_path, python(code))
+    assert "sleep" in [group["name"] for group in document["thread_groups"]]
+    assert "reaper" not in [group["name"] for group in document["thread_groups"]]
 
 
 def test_the_report_may_go_where_nobody_reads(tmp_path):
@@ -366,19 +366,19 @@ def test_2000_short_children(tmp_path):
         "    if not pid: os._exit(0)\n"
         "    os.waitpid(pid, 0)\n"
     )
-    found = traced(tmp_path, python(code))
-    assert_books_close(found)
-    assert sum(group["threads"] for group in found["thread_groups"]) == 2001
-    assert calls(found)["wait4"] == 2000
-    assert found["ledgers"]["wall"]["parts"]["external"] < 0.05 * found["window_ns"]
+    document = traced(tmp_path, python(code))
+    assert_books_close(document)
+    assert sum(group["threads"] for group in document["thread_groups"]) == 2001
+    assert calls(document)["wait4"] == 2000
+    assert document["ledgers"]["wall"]["parts"]["external"] < 0.05 * document["window_ns"]
 
 
 def test_no_follow_leaves_children_out(tmp_path):
-    found = traced(
+    document = traced(
         tmp_path, ("sh", "-c", "for i in 1 2 3; do /bin/true; done; true"), "--no-follow"
     )
-    assert sum(group["threads"] for group in found["thread_groups"]) == 1
-    assert calls(found)["execve"] == 1, "the command's own"
+    assert sum(group["threads"] for group in document["thread_groups"]) == 1
+    assert calls(document)["execve"] == 1, "the command's own"
 
 
 def test_20000_threads_in_sequence(tmp_path):
@@ -388,9 +388,9 @@ def test_20000_threads_in_sequence(tmp_path):
         "for _ in range(20000):\n"
         "    _thread.start_new_thread(lock.release, ()); lock.acquire()\n"
     )
-    found = traced(tmp_path, python(code))
-    assert_books_close(found)
-    assert sum(group["threads"] for group in found["thread_groups"]) == 20001
+    document = traced(tmp_path, python(code))
+    assert_books_close(document)
+    assert sum(group["threads"] for group in document["thread_groups"]) == 20001
 
 
 def test_exec_by_another_thread_than_the_first_goes_on(tmp_path):
@@ -399,19 +399,19 @@ def test_exec_by_another_thread_than_the_first_goes_on(tmp_path):
         "t = threading.Thread(target=lambda: os.execvp('sh', ['sh', '-c', 'sleep 0.2; exit 5']))\n"
         "t.start(); time.sleep(10)"
     )
-    found = traced(tmp_path, python(code), status=5)
-    assert_books_close(found)
-    assert found["window_ns"] > 200_000_000
-    assert found["ledgers"]["wall"]["parts"]["sleep"] > 150_000_000, "the sleep of sh's child"
+    document = traced(tmp_path, python(code), status=5)
+    assert_books_close(document)
+    assert document["window_ns"] > 200_000_000
+    assert document["ledgers"]["wall"]["parts"]["sleep"] > 150_000_000, "the sleep of sh's child"
 
 
 def test_vfork(tmp_path):
     """subprocess uses vfork: the parent waits until its child has called execve."""
     code = "import subprocess\nfor _ in range(20): subprocess.run(['true'], check=True)"
-    found = traced(tmp_path, python(code))
-    assert_books_close(found)
-    assert calls(found)["execve"] == 1 + 20, "the first one is the command's own"
-    assert switches(found) >= 40
+    document = traced(tmp_path, python(code))
+    assert_books_close(document)
+    assert calls(document)["execve"] == 1 + 20, "the first one is the command's own"
+    assert switches(document) >= 40
 
 
 def test_sigkill_in_the_window(tmp_path):
@@ -424,13 +424,13 @@ def test_sigkill_in_the_window(tmp_path):
     os.kill(int(running.stdout.readline()), signal.SIGKILL)
     running.communicate(timeout=30)
     assert running.returncode == 137
-    found = json.loads(file.read_text())
-    assert_books_close(found)
-    assert found["target"]["exit_status"] == -9
+    document = json.loads(file.read_text())
+    assert_books_close(document)
+    assert document["target"]["exit_status"] == -9
 
 
 def test_a_script_that_sleeps_and_then_computes(tmp_path):
-    """Planted: the path is the sleep and the work, as long as the script itself says they were."""
+    """The path is the sleep and the work, with the lengths that the script measured itself."""
     code = (
         "import time\n"
         "a = time.monotonic_ns(); time.sleep(0.4)\n"
@@ -441,12 +441,12 @@ def test_a_script_that_sleeps_and_then_computes(tmp_path):
     file = tmp_path / "report.json"
     done = run("--json", str(file), "--", *python(code))
     slept_ns, worked_ns = map(int, done.stdout.split())
-    found = json.loads(file.read_text())
-    assert_books_close(found)
-    parts = found["ledgers"]["wall"]["parts"]
+    document = json.loads(file.read_text())
+    assert_books_close(document)
+    parts = document["ledgers"]["wall"]["parts"]
     ran = parts["user"] + parts["preempted"] + sum(
         ns for name, ns in parts.items() if name.startswith("syscall:")
     )  # fmt: skip
-    start_up = found["window_ns"] - slept_ns - worked_ns
+    start_up = document["window_ns"] - slept_ns - worked_ns
     assert near(parts["sleep"], slept_ns, slack=1_000_000)
     assert worked_ns * 0.99 <= ran <= worked_ns + start_up + 2_000_000

@@ -54,7 +54,7 @@ def test_pinned_against_unpinned_and_its_reasons(tmp_path):
         assert counts["wake-ups to another CPU, idle"]["a"] > 0.05
 
 
-def test_a_broken_off_comparison_goes_on_with_the_same_command(tmp_path):
+def test_an_interrupted_comparison_continues_with_the_same_command(tmp_path):
     words = [f"thread-brigade {SMALL}", f"thread-brigade {SMALL} --cpus {CPU}", "--untraced"]
     words += ["--rounds", "12", "--json", "-"]
     running = subprocess.Popen(
@@ -89,7 +89,7 @@ def test_budgets_of_counts(tmp_path):
     assert "budget broken: window_ns is " in done.stderr
 
 
-def test_saved_reports_of_different_hosts_are_told_apart(tmp_path):
+def test_saved_reports_of_different_hosts_give_a_warning(tmp_path):
     file, other = tmp_path / "a.json", tmp_path / "b.json"
     subprocess.run(
         [*TRACER[:-1], "run", "thread-brigade", *SMALL.split(), "--no-baseline", "--json", file],

@@ -51,7 +51,7 @@ def spinners(pid: int) -> list[int]:
     return [child for child in descendants(pid) if policy(child) == os.SCHED_IDLE]
 
 
-def led_to(link: Path) -> str:
+def target_of(link: Path) -> str:
     try:
         return str(link.readlink())
     except OSError:
@@ -61,7 +61,7 @@ def led_to(link: Path) -> str:
 def holders_of_latency() -> set[int]:
     """Processes that have /dev/cpu_dma_latency open."""
     links = Path("/proc").glob("[0-9]*/fd/*")
-    return {int(link.parts[2]) for link in links if led_to(link) == "/dev/cpu_dma_latency"}
+    return {int(link.parts[2]) for link in links if target_of(link) == "/dev/cpu_dma_latency"}
 
 
 def check(document: dict) -> None:
@@ -89,8 +89,8 @@ def check(document: dict) -> None:
 
 
 @NEEDS_TWO
-def test_interrupted_after_the_first_pinned_run_and_gone_on(tmp_path):
-    """The prediction stands before the test; the same command completes what was broken off."""
+def test_interrupted_after_the_first_pinned_run_and_continued(tmp_path):
+    """The prediction is saved before the test; the same command completes the experiment."""
     words = (*SMALL, "--rounds", "2", "--json", "-")
     running = start(tmp_path, *words)
     until(lambda: any(_pinned(line) for line in saved(tmp_path)))
@@ -161,8 +161,8 @@ def _size_of_the_gap(state: Path) -> str:
 
 
 def _traced(state: Path) -> list[dict]:
-    found = [line for line in saved(state) if line.get("trial", {}).get("traced")]
-    return [line for line in found if line["trial"]["block"] >= 0]
+    traced = [line for line in saved(state) if line.get("trial", {}).get("traced")]
+    return [line for line in traced if line["trial"]["block"] >= 0]
 
 
 #: Runs one trial under an intervention, as an experiment does; the workload never ends by itself.
@@ -189,9 +189,9 @@ except Interrupted:
 
 
 def in_force(pid: int, intervention: str) -> bool:
-    """The intervention is there, and the target runs under it."""
+    """The intervention is in force, and the target runs under it."""
     target = [
-        p for p in descendants(pid) if led_to(Path(f"/proc/{p}/exe")).endswith("/thread-brigade")
+        p for p in descendants(pid) if target_of(Path(f"/proc/{p}/exe")).endswith("/thread-brigade")
     ]
     if not target:
         return False

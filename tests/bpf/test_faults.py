@@ -52,13 +52,13 @@ def loaded_programs() -> set[int]:
     """Ids of all BPF programs in the kernel (bpf(2), BPF_PROG_GET_NEXT_ID)."""
     call = ctypes.CDLL(None, use_errno=True).syscall
     number = {"x86_64": 321}.get(platform.machine(), 280)
-    found, last = set(), 0
+    ids, last = set(), 0
     while True:
         attr = ctypes.create_string_buffer(struct.pack("=3I", last, 0, 0), 12)
         if call(number, 11, attr, 12) < 0:
-            return found
+            return ids
         last = struct.unpack("=3I", attr.raw)[1]
-        found.add(last)
+        ids.add(last)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -133,7 +133,7 @@ def test_kill_9_leaves_no_process_and_no_program(where):
     assert not loaded_programs() - before
 
 
-def test_a_killed_workload_is_told():
+def test_a_killed_workload_is_reported():
     running = start(*LONG)
     child = child_of(running.pid, "thread-brigade")
     in_its_window(child)
@@ -193,7 +193,7 @@ def test_two_tracers_at_once_do_not_disturb_each_other(tmp_path):
         assert document["losses"]["total"] == 0
 
 
-def test_a_full_disk_is_told_and_the_old_file_kept(tmp_path):
+def test_a_full_disk_is_reported_and_the_old_file_kept(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", disk]).returncode:
@@ -265,7 +265,7 @@ def test_a_narrow_terminal_gets_narrow_lines(columns):
     assert any("no room for" in line for line in report) == (columns < 100)
 
 
-def test_progress_tells_the_time_left_and_leaves_no_trace():
+def test_progress_shows_the_time_left_and_leaves_no_trace():
     size = ("run", "thread-brigade", "--tasks", "50", "--cpus", str(max(os.sched_getaffinity(0))))
     words = (*size, "--iters", "400", "--no-baseline", "--json", "-")
     done = subprocess.run([*TRACER, *words], cwd=ROOT, capture_output=True, check=True)

@@ -28,10 +28,10 @@ def against_strace(engine, tmp_path, program, edges):
     log = tmp_path / "strace"
     recording = run_traced(engine, Spec(straced.command(log, CALLS, program)))
     seen = [(operation(c), c) for c in straced.window(log) if c.name in CALLS]
-    found = {op.name: op for op in recording.probes["futex"].operations}
-    assert set(found) | {name for name, _ in seen} <= set(OPERATIONS)
+    by_name = {op.name: op for op in recording.probes["futex"].operations}
+    assert set(by_name) | {name for name, _ in seen} <= set(OPERATIONS)
     for name in OPERATIONS:
-        op = found.get(name)
+        op = by_name.get(name)
         calls = [c for own, c in seen if own == name]
         assert abs((op.calls if op else 0) - len(calls)) <= edges, name
         if op:
@@ -75,17 +75,17 @@ def test_known_calls_are_as_strace_saw_them(engine, planted_program, tmp_path):
 def test_known_calls(planted):
     recording = planted("futex-calls", "200", "10")
     record = recording.probes["futex"]
-    found = {op.name: op for op in record.operations}
-    assert set(found) == {"WAIT", "WAKE", "CMP_REQUEUE", "LOCK_PI", "UNLOCK_PI"}
-    wait, wake, requeue = found["WAIT"], found["WAKE"], found["CMP_REQUEUE"]
+    by_name = {op.name: op for op in record.operations}
+    assert set(by_name) == {"WAIT", "WAKE", "CMP_REQUEUE", "LOCK_PI", "UNLOCK_PI"}
+    wait, wake, requeue = by_name["WAIT"], by_name["WAKE"], by_name["CMP_REQUEUE"]
     assert (wait.calls, wait.again, wait.timed_out) == (200 + 10 + 8, 200, 10)
     assert wait.slept == wait.asleep.count == wait.to_run.count == 18
     assert (wait.interrupted, wait.failed) == (0, 0)
     assert (wake.woke_none, wake.woke_one, wake.woke_more, wake.woken) == (200, 0, 1, 7)
     assert (requeue.calls, requeue.woke_more, requeue.woken) == (1, 1, 8)
-    assert (found["LOCK_PI"].calls, found["LOCK_PI"].slept) == (201, 1)
-    assert found["UNLOCK_PI"].calls == 202
-    for op in found.values():
+    assert (by_name["LOCK_PI"].calls, by_name["LOCK_PI"].slept) == (201, 1)
+    assert by_name["UNLOCK_PI"].calls == 202
+    for op in by_name.values():
         assert op.asleep.sum_ns <= 10 * recording.window_ns
     # ten sleeps of 1 ms each, and what the waiters slept of the window
     assert wait.asleep.sum_ns >= 10_000_000

@@ -38,7 +38,7 @@ engine = engine_with(PROBES)
 
 
 def run(engine: Engine) -> Recording:
-    """A run in which CPUs were idle: on a host busy with other work it is made again."""
+    """A run in which CPUs were idle: on a host busy with other work it is repeated."""
     deadline_s = time.monotonic() + PATIENCE_S
     while True:
         share = wait_until_idle(deadline_s)
@@ -66,7 +66,7 @@ def test_the_parts_sum_to_what_they_split(engine):
 
 
 def test_residency_is_the_cpu_ledgers_idle_time(engine):
-    """Less than it, since the idle task also works on its way in and out, but not by much."""
+    """At most that, and at least half: the idle task also works on its way in and out."""
     recording = run(engine)
     stays = sum(sum(c.residency_ns.values()) for c in recording.probes["idle"].cpus)
     assert 0.5 * ledger.cpu(recording).parts["idle"] <= stays
@@ -135,7 +135,7 @@ while True:
 def test_entries_and_interrupts_against_the_kernels_counters(engine, spinning):
     """Each of ours lies between the kernel's difference just inside the window and just outside.
 
-    A stay counts with the kernel when it ends, here when it begins: one each way a CPU. Idle CPUs
+    The kernel counts a stay when it ends, tracer when it begins: one more or less a CPU. Idle CPUs
     are woken by call-function interrupts, those that spin for others by reschedule interrupts.
     """
     deadline_s = time.monotonic() + PATIENCE_S
@@ -156,7 +156,7 @@ def test_entries_and_interrupts_against_the_kernels_counters(engine, spinning):
 
 
 def compare_counters(engine: Engine) -> dict[str, int]:
-    """Compare over one window of 0.5 s; how much there was to compare.
+    """Compare over one window of 0.5 s; how many entries and interrupts there were.
 
     Some virtual machines count a few reschedule interrupts (three in half a second, of 20 or
     of 400) without firing their tracepoint; none is counted twice.
@@ -206,7 +206,7 @@ def compare_counters(engine: Engine) -> dict[str, int]:
     }
 
 
-# ---- a host told not to sleep ----
+# ---- a host that may not sleep ----
 
 
 def test_a_host_that_may_not_sleep_is_woken_by_a_flag(engine):
@@ -219,11 +219,11 @@ def test_a_host_that_may_not_sleep_is_woken_by_a_flag(engine):
         polling = run(engine)
 
     def wakes(recording: Recording) -> dict[bool, int]:
-        found = {True: 0, False: 0}
+        count = {True: 0, False: 0}
         for w in recording.probes["idle"].wakes:
             if w.state != idle.BETWEEN:
-                found[w.polling] += w.whole.count
-        return found
+                count[w.polling] += w.whole.count
+        return count
 
     def entries(recording: Recording, polling: bool) -> int:
         return sum(

@@ -36,23 +36,23 @@ def test_every_operation_is_counted_once_and_where_it_belongs(engine):
     recording = run(engine)
     record: UringRecord = recording.probes["io_uring"]
     assert counts.losses(recording) == dict.fromkeys(counts.losses(recording), 0)
-    found = {op.name: op for op in record.operations}
-    assert {name: op.submitted for name, op in found.items()} == {
+    by_name = {op.name: op for op in record.operations}
+    assert {name: op.submitted for name, op in by_name.items()} == {
         "nop": NOPS + PLACES + FULL,
         "recv": PAIRS,
         "send": PAIRS,
         "write": WRITES,
         "timeout": TIMEOUTS,
     }
-    assert {name: op.completed for name, op in found.items()} == {
+    assert {name: op.completed for name, op in by_name.items()} == {
         "nop": ways(inline=NOPS + PLACES),
         "recv": ways(poll=PAIRS),
         "send": ways(inline=PAIRS),
         "write": ways(worker=WRITES),
         "timeout": ways(later=TIMEOUTS),
     }
-    assert {name for name, op in found.items() if op.failed} == {"timeout"}
-    assert all(op.times.count == sum(op.completed.values()) for op in found.values())
+    assert {name for name, op in by_name.items() if op.failed} == {"timeout"}
+    assert all(op.times.count == sum(op.completed.values()) for op in by_name.values())
     assert record.overflows == FULL
     assert record.untracked == record.more == 0
     assert record.task_items >= PAIRS + TIMEOUTS

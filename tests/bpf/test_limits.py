@@ -1,5 +1,5 @@
-"""Each limit lowered for real and hit: the named one is the right one, the predicted size fits,
-and 2 % more does not."""
+"""Each limit is lowered and reached: the right one is named, the predicted size runs, 2 % more
+does not."""
 
 import contextlib
 import json
@@ -65,64 +65,66 @@ def group(controller: str, settings: dict[str, object]) -> Iterator[Callable[[],
         directory.rmdir()
 
 
-def check(found: dict[str, object], error: str, limit: str, said: str, low: int, high: int) -> None:
-    assert found["limit"] == limit
-    assert low <= int(str(found["most"])) <= high
-    assert found["fits"] is True, error
-    assert found["beyond"] is False
-    assert said in error
+def check(
+    outcome: dict[str, object], error: str, limit: str, message: str, low: int, high: int
+) -> None:
+    assert outcome["limit"] == limit
+    assert low <= int(str(outcome["most"])) <= high
+    assert outcome["fits"] is True, error
+    assert outcome["beyond"] is False
+    assert message in error
 
 
 def test_open_files() -> None:
-    found, error = hit("thread-brigade", before=lowered(resource.RLIMIT_NOFILE, 2000))
-    check(found, error, "RLIMIT_NOFILE (hard)", "the limit is 2000", 990, 997)
+    outcome, error = hit("thread-brigade", before=lowered(resource.RLIMIT_NOFILE, 2000))
+    check(outcome, error, "RLIMIT_NOFILE (hard)", "the limit is 2000", 990, 997)
 
 
 def test_processes_of_a_user() -> None:
     before = lowered(resource.RLIMIT_NPROC, 700)
-    found, error = hit("thread-mem-brigade", NOBODY, before=before)
-    check(found, error, "RLIMIT_NPROC (hard)", "full: RLIMIT_NPROC (ulimit -u) (700)", 600, 699)
+    outcome, error = hit("thread-mem-brigade", NOBODY, before=before)
+    check(outcome, error, "RLIMIT_NPROC (hard)", "full: RLIMIT_NPROC (ulimit -u) (700)", 600, 699)
 
 
 def test_pids_of_a_control_group() -> None:
     with group("pids", {"pids.max": 900}) as enter:
-        found, error = hit("thread-brigade", before=enter)
-    name = str(found["limit"])
+        outcome, error = hit("thread-brigade", before=enter)
+    name = str(outcome["limit"])
     assert name.endswith(f"tracer-test-{os.getpid()}/pids.max")
-    check(found, error, name, f"full: {name} (900)", 890, 899)
+    check(outcome, error, name, f"full: {name} (900)", 890, 899)
 
 
 def test_threads_of_the_system() -> None:
     most = threads_now() + 1500
     with sysctl("kernel.threads-max", most):
-        found, error = hit("thread-mem-brigade")
-    check(found, error, "kernel.threads-max", f"full: kernel.threads-max ({most})", 1300, 1500)
+        outcome, error = hit("thread-mem-brigade")
+    check(outcome, error, "kernel.threads-max", f"full: kernel.threads-max ({most})", 1300, 1500)
 
 
 def test_numbers_of_processes() -> None:
     most = threads_now() + 300 + 1500
     with sysctl("kernel.pid_max", most):
-        found, error = hit("thread-mem-brigade")
-    check(found, error, "kernel.pid_max", f"full: kernel.pid_max ({most})", 1300, 1800)
+        outcome, error = hit("thread-mem-brigade")
+    check(outcome, error, "kernel.pid_max", f"full: kernel.pid_max ({most})", 1300, 1800)
 
 
 def test_memory_areas() -> None:
     with sysctl("vm.max_map_count", 8000):
-        found, error = hit("thread-mem-brigade")
-    check(found, error, "vm.max_map_count", "the limit is 8000: raise vm.max_map_count",
+        outcome, error = hit("thread-mem-brigade")
+    check(outcome, error, "vm.max_map_count", "the limit is 8000: raise vm.max_map_count",
           1800, 1990)  # fmt: skip
 
 
 def test_address_space() -> None:
     size = (64 << 20) * 8 * (os.cpu_count() or 1) + (2 << 30)
-    found, error = hit("thread-mem-brigade", before=lowered(resource.RLIMIT_AS, size))
-    check(found, error, "RLIMIT_AS (hard)", "raise RLIMIT_AS", 2000, 2110)
+    outcome, error = hit("thread-mem-brigade", before=lowered(resource.RLIMIT_AS, size))
+    check(outcome, error, "RLIMIT_AS (hard)", "raise RLIMIT_AS", 2000, 2110)
 
 
 def test_watches() -> None:
     with sysctl("fs.epoll.max_user_watches", 6000):
-        found, error = hit("async-brigade", NOBODY)  # they are counted by user
-    check(found, error, "fs.epoll.max_user_watches", "raise fs.epoll.max_user_watches",
+        outcome, error = hit("async-brigade", NOBODY)  # they are counted by user
+    check(outcome, error, "fs.epoll.max_user_watches", "raise fs.epoll.max_user_watches",
           2950, 3000)  # fmt: skip
 
 
@@ -130,17 +132,17 @@ def test_files_of_the_system() -> None:
     used = int(Path("/proc/sys/fs/file-nr").read_text().split()[0])
     for _ in range(3):  # other processes open and close files too
         with sysctl("fs.file-max", used + 4000):
-            found, error = hit("one-thread-brigade", NOBODY)
-        if found["fits"] and not found["beyond"]:
+            outcome, error = hit("one-thread-brigade", NOBODY)
+        if outcome["fits"] and not outcome["beyond"]:
             break
-    check(found, error, "fs.file-max", "raise fs.file-max", 1700, 2100)
+    check(outcome, error, "fs.file-max", "raise fs.file-max", 1700, 2100)
 
 
 def test_memory_of_a_control_group() -> None:
     is_first = not (GROUPS / "cgroup.controllers").exists()
     name = "memory.limit_in_bytes" if is_first else "memory.max"
     with group("memory", {name: 400 << 20}) as enter:
-        found, error = hit("thread-mem-brigade", before=enter)
-    limit = str(found["limit"])
+        outcome, error = hit("thread-mem-brigade", before=enter)
+    limit = str(outcome["limit"])
     assert limit.endswith(f"tracer-test-{os.getpid()}/{name}")
-    check(found, error, limit, "killed by SIGKILL", 9000, 11800)
+    check(outcome, error, limit, "killed by SIGKILL", 9000, 11800)

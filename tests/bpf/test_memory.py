@@ -25,8 +25,8 @@ def measured(tmp_path: Path, *words: str) -> dict[str, dict[str, dict[str, float
 
 
 def test_threads_and_tasks(tmp_path: Path) -> None:
-    found = measured(tmp_path, "thread-brigade", "async-mem-brigade", "--tasks", "1000:4000:500")
-    threads, tasks = found["thread-brigade"], found["async-mem-brigade"]
+    by_line = measured(tmp_path, "thread-brigade", "async-mem-brigade", "--tasks", "1000:4000:500")
+    threads, tasks = by_line["thread-brigade"], by_line["async-mem-brigade"]
     # a stack of 1 MiB and a signal stack, a guard page each
     virtual = (1024 + 8) * KIB + signal_stack_bytes()
     assert threads["virtual"]["slope"] == pytest.approx(virtual, rel=0.002)

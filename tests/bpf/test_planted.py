@@ -56,7 +56,7 @@ def test_a_sleep_then_compute(planted):
     assert path["external"] < 1
 
 
-def test_b_only_the_longer_chain_is_on_the_path(planted):
+def test_only_the_longer_chain_is_on_the_path(planted):
     recording = planted("two-chains", "50", "50")
     check_books(recording)
     path = path_ms(recording)
@@ -64,7 +64,7 @@ def test_b_only_the_longer_chain_is_on_the_path(planted):
     assert near(sum(path.values()), 150 + delays(path), path.stolen_ms)
 
 
-def test_c_a_spinner_of_another_process_is_never_own_code(planted):
+def test_a_spinner_of_another_process_is_never_own_code(planted):
     spin = f"import os\nos.sched_setaffinity(0, {{{CPU}}})\nwhile True: pass"
     spinner = subprocess.Popen([sys.executable, "-c", spin])
     try:
@@ -82,7 +82,7 @@ def test_c_a_spinner_of_another_process_is_never_own_code(planted):
     )
 
 
-def test_d_woken_from_outside_is_external(planted):
+def test_woken_from_outside_is_external(planted):
     # a process of its own writes a byte to the program's standard input every 300 ms
     code = "import time\nwhile True: time.sleep(0.3); print('x', end='', flush=True)"
     saved = os.dup(0)
@@ -104,7 +104,7 @@ def test_d_woken_from_outside_is_external(planted):
 
 
 @pytest.mark.parametrize("kind", ["futex", "pipe", "eventfd-epoll", "signal", "condvar", "tcp"])
-def test_e_every_mechanism_hands_the_path_over(planted, kind):
+def test_every_mechanism_hands_the_path_over(planted, kind):
     recording = planted("handover", kind, "60", "40")
     check_books(recording)
     path = path_ms(recording)
@@ -112,28 +112,28 @@ def test_e_every_mechanism_hands_the_path_over(planted, kind):
     assert path["external"] + path["sleep"] < 1
 
 
-def test_g_exec_by_a_thread_that_is_not_the_leader(planted):
+def test_exec_by_a_thread_that_is_not_the_leader(planted):
     recording = planted("exec-non-leader", "60")
     check_books(recording)
     path = path_ms(recording)
     assert near(path["user"], 60, path.stolen_ms + 3)  # and the new image's start
 
 
-def test_g_a_thread_created_in_the_window(planted):
+def test_a_thread_created_in_the_window(planted):
     recording = planted("thread-in-window", "30", "60")
     check_books(recording)
     path = path_ms(recording)
     assert near(computed(path), 90, path.stolen_ms)
 
 
-def test_g_a_forked_child(planted):
+def test_a_forked_child(planted):
     recording = planted("fork-child", "50")
     check_books(recording)
     path = path_ms(recording)
     assert near(computed(path), 50, path.stolen_ms + 1)
 
 
-def test_g_a_timer_sleep(planted):
+def test_a_timer_sleep(planted):
     recording = planted("timer-sleep", "20", "50")
     check_books(recording)
     path = path_ms(recording)
@@ -141,7 +141,7 @@ def test_g_a_timer_sleep(planted):
     assert near(computed(path), 50, path.stolen_ms)
 
 
-def test_g_stopped_and_continued_from_outside(planted, engine):
+def test_stopped_and_continued_from_outside(planted, engine):
     over = threading.Event()
 
     def cont() -> None:
@@ -169,7 +169,7 @@ def test_g_stopped_and_continued_from_outside(planted, engine):
     assert own["blocked:stopped"] > 95 * MS
 
 
-def test_wakes_that_brought_nothing_stay_on_the_path(planted):
+def test_wake_ups_for_nothing_stay_on_the_path(planted):
     recording = planted("spurious", "60", "10", "20")
     check_books(recording)
     path = path_ms(recording)

@@ -115,7 +115,7 @@ def test_the_report_fits_100_columns_and_options_mix_in_any_order(tmp_path):
     assert_trusted(done, document)
 
 
-def test_a_file_that_cannot_be_written_is_said_before_the_run():
+def test_a_file_that_cannot_be_written_is_an_error_before_the_run():
     done = tracer("run", "thread-brigade", "--json", "/nonexistent/report.json")
     assert done.returncode == 2
     assert "cannot write /nonexistent/report.json" in done.stderr
@@ -150,9 +150,9 @@ def test_untraced_against_untraced_shows_no_difference():
             first, second = (run_untraced(spec)["ns_per_unit"] for _ in range(2))
             a, b = (first, second) if number % 2 else (second, first)
             pairs.append(Pair(a, b, 1.0, 1.0))
-        found = observe(pairs)
-        assert found is not None
-        if found.in_noise:
+        effect = observe(pairs)
+        assert effect is not None
+        if effect.in_noise:
             break
-    assert found.low <= 1 <= found.high
-    assert ": no difference seen" in observer_lines(found, "hop")[0]
+    assert effect.low <= 1 <= effect.high
+    assert ": no difference seen" in observer_lines(effect, "hop")[0]

@@ -33,14 +33,14 @@ from programs import (
 )
 
 
-def assert_switches(found: Any, truth: int) -> None:
+def assert_switches(document: Any, truth: int) -> None:
     """To 1 %; neither perf nor getrusage counts the switch that ends a thread, tracer does."""
-    assert 0.99 * truth - 20 <= switches(found) <= 1.01 * truth + 20 + threads(found)
+    assert 0.99 * truth - 20 <= switches(document) <= 1.01 * truth + 20 + threads(document)
 
 
-def assert_as_getrusage(found: Any) -> None:
-    """Of the command and all its children: they were waited for."""
-    assert_switches(found, found["rusage"]["voluntary"] + found["rusage"]["involuntary"])
+def assert_as_getrusage(document: Any) -> None:
+    """getrusage counts the command and the children that were waited for: here all."""
+    assert_switches(document, document["rusage"]["voluntary"] + document["rusage"]["involuntary"])
 
 
 @pytest.mark.parametrize(
@@ -57,15 +57,15 @@ def test_switches_and_migrations_as_perf_stat_counts_them(tmp_path: Path, comman
     need("perf", command[0])
     out = tmp_path / "perf.csv"
     events = "context-switches,cpu-migrations"
-    found = traced(tmp_path, ("perf", "stat", "-x,", "-o", str(out), "-e", events, *command))
-    assert_books_close(found)
+    document = traced(tmp_path, ("perf", "stat", "-x,", "-o", str(out), "-e", events, *command))
+    assert_books_close(document)
     truth = perf_counts(out)
     assert truth["context-switches"] > 1000
-    assert_switches(found, truth["context-switches"])
+    assert_switches(document, truth["context-switches"])
     # perf counts a thread that is moved twice before it runs once (perf_event_task_migrate)
-    moved = found["sched"]["migrations"]
+    moved = document["sched"]["migrations"]
     assert truth["cpu-migrations"] - 20 <= moved <= 1.3 * truth["cpu-migrations"] + 40
-    assert_as_getrusage(found)
+    assert_as_getrusage(document)
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="needs two CPUs")
@@ -85,20 +85,20 @@ def test_migrations_as_the_kernel_counts_them(tmp_path: Path) -> None:
         cwd=ROOT, text=True, capture_output=True, check=True, timeout=60,
     )  # fmt: skip
     whole, inside = map(int, done.stdout.split())
-    found = json.loads(file.read_text())
+    document = json.loads(file.read_text())
     assert 999 <= inside <= 1000, "the first CPU may be the one on which it was"
-    assert inside <= found["sched"]["migrations"] <= whole
+    assert inside <= document["sched"]["migrations"] <= whole
 
 
 def test_calls_as_strace_counts_them(tmp_path: Path) -> None:
     need("perf", "strace")
     command = ("perf", "bench", "sched", "pipe", "-l", "3000")
-    found = traced(tmp_path, command)
-    assert_books_close(found)
+    document = traced(tmp_path, command)
+    assert_books_close(document)
     truth = strace(tmp_path, command)
     assert truth["write"] > 6000
     for name in ("read", "write", "mmap", "openat"):
-        assert near(calls(found)[name], truth[name], slack=2), name
+        assert near(calls(document)[name], truth[name], slack=2), name
 
 
 def strace(directory: Path, command: Sequence[str]) -> dict[str, int]:
@@ -182,8 +182,8 @@ def test_a_server_under_load(
     stop()
     _out, err = running.communicate(timeout=60)
     assert running.returncode == 0, err
-    found = json.loads(file.read_text())
-    assert_books_close(found)
+    document = json.loads(file.read_text())
+    assert_books_close(document)
 
     words, port, load, stop = server(tmp_path)
     other = started(words, tmp_path)
@@ -194,8 +194,8 @@ def test_a_server_under_load(
     truth = strace_counts(tmp_path / "strace.txt")
     for name in names:
         assert truth[name] >= requests, name
-        assert near(calls(found)[name], truth[name], slack=12), name
-    assert_as_getrusage(found)
+        assert near(calls(document)[name], truth[name], slack=12), name
+    assert_as_getrusage(document)
 
 
 ASYNCIO = """
@@ -220,11 +220,11 @@ asyncio.run(main())
 
 
 def test_a_python_asyncio_server(tmp_path: Path) -> None:
-    found = traced(tmp_path, (sys.executable, "-c", ASYNCIO, "2000"), "--units", "2000")
-    assert_books_close(found)
-    assert near(calls(found)["sendto"], 4000, slack=4), "a question and an answer each"
-    assert near(calls(found)["recvfrom"], 4000, slack=8)
-    assert found["result"]["units"] == 2000
+    document = traced(tmp_path, (sys.executable, "-c", ASYNCIO, "2000"), "--units", "2000")
+    assert_books_close(document)
+    assert near(calls(document)["sendto"], 4000, slack=4), "a question and an answer each"
+    assert near(calls(document)["recvfrom"], 4000, slack=8)
+    assert document["result"]["units"] == 2000
 
 
 def test_make_with_two_jobs(tmp_path: Path) -> None:
@@ -238,16 +238,16 @@ def test_make_with_two_jobs(tmp_path: Path) -> None:
         f"libparts.a: {objects}\n\tar rcs $@ $^\nclean:\n\trm -f *.o *.a\n"
     )
     command = ("make", "-s", "-j2", "-C", str(tmp_path))
-    found = traced(tmp_path, command)
-    assert_books_close(found)
+    document = traced(tmp_path, command)
+    assert_books_close(document)
     subprocess.run(["make", "-s", "-C", str(tmp_path), "clean"], check=True)
     truth = strace(tmp_path, command)
-    assert near(calls(found)["execve"], truth["execve"], slack=1)
+    assert near(calls(document)["execve"], truth["execve"], slack=1)
     assert truth["execve"] >= 36, "cc, cc1 and as for each file"
     # not wait4: how often make looks for ended jobs depends on the time they take
     for name in ("openat", "mmap"):
-        assert near(calls(found)[name], truth[name], slack=3), name
-    assert_as_getrusage(found)
+        assert near(calls(document)[name], truth[name], slack=3), name
+    assert_as_getrusage(document)
 
 
 GO = """package main
@@ -301,22 +301,22 @@ public class Work {
 def test_a_runtime_with_threads_of_its_own(
     tmp_path: Path, compiler: str, name: str, text: str, build: Any, run: Any
 ) -> None:
-    """Where the runtime is there: nothing else depends on it."""
+    """Skips without the runtime: nothing else needs it."""
     if shutil.which(compiler) is None:
         pytest.skip(f"no {compiler} on this machine")
     (tmp_path / name).write_text(text)
     cache = {"GOCACHE": str(ROOT / "build" / "go"), "GO111MODULE": "off"}
     subprocess.run(build, cwd=tmp_path, check=True, env={**os.environ, **cache}, timeout=120)
     program = ("sh", "-c", f"cd {tmp_path} && exec {' '.join(run)}")
-    found = traced(tmp_path, program)
-    assert_books_close(found)
-    assert_as_getrusage(found)
+    document = traced(tmp_path, program)
+    assert_books_close(document)
+    assert_as_getrusage(document)
     if compiler == "javac":
-        groups = {group["name"]: group["threads"] for group in found["thread_groups"]}
+        groups = {group["name"]: group["threads"] for group in document["thread_groups"]}
         assert groups["adder-*"] == 4
 
 
-def test_stopping_and_going_on_is_no_work(tmp_path: Path) -> None:
+def test_a_stopped_process_does_no_work(tmp_path: Path) -> None:
     """SIGSTOP in the window: the time is `blocked:stopped`, and the path is outside the target."""
     file = tmp_path / "report.json"
     code = "import os, signal, sys; print(os.getpid(), flush=True); input()"
@@ -331,7 +331,7 @@ def test_stopping_and_going_on_is_no_work(tmp_path: Path) -> None:
     os.kill(pid, signal.SIGCONT)
     running.communicate("go\n", timeout=30)
     assert running.returncode == 0
-    found = json.loads(file.read_text())
-    assert_books_close(found)
-    assert found["ledgers"]["threads"]["parts"]["blocked:stopped"] >= 400_000_000
-    assert found["ledgers"]["wall"]["parts"]["external"] >= 400_000_000
+    document = json.loads(file.read_text())
+    assert_books_close(document)
+    assert document["ledgers"]["threads"]["parts"]["blocked:stopped"] >= 400_000_000
+    assert document["ledgers"]["wall"]["parts"]["external"] >= 400_000_000

@@ -1,7 +1,7 @@
-"""Run in a process whose limits were lowered: the size that is predicted, and one beyond it.
+"""Run in a process whose limits were lowered: the predicted size, and one that is too large.
 
 `python hit.py WORKLOAD [UID]` prints JSON: the limit that binds, the size it allows, whether that
-size ran. What the workload says of the size beyond is on standard error.
+size and the larger one ran. The workload's message for the larger one is on standard error.
 """
 
 import json
@@ -35,9 +35,9 @@ def main() -> None:
             return False
         return True
 
-    found = limits.binding(workload.needs(values), limits.limits(os.getuid()))
-    assert found is not None
-    most, limit = found
+    binding = limits.binding(workload.needs(values), limits.limits(os.getuid()))
+    assert binding is not None
+    most, limit = binding
     beyond = most * 102 // 100 + 1
     print(json.dumps({"limit": limit.name, "most": most, "fits": runs(most),
                       "beyond": runs(beyond)}))  # fmt: skip

@@ -57,7 +57,7 @@ _ARGUMENTS = {
 
 
 class Types:
-    """What probes are told of the kernel's types: members of harness/glue.c's structs."""
+    """The kernel's types as probes see them in tests: members of harness/glue.c's structs."""
 
     def offset_of(self, type_name: str, path: str) -> int:
         return _OFFSETS[type_name, path]
@@ -79,14 +79,14 @@ def compiler() -> str | None:
 
 def _fields(body: str, numbers: dict[str, int]) -> list[tuple[str, str, int]]:
     """(type, name, length or 0) of each member of a struct without bit fields and pointers."""
-    found = []
+    members = []
     for kind, rest in re.findall(r"(?:struct\s+)?(\w+)\s+([^;]+);", body):
         for item in rest.split(","):
             match = re.fullmatch(r"(\w+)(?:\[(.+)\])?", item.strip())
             assert match, item
             length = eval(match[2], {"__builtins__": {}}, numbers) if match[2] else 0
-            found.append((kind, match[1], length))
-    return found
+            members.append((kind, match[1], length))
+    return members
 
 
 class Machine:
@@ -155,7 +155,7 @@ class Machine:
         self._library.ev_clear.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
 
     def tracepoint(self, name: str, *args: int) -> None:
-        """Run a probe's own program `tp_<name>`; `place` said where."""
+        """Run a probe's own program `tp_<name>` where the last call of `place` put it."""
         self._library[f"tp_{name}"]((ctypes.c_uint64 * 6)(*args))
 
     def _struct_types(
@@ -168,11 +168,11 @@ class Machine:
             for kind, name, length in members:
                 base = kinds.get(kind) or _TYPES[kind]
                 fields.append((name, base * length if length else base))
-            made = type(struct, (ctypes.Structure,), {"_fields_": fields})
-            kinds[struct] = made
-            assert ctypes.sizeof(made) == next(compiled), struct
+            kind_type = type(struct, (ctypes.Structure,), {"_fields_": fields})
+            kinds[struct] = kind_type
+            assert ctypes.sizeof(kind_type) == next(compiled), struct
             for _, name, _ in members:
-                assert getattr(made, name).offset == next(compiled), (struct, name)
+                assert getattr(kind_type, name).offset == next(compiled), (struct, name)
         return kinds
 
     def _array(self, name: str, kind: type) -> NDArray[np.void]:

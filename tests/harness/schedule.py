@@ -1,4 +1,4 @@
-"""Random but legal schedules, and what the definitions say they mean: a second opinion.
+"""Random but legal schedules, and an independent reference for what they mean.
 
 The reference below knows the truth (who runs where, who sleeps on what); it shares no code with
 tracer/kernel/machine/core.c, which must infer it from the events.
@@ -74,7 +74,7 @@ class Truth:
 
 
 class Schedule:
-    """One random schedule on a World; `step` makes one event and tells the reference."""
+    """One random schedule on a World; `step` makes one event and updates the reference."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.w = world

@@ -1,4 +1,4 @@
-"""A small make-believe host: tasks on CPUs, whose events drive the state machine."""
+"""A small simulated host: tasks on CPUs, whose events drive the state machine."""
 
 from __future__ import annotations
 
@@ -115,17 +115,17 @@ class World:
         self.switch(1040, 1, None, SLEEPING)
         return other
 
-    def create_sleeper(self, call: str) -> Task:
+    def create_sleeper(self, call: str, *arguments: int) -> Task:
         """A second thread, created by the first at 140, asleep in `call` since 170 on CPU 2."""
         other = self.create(140, 0, 101)
         self.switch(150, 2, other)
         self.leave(155, 2)
-        self.enter(160, 2, call, 5)
+        self.enter(160, 2, call, *arguments)
         self.switch(170, 2, None, SLEEPING)
         return other
 
     def unseen_switch(self, cpu: int, to: Task | None) -> None:
-        """A switch of which no event tells."""
+        """A switch without an event."""
         self.on[cpu] = to or self.idle[cpu]
 
     def waking(self, now: int, cpu: int, who: Task, **depth: int) -> None:
@@ -215,7 +215,7 @@ class World:
         assert int(self.ctl["phase"]) == 2
         assert int(self.ctl["end_ns"]) == now
 
-    # ---- what came of it ----
+    # ---- results ----
 
     def row(self, who: Task):  # type: ignore[no-untyped-def]
         """Its `struct thread`."""
@@ -252,7 +252,7 @@ class World:
         return {k: [h.count, h.sum_ns] for k, h in record.woke.items() if h.count}
 
     def recorded(self, name: str):  # type: ignore[no-untyped-def]
-        """What the probe `name` makes of its arrays."""
+        """The record of the probe `name`."""
         from tracer import probes
 
         return probes.records((name,), self.m.arrays.snapshot(), {})[name]
@@ -271,7 +271,7 @@ class World:
         )
 
     def recording(self, result: Mapping[str, object] | None = None) -> Recording:
-        """What a session would have made of this run."""
+        """The recording that a session would have of this run."""
         data = self.m.arrays.snapshot()
         ctl = data["ctl"][0]
         return Recording(
@@ -293,13 +293,13 @@ class World:
 
     def assert_closed(self, unknown_ns: int = 0) -> Recording:
         """All three ledgers close to the nanosecond, nothing lost, nothing repaired."""
-        found = self.recording()
+        recording = self.recording()
         assert self.losses() == {}
         if not unknown_ns:
             assert self.repairs() == {}
-        assert ledger.wall(found).residual_ns == unknown_ns
-        assert ledger.threads(found).residual_ns == 0
-        return found
+        assert ledger.wall(recording).residual_ns == unknown_ns
+        assert ledger.threads(recording).residual_ns == 0
+        return recording
 
 
 def _named(names: tuple[str, ...], values) -> dict[str, int]:  # type: ignore[no-untyped-def]

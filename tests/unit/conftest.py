@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from harness.machine import Machine, compiler
-from harness.world import World
+from harness.world import Task, World
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schema"
 
@@ -42,6 +42,22 @@ def world(machine: Machine) -> World:
 
 
 @pytest.fixture
+def w(world: World) -> World:
+    """The window is open since 1000; the first thread runs on CPU 0, in user mode."""
+    world.open()
+    return world
+
+
+@pytest.fixture
+def other(w: World) -> Task:
+    """A second thread, created by the first, blocked in a read since 1040 on CPU 1.
+
+    The first thread is in user mode again, with the path {user: 10, syscall:process: 20} at 1030.
+    """
+    return w.create_reader()
+
+
+@pytest.fixture
 def light_world(light_machine: Machine) -> World:
     """The same as with --light."""
     return World(light_machine)
@@ -49,7 +65,7 @@ def light_world(light_machine: Machine) -> World:
 
 @pytest.fixture
 def validate_document() -> Callable[[Mapping[str, Any]], None]:
-    """Hold a JSON document against the schema that it names."""
+    """Validate a JSON document by the schema that it names."""
 
     def check(document: Mapping[str, Any]) -> None:
         file = SCHEMAS / f"{document['schema'].replace('/', '-')}.json"

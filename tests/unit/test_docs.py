@@ -1,4 +1,4 @@
-"""The documents: complete, their links good, what is generated equal to its source."""
+"""The documents: complete, with valid links, their generated parts equal to the source."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _options(command: click.Command) -> set[str]:
     return {name for p in command.params for name in p.opts if name.startswith("--")}
 
 
-#: What they print is measured, and differs each time.
+#: Commands that print measurements, which differ each time.
 MEASURED = {"compare", "doctor", "memory", "run", "sweep"}
 
 
@@ -69,8 +69,8 @@ def test_every_command_probe_workload_and_option_is_documented() -> None:
         names |= _run_options(workload) - {"--help"}
     names |= _options(command_of_user()) | _options(attach_command)
     for name in cli.list_commands(click.Context(cli)):  # type: ignore[attr-defined]
-        found = cli.get_command(click.Context(cli), name)  # type: ignore[attr-defined]
-        names |= _options(found) - {"--help"}
+        command = cli.get_command(click.Context(cli), name)  # type: ignore[attr-defined]
+        names |= _options(command) - {"--help"}
     missing = {n for n in names if not re.search(re.escape(n) + r"(?![\w-])", text)}
     assert not missing
 
@@ -92,10 +92,10 @@ def test_words_page_is_the_generated_one() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=_id)
 def test_markers_are_well_formed(page: Path) -> None:
     text = page.read_text()
-    found = list(make_docs.MARKER.finditer(text))
-    assert len(re.findall(r"<!-- output:", text)) == len(found)
-    assert len(re.findall(r"<!-- /output", text)) == len(found)
-    for match in found:
+    matches = list(make_docs.MARKER.finditer(text))
+    assert len(re.findall(r"<!-- output:", text)) == len(matches)
+    assert len(re.findall(r"<!-- /output", text)) == len(matches)
+    for match in matches:
         command, lines = match["command"], match["body"].splitlines()
         assert lines[:2] == ["```text", f"$ {command}"], "run: make docs"
         assert lines[-1] == "```" and len(lines) > 3

@@ -25,14 +25,14 @@ LIVE = ("tracer.cli", "tracer.experiment", "tracer.capture", "tracer.kernel", "b
 
 
 def _modules() -> dict[str, Path]:
-    found = {}
+    modules = {}
     for package in ("benchmarks", "tracer", "workloads"):
         for file in sorted((ROOT / package).rglob("*.py")):
             if "native" in file.parts:
                 continue
             parts = file.relative_to(ROOT).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
-    return found
+            modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return modules
 
 
 MODULES = _modules()
@@ -41,17 +41,17 @@ MODULES = _modules()
 @cache
 def _imports(name: str) -> frozenset[str]:
     """Everything a module imports anywhere in its text."""
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(MODULES[name].read_text())):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{name}: a relative import"
             assert node.module
             for alias in node.names:
                 both = f"{node.module}.{alias.name}"
-                found.add(both if both in MODULES else node.module)
-    return frozenset(found)
+                names.add(both if both in MODULES else node.module)
+    return frozenset(names)
 
 
 def _ours(name: str) -> set[str]:
@@ -65,13 +65,13 @@ def _room(name: str) -> str:
 
 
 def _reached(name: str) -> set[str]:
-    found: set[str] = set()
+    reached: set[str] = set()
     todo = {name}
     while todo:
         module = todo.pop()
-        found.add(module)
-        todo |= _ours(module) - found
-    return found
+        reached.add(module)
+        todo |= _ours(module) - reached
+    return reached
 
 
 def test_the_landing_is_small() -> None:

@@ -23,18 +23,18 @@ def test_random_schedule_against_the_reference(machine: Machine, seed: int) -> N
         s.compare()
     s.close()
     s.compare()
-    found = s.w.assert_closed()
-    assert ledger.cpu(found).residual_ns == 0
-    wall = ledger.wall(found)
+    recording = s.w.assert_closed()
+    assert ledger.cpu(recording).residual_ns == 0
+    wall = ledger.wall(recording)
     assert {name: ns for name, ns in wall.parts.items() if ns} == +s.main.path
-    head = ledger.headline(found)
+    head = ledger.headline(recording)
     shares = (head.io, head.switching, head.user, head.system, head.waiting, head.unknown)
     assert sum(share or 0 for share in shares) == pytest.approx(1, abs=1e-12)
-    kinds = counts.wakeups(found)
+    kinds = counts.wakeups(recording)
     assert kinds.pop("total") == sum(kinds.values())
     kinds.pop("pending")
     assert {name: n for name, n in kinds.items() if n} == +s.kinds
-    switches = counts.switches(found)
+    switches = counts.switches(recording)
     assert switches.voluntary == s.switches["voluntary"]
     assert switches.involuntary == s.switches["involuntary"]
 
@@ -54,9 +54,9 @@ def test_clocks_a_few_ns_apart(machine: Machine, seed: int) -> None:
     for _ in range(1500):
         s.step()
     s.close()
-    found = w.recording()
+    recording = w.recording()
     assert w.losses() == {}
-    assert ledger.wall(found).residual_ns == 0
+    assert ledger.wall(recording).residual_ns == 0
 
 
 def _shift(w: World, name: str, offset: list[int]) -> None:

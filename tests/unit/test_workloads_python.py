@@ -59,13 +59,13 @@ def test_under_control(name: str) -> None:
     ) as child, ours, ours.makefile("rw") as lines:  # fmt: skip
         theirs.close()
         for word in ("begin", "end"):
-            said, tid, now = lines.readline().split()
-            assert (said, int(tid)) == (word, child.pid)
+            message, tid, now = lines.readline().split()
+            assert (message, int(tid)) == (word, child.pid)
             assert int(now) > 0
             lines.write("go\n")
             lines.flush()
-        said, text = lines.readline().split(" ", 1)
-        assert said == "result"
+        message, text = lines.readline().split(" ", 1)
+        assert message == "result"
         check(json.loads(text))
         assert child.wait(60) == 0
         assert child.stdout is not None and child.stdout.read() == b""

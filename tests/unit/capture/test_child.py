@@ -1,4 +1,4 @@
-"""The target at its gate, without root: what is told when it does not do its part."""
+"""The target at its gate, without root: the errors when it does not do its part."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _python(code: str) -> Spec:
     return Spec((sys.executable, "-c", code))
 
 
-def test_a_workload_that_says_nothing_is_ended_after_a_time() -> None:
+def test_a_workload_that_says_nothing_is_killed_after_a_time() -> None:
     with Target(Spec(("sleep", "100"))) as target:
         target.open_gate()
         with pytest.raises(TracerError, match=r"sleep said nothing for 0\.2 s where `begin`"):
@@ -40,26 +40,26 @@ def test_a_workload_that_says_nothing_is_ended_after_a_time() -> None:
         ("os.kill(os.getpid(), 11)", "killed by SIGSEGV", 1),
     ],
 )
-def test_a_workload_that_ends_early_is_told(code: str, how: str, status: int) -> None:
+def test_a_workload_that_ends_early_is_an_error(code: str, how: str, status: int) -> None:
     with Target(_python(SAY + code)) as target:
         target.open_gate()
-        with pytest.raises(TracerError, match=how) as told:
+        with pytest.raises(TracerError, match=how) as caught:
             target.expect("begin", 30)
-    assert told.value.exit_code == status
+    assert caught.value.exit_code == status
 
 
-def test_another_word_than_the_due_one_is_told() -> None:
+def test_an_unexpected_message_is_an_error() -> None:
     with Target(_python(SAY + r"os.write(fd, b'\x1b[2Jhello\n'); os.read(fd, 1)")) as target:
         target.open_gate()
-        with pytest.raises(TracerError) as told:
+        with pytest.raises(TracerError) as caught:
             target.expect("begin", 30)
-    assert "where `begin` was due" in told.value.message
-    assert "\x1b" not in told.value.message
+    assert "where `begin` was due" in caught.value.message
+    assert "\x1b" not in caught.value.message
 
 
 @pytest.mark.parametrize("first", range(CONTROL_FD - 9, CONTROL_FD + 1))
 def test_tracer_may_have_the_control_descriptors_number_in_use(first: int) -> None:
-    """The descriptors that a start takes begin at `first`, so one after the other has it."""
+    """A start takes descriptors from `first` on: in one of the cases each has that number."""
     taken = [os.open(os.devnull, os.O_RDONLY)]
     while taken[-1] < first - 1:
         taken.append(os.open(os.devnull, os.O_RDONLY))
@@ -102,7 +102,7 @@ def test_sudo_names_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_command_finds_what_its_caller_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Environment, limits and ignored signals are the caller's, not what tracer made of them."""
+    """Environment, limits and ignored signals are the caller's, not those that tracer needs."""
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     code = (
         "import os, resource, signal, sys;"
@@ -139,10 +139,10 @@ def test_a_command_finds_what_its_caller_left(monkeypatch: pytest.MonkeyPatch) -
 def test_a_command_that_cannot_be_started_has_the_shells_status(program: str, status: int) -> None:
     with (
         Target(Spec((program,), controlled=False)) as target,
-        pytest.raises(TracerError) as told,
+        pytest.raises(TracerError) as caught,
     ):
         target.open_gate()
-    assert told.value.exit_code == status
+    assert caught.value.exit_code == status
 
 
 def test_a_command_outlives_a_tracer_that_is_killed() -> None:

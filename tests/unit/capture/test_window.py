@@ -1,4 +1,4 @@
-"""Windows that tracer closes by itself: whose path it is, and what a sleep at the end counts as."""
+"""Windows that tracer closes itself: whose path is reported, what a sleep at the end counts as."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_thread_that_waits_for_a_cpu(world: World, events: str, part: str) -> 
 
 
 def test_nothing_happened_in_the_window(world: World) -> None:
-    """Sums of an older window are none of this one."""
+    """Sums of an older window do not count in this one."""
     two_threads(world)
     world.switch(1300, 1, None, SLEEPING)
     world.ctl["start_ns"], world.ctl["epoch"] = 5000, world.ctl["epoch"] + 1
@@ -117,25 +117,25 @@ def test_a_thread_that_is_not_there(world: World) -> None:
 def test_threads_by_the_pattern_of_their_names(world: World) -> None:
     w = world
     w.open()
-    made = []
+    pool_threads = []
     for number in range(3):
         w.enter(1010 + 50 * number, 0, "clone")
-        made.append(w.create(1020 + 50 * number, 0, 101 + number))
+        pool_threads.append(w.create(1020 + 50 * number, 0, 101 + number))
         w.leave(1030 + 50 * number, 0, 101)
-    w.switch(1200, 1, made[0])
+    w.switch(1200, 1, pool_threads[0])
     w.leave(1210, 1)
     w.enter(1220, 1, "read", 5)
     w.switch(1230, 1, None, SLEEPING)
     w.close(2000)
-    names = {w.main.slot: "main", **{t.slot: f"pool-{n}" for n, t in enumerate(made)}}
-    found = w.recording()
-    object.__setattr__(found, "names", names)
-    main, pool = counts.thread_groups(found)
+    names = {w.main.slot: "main", **{t.slot: f"pool-{n}" for n, t in enumerate(pool_threads)}}
+    recording = w.recording()
+    object.__setattr__(recording, "names", names)
+    main, pool = counts.thread_groups(recording)
     assert (main.name, main.threads, main.idle) == ("main", 1, 0)
     assert (pool.name, pool.threads, pool.idle) == ("pool-*", 3, 2)
     assert pool.parts["blocked:io"] == 770
     both = pool.idle_ns + sum(pool.parts.values())
-    assert both + sum(main.parts.values()) == ledger.threads(found).total_ns
+    assert both + sum(main.parts.values()) == ledger.threads(recording).total_ns
     assert np.isclose(pool.idle_ns, (2000 - 1070) + (2000 - 1120))
 
 

@@ -26,13 +26,13 @@ def test_what_fits_is_not_refused() -> None:
 
 
 def test_the_limit_that_binds_most_is_named() -> None:
-    with pytest.raises(TracerError) as told:
+    with pytest.raises(TracerError) as caught:
         limits.require(NEEDS, 600, [FILES, PIDS])
-    assert told.value.message == (
+    assert caught.value.message == (
         "600 tasks need about 601 threads; /g/pids.max is 600 and leaves 400"
     )
-    assert told.value.hint == ("--tasks 399 fits; or raise the limit: echo 801 > /g/pids.max")
-    assert told.value.exit_code == 2
+    assert caught.value.hint == ("--tasks 399 fits; or raise the limit: echo 801 > /g/pids.max")
+    assert caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize("tasks", [489, 490])
@@ -50,12 +50,12 @@ def test_what_is_not_taken_per_task_does_not_bind() -> None:
 
 
 def test_this_system_has_the_limits_that_proc_names() -> None:
-    found = {limit.name: limit for limit in limits.limits(uid=0)}
-    assert found["kernel.pid_max"].value == int(Path("/proc/sys/kernel/pid_max").read_text())
+    by_name = {limit.name: limit for limit in limits.limits(uid=0)}
+    assert by_name["kernel.pid_max"].value == int(Path("/proc/sys/kernel/pid_max").read_text())
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY:
-        assert found["RLIMIT_NOFILE (hard)"].value == hard
-    memory = found["memory of this machine"]
+        assert by_name["RLIMIT_NOFILE (hard)"].value == hard
+    memory = by_name["memory of this machine"]
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert memory.value == pytest.approx(pages, rel=0.05)
     assert 0 < memory.left <= memory.value

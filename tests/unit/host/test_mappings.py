@@ -43,9 +43,9 @@ not a line
     ],
 )
 def test_where(address: int, place: str) -> None:
-    found = mappings.parse(TEXT)
-    assert len(found) == 10
-    assert mappings.where(address, found, {0x7F1000800000: "worker-1"}) == place
+    parsed = mappings.parse(TEXT)
+    assert len(parsed) == 10
+    assert mappings.where(address, parsed, {0x7F1000800000: "worker-1"}) == place
 
 
 def test_a_living_process() -> None:
@@ -53,10 +53,10 @@ def test_a_living_process() -> None:
     libc = ctypes.CDLL(None)
     function = ctypes.cast(libc.getpid, ctypes.c_void_p).value
     assert function is not None
-    found = mappings.places(os.getpid(), [ctypes.addressof(heap_or_mapped), function, 0])
-    assert found[0] == "unmapped"
-    assert found[function].startswith("libc")
-    assert found[ctypes.addressof(heap_or_mapped)] != "unmapped"
+    places = mappings.places(os.getpid(), [ctypes.addressof(heap_or_mapped), function, 0])
+    assert places[0] == "unmapped"
+    assert places[function].startswith("libc")
+    assert places[ctypes.addressof(heap_or_mapped)] != "unmapped"
 
 
 def test_the_stack_of_a_sleeping_thread() -> None:

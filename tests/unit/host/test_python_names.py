@@ -13,22 +13,22 @@ from tracer.host import python_names
 
 @pytest.fixture
 def threads():
-    """This process's threads, four more than there were: handle -> number."""
-    told, over = threading.Barrier(5), threading.Event()
-    found = {threading.get_ident(): threading.get_native_id()}
+    """The main thread and four new ones: handle -> number."""
+    ready, over = threading.Barrier(5), threading.Event()
+    numbers = {threading.get_ident(): threading.get_native_id()}
 
     def work() -> None:
-        found[threading.get_ident()] = threading.get_native_id()
-        told.wait(10)
+        numbers[threading.get_ident()] = threading.get_native_id()
+        ready.wait(10)
         over.wait(10)
 
-    made = [threading.Thread(target=work) for _ in range(4)]
-    for thread in made:
+    new_threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in new_threads:
         thread.start()
-    told.wait(10)
-    yield found
+    ready.wait(10)
+    yield numbers
     over.set()
-    for thread in made:
+    for thread in new_threads:
         thread.join()
 
 

@@ -23,11 +23,11 @@ class Builder:
     def name(self, text: str) -> int:
         if not text:
             return 0
-        found = self.strings.find(b"\0" + text.encode() + b"\0") + 1
-        if not found:
-            found = len(self.strings)
+        offset = self.strings.find(b"\0" + text.encode() + b"\0") + 1
+        if not offset:
+            offset = len(self.strings)
             self.strings += text.encode() + b"\0"
-        return found
+        return offset
 
     def add(
         self, kind: int, name: str = "", word: int = 0, vlen: int = 0, flag: int = 0,
@@ -135,9 +135,9 @@ def test_absent_members(small: Btf, type_name: str, path: str) -> None:
 
 
 def test_bit_fields(small: Btf) -> None:
-    found = small.find_member("task", "high")
-    assert found is not None
-    assert (found.bit_offset, found.bit_size) == (355, 5)
+    member = small.find_member("task", "high")
+    assert member is not None
+    assert (member.bit_offset, member.bit_size) == (355, 5)
     for name in ("low", "high"):
         with pytest.raises(TracerError, match="bit field"):
             small.offset_of("task", name)

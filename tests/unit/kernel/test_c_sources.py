@@ -46,9 +46,9 @@ def _without_comments(text: str) -> str:
 def _numbers() -> dict[str, int]:
     """Every `#define NAME number`, also of a sum of numbers."""
     defines = (
-        found
+        define
         for file in FILES
-        for found in re.findall(r"^#define (\w+)[ \t]+(.+)$", _without_comments(file.read_text()),
+        for define in re.findall(r"^#define (\w+)[ \t]+(.+)$", _without_comments(file.read_text()),
                                 re.M)
     )  # fmt: skip
     return {

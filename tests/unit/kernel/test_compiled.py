@@ -1,4 +1,4 @@
-"""The cache of compiled programs: found again, not trusted blindly, never in the way."""
+"""The cache of compiled programs: used again, checked before use, and compiling works without."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LAYOUT = np.dtype([("a", "<u4"), ("b", "<u8", (3,))], align=True)
 
 
 class Compiler:
-    """Counts how often it compiles; each result tells its number."""
+    """Counts how often it compiles; each result has its number in it."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -35,17 +35,17 @@ def source(tmp_path: Path) -> Path:
     return file
 
 
-def _number(found: Compiled) -> int:
-    return int(found.programs["p"]["imm"][0])
+def _number(program: Compiled) -> int:
+    return int(program.programs["p"]["imm"][0])
 
 
-def test_the_second_time_it_is_read(source: Path) -> None:
+def test_the_second_time_the_file_is_read(source: Path) -> None:
     compile_ = Compiler()
-    made = cached([source], {"A": 1}, [], compile_)
-    found = cached([source], {"A": 1}, [], compile_)
+    first = cached([source], {"A": 1}, [], compile_)
+    second = cached([source], {"A": 1}, [], compile_)
     assert compile_.calls == 1
-    assert found.maps == made.maps
-    assert found.programs["p"].tobytes() == made.programs["p"].tobytes()
+    assert second.maps == first.maps
+    assert second.programs["p"].tobytes() == first.programs["p"].tobytes()
 
 
 def test_layout_keeps_padding() -> None:
@@ -64,12 +64,12 @@ def test_every_input_counts(source: Path, tmp_path: Path) -> None:
     header.write_text("2")
     cached([source], {"A": 2}, [header], compile_)
     source.write_text("int b;")
-    found = cached([source], {"A": 2}, [header], compile_)
-    assert (compile_.calls, _number(found)) == (4, 4)
+    latest = cached([source], {"A": 2}, [header], compile_)
+    assert (compile_.calls, _number(latest)) == (4, 4)
 
 
 @pytest.mark.parametrize("damage", ["", "{}", '{"maps": [{"x": 1}], "programs": {}}', "\0"])
-def test_a_damaged_file_is_made_again(source: Path, damage: str) -> None:
+def test_a_damaged_file_is_programagain(source: Path, damage: str) -> None:
     compile_ = Compiler()
     cached([source], {}, [], compile_)
     (kept,) = (source.parent / "__pycache__").iterdir()

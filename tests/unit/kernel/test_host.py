@@ -1,4 +1,4 @@
-"""What a host can lack: each is told with what to do about it."""
+"""What a host can lack: each is an error that says what to do about it."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from tracer.kernel.btf import Btf
 
 def test_missing_bcc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bcc", None)
-    with pytest.raises(TracerError, match="cannot be imported") as told:
+    with pytest.raises(TracerError, match="cannot be imported") as caught:
         import_bcc()
-    assert "python3-bpfcc" in told.value.hint and "make setup" in told.value.hint
+    assert "python3-bpfcc" in caught.value.hint and "make setup" in caught.value.hint
 
 
 def test_the_unrelated_bcc(monkeypatch: pytest.MonkeyPatch) -> None:
     other = types.ModuleType("bcc")
     other.__file__ = "/site-packages/bcc/__init__.py"
     monkeypatch.setitem(sys.modules, "bcc", other)
-    with pytest.raises(TracerError, match="is not the BPF Compiler Collection") as told:
+    with pytest.raises(TracerError, match="is not the BPF Compiler Collection") as caught:
         import_bcc()
-    assert "pip uninstall bcc" in told.value.hint
+    assert "pip uninstall bcc" in caught.value.hint
 
 
 @pytest.mark.parametrize("release", ["5.11.0-generic", "4.19.3", "3.10.0-1160.el7"])
 def test_an_old_kernel(monkeypatch: pytest.MonkeyPatch, release: str) -> None:
     monkeypatch.setattr(engine.platform, "release", lambda: release)
-    with pytest.raises(TracerError, match=f"{release} is too old") as told:
+    with pytest.raises(TracerError, match=f"{release} is too old") as caught:
         engine.Engine(())
-    assert "5.12" in told.value.message
+    assert "5.12" in caught.value.message
 
 
 @pytest.mark.parametrize("release", ["5.12.0", "6.1.0-13-amd64", "10.0"])
@@ -45,14 +45,14 @@ def test_a_new_enough_kernel(release: str) -> None:
 
 
 def test_no_type_information(tmp_path: Path) -> None:
-    with pytest.raises(TracerError, match="no kernel type information") as told:
+    with pytest.raises(TracerError, match="no kernel type information") as caught:
         Btf.load(tmp_path / "vmlinux")
-    assert "CONFIG_DEBUG_INFO_BTF" in told.value.hint
+    assert "CONFIG_DEBUG_INFO_BTF" in caught.value.hint
 
 
 def test_a_tracepoint_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Btf.tracepoints
     monkeypatch.setattr(Btf, "tracepoints", lambda self: kept(self) - {"sched_waking"})
-    with pytest.raises(TracerError, match="no tracepoint sched_waking") as told:
+    with pytest.raises(TracerError, match="no tracepoint sched_waking") as caught:
         engine.Engine(())
-    assert "CONFIG_TRACEPOINTS" in told.value.hint
+    assert "CONFIG_TRACEPOINTS" in caught.value.hint

@@ -39,7 +39,7 @@ Pair = Callable[[str, str], None]
 
 @pytest.fixture
 def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    """Makes a probe of a text in C and one in Python the only one that there is."""
+    """Writes a probe's C and its module; it is then the only probe that there is."""
     monkeypatch.setattr(probes, "DIRECTORY", tmp_path)
     monkeypatch.setattr(probes, "__path__", [str(tmp_path)])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two texts within one second

@@ -15,14 +15,14 @@ from tracer.model.histogram import BUCKETS, OCTAVES, Histogram, lower_bound_ns
 def values() -> list[int]:
     """All small ones, both sides of every power of two and of every bucket, random ones."""
     rng = random.Random(1)
-    found = set(range(5000))
+    numbers = set(range(5000))
     for power in range(4, 64):
-        found.update((1 << power) + step for step in (-1, 0, 1))
+        numbers.update((1 << power) + step for step in (-1, 0, 1))
     for bucket in range(1, BUCKETS):
         low = lower_bound_ns(bucket)
-        found.update((low - 1, low, low + 1))
-    found.update(rng.getrandbits(rng.randrange(1, 64)) for _ in range(20_000))
-    return sorted(found)
+        numbers.update((low - 1, low, low + 1))
+    numbers.update(rng.getrandbits(rng.randrange(1, 64)) for _ in range(20_000))
+    return sorted(numbers)
 
 
 def test_bounds_agree_with_the_c(machine: Machine) -> None:
@@ -70,12 +70,12 @@ def test_a_bucket_is_a_sixteenth_wide() -> None:
 
 
 def test_exact_count_sum_and_maximum(machine: Machine) -> None:
-    found = values()[:20_000]
-    times = Histogram.merged(machine.hist_of(found))
-    assert times.count == len(found)
-    assert times.sum_ns == sum(found)
-    assert times.max_ns == max(found)
-    assert times.mean_ns == round(sum(found) / len(found))
+    numbers = values()[:20_000]
+    times = Histogram.merged(machine.hist_of(numbers))
+    assert times.count == len(numbers)
+    assert times.sum_ns == sum(numbers)
+    assert times.max_ns == max(numbers)
+    assert times.mean_ns == round(sum(numbers) / len(numbers))
 
 
 def test_percentiles_of_small_values_are_exact(machine: Machine) -> None:
@@ -86,10 +86,10 @@ def test_percentiles_of_small_values_are_exact(machine: Machine) -> None:
 
 def test_percentiles_are_known_to_a_thirty_second(machine: Machine) -> None:
     rng = random.Random(2)
-    found = sorted(int(rng.lognormvariate(9, 2)) + 1 for _ in range(5000))
-    times = Histogram.merged(machine.hist_of(found))
+    numbers = sorted(int(rng.lognormvariate(9, 2)) + 1 for _ in range(5000))
+    times = Histogram.merged(machine.hist_of(numbers))
     for q in (1, 10, 50, 90, 99, 99.9, 100):
-        exact = found[max(math.ceil(len(found) * q / 100), 1) - 1]
+        exact = numbers[max(math.ceil(len(numbers) * q / 100), 1) - 1]
         read = times.percentile_ns(q)
         assert read is not None
         assert abs(read - exact) <= exact / 32 + 1, q

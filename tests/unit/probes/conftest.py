@@ -24,7 +24,7 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def validate() -> Callable[[str, Mapping[str, Any]], None]:
-    """Hold a probe's JSON section against the part of the schema that describes it."""
+    """Validate a probe's JSON section by the part of the schema that describes it."""
     schema = json.loads(SCHEMA.read_text())
 
     def check(name: str, data: Mapping[str, Any]) -> None:

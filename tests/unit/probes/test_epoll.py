@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from harness.machine import Machine
-from harness.world import SLEEPING, UNINTERRUPTIBLE, World
+from harness.world import UNINTERRUPTIBLE, World
 
 from tracer.model.section import Scale, Table
 from tracer.probes import epoll
@@ -25,10 +25,8 @@ PROBES = ("epoll", "sched", "syscalls")
 
 
 @pytest.fixture
-def w(built: Machine) -> World:
-    made = World(built)
-    made.open()
-    return made
+def world(built: Machine) -> World:
+    return World(built)
 
 
 def only(w: World) -> PollCall:
@@ -61,22 +59,14 @@ def test_preemption_and_a_wait_for_a_kernel_lock_are_no_sleep(w: World) -> None:
     assert (call.at_once.count, call.blocked.count, call.for_nothing) == (1, 0, 0)
 
 
-def test_a_sleep_begun_before_the_window_counts_with_its_time_inside(built: Machine) -> None:
-    w = World(built)
-    w.start()
-    w.enter(200, 0, "clone")
-    other = w.create(210, 0, 101)
-    w.leave(220, 0, 101)
-    w.switch(230, 1, other)
-    w.leave(240, 1)
-    w.enter(250, 1, "epoll_wait", 3, 0, 64, FOREVER)
-    w.switch(260, 1, None, SLEEPING)
-    w.begin()
-    w.leave(1000, 0, 3)
-    w.waking(1100, 0, other)
-    w.switch(1105, 1, other)
-    w.leave(1150, 1, 1)
-    call = only(w)
+def test_a_sleep_begun_before_the_window_counts_with_its_time_inside(world: World) -> None:
+    world.start()
+    other = world.create_sleeper("epoll_wait", 3, 0, 64, FOREVER)
+    world.read_go()
+    world.waking(1100, 0, other)
+    world.switch(1105, 2, other)
+    world.leave(1150, 2, 1)
+    call = only(world)
     assert (call.blocked.count, call.blocked.sum_ns) == (1, 150)
 
 
@@ -92,7 +82,7 @@ def test_empty_returns_and_time_outs(w: World) -> None:
     assert call.ready.count == 0
 
 
-def test_wake_ups_that_brought_nothing(w: World) -> None:
+def test_wake_ups_without_an_event(w: World) -> None:
     w.enter(1100, 0, "epoll_wait", 3, 0, 64, FOREVER)
     for start in (1200, 1300, 1400):  # woken three times, twice to sleep again
         w.sleep(start, start + 50)
@@ -121,9 +111,9 @@ def test_time_outs_behind_a_pointer(w: World, name: str, place: int, factor: int
     call(1200, 1200 + 2 * MS, 0, (0, 2 * MS // factor))
     call(3 * MS, 3 * MS + 10, 0, (1, 0))
     call(4 * MS, 4 * MS + 10, 1, None)
-    found = only(w)
-    assert found.name == name
-    assert (found.empty, found.timed_out, found.for_nothing, found.events) == (1, 1, 1, 1)
+    merged = only(w)
+    assert merged.name == name
+    assert (merged.empty, merged.timed_out, merged.for_nothing, merged.events) == (1, 1, 1, 1)
 
 
 def test_poll_has_its_time_out_in_its_third_argument(w: World) -> None:
@@ -139,7 +129,7 @@ def test_signals_and_failures(w: World) -> None:
     assert (only(w).interrupted, only(w).failed) == (2, 1)
 
 
-def test_receives_that_found_nothing(w: World) -> None:
+def test_receives_without_data(w: World) -> None:
     for number, name in enumerate(("read", "readv", "recvfrom", "recvmsg", "recvmmsg")):
         w.enter(1100 + 100 * number, 0, name, 5)
         w.leave(1150 + 100 * number, 0, EAGAIN if number % 2 else 1)
@@ -161,7 +151,7 @@ def test_calls_of_the_class_that_do_not_wait_are_left_out(w: World) -> None:
 SCALE = Scale("hop", 10, 10_000)
 
 
-def made(machine: Machine, **changed: object) -> PollCall:
+def poll_call(machine: Machine, **changed: object) -> PollCall:
     from tracer.model.histogram import Histogram
 
     values: dict[str, object] = {
@@ -176,7 +166,7 @@ def made(machine: Machine, **changed: object) -> PollCall:
 
 
 def test_report_of_a_calm_program(built: Machine) -> None:
-    section = epoll.PROBE.report(EpollRecord((made(built),), 20, 10), SCALE)
+    section = epoll.PROBE.report(EpollRecord((poll_call(built),), 20, 10), SCALE)
     tables = [block for block in section.blocks if isinstance(block, Table)]
     assert tables[0].rows == [["epoll_wait", "40", "4.00", "30", "10", "0", "0", "0"]]
     assert [row[:2] for row in tables[2].rows] == [
@@ -196,22 +186,22 @@ def test_report_of_a_calm_program(built: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("empty", "empty_ns", "said"),
+    ("empty", "empty_ns", "text"),
     [(20, 2_000, None), (21, 2_000, "Busy polling: 52.5 %"), (21, 1_000, "52.5 %")],
     ids=["half of the calls", "more, and long", "more, but short"],
 )
 def test_busy_polling_is_named_by_calls_and_time(
-    built: Machine, empty: int, empty_ns: int, said: str | None
+    built: Machine, empty: int, empty_ns: int, text: str | None
 ) -> None:
-    record = EpollRecord((made(built, empty=empty, empty_ns=empty_ns),), 0, 0)
+    record = EpollRecord((poll_call(built, empty=empty, empty_ns=empty_ns),), 0, 0)
     section = epoll.PROBE.report(record, SCALE)
     first = section.blocks[0]
-    assert section.data["busy_polling"] is (said is not None and said.startswith("Busy"))
-    if said is None:
+    assert section.data["busy_polling"] is (text is not None and text.startswith("Busy"))
+    if text is None:
         assert isinstance(first, Table)
         return
     assert isinstance(first, str)
-    assert first.startswith(f"{said} of the calls (21, epoll_wait)")
+    assert first.startswith(f"{text} of the calls (21, epoll_wait)")
     assert "2.10 per hop" in first and f"{empty_ns / 100:.1f} % of the window" in first
     assert ("not busy polling" in first) is not section.data["busy_polling"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from harness.machine import SIZES, Machine
-from harness.world import FIRST_PID, SLEEPING, UNINTERRUPTIBLE, Task, World
+from harness.world import FIRST_PID, UNINTERRUPTIBLE, Task, World
 
 from tracer.model.histogram import Histogram
 from tracer.model.section import Scale
@@ -28,10 +28,8 @@ PROBES = ("futex", "sched", "syscalls")
 
 
 @pytest.fixture
-def w(built: Machine) -> World:
-    made = World(built)
-    made.open()
-    return made
+def world(built: Machine) -> World:
+    return World(built)
 
 
 def call(w: World, at: int, result: int, op: int, address: int = HERE, cpu: int = 0) -> None:
@@ -66,10 +64,10 @@ def test_every_operation_by_its_name(w: World, flags: int) -> None:
     for number, name in enumerate(("futex_waitv", "futex_requeue")):
         w.enter(1700 + 20 * number, 0, name, ctypes.addressof(waiters))
         w.leave(1710 + 20 * number, 0, 0)
-    found = w.recorded("futex")
-    assert tuple(op.name for op in found.operations) == OPERATIONS
-    assert {op.calls for op in found.operations} == {1}
-    assert [(at.address, at.waits, at.wakes) for at in found.places] == [(HERE, 8, 11)]
+    record = w.recorded("futex")
+    assert tuple(op.name for op in record.operations) == OPERATIONS
+    assert {op.calls for op in record.operations} == {1}
+    assert [(at.address, at.waits, at.wakes) for at in record.places] == [(HERE, 8, 11)]
     assert operations(w)["unknown"].failed == 1
 
 
@@ -122,28 +120,20 @@ def test_a_sleep_in_another_call_is_not_the_futexes(w: World) -> None:
     assert w.recorded("futex").operations == ()
 
 
-def test_a_wait_begun_before_the_window_counts_with_its_time_inside(built: Machine) -> None:
-    w = World(built)
-    w.start()
-    w.enter(200, 0, "clone")
-    other = w.create(210, 0, 101)
-    w.leave(220, 0, 101)
-    w.switch(230, 1, other)
-    w.leave(240, 1)
-    w.enter(250, 1, "futex", HERE, WAIT_BITSET)
-    w.switch(260, 1, None, SLEEPING)
-    w.begin()
-    w.leave(1000, 0, 3)
-    w.enter(1050, 0, "futex", HERE, WAKE)
-    w.waking(1100, 0, other)
-    w.leave(1110, 0, 1)
-    w.switch(1105, 1, other)
-    w.leave(1150, 1, 0)
-    found = operations(w)
-    assert found["WAIT_BITSET"].slept == 1
-    assert found["WAIT_BITSET"].asleep.sum_ns == 100
-    assert found["WAIT_BITSET"].to_run.sum_ns == 5
-    assert found["WAKE"].woke_one == 1
+def test_a_wait_begun_before_the_window_counts_with_its_time_inside(world: World) -> None:
+    world.start()
+    other = world.create_sleeper("futex", HERE, WAIT_BITSET)
+    world.read_go()
+    world.enter(1050, 0, "futex", HERE, WAKE)
+    world.waking(1100, 0, other)
+    world.leave(1110, 0, 1)
+    world.switch(1105, 2, other)
+    world.leave(1150, 2, 0)
+    by_name = operations(world)
+    assert by_name["WAIT_BITSET"].slept == 1
+    assert by_name["WAIT_BITSET"].asleep.sum_ns == 100
+    assert by_name["WAIT_BITSET"].to_run.sum_ns == 5
+    assert by_name["WAKE"].woke_one == 1
 
 
 def test_addresses_with_their_threads(w: World) -> None:
@@ -178,8 +168,8 @@ def test_more_addresses_than_are_shown_and_than_fit(w: World) -> None:
     size = len(rows)
     for number in range(12):
         call(w, 1100 + 20 * number, EAGAIN, WAIT, HERE + 4 * number)
-    found = w.recorded("futex")
-    assert (len(found.places), found.other_places, found.unplaced) == (10, 2, 0)
+    record = w.recorded("futex")
+    assert (len(record.places), record.other_places, record.unplaced) == (10, 2, 0)
     rows["key"][rows["key"] == 0] = HERE >> 2 << 17 | w.main.slot  # no room for another key
     for number in range(5):
         call(w, 2000 + 20 * number, EAGAIN, WAIT, HERE + 4 * (100 + number))

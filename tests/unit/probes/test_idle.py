@@ -33,9 +33,9 @@ def world(built: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wo
     return World(built)
 
 
-def sleeper(w: World) -> Task:
+@pytest.fixture
+def other(w: World) -> Task:
     """A second thread, blocked since 1040; CPU 1 is idle since then."""
-    w.open()
     w.switch(1005, 1, w.tracer)  # so the thread's birth is no wake-up to an idle CPU
     return w.create_reader()
 
@@ -61,9 +61,7 @@ def wake(w: World, who: Task, at: int, sent: str = "call_function") -> None:
     w.leave(at + 8, 0, 1)
 
 
-def test_a_halted_cpu_enqueues_inside_its_idle_state(world: World) -> None:
-    w = world
-    other = sleeper(w)
+def test_a_halted_cpu_enqueues_inside_its_idle_state(w: World, other: Task) -> None:
     w.raw(1050, 1, "cpu_idle", HALT, 1)
     wake(w, other, 1100)
     w.raw(1140, 1, "call_function_single_entry", 0xFB)
@@ -73,46 +71,40 @@ def test_a_halted_cpu_enqueues_inside_its_idle_state(world: World) -> None:
     assert path_of(w, other) == {"delivery": 41, "leaving_idle": 9, "switch_in": 20}
     check_identity(w)
     record = w.recorded("idle")
-    (found,) = record.wakes
-    assert (found.state, found.polling, found.whole.sum_ns) == ("C1", False, 70)
-    assert found.sent == {"nothing": 0, "call_function": 1, "reschedule": 0, "flag": 0}
-    assert {name: h.sum_ns for name, h in found.parts.items()} == path_of(w, other)
+    (wakes,) = record.wakes
+    assert (wakes.state, wakes.polling, wakes.whole.sum_ns) == ("C1", False, 70)
+    assert wakes.sent == {"nothing": 0, "call_function": 1, "reschedule": 0, "flag": 0}
+    assert {name: h.sum_ns for name, h in wakes.parts.items()} == path_of(w, other)
     held = record.held["call_function"]
     assert (held.count, held.sum_ns) == (1, 5)  # to the return of the write
     assert [(c.cpu, c.call_function) for c in record.cpus] == [(1, 1)]
 
 
-def test_a_polling_cpu_leaves_idle_before_it_enqueues(world: World) -> None:
-    w = world
-    other = sleeper(w)
+def test_a_polling_cpu_leaves_idle_before_it_enqueues(w: World, other: Task) -> None:
     w.raw(1050, 1, "cpu_idle", POLL, 1)
     wake(w, other, 1100, "flag")
     w.raw(1110, 1, "cpu_idle", EXIT, 1)
     w.raw(1112, 1, "sched_wakeup", other.at)
     w.switch(1120, 1, other)
     assert path_of(w, other) == {"delivery": 12, "leaving_idle": 0, "switch_in": 8}
-    (found,) = w.recorded("idle").wakes
-    assert (found.state, found.polling) == ("POLL", True)
-    assert found.sent["flag"] == 1
+    (wakes,) = w.recorded("idle").wakes
+    assert (wakes.state, wakes.polling) == ("POLL", True)
+    assert wakes.sent["flag"] == 1
 
 
-def test_a_cpu_between_two_states_is_neither(world: World) -> None:
-    w = world
-    other = sleeper(w)
+def test_a_cpu_between_two_states_is_neither(w: World, other: Task) -> None:
     w.raw(1050, 1, "cpu_idle", HALT, 1)
     w.raw(1060, 1, "cpu_idle", EXIT, 1)
     wake(w, other, 1100, "nothing")
     w.raw(1112, 1, "sched_wakeup", other.at)
     w.switch(1120, 1, other)
-    (found,) = w.recorded("idle").wakes
-    assert found.state == idle.BETWEEN
-    assert found.sent["nothing"] == 1
+    (wakes,) = w.recorded("idle").wakes
+    assert wakes.state == idle.BETWEEN
+    assert wakes.sent["nothing"] == 1
     check_identity(w)
 
 
-def test_the_state_is_that_of_the_wake_up_not_of_a_stay_begun_later(world: World) -> None:
-    w = world
-    other = sleeper(w)
+def test_the_state_is_that_of_the_wake_up_not_of_a_stay_begun_later(w: World, other: Task) -> None:
     w.raw(1050, 1, "cpu_idle", HALT, 1)
     wake(w, other, 1100)
     w.raw(1110, 1, "cpu_idle", EXIT, 1)  # for another interrupt
@@ -120,28 +112,26 @@ def test_the_state_is_that_of_the_wake_up_not_of_a_stay_begun_later(world: World
     w.raw(1130, 1, "sched_wakeup", other.at)
     w.raw(1134, 1, "cpu_idle", EXIT, 1)
     w.switch(1140, 1, other)
-    (found,) = w.recorded("idle").wakes
-    assert found.state == "C1"
+    (wakes,) = w.recorded("idle").wakes
+    assert wakes.state == "C1"
     assert path_of(w, other) == {"delivery": 30, "leaving_idle": 4, "switch_in": 6}
 
 
-def test_an_enqueueing_not_seen_is_counted(world: World) -> None:
-    w = world
-    other = sleeper(w)
+def test_an_enqueueing_not_seen_is_counted(w: World, other: Task) -> None:
     w.raw(1050, 1, "cpu_idle", HALT, 1)
     wake(w, other, 1100)
     w.raw(1150, 1, "cpu_idle", EXIT, 1)
     w.switch(1170, 1, other)
     assert path_of(w, other) == {"delivery": 70, "leaving_idle": 0, "switch_in": 0}
-    (found,) = w.recorded("idle").wakes
-    assert found.not_enqueued == 1
+    (wakes,) = w.recorded("idle").wakes
+    assert wakes.not_enqueued == 1
     blocks = idle.PROBE.report(w.recorded("idle"), Scale("hop", 1, 1000)).blocks
     assert "of 1 the enqueueing was not seen: all of it is delivery" in blocks
 
 
-def test_an_interrupt_to_another_cpu_than_the_thread_ran_on_is_not_its(world: World) -> None:
-    w = world
-    other = sleeper(w)
+def test_an_interrupt_to_another_cpu_than_the_thread_ran_on_is_not_its(
+    w: World, other: Task
+) -> None:
     w.raw(1050, 1, "cpu_idle", HALT, 1)
     w.enter(1090, 0, "write", 5)
     w.waking(1100, 0, other)
@@ -150,13 +140,11 @@ def test_an_interrupt_to_another_cpu_than_the_thread_ran_on_is_not_its(world: Wo
     w.raw(1112, 1, "sched_wakeup", other.at)
     w.raw(1115, 1, "cpu_idle", EXIT, 1)
     w.switch(1120, 1, other)
-    (found,) = w.recorded("idle").wakes
-    assert found.sent["nothing"] == 1
+    (wakes,) = w.recorded("idle").wakes
+    assert wakes.sent["nothing"] == 1
 
 
-def test_an_interrupt_sent_after_the_thread_came_in_is_not_its(world: World) -> None:
-    w = world
-    other = sleeper(w)
+def test_an_interrupt_sent_after_the_thread_came_in_is_not_its(w: World, other: Task) -> None:
     w.raw(1050, 1, "cpu_idle", HALT, 1)
     w.enter(1090, 0, "write", 5)
     w.waking(1100, 0, other)
@@ -170,9 +158,7 @@ def test_an_interrupt_sent_after_the_thread_came_in_is_not_its(world: World) -> 
     assert sum(times.count for times in record.held.values()) == 0
 
 
-def test_what_an_interrupt_sends_is_not_timed(world: World) -> None:
-    w = world
-    other = sleeper(w)
+def test_what_an_interrupt_sends_is_not_timed(w: World, other: Task) -> None:
     w.raw(1050, 1, "cpu_idle", HALT, 1)
     w.waking(1100, 0, other, timer=1)
     w.raw(1103, 0, "ipi_send_cpu", 1, 0, 0)
@@ -187,9 +173,7 @@ def test_what_an_interrupt_sends_is_not_timed(world: World) -> None:
     check_identity(w)
 
 
-def test_the_parts_go_along_with_the_path(world: World) -> None:
-    w = world
-    other = sleeper(w)
+def test_the_parts_go_along_with_the_path(w: World, other: Task) -> None:
     w.raw(1050, 1, "cpu_idle", HALT, 1)
     wake(w, other, 1100)
     w.raw(1141, 1, "sched_wakeup", other.at)
@@ -214,53 +198,48 @@ def test_the_parts_go_along_with_the_path(world: World) -> None:
 
 
 def test_the_new_window_starts_from_nothing(world: World) -> None:
-    w = world
-    w.start()
-    other = w.create(140, 0, 101)
-    w.switch(150, 1, other)
-    w.leave(155, 1)
-    w.enter(160, 1, "read", 5)
-    w.switch(165, 1, None, SLEEPING)
-    w.raw(170, 1, "cpu_idle", HALT, 1)
-    w.waking(200, 0, other)
-    w.raw(202, 0, "ipi_send_cpu", 1, 0, CALLBACK)
-    w.begin()
-    w.leave(1000, 0, 3)
-    w.raw(1010, 1, "sched_wakeup", other.at)
-    w.raw(1020, 1, "cpu_idle", EXIT, 1)
-    w.switch(1030, 1, other)
-    assert w.path(other) == {"wakeup:idle": 30}
-    assert path_of(w, other) == {"delivery": 10, "leaving_idle": 10, "switch_in": 10}
-    (cpu,) = [c for c in w.recorded("idle").cpus if c.cpu == 1]
+    world.start()
+    other = world.create(140, 0, 101)
+    world.switch(150, 1, other)
+    world.leave(155, 1)
+    world.enter(160, 1, "read", 5)
+    world.switch(165, 1, None, SLEEPING)
+    world.raw(170, 1, "cpu_idle", HALT, 1)
+    world.waking(200, 0, other)
+    world.raw(202, 0, "ipi_send_cpu", 1, 0, CALLBACK)
+    world.read_go()
+    world.raw(1010, 1, "sched_wakeup", other.at)
+    world.raw(1020, 1, "cpu_idle", EXIT, 1)
+    world.switch(1030, 1, other)
+    assert world.path(other) == {"wakeup:idle": 30}
+    assert path_of(world, other) == {"delivery": 10, "leaving_idle": 10, "switch_in": 10}
+    (cpu,) = [c for c in world.recorded("idle").cpus if c.cpu == 1]
     assert cpu.residency_ns == {"C1": 20}
     assert cpu.entries == {"C1": 0}
 
 
 def test_residency_and_entries_are_those_of_the_window(world: World) -> None:
-    w = world
-    w.start()
-    w.raw(500, 2, "cpu_idle", HALT, 2)
-    w.begin()
-    w.switch(940, 1, None, SLEEPING)
-    w.leave(1000, 0, 3)
-    w.raw(1100, 2, "cpu_idle", EXIT, 2)
-    w.raw(1105, 2, "cpu_idle", POLL, 2)
-    w.raw(1125, 2, "cpu_idle", EXIT, 2)
-    w.raw(1130, 2, "cpu_idle", HALT, 2)
-    w.raw(1140, 2, "reschedule_entry", 0xFD)
-    w.raw(1141, 2, "call_function_entry", 0xFC)
-    w.close(1200)
-    w.raw(1300, 2, "cpu_idle", EXIT, 2)
-    w.raw(1301, 2, "reschedule_entry", 0xFD)
-    (cpu,) = w.recorded("idle").cpus
+    world.start()
+    world.raw(500, 2, "cpu_idle", HALT, 2)
+    world.begin()
+    world.switch(940, 1, None, SLEEPING)
+    world.leave(1000, 0, 3)
+    world.raw(1100, 2, "cpu_idle", EXIT, 2)
+    world.raw(1105, 2, "cpu_idle", POLL, 2)
+    world.raw(1125, 2, "cpu_idle", EXIT, 2)
+    world.raw(1130, 2, "cpu_idle", HALT, 2)
+    world.raw(1140, 2, "reschedule_entry", 0xFD)
+    world.raw(1141, 2, "call_function_entry", 0xFC)
+    world.close(1200)
+    world.raw(1300, 2, "cpu_idle", EXIT, 2)
+    world.raw(1301, 2, "reschedule_entry", 0xFD)
+    (cpu,) = world.recorded("idle").cpus
     assert cpu.entries == {"POLL": 1, "C1": 1}
     assert cpu.residency_ns == {"POLL": 20, "C1": 170}
     assert (cpu.reschedule, cpu.call_function) == (1, 1)
 
 
-def test_states_beyond_the_kernels_table_are_the_others(world: World) -> None:
-    w = world
-    w.open()
+def test_states_beyond_the_kernels_table_are_the_others(w: World) -> None:
     w.raw(1010, 3, "cpu_idle", 300, 3)
     w.raw(1020, 3, "cpu_idle", EXIT, 3)
     (cpu,) = w.recorded("idle").cpus
@@ -275,10 +254,8 @@ def test_without_cpuidle_the_states_are_known_by_number(
 
 
 def test_the_report_has_the_wake_ups_and_the_cpus(
-    world: World, validate: Callable[[str, Mapping[str, object]], None]
+    w: World, other: Task, validate: Callable[[str, Mapping[str, object]], None]
 ) -> None:
-    w = world
-    other = sleeper(w)
     w.raw(1050, 1, "cpu_idle", HALT, 1)
     wake(w, other, 1100)
     w.raw(1141, 1, "sched_wakeup", other.at)
@@ -295,10 +272,9 @@ def test_the_report_has_the_wake_ups_and_the_cpus(
 
 
 def test_no_wake_up_is_reported_too(
-    world: World, validate: Callable[[str, Mapping[str, object]], None]
+    w: World, validate: Callable[[str, Mapping[str, object]], None]
 ) -> None:
-    world.open()
-    section = idle.PROBE.report(world.recorded("idle"), Scale("hop", 2, 1000))
+    section = idle.PROBE.report(w.recorded("idle"), Scale("hop", 2, 1000))
     assert section.blocks[0] == "No thread was woken from another CPU onto an idle one."
     validate("idle", section.data)
 

@@ -36,7 +36,7 @@ class Ring:
     def at(self, number: int, op: int = 0) -> int:
         """Address of a struct io_kiocb; the same as before for a number used before."""
         self.requests.setdefault(number, (ctypes.c_uint64 * 16)())
-        at = self.found(number)
+        at = self.address(number)
         request = ctypes.cast(at, ctypes.POINTER(ctypes.c_uint64))
         request[0], request[1] = op, 0
         return at
@@ -46,25 +46,25 @@ class Ring:
 
     def complete(self, now: int, number: int, result: int = 1, cpu: int = 0) -> None:
         cqe = (ctypes.c_int32 * 4)(0, 0, result, 0)
-        at = self.found(number)
+        at = self.address(number)
         ctypes.cast(at, ctypes.POINTER(ctypes.c_int32))[6] = result  # its own copy
         self.w.raw(now, cpu, "io_uring_complete", 0, at, ctypes.addressof(cqe))
 
     def event(self, now: int, name: str, number: int, cpu: int = 0) -> None:
-        self.w.raw(now, cpu, f"io_uring_{name}", self.found(number))
+        self.w.raw(now, cpu, f"io_uring_{name}", self.address(number))
 
     def poll(self, now: int, number: int) -> None:
         """It waits for its file: the kernel says so, and marks the request (harness/machine.py)."""
-        ctypes.cast(self.found(number), ctypes.POINTER(ctypes.c_uint64))[1] |= POLLED
+        ctypes.cast(self.address(number), ctypes.POINTER(ctypes.c_uint64))[1] |= POLLED
         self.event(now, "poll_arm", number)
 
-    def found(self, number: int) -> int:
+    def address(self, number: int) -> int:
         """Address of a request that was submitted."""
         return -(-ctypes.addressof(self.requests[number]) // ALIGNED) * ALIGNED
 
     def record(self) -> UringRecord:
-        found: UringRecord = self.w.recorded("io_uring")
-        return found
+        record: UringRecord = self.w.recorded("io_uring")
+        return record
 
     def completed(self) -> dict[str, dict[str, int]]:
         """Completions that are not zero, by operation and way."""
@@ -75,11 +75,14 @@ class Ring:
 
 
 @pytest.fixture
-def ring(built: Machine) -> Ring:
+def world(built: Machine) -> World:
+    return World(built)
+
+
+@pytest.fixture
+def ring(w: World) -> Ring:
     """A ring of the first thread, which runs in its window on CPU 0."""
-    world = World(built)
-    world.open()
-    return Ring(world)
+    return Ring(w)
 
 
 def test_an_operation_that_completes_before_the_call_waits_is_inline(ring: Ring) -> None:
@@ -150,14 +153,12 @@ def test_what_another_thread_completes_is_later(ring: Ring) -> None:
     assert ring.completed() == {"timeout": {"later": 1}}
 
 
-def test_the_latency_is_cut_at_the_windows_start(built: Machine) -> None:
-    world = World(built)
+def test_the_latency_is_cut_at_the_windows_start(world: World) -> None:
     ring = Ring(world)
     world.start()
     ring.submit(500, 1, NOP)
-    world.begin()
     world.switch(940, 1, None, SLEEPING)
-    world.leave(1000, 0, 3)
+    world.read_go()
     ring.complete(1050, 1)
     (op,) = ring.record().operations
     assert (op.submitted, op.times.sum_ns) == (0, 50)
@@ -196,7 +197,7 @@ def test_operations_of_others_do_not_count(ring: Ring) -> None:
 
 
 def test_a_request_that_ended_unseen_does_not_stand_for_its_next_user(ring: Ring) -> None:
-    """Without a completion (skipped, overflowed) the kernel gives the request to somebody else."""
+    """Without a completion (skipped, overflowed) the kernel uses the request for another task."""
     stranger(ring.w)
     ring.submit(1020, 1, NOP)
     ring.submit(1030, 1, SEND)  # the same request again
@@ -234,7 +235,7 @@ def test_what_does_not_fit_into_the_table_is_counted_and_nothing_is_mixed_up(rin
     assert not ring.w.m.arrays["io_uring_buckets"]["at"]["req"].any()
 
 
-def test_what_has_no_completion_is_said(ring: Ring) -> None:
+def test_operations_without_a_completion_are_reported(ring: Ring) -> None:
     ring.submit(1020, 1, SEND)
     ring.submit(1021, 2, RECV)
     ring.complete(1030, 2)

@@ -12,15 +12,7 @@ def handed(w: World) -> dict[str, list[int]]:
     return {kind: [h.count, h.sum_ns] for kind, h in record.handed.items() if h.count}
 
 
-def partner(w: World) -> Task:
-    """A second thread, blocked in a read since 1040; the first runs on CPU 0 since 120."""
-    w.open()
-    return w.create_reader()
-
-
-def test_a_hand_over_counts_from_coming_in_by_the_wait_before(world: World) -> None:
-    w = world
-    other = partner(w)
+def test_a_hand_over_counts_from_coming_in_by_the_wait_before(w: World, other: Task) -> None:
     w.enter(1090, 0, "write", 5)
     w.waking(1100, 0, other)
     # the first thread came in at 120, before the window, which opened at 1000
@@ -46,9 +38,7 @@ def _more(before: dict[str, list[int]], after: dict[str, list[int]]) -> dict[str
 
 
 @pytest.mark.parametrize("how", ["same CPU", "busy CPU", "preempted"])
-def test_the_kind_is_that_of_the_wakers_last_wait(world: World, how: str) -> None:
-    w = world
-    other = partner(w)
+def test_the_kind_is_that_of_the_wakers_last_wait(w: World, other: Task, how: str) -> None:
     stranger = w.task(900)
     w.enter(1060, 0, "write", 5)
     if how == "busy CPU":
@@ -75,9 +65,7 @@ def test_the_kind_is_that_of_the_wakers_last_wait(world: World, how: str) -> Non
     assert _more(before, handed(w)) == {kind: [1, 1145 - came_in]}
 
 
-def test_what_wakes_nobody_of_the_target_hands_nothing_over(world: World) -> None:
-    w = world
-    other = partner(w)
+def test_what_wakes_nobody_of_the_target_hands_nothing_over(w: World, other: Task) -> None:
     w.waking(1050, 0, w.task(900))  # a stranger
     w.waking(1060, 0, other, timer=1)  # a timer on the thread's CPU
     w.waking(1070, 0, other)  # already on its way
@@ -85,27 +73,19 @@ def test_what_wakes_nobody_of_the_target_hands_nothing_over(world: World) -> Non
 
 
 def test_hand_overs_outside_the_window_do_not_count(world: World) -> None:
-    w = world
-    w.start()
-    other = w.create(140, 0, 101)
-    w.switch(150, 1, other)
-    w.leave(155, 1)
-    w.enter(160, 1, "read", 5)
-    w.switch(170, 1, None, SLEEPING)
-    w.waking(200, 0, other)
-    w.switch(210, 1, other)
-    w.switch(220, 1, None, SLEEPING)
-    w.begin()
-    w.leave(1000, 0, 3)
-    assert handed(w) == {}
-    w.close(1200)
-    w.waking(1210, 0, other)
-    assert handed(w) == {}
+    world.start()
+    other = world.create_sleeper("read", 5)
+    world.waking(200, 0, other)
+    world.switch(210, 2, other)
+    world.switch(220, 2, None, SLEEPING)
+    world.read_go()
+    assert handed(world) == {}
+    world.close(1200)
+    world.waking(1210, 0, other)
+    assert handed(world) == {}
 
 
-def test_only_a_preempted_thread_is_pulled(world: World) -> None:
-    w = world
-    other = partner(w)
+def test_only_a_preempted_thread_is_pulled(w: World, other: Task) -> None:
     w.migrate(1050, 0, other)  # blocked: its affinity was changed
     w.waking(1060, 0, other)
     w.migrate(1062, 0, other)  # placed by its wake-up

@@ -64,7 +64,7 @@ def test_a_second_wake_up_proves_the_early_one_stale(w: World, other: Task) -> N
     w.waking(1110, 0, other)
     w.switch(1120, 1, other)
     w.waking(1130, 0, other)
-    w.switch(1140, 1, None, SLEEPING)  # it had found nothing and slept again
+    w.switch(1140, 1, None, SLEEPING)  # the wake-up was for nothing: it sleeps again
     w.enter(1150, 0, "write", 5)
     w.waking(1200, 0, other)
     assert w.state(other) == "WAKING"

@@ -52,7 +52,7 @@ def test_call_times_errors_and_time_off_the_cpu(w: World, other: Task) -> None:
 
 def test_a_call_open_at_the_start_counts_from_the_start(world: World) -> None:
     world.start()
-    other = world.create_sleeper("read")
+    other = world.create_sleeper("read", 5)
     world.read_go()
     world.waking(1040, 0, other)
     world.switch(1050, 2, other)

@@ -57,8 +57,8 @@ def test_a_missed_switch_away_from_a_thread_that_by_now_runs_elsewhere(w: World)
     assert w.path(w.main) == {"unknown": 50, "user": 100}
 
 
-def test_a_return_to_the_last_caller_that_nobody_saw(w: World) -> None:
-    """Where the last call's registers lay says who calls only until the next switch."""
+def test_an_unseen_switch_back_to_the_last_caller(w: World) -> None:
+    """The place of the last call's registers identifies the caller only until the next switch."""
     other = w.create(1010, 0, 101)
     w.enter(1020, 0, "getpid")
     w.switch(1030, 0, other)

@@ -62,7 +62,7 @@ def test_a_process_outside_the_windows_group_does_not_close_it(w: World) -> None
 
 
 @pytest.mark.parametrize("result", [-4, 0])
-def test_a_read_of_go_that_got_nothing_does_not_open_the_window(world: World, result: int) -> None:
+def test_a_read_of_go_without_data_does_not_open_the_window(world: World, result: int) -> None:
     world.start()
     world.begin()
     world.leave(960, 0, result)
@@ -138,7 +138,7 @@ def test_a_commands_window_is_exec_to_exit(command: World) -> None:
 
 @pytest.mark.parametrize("call", ["read", "write"])
 def test_a_command_that_uses_descriptor_minus_one_ends_nothing(command: World, call: str) -> None:
-    """No control socket is descriptor -1, and no call is its call: 0 is the number of `read`."""
+    """A command has no control socket: -1 and 0 stand for it, and 0 is the number of `read`."""
     command.exec_event(500, 0, FIRST_PID)
     command.enter(600, 0, call, 2**64 - 1)
     assert int(command.ctl["phase"]) == 1
