@@ -86,6 +86,22 @@ def stolen_ms(recording: Recording) -> float:
     return max(on_cpu - usage["user_ns"] - usage["system_ns"], 0) / 1e6
 
 
+def check_books(recording: Recording) -> None:
+    """All ledgers close to 1 %, nothing is lost, the window is as long as the workload says."""
+    assert counts.losses(recording) == dict.fromkeys(counts.losses(recording), 0)
+    for book in (ledger.wall(recording), ledger.threads(recording), ledger.cpu(recording)):
+        assert abs(book.residual_ns) <= 0.01 * book.total_ns
+        assert all(ns >= 0 for ns in book.parts.values())
+        assert sum(book.parts.values()) + book.residual_ns == book.total_ns
+    path = recording.threads["path"][recording.end_slot]
+    assert int(path.sum()) == recording.window_ns
+    elapsed_ns = recording.result["elapsed_ns"]
+    assert abs(recording.window_ns - elapsed_ns) <= 0.005 * elapsed_ns
+    head = ledger.headline(recording)
+    shares = (head.io, head.switching, head.user, head.system, head.waiting, head.unknown)
+    assert sum(s for s in shares if s is not None) == pytest.approx(1, abs=1e-9)
+
+
 @pytest.fixture
 def planted(engine: Engine) -> Run:
     """Run a mode of the planted program under the engine.

@@ -1,7 +1,10 @@
-"""Processes seen from outside: which are there, what is below them, when they have ended."""
+"""Processes seen from outside, and the kernel's BPF programs: which are there, which are left."""
 
 from __future__ import annotations
 
+import ctypes
+import platform
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,3 +56,16 @@ def child_of(pid: int, name: str) -> int:
                 return child
         time.sleep(0.005)
     raise AssertionError(f"no {name} was started")
+
+
+def loaded_programs() -> set[int]:
+    """Ids of all BPF programs in the kernel (bpf(2), BPF_PROG_GET_NEXT_ID)."""
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    number = {"x86_64": 321}.get(platform.machine(), 280)
+    ids, last = set(), 0
+    while True:
+        attr = ctypes.create_string_buffer(struct.pack("=3I", last, 0, 0), 12)
+        if call(number, 11, attr, 12) < 0:
+            return ids
+        last = struct.unpack("=3I", attr.raw)[1]
+        ids.add(last)

@@ -16,8 +16,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from processes import loaded_programs
 from programs import ROOT, TRACER, assert_books_close, near, start
-from test_faults import loaded_programs
 
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
 

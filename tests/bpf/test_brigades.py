@@ -2,9 +2,12 @@
 
 import os
 import sys
+import time
 from statistics import median
 
 import pytest
+from conftest import check_books
+from quiet import wait_until_idle
 
 from tracer.analysis.run import counts, ledger
 from tracer.capture.workload import run_traced
@@ -18,21 +21,6 @@ CPU = max(os.sched_getaffinity(0))
 
 def calls(recording: Recording) -> dict[str, int]:
     return {call.name: call.times.count for call in recording.probes["syscalls"]}
-
-
-def check_books(recording: Recording) -> None:
-    assert counts.losses(recording) == dict.fromkeys(counts.losses(recording), 0)
-    for book in (ledger.wall(recording), ledger.threads(recording), ledger.cpu(recording)):
-        assert abs(book.residual_ns) <= 0.01 * book.total_ns
-        assert all(ns >= 0 for ns in book.parts.values())
-        assert sum(book.parts.values()) + book.residual_ns == book.total_ns
-    path = recording.threads["path"][recording.end_slot]
-    assert int(path.sum()) == recording.window_ns
-    elapsed_ns = recording.result["elapsed_ns"]
-    assert abs(recording.window_ns - elapsed_ns) <= 0.005 * elapsed_ns
-    head = ledger.headline(recording)
-    shares = (head.io, head.switching, head.user, head.system, head.waiting, head.unknown)
-    assert sum(s for s in shares if s is not None) == pytest.approx(1, abs=1e-9)
 
 
 @pytest.mark.parametrize("cpus", [(), (CPU,)], ids=["free", "pinned"])
@@ -99,10 +87,12 @@ def test_threads_in_memory_only_wait_for_each_other(brigade):
 
 
 def test_tasks_in_memory_take_no_switch_and_hardly_a_call(brigade):
-    recording = brigade("async-mem-brigade", *SIZE)
+    # long enough for the edges of the window to be less than 0.5 % of it
+    iterations = 20 * ITERS
+    recording = brigade("async-mem-brigade", *SIZE, "--iters", str(iterations))
     check_books(recording)
     made_calls = calls(recording)
-    hops = TASKS * ITERS
+    hops = TASKS * iterations
     assert set(made_calls) == {"epoll_wait"}  # the scheduler looks for I/O once in some 60 polls
     assert made_calls["epoll_wait"] < 0.03 * hops
     assert counts.switches(recording).voluntary == 0
@@ -141,16 +131,18 @@ def test_a_ring_takes_one_call_a_hop_or_one_a_trip(brigade, mode, enters, alive)
 
 @pytest.mark.parametrize("mode", ["per-hop", "chain"])
 def test_the_kernels_polling_thread_is_not_the_target(brigade, mode):
-    recording = brigade("uring-brigade", *SIZE, "--mode", mode, "--sqpoll")
+    # long, since the thread also spins outside of the window, while the workload waits for `go`
+    iterations = 20 * ITERS
+    words = ("--iters", str(iterations), "--mode", mode, "--sqpoll")
+    recording = brigade("uring-brigade", *SIZE, *words)
     check_books(recording)
     assert set(calls(recording)) <= {"io_uring_enter"}
     assert threads(recording) == 1
     books = ledger.cpu(recording)
     polling_ns = recording.result["extra"]["iou-sqp_thread_cpu_ns"]
-    # it also spins while the workload waits for `go`, outside of the window
-    assert books.parts["other"] >= 0.5 * polling_ns > 0
+    assert books.parts["other"] >= 0.8 * polling_ns > 0
     woken = counts.outside_wakers(recording)
-    assert woken["other_process"] <= 0.01 * TASKS * ITERS
+    assert woken["other_process"] <= 0.01 * TASKS * iterations
 
 
 @pytest.mark.parametrize("flavor", ["multi-thread", "current-thread"])
@@ -179,25 +171,31 @@ def test_the_twins_in_python_make_the_calls_of_the_native_ones(engine, name, rea
         assert abs(made_calls["epoll_wait"] - 2 * (TASKS + 1) * ITERS) <= 0.01 * TASKS * ITERS
 
 
+def is_undisturbed(recording: Recording) -> bool:
+    """The host took at most 3 % of the CPUs' time, other tasks used at most 10 %."""
+    book = ledger.cpu(recording)
+    return recording.load.steal_ns <= 0.03 * book.total_ns and book.share("other") <= 0.1
+
+
 def test_gap_of_the_unpinned_brigade_is_in_the_sleeping_cpus(brigade):
     """Where unpinned is slower beyond the noise, wakeup:idle carries more than half of the gap.
 
-    Time that the host took (steal) counts as on-CPU time, mostly inside calls: with more than
-    3 % of it the gap is partly the host's, and the pair is measured again.
+    Time that the host took (steal) counts as on-CPU time, mostly inside calls; where other tasks
+    keep a CPU busy, threads do not cross to it. With more than 3 % of the first or 10 % of the
+    second the gap has other causes, and the pair is measured again.
     """
     words = ("--tasks", "200", "--iters", "60", "--warmups", "10")
-    free, pinned = [], []
-    for _ in range(16):
+    free: list[Recording] = []
+    pinned: list[Recording] = []
+    deadline_s = time.monotonic() + 40
+    while len(free) < 4:
+        share = wait_until_idle(deadline_s)
         pair = [brigade("thread-brigade", *words, cpus=cpus) for cpus in ((), (CPU,))]
-        if any(r.load.steal_ns > 0.03 * len(r.online_cpus) * r.window_ns for r in pair):
-            continue
-        free.append(pair[0])
-        pinned.append(pair[1])
-        if len(free) == 4:
-            break
-    else:
-        print(f"the host is busy: {len(free)} quiet pairs of 16, no statement on the gap")
-        return
+        if all(map(is_undisturbed, pair)):
+            free.append(pair[0])
+            pinned.append(pair[1])
+        elif time.monotonic() > deadline_s:
+            pytest.skip(f"{len(free)} quiet pairs in 40 s; the CPUs were idle {share:.0%}")
     for recording in pinned:
         assert ledger.wall(recording).share("wakeup:idle") < 0.02
 

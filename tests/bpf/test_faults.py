@@ -1,10 +1,8 @@
 """What goes wrong: a message, the right exit status, nothing left behind, never a traceback."""
 
-import ctypes
 import fcntl
 import json
 import os
-import platform
 import pty
 import signal
 import struct
@@ -17,24 +15,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from processes import child_of, is_gone
+from processes import child_of, is_gone, loaded_programs
+from programs import ROOT, TRACER, start
 
-ROOT = Path(__file__).parents[2]
-TRACER = (sys.executable, "-m", "tracer")
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
 SMALL = ("--tasks", "10", "--iters", "20", "--warmups", "2", "--no-baseline")
 LONG = ("run", "thread-brigade", "--tasks", "17", "--iters", "3000000", "--no-baseline")
-
-
-def start(*words: str, **more: object) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [*TRACER, *words],
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        **more,  # type: ignore[call-overload]
-    )
 
 
 def in_its_window(pid: int) -> None:
@@ -46,19 +32,6 @@ def in_its_window(pid: int) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("it does not run")
-
-
-def loaded_programs() -> set[int]:
-    """Ids of all BPF programs in the kernel (bpf(2), BPF_PROG_GET_NEXT_ID)."""
-    call = ctypes.CDLL(None, use_errno=True).syscall
-    number = {"x86_64": 321}.get(platform.machine(), 280)
-    ids, last = set(), 0
-    while True:
-        attr = ctypes.create_string_buffer(struct.pack("=3I", last, 0, 0), 12)
-        if call(number, 11, attr, 12) < 0:
-            return ids
-        last = struct.unpack("=3I", attr.raw)[1]
-        ids.add(last)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

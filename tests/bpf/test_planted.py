@@ -9,8 +9,7 @@ import threading
 import time
 
 import pytest
-from conftest import stolen_ms
-from test_brigades import check_books
+from conftest import check_books, stolen_ms
 
 from tracer.analysis.run import counts, ledger
 from tracer.model.recording import Recording
