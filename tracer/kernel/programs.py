@@ -65,7 +65,8 @@ def sources(names: Sequence[str]) -> list[Path]:
 
 def _check(name: str, text: str) -> None:
     """TracerError where C and declaration differ: a hook that is implemented and not declared
-    would silently never run."""
+    would silently never run, an array would keep the counts of the run before. Arrays with a row
+    per thread need not be declared: the C sets a row before it reads it."""
     declared = probes.available()[name]
     wrong = [hook for hook in declared.hooks if hook not in HOOKS]
     if wrong:
@@ -75,14 +76,19 @@ def _check(name: str, text: str) -> None:
         )
     defined = set(re.findall(rf"^static inline void {name}_(\w+)\(", text, re.M))
     programs = set(re.findall(r"^int tp_(\w+)\(", text, re.M))
+    tables = re.findall(r'^BPF_F_TABLE\("array", u32, [\w ]+, (\w+),\s+([^,]+),', text, re.M)
+    arrays = {array for array, rows in tables if rows != "MAX_THREADS"}
+    arrays |= {array for array, _rows in tables if array in declared.arrays}
     for what, given, there in (
         ("hook", set(declared.hooks), defined & set(HOOKS)),
         ("tracepoint", set(declared.tracepoints), programs),
+        ("array", set(declared.arrays), arrays),
     ):
         if given != there:
             where = f"declared in {name}.py and not in" if given - there else "in"
             other = f"{name}.c" if given - there else f"{name}.c and not declared in {name}.py"
-            raise TracerError(f"the probe {name}: {what} {min(given ^ there)} is {where} {other}")
+            which = min(given - there or there - given)
+            raise TracerError(f"the probe {name}: {what} {which} is {where} {other}")
 
 
 def tracepoints(names: Sequence[str], types: KernelTypes, light: bool) -> tuple[str, ...]:

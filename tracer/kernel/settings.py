@@ -17,6 +17,7 @@ from tracer.host.files import text_of
 from tracer.kernel.programs import HOOKS
 from tracer.model import histogram, states, syscalls
 from tracer.model.probe import KernelTypes
+from tracer.model.threads import SLOT_BITS
 
 #: Of an element of the array `call_info`: the class, and whether the call can write a control
 #: message; the bits above the lowest byte are of probe syscalls.
@@ -41,7 +42,7 @@ class Sizes:
         """Room for every CPU and thread number that this kernel can have."""
         cpus = max(cpu_numbers(text_of(Path("/sys/devices/system/cpu/possible")))) + 1
         tids = int(text_of(Path("/proc/sys/kernel/pid_max"))) + 1
-        return cls(cpus, 131_072, tids)
+        return cls(cpus, 1 << SLOT_BITS, tids)
 
 
 def call_info(machine: str) -> NDArray[np.uint64]:
@@ -63,6 +64,7 @@ def macros(
         **states.macros(),
         "MAX_CPUS": sizes.cpus,
         "MAX_THREADS": sizes.threads,
+        "SLOT_BITS": SLOT_BITS,
         "MAX_TIDS": sizes.tids,
         "MAX_CALLS": syscalls.TABLE_LENGTH,
         "CALL_CLASS": _CALL_CLASS,

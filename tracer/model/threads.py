@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from tracer.model.states import PART, PREEMPTED, WAKEUP_QUEUED, RunState
 
+#: A slot's number has so many bits: the table of threads has a row for each.
+SLOT_BITS = 17
+
 Threads = NDArray[np.void]
 Mask = NDArray[np.bool_]
 

@@ -180,7 +180,7 @@ static inline void futex_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struc
 	s->calls++;
 	s->slept += t->sleeps != 0;
 	futex_result(s, op, result);
-	p = futex_place_of(f->address >> 2 << FUTEX_SLOT_BITS | slot);
+	p = futex_place_of(f->address >> 2 << SLOT_BITS | slot);
 	if (!p) {
 		unplaced = futex_unplaced_at(cpu);
 		if (unplaced)

@@ -16,6 +16,7 @@ from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, KernelTypes, Probe
 from tracer.model.section import Scale, Section, Table
 from tracer.model.states import indices
+from tracer.model.threads import SLOT_BITS
 from tracer.units import count, duration, plain, rate
 
 #: Rows of the C array per CPU: the operations of futex(2) by number, then the later calls.
@@ -33,8 +34,8 @@ WAITS = frozenset(
 #: Operations whose result is not a number of threads.
 UNCOUNTED = frozenset(("FD", "UNLOCK_PI", "unknown"))
 TOP = 10
-#: Of the key of a place: the thread's slot is below MAX_THREADS; the table has 2^16 places.
-_SLOT_BITS, _PLACE_BITS = 17, 16
+#: The table of places has 2^16 of them; a place's key ends in the thread's slot.
+_PLACE_BITS = 16
 _WIDTH = 30  # of a place in the text
 
 
@@ -91,11 +92,11 @@ def _by_place(arrays: Arrays) -> list[tuple[tuple[int, int], NDArray[np.void]]]:
     """((tgid, address), rows), the most calls first, then by address."""
     rows = arrays["futex_places"]
     rows = rows[rows["key"] != 0]
-    slots = (rows["key"] & np.uint64((1 << _SLOT_BITS) - 1)).astype(np.int64)
+    slots = (rows["key"] & np.uint64((1 << SLOT_BITS) - 1)).astype(np.int64)
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     owners = arrays["threads"]["tgid"][slots].tolist()
     for index, (tgid, key) in enumerate(zip(owners, rows["key"].tolist(), strict=True)):
-        groups[tgid, key >> _SLOT_BITS << 2].append(index)
+        groups[tgid, key >> SLOT_BITS << 2].append(index)
     calls = (rows["waits"] + rows["wakes"]).astype(np.int64)
     order = sorted(groups, key=lambda at: (-int(calls[groups[at]].sum()), at))
     return [(at, rows[groups[at]]) for at in order]
@@ -282,7 +283,6 @@ def _macros(_types: KernelTypes) -> dict[str, object]:
         **indices("FUTEX_OP_", OPERATIONS),
         "N_FUTEX_OPS": len(OPERATIONS),
         "FUTEX_WAIT_ROWS": sum(1 << row for row, name in enumerate(OPERATIONS) if name in WAITS),
-        "FUTEX_SLOT_BITS": _SLOT_BITS,
         "FUTEX_PLACE_BITS": _PLACE_BITS,
     }
 

@@ -13,11 +13,11 @@
  */
 
 /* Of a request's key: the thread that submitted it; */
-#define URING_SLOT 0x1ffff
-#define URING_WORKER (1 << 17) /* a worker thread of the kernel does it; */
-#define URING_POLLED (1 << 18) /* it waited for its file to be ready; */
+#define URING_SLOT ((1 << SLOT_BITS) - 1)
+#define URING_WORKER (1 << SLOT_BITS) /* a worker thread of the kernel does it; */
+#define URING_POLLED (2 << SLOT_BITS) /* it waited for its file to be ready; */
 /* above: its address, a multiple of 64 (SLAB_HWCACHE_ALIGN), up to bit 49. */
-#define URING_KEY_BITS 20
+#define URING_KEY_BITS (SLOT_BITS + 3)
 #define URING_KEY(req) ((req) >> 6 << URING_KEY_BITS)
 #define URING_PLACES 4
 

@@ -13,7 +13,6 @@ from harness.machine import MACHINE, SIZES, Types
 import tracer
 from tracer import probes
 from tracer.kernel import programs, settings
-from tracer.probes import futex
 
 HOOKS_TEXT = (programs.MACHINE / "hooks.h").read_text()
 MACHINE_FILES = sorted(programs.MACHINE.glob("*.[ch]"))
@@ -31,10 +30,6 @@ REASONS = {
     "PF_KTHREAD": KERNEL_ABI,
     "FUTEX_FLAGS": KERNEL_ABI,
     "FUTEX_TRIES": ONLY_IN_C,
-    "URING_SLOT": ONLY_IN_C,  # but see test_a_slots_number_fits_where_it_is_packed
-    "URING_WORKER": ONLY_IN_C,
-    "URING_POLLED": ONLY_IN_C,
-    "URING_KEY_BITS": ONLY_IN_C,
     "URING_PLACES": ONLY_IN_C,
 }
 
@@ -105,13 +100,3 @@ def test_a_number_that_python_gives_is_not_defined_again(light: bool) -> None:
 @pytest.mark.parametrize("name", [n for n, reason in REASONS.items() if reason == ONLY_IN_C])
 def test_a_number_of_the_c_alone_is_no_constant_of_python(name: str) -> None:
     assert not {name, name.split("_", 1)[1]} & set(_python_numbers())
-
-
-def test_a_slots_number_fits_where_it_is_packed() -> None:
-    """Two probes keep it beside other bits; more rows than that would be mixed up."""
-    rows = settings.Sizes.of_this_host().threads
-    assert _numbers()["URING_SLOT"] == rows - 1
-    assert rows == 1 << futex._SLOT_BITS
-    assert _numbers()["URING_WORKER"] == rows
-    assert _numbers()["URING_POLLED"] == 2 * rows
-    assert 1 << _numbers()["URING_KEY_BITS"] > 2 * rows

@@ -4,6 +4,7 @@ measurements of traced runs. What was not run or not measured is None, never zer
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -38,17 +39,17 @@ class Evidence:
 
     # ---- the gap ----
 
-    @property
+    @cached_property
     def ratio(self) -> Ratio | None:
         """Unpinned against pinned, untraced."""
         return self.blocks.ratio(FREE, PINNED)
 
-    @property
+    @cached_property
     def gap(self) -> Interval | None:
         """ns per unit that pinning saves."""
         return self.blocks.difference(FREE, PINNED)
 
-    @property
+    @cached_property
     def has_gap(self) -> bool:
         """Free to move is slower than pinned, beyond noise, which a single block cannot show."""
         ratio = self.ratio
@@ -56,7 +57,7 @@ class Evidence:
             return False
         return ratio.low > 1 and ratio.median > 1 + SMALLEST_GAP
 
-    @property
+    @cached_property
     def is_reversed(self) -> bool:
         """Pinned is slower than free to move, beyond noise."""
         ratio = self.ratio
