@@ -17,6 +17,7 @@ from tracer.host import cgroups, fingerprint
 from tracer.host.files import line_of
 from tracer.host.load import HostTimes
 from tracer.host.python_names import PY_SPY
+from tracer.host.requirements import is_too_old
 from tracer.host.user import CAPABILITIES, has_capability
 from workloads import NATIVE
 
@@ -24,8 +25,6 @@ _SYS = Path("/sys")
 _KERNEL = Path("/proc/sys/kernel")
 _IO_URING_SETUP = 425
 _STEAL = 0.01
-#: Atomics with a result: commit 5ffa25502b5a ("bpf: Add instructions for atomic_[cmp]xchg"), 5.12.
-_OLDEST_KERNEL = (5, 12)
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,6 @@ def _rights() -> Check:
     if "CAP_SYS_RESOURCE" not in held:
         return Check("rights", value, "note", "hard limits cannot be raised from here")
     return Check("rights", value)
-
-
-def is_too_old(release: str) -> bool:
-    """Whether a kernel of this release, as in `uname -r`, cannot run the programs."""
-    match = re.match(r"(\d+)\.(\d+)", release)
-    return match is not None and (int(match[1]), int(match[2])) < _OLDEST_KERNEL
 
 
 def _kernel() -> Check:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tracer import probes
 from tracer.errors import TracerError
-from tracer.host.checks import is_too_old
+from tracer.host.requirements import is_too_old
 from tracer.kernel import programs, settings
 from tracer.kernel.arrays import CORE_ARRAYS, SharedArrays
 from tracer.kernel.bcc import HEADERS, compile_programs

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracer.errors import TracerError
-from tracer.host.checks import is_too_old
+from tracer.host.requirements import is_too_old
 from tracer.kernel import engine
 from tracer.kernel.bcc import import_bcc
 from tracer.kernel.btf import Btf
