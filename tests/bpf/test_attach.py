@@ -19,7 +19,7 @@ import pytest
 from processes import loaded_programs
 from programs import ROOT, TRACER, assert_books_close, near, start
 
-SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
+SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-2.json").read_text())
 
 #: For each line it calls getppid 500 times and sleeps 20 times; prints its context switches.
 WORKER = """

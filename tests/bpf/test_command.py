@@ -29,7 +29,7 @@ from programs import (
     traced,
 )
 
-SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
+SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-2.json").read_text())
 
 
 def run(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:

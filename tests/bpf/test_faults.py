@@ -18,7 +18,7 @@ import pytest
 from processes import child_of, is_gone, loaded_programs
 from programs import ROOT, TRACER, start
 
-SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
+SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-2.json").read_text())
 SMALL = ("--tasks", "10", "--iters", "20", "--warmups", "2", "--no-baseline")
 LONG = ("run", "thread-brigade", "--tasks", "17", "--iters", "3000000", "--no-baseline")
 

@@ -38,7 +38,7 @@ def test_json_follows_its_schema_and_its_books_balance(tmp_path, name, light):
     words = ["run", name, *SMALL, "--rounds", "1", "--json", str(file), "--top", "2"]
     words += ["--light"] if light else []
     done, document = quiet_run(lambda: tracer(*words), file)
-    schema = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
+    schema = json.loads((ROOT / "docs" / "schema" / "tracer.run-2.json").read_text())
     jsonschema.validate(document, schema)
     for book in document["ledgers"].values():
         assert sum(book["parts"].values()) + book["residual_ns"] == book["total_ns"]
@@ -62,7 +62,7 @@ def test_json_follows_its_schema_and_its_books_balance(tmp_path, name, light):
 
 def test_json_alone_goes_to_standard_output():
     done = tracer("run", "thread-brigade", *SMALL, "--no-baseline", "--json", "-")
-    assert json.loads(done.stdout)["schema"] == "tracer.run/1"
+    assert json.loads(done.stdout)["schema"] == "tracer.run/2"
 
 
 def test_all_probes_have_their_sections():
@@ -70,7 +70,7 @@ def test_all_probes_have_their_sections():
         *("run", "thread-brigade", *SMALL, "--no-baseline", "--probe", "all", "--json", "-")
     )
     document = json.loads(done.stdout)
-    schema = json.loads((ROOT / "docs" / "schema" / "tracer.run-1.json").read_text())
+    schema = json.loads((ROOT / "docs" / "schema" / "tracer.run-2.json").read_text())
     jsonschema.validate(document, schema)
     parts = document["ledgers"]["wall"]["parts"]
     assert sum(document["idle"]["path"].values()) == parts["wakeup:idle"]

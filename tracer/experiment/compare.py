@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tracer.analysis.compare import Comparison, compare, compare_documents
+from tracer.analysis.run.reader import READABLE
 from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
@@ -93,7 +94,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         document = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise _refused(f"cannot read {path}: {error}") from None
-    if not isinstance(document, dict) or document.get("schema") != "tracer.run/1":
+    if not isinstance(document, dict) or document.get("schema") not in READABLE:
         raise _refused(f"{path} is not a report of tracer run")
     if document.get("partial"):
         raise _refused(f"{path} is a partial report: how much work was done is not known")

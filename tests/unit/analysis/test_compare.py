@@ -25,7 +25,7 @@ def document(idle_ns: int, io_ns: int, units: int = 100) -> dict[str, Any]:
     parts.update({"user": 100 * units, "syscall:io": io_ns * units, "wakeup:idle": idle_ns * units})
     total = sum(parts.values())
     return {
-        "schema": "tracer.run/1",
+        "schema": "tracer.run/2",
         "host": {"steal_ns": 0, "fingerprint": {"kernel": "6.1"}},
         "result": {"units": units, "unit": "hop"},
         "rusage": {"voluntary": 150, "involuntary": 50},

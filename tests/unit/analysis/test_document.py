@@ -14,6 +14,8 @@ from tracer.analysis.run import reader
 from tracer.analysis.run.document import SCHEMA, document
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.observer import Estimate, Pair, observe
+from tracer.errors import TracerError
+from tracer.experiment.compare import compare_saved
 from tracer.model.recording import HostLoad
 from tracer.model.section import Section
 from tracer.model.states import OWN_PARTS, WAKEUP_KINDS
@@ -21,12 +23,13 @@ from tracer.model.words import LINES
 from tracer.probes.syscalls import CallRecord
 
 FOLDER = Path(__file__).parents[3] / "docs" / "schema"
+SAVED = Path(__file__).parents[2] / "data" / "reports" / "tracer.run-1.json"
 SUMMARIES = planted_summaries()
 
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((FOLDER / "tracer.run-1.json").read_text())
+    loaded: dict[str, Any] = json.loads((FOLDER / "tracer.run-2.json").read_text())
     return loaded
 
 
@@ -41,7 +44,7 @@ def test_schemas_are_valid(file: Path) -> None:
 
 
 def test_the_schema_is_the_one_that_documents_name(schema: dict[str, Any]) -> None:
-    assert schema["properties"]["schema"]["const"] == SCHEMA == "tracer.run/1"
+    assert schema["properties"]["schema"]["const"] == SCHEMA == "tracer.run/2"
 
 
 @pytest.mark.parametrize("kind", SUMMARIES)
@@ -49,6 +52,31 @@ def test_schema_describes_what_is_written(schema: dict[str, Any], kind: str) -> 
     data = document(SUMMARIES[kind])
     assert json.loads(json.dumps(data)) == data
     jsonschema.Draft202012Validator(schema).validate(data)
+
+
+def test_a_saved_report_of_version_1_is_read() -> None:
+    """A report that tracer wrote when its schema was version 1."""
+    data = json.loads(SAVED.read_text())
+    old = json.loads((FOLDER / "tracer.run-1.json").read_text())
+    jsonschema.Draft202012Validator(old).validate(data)
+    lines = reader.wall_lines(data)
+    assert set(lines) == set(LINES)
+    assert sum(lines.values()) == pytest.approx(reader.ns_per_unit(data)) == 14422.598
+    assert None not in reader.counts(data).values()
+
+
+def test_a_saved_report_of_version_1_is_compared_with_one_of_version_2(tmp_path: Path) -> None:
+    new = json.loads(SAVED.read_text())
+    new["schema"], new["window_ns"] = SCHEMA, 2 * new["window_ns"]
+    file = tmp_path / "new.json"
+    file.write_text(json.dumps(new))
+    comparison = compare_saved(SAVED, file).comparison
+    assert comparison is not None
+    assert comparison.b_ns == 2 * comparison.a_ns == pytest.approx(2 * 14422.598)
+    new["schema"] = "tracer.run/3"
+    file.write_text(json.dumps(new))
+    with pytest.raises(TracerError, match=r"new\.json is not a report of tracer run"):
+        compare_saved(SAVED, file)
 
 
 def test_schema_refuses_what_is_not_written(schema: dict[str, Any]) -> None:

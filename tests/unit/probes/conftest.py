@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from harness.machine import Machine, compiler
 
-SCHEMA = Path(__file__).parents[3] / "docs" / "schema" / "tracer.run-1.json"
+SCHEMA = Path(__file__).parents[3] / "docs" / "schema" / "tracer.run-2.json"
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tracer.model.section import Scale, Table
 from tracer.probes import epoll
 from tracer.probes.epoll import EpollRecord, PollCall
 
-SCHEMA = Path(__file__).parents[3] / "docs" / "schema" / "tracer.run-1.json"
+SCHEMA = Path(__file__).parents[3] / "docs" / "schema" / "tracer.run-2.json"
 MS = 1_000_000
 EAGAIN, EINTR, ERESTARTNOHAND, EBADF = -11, -4, -514, -9
 FOREVER = -1

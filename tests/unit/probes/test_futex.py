@@ -17,7 +17,7 @@ from tracer.probes import futex
 from tracer.probes.futex import OPERATIONS, FutexRecord, Operation, Place, group_of
 from tracer.report.run.text import _section
 
-SCHEMA = Path(__file__).parents[3] / "docs" / "schema" / "tracer.run-1.json"
+SCHEMA = Path(__file__).parents[3] / "docs" / "schema" / "tracer.run-2.json"
 PRIVATE, CLOCK_REALTIME = 128, 256
 EAGAIN, ETIMEDOUT, EINTR, RESTART, EINVAL = -11, -110, -4, -516, -22
 WAIT, WAKE, CMP_REQUEUE, LOCK_PI, UNLOCK_PI, WAIT_BITSET = 0, 1, 4, 6, 7, 9

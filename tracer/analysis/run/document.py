@@ -1,6 +1,6 @@
-"""The JSON document of one run, `tracer.run/1`, written from a Summary (reader.py reads it).
+"""The JSON document of one run, `tracer.run/2`, written from a Summary (reader.py reads it).
 
-docs/schema/tracer.run-1.json describes it. Times are integers in ns; what is unknown is null.
+docs/schema/tracer.run-2.json describes it. Times are integers in ns; what is unknown is null.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tracer.model.recording import Process
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 
-SCHEMA = "tracer.run/1"
+SCHEMA = "tracer.run/2"
 _RESULT = ("tasks", "iterations", "unit", "units", "mean_ns", "stddev_ns", "ns_per_unit")
 _RUSAGE = (
     "user_ns",

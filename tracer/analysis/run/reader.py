@@ -1,4 +1,6 @@
-"""Questions to the JSON document of one run, `tracer.run/1` (document.py writes it).
+"""Questions to the JSON document of one run, `tracer.run/2` (document.py writes it).
+
+Documents of `tracer.run/1`, which were saved earlier, give the same answers.
 
 Answers are per unit of work. Where the probe that counts something was off the answer is None,
 never zero.
@@ -12,6 +14,9 @@ from typing import Any
 from tracer.model.states import PREEMPTED, WAKEUP_IDLE, WAKEUP_QUEUED
 
 Document = Mapping[str, Any]
+
+#: The schemas of the documents that can be read.
+READABLE = ("tracer.run/1", "tracer.run/2")
 
 _SWITCHING = (WAKEUP_IDLE, WAKEUP_QUEUED, PREEMPTED)
 #: Shares of the headline that are lines of the wall ledger as they are.
