@@ -184,9 +184,11 @@ class Machine:
         """The bucket the C puts this value into."""
         return int(self._library.ev_hist_bucket(ns))
 
-    def hist_of(self, values: list[int]) -> NDArray[np.void]:
-        """A `struct hist` to which the C added these values."""
-        record = np.zeros(1, self.hist_dtype)
+    def hist_of(
+        self, values: list[int], record: NDArray[np.void] | None = None
+    ) -> NDArray[np.void]:
+        """A `struct hist`, empty or `record`, to which the C added these values."""
+        record = np.zeros(1, self.hist_dtype) if record is None else record
         for ns in values:
             self._library.ev_hist_add(record.ctypes.data, ns)
         return record

@@ -123,7 +123,7 @@ def _read(arrays: Arrays, _alive: None) -> IdleRecord:
             )
         )
     where: dict[str, list[tuple[int, int]]] = {}
-    for cpu, state in np.argwhere(states["whole"]["count"]).tolist():
+    for cpu, state in np.argwhere(states["whole"]["buckets"].any(axis=2)).tolist():
         name = (names.get(cpu) or state_names(cpu))[state]
         where.setdefault(name, []).append((cpu, state))
     path = arrays["idle_threads"]["path"][int(ctl["end_slot"])].tolist()

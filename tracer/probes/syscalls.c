@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * Probe syscalls: per system call, how often, how long, how it failed. A row is handed out when a
- * call is first seen: a row per possible number would cost 1.5 MiB per CPU.
+ * call is first seen: a row per possible number would cost 3.3 MB per CPU.
  */
 
 struct call_stat {
 	u64 off_ns;                /* of hist.sum: time not on a CPU */
-	u32 errors[ERRNO_BUCKETS]; /* by errno; ERESTARTSYS and kin in the last ones */
+	u64 errors[ERRNO_BUCKETS]; /* by errno; ERESTARTSYS and kin in the last ones */
 	struct hist ns;
 };
 

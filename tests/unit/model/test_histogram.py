@@ -78,6 +78,20 @@ def test_exact_count_sum_and_maximum(machine: Machine) -> None:
     assert times.mean_ns == round(sum(numbers) / len(numbers))
 
 
+def test_a_bucket_counts_beyond_32_bits(machine: Machine) -> None:
+    """71 minutes of a million calls a second, of 100 ns; then one of 200 ns as often."""
+    many = 2**32 + 10
+    record = machine.hist_of([100, 200])
+    record["buckets"][0, [machine.hist_bucket(100), machine.hist_bucket(200)]] = many - 1
+    record["sum"] = (many - 1) * 300
+    record = machine.hist_of([100, 200], record)
+    times = Histogram.merged(record)
+    assert times.count == 2 * many
+    assert times.mean_ns == 150
+    assert (times.percentile_ns(50), times.percentile_ns(51)) == (101, 200)
+    assert Histogram.merged(np.concatenate([record, record])).count == 4 * many
+
+
 def test_percentiles_of_small_values_are_exact(machine: Machine) -> None:
     times = Histogram.merged(machine.hist_of(list(range(1, 11))))
     assert [times.percentile_ns(q) for q in (1, 10, 11, 50, 90, 91, 99, 100)] == [

@@ -7,12 +7,12 @@
  */
 
 
-/* One histogram with its exact count, sum and maximum (ns). */
+/* One histogram (ns): the count is the sum of its buckets; sum and maximum are exact. Every counter
+ * has 64 bits: 32 would be full after 71 minutes of a million calls a second. */
 struct hist {
-	u64 count;
 	u64 sum;
 	u64 max;
-	u32 buckets[HIST_BUCKETS];
+	u64 buckets[HIST_BUCKETS];
 };
 
 /* Settings and the window; one element. Written at the edges of the window, read by all. */
@@ -77,7 +77,7 @@ struct thread {
 	u32 fresh;          /* created and not yet returned from the kernel */
 	u32 reads_control;
 	u32 exec_slot;      /* set on a group's leader while another thread of it runs execve */
-	u32 resumed[4];     /* switch-ins along the path, by what they resumed */
+	u64 resumed[4];     /* switch-ins along the path, by what they resumed */
 	u32 cpu;            /* where it last came in, */
 	u32 wait;           /* and after what kind of wait */
 	u64 task;           /* its task_struct */

@@ -45,7 +45,6 @@ static inline void hist_add(struct hist *h, u64 ns)
 {
 	u32 bucket = hist_bucket(ns);
 
-	h->count++;
 	h->sum += ns;
 	if (ns > h->max)
 		h->max = ns;
