@@ -48,7 +48,7 @@ with timed("detach"):
 spent["load"] = spent.pop("engine") - spent["btf"] - spent["programs"]
 import json
 from pathlib import Path
-status = Path("/proc/self/status").read_text()
+status = Path("/proc/self/status").read_bytes().decode(errors="replace")
 memory = {key: int(status.split(key + ":")[1].split()[0]) * 1024 for key in ("VmRSS", "VmHWM")}
 print(json.dumps({"ns": spent, "bytes": memory}))
 """

@@ -71,4 +71,10 @@ def percent(share: float) -> str:
 
 def plain(text: str) -> str:
     """`text` with control characters escaped: names and paths belong to the target."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(char: str) -> str:
+    """`\\x1b`; for a byte that is not UTF-8, as os.fsdecode() keeps it, `\\xff`."""
+    byte = ord(char) - 0xDC00
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else repr(char)[1:-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tracer import units
@@ -130,3 +132,17 @@ def test_durations_never_show_four_figures() -> None:
     for exponent in range(110):
         text = units.duration(10 ** (exponent / 10)).split()[0]
         assert len(text.replace(".", "")) <= 3, text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("two\nlines\t", r"two\nlines\t"),
+        ("\x1b[2J\x9b\u2028", r"\x1b[2J\x9b\u2028"),
+        (os.fsdecode(b"caf\xc3"), r"caf\xc3"),
+        ("\ud800", r"\ud800"),
+        ("caf\u00e9", "caf\u00e9"),
+    ],
+)
+def test_what_a_terminal_must_not_get_is_escaped(text: str, shown: str) -> None:
+    assert units.plain(text) == shown

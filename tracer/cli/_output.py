@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from tracer.errors import Interrupted
 
 if TYPE_CHECKING:
     from tracer.analysis.run.budget import Budget
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def say(text: str) -> None:
@@ -37,7 +40,7 @@ class Outputs:
 
     def report(self, document: Mapping[str, Any], text: Callable[[int], str]) -> None:
         """Write one report: its document as JSON, and the text that `text` makes for a width."""
-        data = json.dumps(document, indent=None if self.line_each else 2) + "\n"
+        data = json.dumps(_valid(document), indent=None if self.line_each else 2) + "\n"
         try:
             if self.json_alone:
                 click.echo(data, nl=False)
@@ -93,6 +96,18 @@ def outputs(
         yield Outputs(
             json_path == "-", text_fd, line_each, json_file, plot_file, plot_format, csv_file
         )
+
+
+def _valid(value: Any) -> Any:
+    """The same data; where a text has bytes that are not UTF-8 (an argument of a command), which
+    Python keeps as lone surrogates and no JSON may contain, each is replaced."""
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        return {_valid(name): _valid(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_valid(member) for member in value]
+    return value
 
 
 def report_width(fd: int = 1) -> int:

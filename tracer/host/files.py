@@ -1,10 +1,12 @@
 """Small files of /proc, /sys and control groups. A file that is gone or unreadable is no error.
 
-Names in them are whatever programs set: bytes that are not UTF-8 are replaced.
+Names in them are whatever programs set, any bytes but newlines: those that are not UTF-8 are
+replaced, in a path that is to be opened they are kept.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -14,6 +16,20 @@ def text_of(path: Path, missing: str = "") -> str:
         return path.read_bytes().decode(errors="replace")
     except OSError:
         return missing
+
+
+def lines_of(path: Path, *, has_paths: bool = False) -> list[str]:
+    """The lines, none without the file. A line ends at a newline alone: str.splitlines() also
+    splits at form feeds and the like, which names can contain.
+
+    With `has_paths` bytes that are not UTF-8 stay what they are, as os.fsdecode() keeps them.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return []
+    text = os.fsdecode(content) if has_paths else content.decode(errors="replace")
+    return text.removesuffix("\n").split("\n")
 
 
 def line_of(path: Path, missing: str = "") -> str:
@@ -32,5 +48,5 @@ def number_in(path: Path) -> int | None:
 
 def fields_of(path: Path) -> dict[str, str]:
     """A file of `Name: value` lines by name, such as /proc/PID/status; empty without the file."""
-    pairs = (line.partition(":") for line in text_of(path).splitlines())
+    pairs = (line.partition(":") for line in lines_of(path))
     return {name.strip(): value.strip() for name, colon, value in pairs if colon}

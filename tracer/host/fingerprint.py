@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tracer import __version__
 from tracer.host.cpus import online_cpus
-from tracer.host.files import line_of, text_of
+from tracer.host.files import line_of, lines_of
 
 _SYS = Path("/sys/devices/system/cpu")
 _UNKNOWN = "unknown"
@@ -19,7 +19,7 @@ def _line(path: Path) -> str:
 
 def _cpuinfo(*keys: str) -> str:
     """The first value of one of these keys in /proc/cpuinfo."""
-    for text in text_of(Path("/proc/cpuinfo")).splitlines():
+    for text in lines_of(Path("/proc/cpuinfo")):
         key, _, value = text.partition(":")
         if key.strip() in keys and value.strip():
             return value.strip()

@@ -34,7 +34,7 @@ def parse(text: str) -> list[Area]:
     """The lines of /proc/PID/maps, in their order; malformed ones are left out."""
     return [
         Area(int(m[1], 16), int(m[2], 16), int(m[4], 16), m[5])
-        for m in map(_LINE.fullmatch, text.splitlines())
+        for m in map(_LINE.fullmatch, text.split("\n"))
         if m
     ]
 

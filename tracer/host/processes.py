@@ -16,6 +16,7 @@ from pathlib import Path
 from tracer.errors import TracerError
 from tracer.host.files import fields_of, number_in, text_of
 from tracer.model.recording import Process
+from tracer.units import plain
 
 _PROC = Path("/proc")
 _PF_KTHREAD = 0x00200000
@@ -149,7 +150,7 @@ def require(pid: int) -> None:
             "is that its number on this host? inside a container the numbers differ",
             exit_code=2,
         )
-    name = status.get("Name", "")
+    name = plain(status.get("Name", ""))
     if pid == os.getpid():
         raise TracerError(f"process {pid} is this tracer itself", "name another one", exit_code=2)
     if int(status["Tgid"]) != pid:
