@@ -71,7 +71,8 @@ class Workload:
     `argv(values)` is the command for option values by name (None: not given); `needs(values)`
     the resources it needs, so that a run that cannot fit is refused before it starts.
     `transport` is what the tasks pass the byte through, empty for nothing; the value of an
-    option with that name takes its place.
+    option with that name takes its place. `native_only` names the options that its twin in
+    Python does not take.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Workload:
     options: tuple[Option, ...]
     argv: Callable[[Values], tuple[str, ...]]
     needs: Callable[[Values], Needs] = _nothing
+    native_only: tuple[str, ...] = ()
 
     def transport_of(self, values: Values) -> str:
         """What the tasks pass the byte through in a run with these option values."""
@@ -90,6 +92,19 @@ class Workload:
     def in_python(self, values: Values) -> bool:
         """Whether these option values start the twin in Python."""
         return self.argv(values)[0] == sys.executable
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether the workload exists in Python too."""
+        return RUNTIME in self.options
+
+    def program(self, values: Values) -> str:
+        """The path of its native program, built or not."""
+        return self.argv({**values, "runtime": "native"})[0]
+
+    def refused_by_twin(self, values: Values) -> str | None:
+        """An option that is given and that the twin in Python does not take; None without one."""
+        return next((name for name in self.native_only if values.get(name)), None)
 
 
 def native(program: str, twin: str | None = None) -> Callable[[Values], tuple[str, ...]]:

@@ -24,4 +24,5 @@ WORKLOAD = Workload(
     needs=lambda values: (
         PROGRAM + runtime(values, "multi-thread") + joints(values) + WATCHED + TASKS
     ),
+    native_only=("flavor", "workers"),
 )

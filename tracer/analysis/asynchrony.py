@@ -63,23 +63,28 @@ class AsyncExplanation:
     tokens: Sequence[ChoicePoint]
     work: Sequence[ChoicePoint]
     missing: Mapping[str, str]
+    in_python: bool = False
 
 
 def explain(
-    outcomes: Sequence[Outcome], tokens: Sequence[int], steps: Sequence[int],
+    outcomes: Sequence[Outcome],
+    tokens: Sequence[int],
+    steps: Sequence[int],
     missing: Mapping[str, str],
-) -> AsyncExplanation:  # fmt: skip
+    *,
+    in_python: bool = False,
+) -> AsyncExplanation:
     """All of it, from the outcomes of complete or interrupted blocks.
 
     `tokens` and `steps` are the numbers that were tried; `missing` is what could not be run, and
-    why.
+    why; `in_python` says that the brigades were those in Python.
     """
     blocks = Blocks(outcomes)
     async_tax, thread_tax = _async_tax(blocks), _thread_tax(blocks)
     token_points = _points(blocks, tokens, with_tokens)
     work_points = _points(blocks, steps, with_work)
     sentences = (
-        _hop(blocks),
+        _hop(blocks, in_python),
         _beyond_the_floor(thread_tax, async_tax),
         _switch_against_receive(blocks),
         _without_io(blocks),
@@ -88,7 +93,7 @@ def explain(
     )
     answer = [sentence for sentence in sentences if sentence is not None]
     return AsyncExplanation(
-        blocks.fewest, answer, async_tax, thread_tax, token_points, work_points, missing
+        blocks.fewest, answer, async_tax, thread_tax, token_points, work_points, missing, in_python
     )
 
 
@@ -209,14 +214,15 @@ def _first_from(
 # ---- the answer ----
 
 
-def _hop(blocks: Blocks) -> str | None:
+def _hop(blocks: Blocks, in_python: bool) -> str | None:
     ratio = blocks.ratio(THREADS, ASYNC)
     threads, tasks = blocks.interval(THREADS), blocks.interval(ASYNC)
     if ratio is None or threads is None or tasks is None:
         return None
     return (
         f"On one CPU a hop takes {duration(threads.median)} with threads and"
-        f" {duration(tasks.median)} with async: {ratio_text(ratio)},"
+        f" {duration(tasks.median)} with async{', both in Python' if in_python else ''}:"
+        f" {ratio_text(ratio)},"
         f" {counted(ratio.blocks, 'block')}."
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class BrigadeRow:
     switches: float
     calls: float | None
     parts: Mapping[str, float]
+    in_python: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class Brigades:
     table: Sequence[TableLine]
     answers: Sequence[Answer]
     missing: Mapping[str, str]
+    in_python: bool = False
 
 
 def brigades(
@@ -99,19 +101,30 @@ def brigades(
     missing: Mapping[str, str],
     answers: Callable[[Blocks], Sequence[Answer]],
     sizes: Mapping[str, Contestant],
+    *,
+    in_python: bool = False,
 ) -> Brigades:
     """All of it, from the outcomes of complete or interrupted rounds.
 
     `units` gives each label's unit of work, `missing` the labels that were left out and why;
-    `sizes` has `async` and `threads`.
+    `sizes` has `async` and `threads`. Brigades `in_python` are not set beside published figures,
+    which are those of native programs.
     """
     blocks = Blocks(outcomes)
     rows = [
-        _row(blocks, label, unit, ns)
+        replace(_row(blocks, label, unit, ns), in_python=in_python)
         for label, unit in units.items()
         if (ns := blocks.interval(label)) is not None
     ]
-    return Brigades(rows, _table(blocks, missing, sizes), answers(blocks), missing)
+    table = _table(blocks, missing, sizes)
+    if in_python:
+        table = [_unpublished(line) for line in table]
+    return Brigades(rows, table, answers(blocks), missing, in_python)
+
+
+def _unpublished(line: TableLine) -> TableLine:
+    """The line without the published figures."""
+    return replace(line, cells=[cell and replace(cell, published="") for cell in line.cells])
 
 
 def _row(blocks: Blocks, label: str, unit: str, ns: Interval) -> BrigadeRow:
@@ -179,6 +192,8 @@ def _memory(contestant: Contestant | None, published: str) -> TableCell:
 
 def _most(contestant: Contestant | None, published: str) -> TableCell:
     if contestant is None or contestant.most is None:
-        return TableCell(None, "no limit binds" if contestant else "", published)
+        return TableCell(
+            None, (contestant.why or "no limit binds") if contestant else "", published
+        )
     most = contestant.most
     return TableCell(Interval(most, most, most), "", published)

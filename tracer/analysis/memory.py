@@ -30,6 +30,7 @@ class Memory:
     series: Mapping[str, Sequence[int]]
     slopes: Mapping[str, Slope]
     sockets: Memory | None = None
+    in_python: bool = False
 
     @property
     def kernel(self) -> str:
@@ -48,7 +49,13 @@ class Memory:
         return None if both is None or sockets is None else both.minus(sockets)
 
 
-def memory(line: str, outcomes: Sequence[Outcome], sockets: Memory | None = None) -> Memory:
+def memory(
+    line: str,
+    outcomes: Sequence[Outcome],
+    sockets: Memory | None = None,
+    *,
+    in_python: bool = False,
+) -> Memory:
     """From the holding runs of one line; ValueError with fewer than 6 of them."""
     runs = sorted(
         ((int(o.result["tasks"]), o.result["memory"]) for o in outcomes), key=lambda run: run[0]
@@ -62,4 +69,4 @@ def memory(line: str, outcomes: Sequence[Outcome], sockets: Memory | None = None
     if all(kind in series for kind in KERNEL):
         series["kernel"] = [sum(parts) for parts in zip(*(series[k] for k in KERNEL), strict=True)]
     slopes = {kind: fit(sizes, values) for kind, values in series.items()}
-    return Memory(line, sizes, series, slopes, sockets)
+    return Memory(line, sizes, series, slopes, sockets, in_python)

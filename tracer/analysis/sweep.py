@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tracer.analysis.run import reader
@@ -25,6 +25,7 @@ class SweepPoint:
     ns: Interval
     blocks: Mapping[int, float]
     wall: Mapping[str, float]
+    in_python: bool = False
 
     @property
     def largest_part(self) -> tuple[str, float] | None:
@@ -53,9 +54,12 @@ class Crossing:
 
 
 def sweep_points(
-    outcomes: Sequence[Outcome], cells: Mapping[str, tuple[str, Setting]]
+    outcomes: Sequence[Outcome],
+    cells: Mapping[str, tuple[str, Setting]],
+    in_python: Collection[str] = (),
 ) -> list[SweepPoint]:
-    """What was measured so far; `cells` gives line and setting by the condition's label."""
+    """What was measured so far; `cells` gives line and setting by the condition's label, and
+    `in_python` the labels of what ran in Python."""
     points = []
     for label, (line, setting) in cells.items():
         own = [outcome for outcome in outcomes if outcome.trial.condition == label]
@@ -65,7 +69,7 @@ def sweep_points(
         documents = [o.report for o in own if o.trial.traced and o.report is not None]
         wall = _means([reader.wall_lines(document) for document in documents])
         ns = median_interval(list(blocks.values()))
-        points.append(SweepPoint(line, setting, ns, blocks, wall))
+        points.append(SweepPoint(line, setting, ns, blocks, wall, label in in_python))
     return points
 
 

@@ -180,6 +180,18 @@ def quick_option() -> click.Option:
     )
 
 
+def runtime_option() -> click.Option:
+    """`--runtime` of an experiment whose workloads tracer chooses; True: in Python."""
+    return click.Option(
+        ["--runtime", "in_python"],
+        type=click.Choice(["native", "python"]),
+        default="native",
+        show_default=True,
+        callback=lambda _ctx, _param, value: value == "python",
+        help="The Rust programs, or their twins in Python, of those that have one.",
+    )
+
+
 def effort(rounds: int, quick: bool) -> tuple[int, int]:
     """Rounds, and the units of work of a run, with or without `--quick`."""
     from tracer.experiment.design import QUICK_ROUNDS

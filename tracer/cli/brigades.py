@@ -23,14 +23,23 @@ from tracer.cli._output import outputs, stop_if_broken_off
             help="More variants: processes, every mode of io_uring, channels with workers.",
         ),
         options.quick_option(),
+        options.runtime_option(),
         options.json_option(),
         options.plot_option("Draw the hop times with their parts"),
     ],
 )
 def command(
-    rounds: int, everything: bool, quick: bool, json_path: str | None, plot_path: str | None
+    rounds: int,
+    everything: bool,
+    quick: bool,
+    in_python: bool,
+    json_path: str | None,
+    plot_path: str | None,
 ) -> int:
     """Run every brigade, unpinned and pinned, and compare this machine with the original.
+
+    With `--runtime python` nothing is set beside the published figures: they are of native
+    programs.
 
     Rounds are saved as they end: after Ctrl-C the same command continues.
     """
@@ -43,8 +52,10 @@ def command(
 
     rounds, units = options.effort(rounds, quick)
     with outputs(json_path, plot_path=plot_path) as out:
-        runs = run_brigades(rounds, everything, units, Progress())
-        result = brigades(runs.outcomes, runs.units, runs.missing, answers, runs.sizes)
+        runs = run_brigades(rounds, everything, units, Progress(), in_python=in_python)
+        result = brigades(
+            runs.outcomes, runs.units, runs.missing, answers, runs.sizes, in_python=in_python
+        )
         out.report(
             report.document(result, rounds, runs.host), partial(report.render, result, rounds)
         )

@@ -66,7 +66,7 @@ def command(
         compared, names = result.comparison, (a, b)
         if compared is not None:
             out.report(
-                report.document(compared, names, result.host, result.warnings),
+                report.document(compared, names, result.host, result.warnings, result.in_python),
                 lambda width: report.render(compared, names, result.warnings, width),
             )
     stop_if_broken_off(result.interrupted)

@@ -55,7 +55,7 @@ def pinning(line: str, rounds: int, quick: bool, json_path: str | None) -> int:
         answer = explain(evidence, runs.labels, runs.prediction, line, runs.missing)
         note = _note(rounds)
         out.report(
-            report.document(answer, line, base.unit, rounds, runs.host),
+            report.document(answer, line, base.unit, rounds, runs.host, in_python=base.in_python),
             lambda width: report.render(answer, base.unit, note, width),
         )
     stop_if_broken_off(runs.interrupted)
@@ -68,23 +68,24 @@ def pinning(line: str, rounds: int, quick: bool, json_path: str | None) -> int:
     params=[
         options.rounds_option("Blocks; each holds every run once."),
         options.quick_option(),
+        options.runtime_option(),
         options.json_option(),
     ],
 )
-def asynchrony(rounds: int, quick: bool, json_path: str | None) -> int:
+def asynchrony(rounds: int, quick: bool, in_python: bool, json_path: str | None) -> int:
     """What do async tasks cost, what do threads, and when does the choice matter?
 
     Runs are saved as they end: after Ctrl-C the same command continues.
     """
     from tracer.analysis.asynchrony import explain
-    from tracer.experiment.asynchrony import STEPS, TOKENS, run_async
+    from tracer.experiment.asynchrony import TOKENS, run_async
     from tracer.progress import Progress
     from tracer.report import asynchrony as report
 
     rounds, units = options.effort(rounds, quick)
     with outputs(json_path) as out:
-        runs = run_async(rounds, units, Progress())
-        answer = explain(runs.outcomes, TOKENS, STEPS, runs.missing)
+        runs = run_async(rounds, units, Progress(), in_python=in_python)
+        answer = explain(runs.outcomes, TOKENS, runs.steps, runs.missing, in_python=in_python)
         note = _note(rounds)
         out.report(
             report.document(answer, rounds, runs.host),

@@ -71,7 +71,7 @@ def _write(out: Outputs, runs: SweepRuns, lines: Sequence[str], names: Sequence[
     from tracer.report import sweep as report
     from tracer.report.chart import draw
 
-    measured = sweep_points(runs.outcomes, runs.cells)
+    measured = sweep_points(runs.outcomes, runs.cells, runs.in_python)
     if not measured:
         return
     pairs = list(itertools.combinations(lines, 2))

@@ -11,7 +11,7 @@ from tracer.analysis import asynchrony as labels
 from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
-from tracer.experiment.line import parse_line
+from tracer.experiment.line import WorkloadLine, parse_line
 from tracer.experiment.runner import Runner
 from tracer.experiment.trials import Experiment, Stage, run_experiment
 from tracer.host.fingerprint import fingerprint
@@ -21,9 +21,11 @@ from tracer.progress import Progress
 
 TOKENS = (1, 4, 16)
 STEPS = (0, 1_000, 10_000, 100_000)
+#: A step takes some hundred times as long in Python.
+STEPS_IN_PYTHON = (0, 10, 100, 1_000)
 _PROBES = ("sched", "syscalls")
 #: From so many steps at each hop on, a run has at most so many units.
-_HEAVY_STEPS, _FEW_UNITS = 10_000, 5_000
+_HEAVY_STEPS, _HEAVY_STEPS_IN_PYTHON, _FEW_UNITS = 10_000, 100, 5_000
 _LINES = {
     labels.THREADS: "thread-brigade",
     labels.ASYNC: "async-brigade --flavor current-thread",
@@ -35,43 +37,64 @@ _LINES = {
 
 @dataclass(frozen=True)
 class AsyncRuns:
-    """Outcomes, and what could not be run."""
+    """Outcomes, and what could not be run; `steps`: the numbers of steps that were tried."""
 
     outcomes: Sequence[Outcome]
     missing: Mapping[str, str]
     host: Mapping[str, str]
+    steps: Sequence[int] = STEPS
     interrupted: int | None = None
 
 
-def conditions(units: int) -> list[Condition]:
-    """Every run, on one CPU; TracerError (exit status 2) for one that does not fit here."""
+def _lines(in_python: bool) -> tuple[dict[str, WorkloadLine], dict[str, str]]:
+    """The brigades by label; of those that do not exist in Python the reason."""
     cpu = max(os.sched_getaffinity(0))
-    lines = {label: parse_line(text).pinned((cpu,)) for label, text in _LINES.items()}
+    lines, missing = {}, {}
+    for label, text in _LINES.items():
+        if not in_python:
+            lines[label] = parse_line(text).pinned((cpu,))
+            continue
+        try:  # asyncio has one thread, so --flavor current-thread is all it can be
+            lines[label] = parse_line(text.split()[0]).in_python().pinned((cpu,))
+        except TracerError as error:
+            missing[label] = error.message
+    return lines, missing
+
+
+def conditions(units: int, in_python: bool = False) -> tuple[list[Condition], dict[str, str]]:
+    """Every run, on one CPU, and why the others are not there.
+
+    TracerError (exit status 2) for one that does not fit here, and for one that is not built.
+    """
+    lines, missing = _lines(in_python)
+    heavy = _HEAVY_STEPS_IN_PYTHON if in_python else _HEAVY_STEPS
     runs = [line.condition(label, units) for label, line in lines.items()]
     for base in (labels.THREADS, labels.ASYNC):
         for tokens in TOKENS:
             more = lines[base].with_values({"tokens": tokens})
             runs.append(more.condition(labels.with_tokens(base, tokens), units))
-        for steps in STEPS:
+        for steps in STEPS_IN_PYTHON if in_python else STEPS:
             more = lines[base].with_values({"work": steps})
-            few = min(units, _FEW_UNITS) if steps >= _HEAVY_STEPS else units
+            few = min(units, _FEW_UNITS) if steps >= heavy else units
             runs.append(more.condition(labels.with_work(base, steps), few))
     for condition in runs:
+        condition.require_built()
         condition.require_fit()
-    return runs
+    return runs, missing
 
 
-def run_async(rounds: int, units: int, progress: Progress) -> AsyncRuns:
-    """Run what is not saved yet.
+def run_async(rounds: int, units: int, progress: Progress, *, in_python: bool = False) -> AsyncRuns:
+    """Run what is not saved yet; `in_python`: the twins in Python, of what has one.
 
-    TracerError when nothing can be run, and without the rights for BPF. Interrupted when a signal
-    comes before the first run's end.
+    TracerError when a program is not built or nothing can be run, and without the rights for BPF.
+    Interrupted when a signal comes before the first run's end.
     """
     require_rights()
     host = fingerprint()
-    every = conditions(units)
+    every, missing = conditions(units, in_python)
     with Runner(every, _PROBES, progress) as runner:
-        runnable, missing = runner.runnable(every)
+        runnable, failed = runner.runnable(every)
+        missing |= failed
         if not runnable:
             raise TracerError(
                 f"nothing can be run here: {next(iter(missing.values()))}", "make setup"
@@ -80,4 +103,5 @@ def run_async(rounds: int, units: int, progress: Progress) -> AsyncRuns:
         trials = Design([c.label for c in runnable], rounds, traced).trials()
         experiment = Experiment("explain-async", runnable, rounds, host, _PROBES)
         done = run_experiment(experiment, [Stage(trials)], runner, progress)
-    return AsyncRuns(done.outcomes, missing, host, done.interrupted)
+    steps = STEPS_IN_PYTHON if in_python else STEPS
+    return AsyncRuns(done.outcomes, missing, host, steps, done.interrupted)

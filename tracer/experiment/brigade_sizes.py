@@ -23,18 +23,25 @@ _LINES = {
 }
 
 
-def contestants(progress: Progress) -> dict[str, Contestant]:
-    """`async` and `threads`; one that cannot be measured here has the reason."""
+def contestants(progress: Progress, *, in_python: bool = False) -> dict[str, Contestant]:
+    """`async` and `threads`, native or `in_python`; one that cannot be measured has the reason."""
     try:
         return {
-            name: _contestant(parse_line(text), sizes, progress)
+            name: _contestant(parse_line(text), sizes, progress, in_python)
             for name, (text, sizes) in _LINES.items()
         }
     finally:
         progress.clear()
 
 
-def _contestant(line: WorkloadLine, sizes: range, progress: Progress) -> Contestant:
+def _contestant(
+    line: WorkloadLine, sizes: range, progress: Progress, in_python: bool
+) -> Contestant:
+    if in_python:
+        try:
+            line = line.in_python()
+        except TracerError:
+            return Contestant(None, None, None, "not in Python")
     needs = line.workload.needs(line.all_values)
     binding = limits.binding(needs, limits.limits(target_uid()))
     most = binding[0] if binding else None

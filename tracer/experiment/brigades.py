@@ -81,13 +81,21 @@ def _lines(everything: bool, units: int) -> dict[str, WorkloadLine]:
     return {**free, **pinned, **creation}
 
 
-def _conditions(everything: bool, units: int) -> tuple[list[Condition], dict[str, str]]:
-    """What fits into this system's limits, and why the others do not."""
+def _conditions(
+    everything: bool, units: int, in_python: bool
+) -> tuple[list[Condition], dict[str, str]]:
+    """What exists and fits into this system's limits, and why the others do not.
+
+    TracerError when a native program is not built.
+    """
     fitting: list[Condition] = []
     missing: dict[str, str] = {}
     for label, line in _lines(everything, units).items():
-        condition = line.condition(label, units)
+        if not in_python:
+            line.condition(label, units).require_built()
         try:
+            condition = (line.in_python() if in_python else line).condition(label, units)
+            condition.require_built()
             condition.require_fit()
         except TracerError as error:
             missing[label] = error.message
@@ -96,20 +104,23 @@ def _conditions(everything: bool, units: int) -> tuple[list[Condition], dict[str
     return fitting, missing
 
 
-def run_brigades(rounds: int, everything: bool, units: int, progress: Progress) -> BrigadeRuns:
-    """Run the rounds that are not saved yet. A workload that fails at its first try is left out
-    by name; one that fails later ends the experiment.
+def run_brigades(
+    rounds: int, everything: bool, units: int, progress: Progress, *, in_python: bool = False
+) -> BrigadeRuns:
+    """Run the rounds that are not saved yet; `in_python`: the twins in Python, of those that have
+    one. A workload that fails at its first try is left out by name; one that fails later ends the
+    experiment.
 
-    TracerError when nothing can be run, and without the rights for BPF. Interrupted when a signal
-    comes before the first run's end.
+    TracerError when a program is not built or nothing can be run, and without the rights for BPF.
+    Interrupted when a signal comes before the first run's end.
     """
     require_rights()
     host = fingerprint()
-    fitting, missing = _conditions(everything, units)
+    fitting, missing = _conditions(everything, units, in_python)
     sizes: dict[str, Contestant] = {}
 
     def measure_sizes(_store: Store) -> None:
-        sizes.update(contestants(progress))
+        sizes.update(contestants(progress, in_python=in_python))
 
     with Runner(fitting, _PROBES, progress) as runner:
         runnable, failed = runner.runnable(fitting)

@@ -31,12 +31,14 @@ class CompareResult:
     """A comparison (None: broken off before a block had both sides), and the host's fingerprint.
 
     `report_b` is a traced report of B, empty without one. `warnings` are lines for the reader.
+    `in_python` tells whether A and B ran in Python.
     """
 
     comparison: Comparison | None
     host: Mapping[str, str]
     report_b: Mapping[str, Any]
     warnings: Sequence[str] = ()
+    in_python: tuple[bool, bool] = (False, False)
     interrupted: int | None = None
 
 
@@ -68,6 +70,7 @@ def compare_live(
         compare(done.outcomes, "A", "B", a.unit, len(online_cpus())),
         experiment.host,
         (traced_b[-1] if traced_b else None) or {},
+        in_python=(a.in_python, b.in_python),
         interrupted=done.interrupted,
     )
 

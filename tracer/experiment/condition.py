@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -49,6 +50,34 @@ class Condition:
         """What the workload takes with these values."""
         return self.definition.needs(self.values)
 
+    @property
+    def in_python(self) -> bool:
+        """Whether the workload's twin in Python is what runs; never for a command."""
+        return not self.command and self.definition.in_python(self.values)
+
+    def require_program(self) -> None:
+        """TracerError when the workload's program is not built, or (exit status 2) when its twin in
+        Python runs and does not take an option that is given."""
+        if self.command:
+            return
+        workload = self.definition
+        if not workload.in_python(self.values):
+            _require_executable(workload, self.values)
+            return
+        refused = workload.refused_by_twin(self.values)
+        if refused is not None:
+            raise TracerError(
+                f"{workload.name} in Python has no --{refused}",
+                "leave it out, or measure the native program, which make setup builds",
+                exit_code=2,
+            )
+
+    def require_built(self) -> None:
+        """The same, and TracerError when the twin in Python would run without being asked for."""
+        if not self.command and self.values.get("runtime") is None:
+            _require_executable(self.definition, self.values)
+        self.require_program()
+
     def require_fit(self) -> None:
         """TracerError (exit status 2) when a limit of this system forbids so many tasks."""
         limits.require(self.needs, self.tasks)
@@ -64,6 +93,16 @@ class Condition:
         """As JSON data."""
         lists = {"cpus": list(self.cpus), "command": list(self.command)}
         return {**asdict(self), "values": dict(self.values), **lists}
+
+
+def _require_executable(workload: Workload, values: Mapping[str, Value]) -> None:
+    program = workload.program(values)
+    if not os.access(program, os.X_OK):
+        twin = "; `--runtime python` measures its twin in Python" if workload.has_twin else ""
+        raise TracerError(
+            f"the program of {workload.name} is not built: {program}",
+            f"make setup builds it{twin}",
+        )
 
 
 def with_units(condition: Condition, units: int) -> Condition:

@@ -38,6 +38,11 @@ class WorkloadLine:
         defaults = {option.name: option.default for option in self.workload.options}
         return {**defaults, **self.values}
 
+    @property
+    def is_in_python(self) -> bool:
+        """Whether the line starts the workload's twin in Python."""
+        return self.workload.in_python(self.all_values)
+
     def with_values(self, values: Mapping[str, int | str]) -> WorkloadLine:
         """The same with further values, as if they stood at the end of the line.
 
@@ -48,6 +53,12 @@ class WorkloadLine:
             for name, value in values.items()
         }
         return replace(self, values={**self.values, **further})
+
+    def in_python(self) -> WorkloadLine:
+        """The same by the workload's twin in Python; TracerError (exit status 2) without one."""
+        if not self.workload.has_twin:
+            raise TracerError(f"{self.workload.name} has no twin in Python", exit_code=2)
+        return self.with_values({"runtime": "python"})
 
     def pinned(self, cpus: tuple[int, ...]) -> WorkloadLine:
         """The same on these CPUs."""
@@ -101,10 +112,12 @@ def parse_line(text: str) -> WorkloadLine:
 def condition(text: str, label: str, units: int = UNITS) -> Condition:
     """The condition that a line describes, checked against this system's limits.
 
-    TracerError (exit status 2) when the line is wrong or the run cannot fit.
+    TracerError (exit status 2) when the line is wrong or the run cannot fit, and when its program
+    is not built.
     """
     fitting = parse_line(text).condition(label, units)
     fitting.require_fit()
+    fitting.require_built()
     return fitting
 
 

@@ -35,9 +35,10 @@ class MemoryRuns:
 
 
 def joints_of(line: WorkloadLine) -> WorkloadLine | None:
-    """The line of the same joints without tasks; None where there are no joints."""
+    """The line of the same joints without tasks, a native program; None where there are no joints
+    and for a workload in Python."""
     transport = line.all_values.get("transport")
-    if transport is None or line.workload.name == _JOINTS:
+    if transport is None or line.workload.name == _JOINTS or line.is_in_python:
         return None
     if transport == "socketpair":
         return parse_line(_JOINTS)
@@ -76,7 +77,8 @@ def measure_memory(
 ) -> MemoryRuns:
     """Run every line at every size once per round, and its joints alone. Needs no rights.
 
-    TracerError (exit status 2) when too few sizes fit, and when a run fails. Interrupted when a
+    TracerError (exit status 2) when too few sizes fit, and when a program is not built or a run
+    fails. Interrupted when a
     signal comes before the first run's end.
     """
     joints = {line.text: alone for line in lines if (alone := joints_of(line)) is not None}
@@ -84,6 +86,8 @@ def measure_memory(
     planned = grid(cells(every, sizes))
     _require_enough(lines, planned, rounds)
     conditions = [cell.condition for cell in planned.cells]
+    for condition in conditions:
+        condition.require_built()
     design = Design([c.label for c in conditions], rounds, traced=())
     experiment = Experiment("memory", conditions, rounds, fingerprint())
     holder = Holder(conditions, progress)
@@ -99,7 +103,13 @@ def measure_memory(
         if len(outcomes.get(alone.text, ())) >= ENOUGH_POINTS
     }
     memories = [
-        memory(line.text, outcomes[line.text], joints_memory.get(line.text)) for line in lines
+        memory(
+            line.text,
+            outcomes[line.text],
+            joints_memory.get(line.text),
+            in_python=line.is_in_python,
+        )
+        for line in lines
     ]
     return MemoryRuns(memories, left_out, experiment.host)
 

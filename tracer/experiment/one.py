@@ -21,7 +21,7 @@ from tracer.analysis.run.observer import Pair, observe
 from tracer.analysis.run.summary import CommandLine, Summary, summarize
 from tracer.capture.attach import AttachRequest, attached
 from tracer.capture.command import CommandOptions, run_command, run_command_untraced
-from tracer.errors import Interrupted, TracerError
+from tracer.errors import Interrupted
 from tracer.experiment.condition import Condition
 from tracer.experiment.pairs import Plan, measure, switches_per_unit
 from tracer.experiment.tracing import Tracing
@@ -70,11 +70,9 @@ def trace_workload(
     """
     require_rights()
     workload = condition.definition
-    program = condition.spec().argv[0]
-    if not os.access(program, os.X_OK):
-        raise TracerError(f"the program of {workload.name} is not built: {program}", "make setup")
+    condition.require_program()
     condition.require_fit()
-    if workload.in_python(condition.values) and condition.values.get("runtime", "") is None:
+    if condition.in_python and condition.values.get("runtime", "") is None:
         say(
             f"the native {workload.name} is not built, so its twin in Python runs;"
             " make setup builds it"

@@ -79,7 +79,9 @@ def conditions(base: Condition) -> tuple[list[Condition], dict[str, str]]:
             cpus = pinned if is_pinned else ()
             testable.append(dataclasses.replace(base, label=label, cpus=cpus, intervention=name))
     for label, workload, is_pinned in _CONTROLS:
-        if base.workload == _BASE:
+        if base.in_python:
+            missing[label] = f"it is native, and {base.workload} runs in Python"
+        elif base.workload == _BASE:
             testable.append(_control(base, label, workload, pinned if is_pinned else ()))
         else:
             missing[label] = f"it is a control of {_BASE}, not of {base.workload}"
@@ -127,6 +129,8 @@ def run_pinning(base: Condition, rounds: int, progress: Progress) -> PinningRuns
         )
     host = fingerprint()
     every, missing = conditions(base)
+    for condition in every:
+        condition.require_built()
     first = _first_condition(base)
     with Runner([first, *every], _PROBES, progress) as runner:
         runnable, failed = runner.runnable(every)

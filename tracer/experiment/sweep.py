@@ -29,13 +29,15 @@ Ranges = Mapping[str, Sequence[int | str]]
 
 @dataclass(frozen=True)
 class SweepRuns:
-    """Outcomes so far; `cells` gives line and point by label; `left_out` what a limit forbids."""
+    """Outcomes so far; `cells` gives line and point by label; `left_out` what a limit forbids;
+    `in_python` the labels of what ran in Python."""
 
     outcomes: Sequence[Outcome]
     cells: Mapping[str, tuple[str, Mapping[str, int | str]]]
     left_out: Sequence[tuple[str, str]]
     unit: str
     host: Mapping[str, str]
+    in_python: frozenset[str] = frozenset()
     interrupted: int | None = None
 
 
@@ -62,6 +64,8 @@ def _plan(lines: Sequence[WorkloadLine], ranges: Ranges) -> Grid:
     planned = grid(cells(lines, ranges))
     if not planned.cells:
         raise TracerError(f"no point fits: {planned.left_out[0][1]}", exit_code=2)
+    for cell in planned.cells:
+        cell.condition.require_built()
     return planned
 
 
@@ -83,9 +87,9 @@ def sweep(
     """Run every line at every point once per round; with `untraced` never under the probes, which
     needs no rights.
 
-    TracerError (exit status 2) for what cannot be swept together or does not fit, when a run
-    fails, and without the rights for BPF. Interrupted when a signal comes before the first run's
-    end.
+    TracerError (exit status 2) for what cannot be swept together or does not fit, when a program
+    is not built or a run fails, and without the rights for BPF. Interrupted when a
+    signal comes before the first run's end.
     """
     unit = _unit(lines)
     planned = _plan(lines, ranges)
@@ -103,5 +107,6 @@ def sweep(
         planned.left_out,
         unit,
         experiment.host,
+        frozenset(condition.label for condition in conditions if condition.in_python),
         done.interrupted,
     )

@@ -12,7 +12,11 @@ from tracer.report.layout import WIDTH, page, table
 from tracer.report.pinning import SCHEMA, not_tested
 from tracer.units import duration
 
-_BOTH = ("threads", "async", "threads / async")
+_IN_PYTHON = ", in Python"
+
+
+def _both_columns(where: str) -> list[str]:
+    return [f"threads{where}", f"async{where}", "threads / async"]
 
 
 def _taxes(title: str, taxes: Sequence[Tax], blocks: int, width: int) -> list[str]:
@@ -24,31 +28,32 @@ def _taxes(title: str, taxes: Sequence[Tax], blocks: int, width: int) -> list[st
     return table(rows, columns, 1, width)  # narrow: the interval goes first
 
 
-def _tokens(points: Sequence[ChoicePoint], width: int) -> list[str]:
+def _tokens(points: Sequence[ChoicePoint], where: str, width: int) -> list[str]:
     rows = [[f"{point.value:,}", *_both(point)] for point in points]
-    return table(rows, ["bytes in flight", *_BOTH], 1, width) if rows else []
+    return table(rows, ["bytes in flight", *_both_columns(where)], 1, width) if rows else []
 
 
-def _work(points: Sequence[ChoicePoint], width: int) -> list[str]:
+def _work(points: Sequence[ChoicePoint], where: str, width: int) -> list[str]:
     rows = [[f"{point.value:,}", duration(point.work_ns), *_both(point)] for point in points]
-    columns = ["steps of work at each hop", "one hop's work", *_BOTH]
+    columns = ["steps of work at each hop", "one hop's work", *_both_columns(where)]
     return table(rows, columns, 1, width) if rows else []
 
 
 def _both(point: ChoicePoint) -> list[str]:
-    """The cells below `_BOTH`."""
+    """The cells below `_both_columns`."""
     return [duration(point.threads_ns), duration(point.async_ns), ratio_text(point.ratio)]
 
 
 def render(explanation: AsyncExplanation, note: str = "", width: int = WIDTH) -> str:
     """The whole report, ending in a newline; `note` stands under the answer."""
     count = explanation.blocks
+    where = _IN_PYTHON if explanation.in_python else ""
     blocks = [
         [*explanation.answer, *([note] if note else [])],
-        _taxes("what a hop pays with threads", explanation.thread_tax, count, width),
-        _taxes("what a hop pays with async", explanation.async_tax, count, width),
-        _tokens(explanation.tokens, width),
-        _work(explanation.work, width),
+        _taxes(f"what a hop pays with threads{where}", explanation.thread_tax, count, width),
+        _taxes(f"what a hop pays with async{where}", explanation.async_tax, count, width),
+        _tokens(explanation.tokens, where, width),
+        _work(explanation.work, where, width),
         not_tested(explanation.missing),
     ]
     return page(blocks, width)
@@ -59,6 +64,7 @@ def document(explanation: AsyncExplanation, rounds: int, host: Mapping[str, str]
     return {
         "schema": SCHEMA,
         "question": "async",
+        "in_python": explanation.in_python,
         "rounds": rounds,
         "host": dict(host),
         "answer": list(explanation.answer),

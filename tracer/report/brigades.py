@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tracer.analysis.brigades import PINNED, BrigadeRow, Brigades, TableCell, TableLine
+from tracer.analysis.brigades import PINNED, BrigadeRow, Brigades, TableCell
 from tracer.analysis.statistics.wording import (
     interval_heading,
     interval_name,
@@ -18,6 +18,16 @@ from tracer.units import count, counted, microseconds, rate
 SCHEMA = "tracer.brigades/1"
 #: Less of the kernel's memory per task is not shown.
 _LEAST_KIB = 0.05
+#: Follows the name of a brigade that ran in Python.
+IN_PYTHON = ", in Python"
+_ORIGINAL = (
+    "The original experiment's table: this machine, and in brackets another one (a laptop of 4"
+    " cores, 2021)"
+)
+_ORIGINAL_IN_PYTHON = (
+    "The original experiment's table, in Python; what was published is of native programs and is"
+    " not shown"
+)
 
 
 def _rows(rows: Sequence[BrigadeRow], rounds: int, unit: str, width: int) -> list[str]:
@@ -31,7 +41,7 @@ def _rows(rows: Sequence[BrigadeRow], rounds: int, unit: str, width: int) -> lis
         above = microseconds(row.above.median) if row.above else "-"
         cells.append(
             [
-                row.label.removesuffix(PINNED),
+                row.label.removesuffix(PINNED) + (IN_PYTHON if row.in_python else ""),
                 "pinned" if row.label.endswith(PINNED) else "free",
                 microseconds(row.ns.median),
                 microseconds_bounds(row.ns),
@@ -44,16 +54,15 @@ def _rows(rows: Sequence[BrigadeRow], rounds: int, unit: str, width: int) -> lis
     return table(cells, columns, 2, width)
 
 
-def _original(lines: Sequence[TableLine], width: int) -> list[str]:
-    rows = []
+def _original(brigades: Brigades, width: int) -> list[str]:
+    lines, rows = brigades.table, []
     for line in lines:
         rows.append([line.what, *(_here(line.kind, cell) for cell in line.cells)])
         published = [_published(cell) for cell in line.cells]
         if any(published):
             rows.append(["", *published])
     return [
-        "The original experiment's table: this machine, and in brackets another one (a laptop of 4"
-        " cores, 2021)",
+        _ORIGINAL_IN_PYTHON if brigades.in_python else _ORIGINAL,
         *table(rows, ["", "async", "threads", "threads, pinned"], 1, width),
     ]
 
@@ -81,9 +90,9 @@ def _published(cell: TableCell | None) -> str:
 
 def render(brigades: Brigades, rounds: int, width: int = WIDTH) -> str:
     """The whole report, ending in a newline."""
+    which = "Every brigade that exists in Python" if brigades.in_python else "Every brigade"
     head = [
-        f"Every brigade, {counted(rounds, 'interleaved round')}; free to move, or pinned to one"
-        " CPU.",
+        f"{which}, {counted(rounds, 'interleaved round')}; free to move, or pinned to one CPU.",
         "- floor: less the one-thread brigade, which does the same reads and writes and never"
         " switches.",
         f"Times are of untraced runs, with their {interval_name(rounds)}; calls are from traced"
@@ -97,7 +106,7 @@ def render(brigades: Brigades, rounds: int, width: int = WIDTH) -> str:
         *(_rows(rows, rounds, unit, width) for unit, rows in by_unit.items()),
         [f"left out: {name} ({why})" for name, why in brigades.missing.items()],
         [line for a in brigades.answers for line in (a.question, f"  {a.text}")],
-        _original(brigades.table, width),
+        _original(brigades, width),
     ]
     return page(blocks, width)
 
@@ -111,6 +120,7 @@ def document(brigades: Brigades, rounds: int, host: Mapping[str, str]) -> dict[s
         "brigades": [
             {
                 "label": row.label,
+                "in_python": row.in_python,
                 "unit": row.unit,
                 "ns_per_unit": asdict(row.ns),
                 "above_floor_ns": asdict(row.above) if row.above else None,

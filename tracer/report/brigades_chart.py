@@ -49,7 +49,8 @@ def draw(rows: Sequence[BrigadeRow], rounds: int, kind: str) -> bytes:
         axes.plot([low, high], [place, place], color="black", linewidth=1)
         axes.text(max(high, row.ns.median / 1e3), place, f"  {row.ns.median / 1e3:.2f}",
                   va="center", fontsize=8)  # fmt: skip
-    axes.set_yticks(places, [row.label for row in shown], fontsize=8)
+    names = [row.label + (", in Python" if row.in_python else "") for row in shown]
+    axes.set_yticks(places, names, fontsize=8)
     black = interval_name(rounds)
     axes.set_xlabel(f"us per hop (untraced, median; black: {black}), lower is better")
     axes.set_title("Where a hop's time goes", loc="left", fontsize=10)

@@ -153,13 +153,20 @@ def document(
     titles: Sequence[str],
     host: Mapping[str, str],
     warnings: Sequence[str] = (),
+    in_python: tuple[bool, bool] = (False, False),
 ) -> dict[str, Any]:
-    """The comparison as JSON data, `tracer.compare/1`; times in ns."""
+    """The comparison as JSON data, `tracer.compare/1`; times in ns. `in_python`: A and B."""
+    sides = [
+        {"line": title, "ns_per_unit": round(ns), "in_python": is_python}
+        for title, ns, is_python in zip(
+            titles, (comparison.a_ns, comparison.b_ns), in_python, strict=True
+        )
+    ]
     return {
         "schema": SCHEMA,
         "host": dict(host),
-        "a": {"line": titles[0], "ns_per_unit": round(comparison.a_ns)},
-        "b": {"line": titles[1], "ns_per_unit": round(comparison.b_ns)},
+        "a": sides[0],
+        "b": sides[1],
         "unit": comparison.unit,
         "words": in_words(comparison),
         "differs": comparison.differs,

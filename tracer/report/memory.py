@@ -64,6 +64,8 @@ def _workload(memory: Memory, width: int) -> list[str]:
 
 def _against_published(memory: Memory) -> list[str]:
     """Why the kernel's part is not the published one, where there are kernel stacks."""
+    if memory.in_python:
+        return []
     stack, kernel = memory.slopes.get("kernel_stack"), memory.slopes.get(memory.kernel)
     if stack is None or stack.slope < _SMALLEST_STACK or kernel is None:
         return []
@@ -73,6 +75,11 @@ def _against_published(memory: Memory) -> list[str]:
         f"The kernel's part here is {_kib(kernel.slope)}{less}. A stack alone is"
         f" {_kib(stack.slope)}, more than the 10 KiB published, which cannot include it."
     ]
+
+
+def _published(memories: Sequence[Memory]) -> list[str]:
+    """The published figures; those of native programs are not set beside a program in Python."""
+    return [] if any(memory.in_python for memory in memories) else [_PUBLISHED]
 
 
 def _summary(memories: Sequence[Memory], width: int) -> list[str]:
@@ -91,7 +98,7 @@ def render(
     return page(
         [
             *(_workload(memory, width) for memory in memories),
-            [*_summary(memories, width), _PUBLISHED],
+            [*_summary(memories, width), *_published(memories)],
             [f"left out: {plain(cell)}: {reason}" for cell, reason in left_out],
         ],
         width,
@@ -113,6 +120,7 @@ def document(
 def _data(memory: Memory) -> dict[str, Any]:
     return {
         "line": memory.line,
+        "in_python": memory.in_python,
         "tasks": list(memory.sizes),
         "bytes": {kind: list(values) for kind, values in memory.series.items()},
         "per_task": {

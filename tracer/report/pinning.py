@@ -127,13 +127,20 @@ def render(explanation: Explanation, unit: str, note: str = "", width: int = WID
 
 
 def document(
-    explanation: Explanation, line: str, unit: str, rounds: int, host: Mapping[str, str]
+    explanation: Explanation,
+    line: str,
+    unit: str,
+    rounds: int,
+    host: Mapping[str, str],
+    *,
+    in_python: bool = False,
 ) -> dict[str, Any]:
     """The explanation as JSON data, `tracer.explain/1`; times in ns."""
     return {
         "schema": SCHEMA,
         "question": "pinning",
         "workload": line,
+        "in_python": in_python,
         "unit": unit,
         "rounds": rounds,
         "host": dict(host),

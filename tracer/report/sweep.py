@@ -121,6 +121,7 @@ def document(
 def _point(point: SweepPoint) -> dict[str, Any]:
     return {
         "workload": point.line,
+        "in_python": point.in_python,
         **point.setting,
         "ns_per_unit": round(point.ns.median),
         "low_ns": round(point.ns.low),
