@@ -85,7 +85,7 @@ def explain(
     work_points = _points(blocks, steps, with_work)
     sentences = (
         _hop(blocks, in_python),
-        _beyond_the_floor(thread_tax, async_tax),
+        _beyond_the_floor(thread_tax, async_tax) if blocks.documents(FLOOR) else None,
         _switch_against_receive(blocks),
         _without_io(blocks),
         _in_flight(token_points),
