@@ -29,7 +29,8 @@ cmd_lint_tools() {
 # Programs that tests with TRACER_FORCE_BPF=1 run or compare with, and Debian's package of each.
 # A mere `make test` does not install them: nginx's package starts a server.
 COMPARED_WITH="perf:linux-perf redis-benchmark:redis-tools hackbench:rt-tests nginx:nginx-light
-    ab:apache2-utils make:make setpriv:util-linux"
+    ab:apache2-utils make:make gcc:gcc go:golang-go javac:default-jdk-headless ip:iproute2
+    setpriv:util-linux"
 
 cmd_test_tools() {
     local pair

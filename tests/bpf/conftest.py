@@ -4,11 +4,13 @@ TRACER_FORCE_BPF=1 turns their skip into a failure.
 """
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import need
 
 from tracer import probes
 from tracer.analysis.run import counts, ledger
@@ -67,6 +69,23 @@ def release() -> Path:
 def planted_program() -> str:
     """The program of the planted modes."""
     return str(PLANTED)
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """The program of planted/NAME.c, compiled once."""
+    directory = tmp_path_factory.mktemp("planted")
+
+    def program(name: str) -> str:
+        made = directory / name
+        if not made.exists():
+            need("gcc")
+            words = ("gcc", "-O1", "-g", "-pthread", "-Wall", "-Wextra", "-Werror")
+            source = Path(__file__).parent / "planted" / f"{name}.c"
+            subprocess.run((*words, "-o", str(made), str(source)), check=True)
+        return str(made)
+
+    return program
 
 
 Run = Callable[..., Recording]
