@@ -43,6 +43,8 @@ class _PathOf(click.ParamType[str]):
                             " `-`: to standard output, and no text."),
         click.Argument(["pids"], nargs=-1, type=click.IntRange(min=1), metavar="[PID]..."),
     ],
+    epilog="Exit status: 0, after Ctrl-C too; 3 when a ledger of a report did not close or events"
+    " were lost, 4 when a budget is broken; 143 after SIGTERM.",
 )  # fmt: skip
 def command(**values: Any) -> int:
     """Watch processes that run already, until Ctrl-C; they are left as they are."""
@@ -64,14 +66,15 @@ def command(**values: Any) -> int:
         path_of=values["path_of"],
     )
     summaries = trace_processes(request, options.tracing(values), say=say)
-    status = 0
+    status, is_trusted = 0, True
     with outputs(values["json_path"], line_each=request.interval_s is not None) as out:
         try:
             for summary in summaries:
                 data = document(summary)
                 out.report(data, partial(render, summary))
                 status = max(status, budget_status(values["budgets"], data))
+                is_trusted &= summary.is_trusted
         except Interrupted as stop:
             if stop.number != signal.SIGINT:  # Ctrl-C is how it is meant to end
                 return 128 + stop.number
-    return status
+    return status if is_trusted else 3

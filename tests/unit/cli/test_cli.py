@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import signal
 import subprocess
@@ -12,12 +13,15 @@ from typing import Any
 
 import click
 import pytest
+from harness.summarized import planted_summaries, planted_summary
 
 import workloads
 from tracer import probes
+from tracer.analysis.run.ledger import Ledger
 from tracer.cli import main as entry
 from tracer.cli._command import CommandRun, command_of_user
 from tracer.cli.run import RunOptions, workload_command
+from tracer.model.states import OWN_PARTS, PATH_PARTS
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -547,3 +551,60 @@ def test_help_names_every_option(tracer: Run, words: tuple[str, ...]) -> None:
     assert max(map(len, out.splitlines())) <= 100
     for option in ("--duration", "--no-follow", "--light", "--json", "--budget", "--top"):
         assert option in out
+
+
+# ---- reports that are not to be trusted ----
+
+
+CLOSED = {
+    "wall": Ledger(100, {**dict.fromkeys(PATH_PARTS[:-1], 0), "user": 100}),
+    "threads": Ledger(100, {**dict.fromkeys(OWN_PARTS, 0), "user": 100}),
+    "cpu": Ledger(200, {**dict.fromkeys(planted_summary().cpu.parts, 0), "target_user": 200}),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, ""),
+        ({"losses": {"state_race": 2}}, "2 events lost (2 state race)"),
+        (
+            {"wall": planted_summary().wall},
+            "the ledger of the path is open, 16.0 % of it has no name",
+        ),
+        ({"threads": planted_summary().threads}, "the ledger of threads is open, 79.0 %"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("words", "statuses"),
+    [
+        (("attach", "7"), (0, 3)),
+        (("attach", "7", "--interval", "1"), (0, 3)),
+        (("attach", "7", "--budget", "window_ns<=1"), (4, 3)),
+        (("run", "--", "make"), (0, 0)),
+        (("run", "--strict", "--", "make"), (0, 3)),
+        (("run", "thread-brigade"), (0, 3)),
+    ],
+)
+def test_the_status_and_the_first_line_of_what_is_not_to_be_trusted(
+    tracer: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    statuses: tuple[int, int],
+    change: dict[str, Any],
+    reason: str,
+) -> None:
+    one = importlib.import_module("tracer.experiment.one")
+    kind = "attach" if words[0] == "attach" else "command" if "--" in words else "all"
+    good = dataclasses.replace(planted_summaries()[kind], **CLOSED)
+    bad = dataclasses.replace(good, **change)
+    windows = [good, bad, good] if "--interval" in words else [bad]
+    monkeypatch.setattr(one, "trace_processes", lambda *_, **__: iter(windows))
+    monkeypatch.setattr(one, "trace_command", lambda *_, **__: bad)
+    monkeypatch.setattr(one, "trace_workload", lambda *_, **__: one.Measurement(bad))
+    status, out, err = tracer(*words)
+    assert status == statuses[bool(reason)]
+    report = err if kind == "command" else out
+    assert report.count("NOT TO BE TRUSTED: ") == bool(reason)
+    if reason and len(windows) == 1:
+        assert f"NOT TO BE TRUSTED: {reason}" in report.replace("\n  ", " ").splitlines()[0]

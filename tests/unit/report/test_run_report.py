@@ -29,7 +29,7 @@ from tracer.report.run.head import head, path_title
 from tracer.report.run.path import path
 from tracer.report.run.text import render
 from tracer.report.run.threads import groups, threads
-from tracer.report.run.trust import trust
+from tracer.report.run.trust import trust, warning
 
 SUMMARIES = planted_summaries()
 WIDTH = 100
@@ -400,7 +400,7 @@ def test_what_else_ran_meanwhile(other: int, steal_ns: int, end: list[str]) -> N
     run = planted_summary(cpu=cpu, host=planted_host(load=HostLoad(steal_ns, 0)))
     lines = trust(run)
     assert lines[2] == f"Meanwhile  other tasks used {other / 10:.1f} % of the CPUs, {end[0]}"
-    assert lines[3:-3] == end[1:]  # then come two open ledgers and a tracepoint
+    assert lines[3:-1] == end[1:]  # then comes a tracepoint
 
 
 def test_the_observer_effect() -> None:
@@ -451,13 +451,15 @@ def test_every_reason_for_doubt_has_its_line() -> None:
         cpu=Ledger(1000, {"other": 0, "idle": 1000}),
     )
     assert not run.is_trusted
+    assert warning(run) == [
+        "NOT TO BE TRUSTED: the ledger of the path is open, 10.0 % of it has no name; the ledger of"
+        " threads is open, 2.0 % of it is counted twice; 4 events lost (3 thread table full, 1"
+        " recursion); the end of the window was not seen in the kernel"
+    ]
     assert trust(run)[1:] == [
         "Losses  3 thread table full, 1 recursion: the numbers above are too small",
         "Meanwhile  other tasks used 0.0 % of the CPUs, the host took 0.0 % (steal)",
-        "Warning: the end of the window was not seen in the kernel; the times may run past it",
         "1 context switch without a kernel event, inferred from the next event on that CPU",
-        "Warning: the ledger of the path is open: its residual is 10.0 %",
-        "Warning: the ledger of threads is open: its residual is 2.0 %",
         r"Still running after the command's end, and not in this report from then on: 7 (a\x1b, a"
         " session of its own)",
         "Not on this kernel: sched_exit_tp",

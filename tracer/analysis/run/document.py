@@ -41,6 +41,7 @@ def document(summary: Summary) -> dict[str, Any]:
         "rusage": dict(summary.result.get("rusage") or dict.fromkeys(_RUSAGE)),
         "window_ns": summary.window_ns,
         "partial": summary.interrupted is not None,
+        "doubts": list(summary.doubts),
         "light": summary.light,
         "observer": _observer(summary),
         "losses": {"total": summary.lost, "by_kind": dict(summary.losses)},

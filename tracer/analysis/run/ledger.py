@@ -47,6 +47,11 @@ class Ledger:
         return self.total_ns - sum(self.parts.values())
 
     @property
+    def residual_share(self) -> float:
+        """The size of the residual as a share of the total."""
+        return abs(self.residual_ns) / max(self.total_ns, 1)
+
+    @property
     def is_closed(self) -> bool:
         return abs(self.residual_ns) <= TOLERANCE * self.total_ns
 

@@ -19,6 +19,7 @@ from tracer.model.states import ON_CPU_PARTS
 from tracer.probes.idle import IdleRecord
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
+from tracer.units import count, counted, percent
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,24 @@ class Summary:
     @property
     def is_trusted(self) -> bool:
         """The window's end was seen in the kernel, all three ledgers closed, no event lost."""
-        return (
-            not self.closed_late
-            and not self.lost
-            and all(ledger.is_closed for ledger in (self.wall, self.threads, self.cpu))
-        )
+        return not self.doubts
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """The reasons not to trust it, one phrase each; none for a run to be trusted."""
+        ledgers = {"the path": self.wall, "threads": self.threads, "CPUs": self.cpu}
+        found = [
+            f"the ledger of {label} is open, {percent(ledger.residual_share)} of it"
+            f" {'has no name' if ledger.residual_ns > 0 else 'is counted twice'}"
+            for label, ledger in ledgers.items()
+            if not ledger.is_closed
+        ]
+        if self.lost:
+            kinds = [f"{count(n)} {k.replace('_', ' ')}" for k, n in self.losses.items() if n]
+            found.append(f"{counted(self.lost, 'event')} lost ({', '.join(kinds)})")
+        if self.closed_late:
+            found.append("the end of the window was not seen in the kernel")
+        return tuple(found)
 
     @property
     def others_share(self) -> float:

@@ -118,5 +118,5 @@ def _remarks(run: Summary) -> list[str]:
 
 
 def _residual(ledger: Ledger) -> str:
-    share = abs(ledger.residual_ns) / max(ledger.total_ns, 1)
+    share = ledger.residual_share
     return "<0.1 %" if share < 0.001 else percent(share)

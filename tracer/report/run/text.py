@@ -9,13 +9,13 @@ from tracer.report.run.activity import calls, scheduler
 from tracer.report.run.head import head
 from tracer.report.run.path import path
 from tracer.report.run.threads import groups, threads
-from tracer.report.run.trust import trust
+from tracer.report.run.trust import trust, warning
 
 
 def render(run: Summary, width: int = WIDTH) -> str:
     """The whole report, at most `width` columns where that can be done, ending in a newline."""
     blocks = [
-        head(run),
+        [*warning(run), *head(run)],
         path(run, width),
         scheduler(run, width),
         groups(run, width),

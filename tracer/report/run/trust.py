@@ -1,4 +1,4 @@
-"""How far the numbers of a run can be trusted: observer effect, losses, noise, open ledgers."""
+"""How far the numbers of a run can be trusted: open ledgers, losses, observer effect, noise."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ _MUCH_STEAL = 0.1
 _NO_LOSSES = "Losses  none"
 
 
+def warning(run: Summary) -> list[str]:
+    """The first line of a report that is not to be trusted, with every reason; else nothing."""
+    return [f"NOT TO BE TRUSTED: {'; '.join(run.doubts)}"] if run.doubts else []
+
+
 def trust(run: Summary) -> list[str]:
-    """What tracing cost, what was lost, what else ran, and every reason for doubt."""
+    """What tracing cost, what was lost, what else ran, what was inferred."""
     return [
         *_observer(run),
         _losses(run),
         *_noise(run),
-        *_window(run),
-        *_open_ledgers(run),
+        *_inferred(run),
         *_survivors(run),
         *_unavailable(run),
     ]
@@ -80,28 +84,13 @@ def _noise(run: Summary) -> list[str]:
     return [line]
 
 
-def _window(run: Summary) -> list[str]:
-    lines = []
-    if run.closed_late:
-        lines.append(
-            "Warning: the end of the window was not seen in the kernel; the times may run past it"
-        )
+def _inferred(run: Summary) -> list[str]:
     unseen = run.repairs["switch_not_seen"]
-    if unseen:
-        lines.append(
-            f"{counted(unseen, 'context switch', 'context switches')} without a kernel event,"
-            " inferred from the next event on that CPU"
-        )
-    return lines
-
-
-def _open_ledgers(run: Summary) -> list[str]:
-    ledgers = {"the path": run.wall, "threads": run.threads, "CPUs": run.cpu}
+    if not unseen:
+        return []
     return [
-        f"Warning: the ledger of {label} is open: its residual is"
-        f" {percent(abs(ledger.residual_ns) / max(ledger.total_ns, 1))}"
-        for label, ledger in ledgers.items()
-        if not ledger.is_closed
+        f"{counted(unseen, 'context switch', 'context switches')} without a kernel event,"
+        " inferred from the next event on that CPU"
     ]
 
 
