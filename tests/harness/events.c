@@ -34,10 +34,16 @@ void ev_exit(u32 cpu, u64 now, struct fake_task *by)
 	on_exit(cpu, now, by->pid, by->tgid);
 }
 
-void ev_migrate(u32 cpu, u64 now, struct fake_task *by, struct fake_task *task)
+void ev_migrate(u32 cpu, u64 now, struct fake_task *by, struct fake_task *task, u32 to_cpu)
 {
 	current = by;
-	on_migrate(cpu, task->pid, (u64)task);
+	on_migrate(cpu, now, task->pid, (u64)task, to_cpu);
+}
+
+void ev_called(u32 cpu, u64 now, struct fake_task *by)
+{
+	current = by;
+	on_called(cpu);
 }
 
 #ifndef LIGHT
@@ -45,7 +51,8 @@ void ev_call_enter(u32 cpu, u64 now, struct fake_task *by, u32 nr, u64 *argument
 {
 	current = by;
 	if (arguments)
-		memcpy(by->registers, arguments, sizeof(by->registers));
+		memcpy(by->registers, arguments, 6 * sizeof(u64));
+	by->registers[6] = nr;
 	on_call_enter(cpu, now, nr, (u64)by->registers);
 }
 

@@ -32,7 +32,8 @@ typedef int64_t s64;
 struct fake_task {
 	u32 pid, tgid, flags, pad;
 	u64 signal;
-	u64 registers[6]; /* of its call: its arguments */
+	u64 registers[7]; /* of its call: its arguments and its number */
+	u64 stack;
 	char comm[16];
 };
 
@@ -79,8 +80,10 @@ static inline long bpf_probe_read_user(void *to, u32 size, const void *from)
 #define OFFSET_TASK_TGID offsetof(struct fake_task, tgid)
 #define OFFSET_TASK_FLAGS offsetof(struct fake_task, flags)
 #define OFFSET_TASK_SIGNAL offsetof(struct fake_task, signal)
-#define OFFSET_SIGNAL_LIVE 0
+#define OFFSET_SIGNAL_FLAGS 0
 #define OFFSET_REGS_FIRST 0
+#define OFFSET_REGS_CALL 48
+#define OFFSET_TASK_STACK offsetof(struct fake_task, stack)
 #define OFFSET_REGS_SECOND 8
 #define OFFSET_REGS_THIRD 16
 #define OFFSET_REGS_FOURTH 24

@@ -35,10 +35,11 @@ _EVENTS = {
     "new_thread": "iqpp",
     "exec": "iqpi",
     "exit": "iqp",
-    "migrate": "iqpp",
+    "migrate": "iqppi",
     "call_enter": "iqpip",
     "call_exit": "iqpl",
     "place": "iqp",
+    "called": "iqp",
 }
 #: (type, member) -> offset of what probes ask for and tests lay out by hand.
 _OFFSETS = {

@@ -55,7 +55,7 @@ class Hand:
         row["last_ns"] = last_ns
         row["epoch"] = epoch
         row["own"] = vector(OWN_PARTS, len(OWN_PARTS), own or {})
-        row["path"] = vector(PATH_PARTS, 16, path or {})
+        row["path"] = vector(PATH_PARTS, len(PATH_PARTS), path or {})
         for name, value in fields.items():
             row[name] = value
 

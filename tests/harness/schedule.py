@@ -36,6 +36,15 @@ CLASS = {
     "uname": "other",
 }
 
+#: An operation that waits for no word: nobody has what a schedule's sleepers wait for.
+FUTEX_WAKE = 1
+
+
+def _slept(call: str) -> str:
+    """The part of a path that a sleep in this call is, which a timer ended."""
+    waits = CLASS.get(call) in ("poll", "futex", "io_uring")
+    return "timed_wait" if waits else "sleep"
+
 
 @dataclass
 class Truth:
@@ -126,7 +135,7 @@ class Schedule:
             t.early = False
         else:
             call = self.random.choice(list(CLASS))
-            self.w.enter(now, cpu, call, 5)
+            self.w.enter(now, cpu, call, 5, FUTEX_WAKE)
             t.add("user", now)
             t.call = call
 
@@ -181,10 +190,11 @@ class Schedule:
             if self.random.random() < 0.5:
                 return RUNNABLE, False
             return self.random.choice((RUNNABLE, SLEEPING)), True
-        self.switches["voluntary"] += 1
         if how > 0.97 and t is not self.main:
             t.state = "dead"
+            self.switches["voluntary"] += t.task.pid == t.task.tgid  # as getrusage counts
             return DEAD, False
+        self.switches["voluntary"] += 1
         if how > 0.95 and not t.early:
             t.state, t.asleep_in = "blocked", "blocked:stopped"
             return STOPPED, False
@@ -220,7 +230,7 @@ class Schedule:
         depth = self.random.choice(
             ({}, {}, {}, {}, {"timer": 1}, {"hard": 1}, {"soft": 1}, {"soft": 1, "raised": 1})
         )
-        loopback = "raised" in depth and waker is not None and waker.call
+        loopback = "raised" in depth
         chain = waker if not depth or loopback else None
         interrupt = bool(depth and not loopback) or (
             chain is None and self.w.on[cpu] is self.w.idle[cpu]
@@ -235,7 +245,7 @@ class Schedule:
             if chain is not None:
                 t.path = chain.path_at(now)
             else:
-                t.path["sleep" if "timer" in depth else "external"] += asleep_ns
+                t.path[_slept(t.call) if "timer" in depth else "external"] += asleep_ns
             t.state = "waking"
             t.woken_ns, t.woken_on, t.by_interrupt = now, cpu, interrupt
 

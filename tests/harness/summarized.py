@@ -80,10 +80,12 @@ def planted_result() -> dict[str, Any]:
 
 def planted_summary(**changes: Any) -> Summary:
     """A traced run of 6 hops in 100 ns."""
-    wall = dict.fromkeys((part for part in states.PATH_PARTS if part != "unknown"), 6)
-    own = (p for p in states.OWN_PARTS if p not in ("sleep", "external", "unknown"))
-    cpu = ("target_user", *(f"target_{p}" for p in states.SYSCALL_PARTS), "other", "idle")
-    row = ThreadRow(12, "a\x1b", dict.fromkeys(states.OWN_PARTS, 1), 1, 2, 3)
+    behind = dict.fromkeys(states.BEHIND, 1)
+    wall = dict.fromkeys((part for part in states.PATH_PARTS if part != "unknown"), 5)
+    own = (p for p in states.OWN_PARTS if p not in ("sleep", "timed_wait", "external", "unknown"))
+    cpu = ("target_user", *(f"target_{p}" for p in states.SYSCALL_PARTS))
+    cpu += ("target_kernel_workers", "other", "idle")
+    row = ThreadRow(12, "a\x1b", dict.fromkeys(states.OWN_PARTS, 1), behind, 1, 2, 3)
     values: dict[str, Any] = {
         "target": planted_target(),
         "host": planted_host(),
@@ -112,15 +114,17 @@ def planted_summary(**changes: Any) -> Summary:
         "open_calls": {"read": 2},
         "losses": dict.fromkeys((*states.LOSSES, "recursion"), 0),
         "repairs": dict.fromkeys(states.REPAIRS, 0),
+        "behind": behind,
         "top": (row,),
-        "rest": ThreadRow(0, "2 others", row.parts, 0, 0, 0),
+        "rest": ThreadRow(0, "2 others", row.parts, behind, 0, 0, 0),
     }
     return Summary(**{**values, **changes})
 
 
 def planted_summaries() -> dict[str, Summary]:
     """One of each kind of run."""
-    groups = (GroupRow("w-*", 3, 1, 5, dict.fromkeys(states.OWN_PARTS, 1), 1, 2, 3),)
+    behind = dict.fromkeys(states.BEHIND, 1)
+    groups = (GroupRow("w-*", 3, 1, 5, dict.fromkeys(states.OWN_PARTS, 1), behind, 1, 2, 3),)
     return {
         "all": planted_summary(),
         "no probes": planted_summary(sched=None, wakeups=None, syscalls=None, top=(), rest=None),

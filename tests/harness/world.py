@@ -17,6 +17,8 @@ RUNNABLE, SLEEPING, UNINTERRUPTIBLE, STOPPED, TRACED, DEAD = 0, 1, 2, 4, 8, 0x80
 KERNEL_THREAD = 0x00200000
 IO_WORKER, USER_WORKER = 0x10, 0x4000
 FIRST_PID, TRACER_PID = 100, 50
+#: Where a call's registers lie on its thread's stack.
+REGISTERS_ON_STACK = 4000
 
 
 class Task(ctypes.Structure):
@@ -28,7 +30,8 @@ class Task(ctypes.Structure):
         ("flags", ctypes.c_uint32),
         ("pad", ctypes.c_uint32),
         ("signal", ctypes.c_uint64),
-        ("registers", ctypes.c_uint64 * 6),
+        ("registers", ctypes.c_uint64 * 7),
+        ("stack", ctypes.c_uint64),
         ("comm", ctypes.c_char * 16),
     )
     slot = 0
@@ -52,7 +55,7 @@ class World:
     def __init__(self, machine: Machine, follow: bool = True, command: bool = False) -> None:
         self.m = machine
         self.skew_ns = 0
-        self.live = ctypes.c_uint32(1)  # signal->live of every process
+        self.signal_flags = ctypes.c_uint32(0)  # signal->flags of every process
         machine.reset()
         machine.arrays.reset()
         machine.arrays.seed(FIRST_PID)
@@ -78,10 +81,12 @@ class World:
 
     def task(self, pid: int, tgid: int = 0, flags: int = 0) -> Task:
         """A task that nobody traces."""
-        signal = ctypes.addressof(self.live)
-        return Task(
-            pid, tgid or pid, flags, 0, signal, (ctypes.c_uint64 * 6)(), f"task{pid}".encode()
+        signal = ctypes.addressof(self.signal_flags)
+        found = Task(
+            pid, tgid or pid, flags, 0, signal, (ctypes.c_uint64 * 7)(), 0, f"task{pid}".encode()
         )
+        found.stack = found.at + Task.registers.offset - REGISTERS_ON_STACK
+        return found
 
     # ---- events ----
 
@@ -169,10 +174,14 @@ class World:
         self.m.exit(cpu, now, self.on[cpu].at)
         self.check()
 
-    def migrate(self, now: int, cpu: int, who: Task) -> None:
+    def migrate(self, now: int, cpu: int, who: Task, to_cpu: int = 0) -> None:
         """`who` is moved to another CPU's queue by the current task of `cpu`."""
-        self.m.migrate(cpu, now, self.on[cpu].at, who.at)
+        self.m.migrate(cpu, now, self.on[cpu].at, who.at, to_cpu)
         self.check()
+
+    def called(self, now: int, cpu: int) -> None:
+        """Another CPU's call of a function begins on `cpu`, in an interrupt."""
+        self.m.called(cpu, now, self.on[cpu].at)
 
     def raw(self, now: int, cpu: int, name: str, *args: int) -> None:
         """A tracepoint that only a probe has, in what runs on `cpu`."""

@@ -35,6 +35,8 @@ from tracer.model.states import Phase
 
 #: How long a command has to end by itself after a SIGTERM.
 _GRACE_S = 3.0
+#: How long after its parent was told the last thread's last switch is waited for.
+_LAST_SWITCH_S = 0.05
 #: Waits at most so many seconds for one of these descriptors; those that can be read.
 Wait = Callable[[Collection[int], float | None], list[int]]
 _KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
@@ -221,8 +223,13 @@ def _ended(
     took_ns: int,
     stopped: int | None,
 ) -> Closed:
-    """After the command's end, which has closed the window unless the programs missed it."""
-    late = is_open(engine)
+    """After the command's end, which closes the window unless the programs missed it.
+
+    Its parent is told shortly before its last thread leaves its CPU for good.
+    """
+    deadline_s = time.monotonic() + _LAST_SWITCH_S
+    while (late := is_open(engine)) and time.monotonic() < deadline_s:
+        time.sleep(0.0005)
     names = python.over(thread_names(engine))
     survivors = tuple(_survivors(engine, target))
     data = close_now(engine) if late else engine.arrays.snapshot()

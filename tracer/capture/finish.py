@@ -56,15 +56,20 @@ class Tally:
         """The window closes about now: the host's load in it."""
         return HostTimes.now().load_since(self._times)
 
-    def take(self, data: Snapshot) -> tuple[int, int]:
-        """Dropped events, and events, of the window that `data` is of; its losses in place.
+    def take(self, data: Snapshot) -> tuple[int, int, int]:
+        """Dropped events of calls and others, and events, of the window that `data` is of; its
+        losses in place.
 
         From here on the next window counts.
         """
         missed, events = self._engine.missed(), self._engine.arrays.events
         losses = data["cpus"]["losses"].copy()
         data["cpus"]["losses"] = losses - self._losses
-        counted = missed - self._missed, events - self._events
+        counted = (
+            missed[0] - self._missed[0],
+            missed[1] - self._missed[1],
+            events - self._events,
+        )
         self._missed, self._losses = missed, losses
         self.opens()
         return counted
@@ -97,7 +102,7 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
             "the measured window never opened or never closed",
             "does the workload speak the control protocol? see docs/workloads.md",
         )
-    missed, events = tally.take(data)
+    missed_calls, missed, events = tally.take(data)
     recording = Recording(
         light=engine.light,
         epoch=int(ctl["epoch"]),
@@ -110,6 +115,8 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
         names=closed.names,
         probes=probes.records(engine.names, data, closed.living),
         missed=missed,
+        missed_calls=missed_calls,
+        others=data["others"],
         load=closed.load,
         interrupted=closed.interrupted,
         closed_late=closed.closed_late,

@@ -20,6 +20,7 @@ from tracer.units import plain
 
 _PROC = Path("/proc")
 _PF_KTHREAD = 0x00200000
+_PF_IO_WORKER, _PF_USER_WORKER = 0x00000010, 0x00004000
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Task:
     """One thread as /proc shows it.
 
     `state` is the letter of /proc/PID/stat; `call` the number of the system call it sleeps in,
-    -1 for none (a page fault), None when it runs or /proc does not show it.
+    -1 for none (a page fault), None when it runs or /proc does not show it; `is_worker`: the kernel
+    runs it for the process (io_uring, vhost).
     """
 
     state: str
     call: int | None
+    is_worker: bool = False
 
 
 def task(pid: int, tid: int) -> Task | None:
@@ -40,7 +43,8 @@ def task(pid: int, tid: int) -> Task | None:
     fields = stat_fields(directory)
     if not fields or fields[0] in "ZX":
         return None
-    return Task(fields[0], number_in(directory / "syscall"))
+    is_worker = bool(int(fields[6]) & (_PF_IO_WORKER | _PF_USER_WORKER))
+    return Task(fields[0], number_in(directory / "syscall"), is_worker)
 
 
 def stat_fields(directory: Path) -> list[str]:

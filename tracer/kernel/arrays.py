@@ -14,7 +14,9 @@ from tracer.model.syscalls import numbers
 from tracer.model.threads import Mask, Threads
 
 #: The state machine's own arrays; all others hold a probe's counts.
-CORE_ARRAYS = ("ctl", "cpus", "threads", "slots", "free_slots", "call_info")
+CORE_ARRAYS = ("ctl", "cpus", "threads", "slots", "free_slots", "call_info", "words")
+#: What it counts in each window.
+MACHINE_COUNTS = ("others",)
 #: Copies of arrays by name.
 Snapshot = Mapping[str, NDArray[np.void]]
 
@@ -95,6 +97,7 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
         thread["call_nr"] = self._gate_nr
         thread["tid"] = thread["tgid"] = pid
         self.ctl["next_slot"] = 2
+        self.ctl["first_tgid"], self.ctl["first_threads"] = pid, 1
         self["slots"][pid] = 1
 
     def snapshot(self, wanted: Callable[[Threads], Mask] | None = None) -> Snapshot:
@@ -110,7 +113,7 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
         found["threads"] = np.zeros(len(threads), threads.dtype)
         found["threads"][rows] = threads[rows]
         for name, array in self.items():
-            if name not in (*found, "slots", "free_slots"):
+            if name not in (*found, "slots", "free_slots", "words"):
                 found[name] = array.copy()
         return found
 

@@ -143,12 +143,12 @@ class Module:
         self._views.append(memory)
         return np.ndarray((item.max_entries,), item.dtype, memory, strides=(stride,))
 
-    def missed(self) -> int:
-        """Events the kernel dropped because a program was already running on that CPU."""
-        total = 0
-        for fd in self._programs.values():
-            total += int(fields_of(Path(f"/proc/self/fdinfo/{fd}")).get("recursion_misses", 0))
-        return total
+    def missed(self) -> dict[str, int]:
+        """By program: events dropped because one was already running on that CPU."""
+        return {
+            name: int(fields_of(Path(f"/proc/self/fdinfo/{fd}")).get("recursion_misses", 0))
+            for name, fd in self._programs.items()
+        }
 
     def close(self) -> None:
         """Detach, unload and free the maps (numpy views keep theirs until they are gone)."""

@@ -15,7 +15,7 @@ from tracer import probes
 from tracer.errors import TracerError
 from tracer.host.requirements import is_too_old
 from tracer.kernel import programs, settings
-from tracer.kernel.arrays import CORE_ARRAYS, SharedArrays
+from tracer.kernel.arrays import CORE_ARRAYS, MACHINE_COUNTS, SharedArrays
 from tracer.kernel.bcc import HEADERS, compile_programs
 from tracer.kernel.bpf import Module
 from tracer.kernel.btf import Btf
@@ -45,7 +45,7 @@ class Engine:
         btf, machine = Btf.load(), platform.machine()
         known = btf.tracepoints()
         programs.require(known)
-        wanted = programs.tracepoints(self.names, btf, light)
+        wanted = programs.tracepoints(self.names, btf, light, machine)
         self.tracepoints = tuple(name for name in wanted if name in known)
         self.unavailable = tuple(name for name in wanted if name not in known)
         self._can_calibrate = "sched_exit_tp" in known
@@ -56,7 +56,7 @@ class Engine:
         self._module = Module(cached(files, macros, depends, compile_programs))
         for name in self.tracepoints:
             self._module.load(f"tp_{name}")
-        arrays = dict.fromkeys(CORE_ARRAYS)
+        arrays = dict.fromkeys((*CORE_ARRAYS, *MACHINE_COUNTS))
         for name in self.names:
             arrays |= dict.fromkeys(probes.available()[name].arrays)
         self.arrays = SharedArrays({a: self._module.array(a) for a in arrays}, light, machine)
@@ -115,9 +115,12 @@ class Engine:
         """Detach all programs; the arrays stay."""
         self._module.detach()
 
-    def missed(self) -> int:
-        """Events dropped by the kernel since the programs were loaded (see Module.missed)."""
-        return self._module.missed()
+    def missed(self) -> tuple[int, int]:
+        """Events dropped by the kernel since the programs were loaded (see Module.missed): entries
+        and returns of system calls, and all others."""
+        by_program = self._module.missed()
+        calls = sum(by_program.get(f"tp_{name}", 0) for name in programs.CALLS)
+        return calls, sum(by_program.values()) - calls
 
     def close(self) -> None:
         """Unload everything."""

@@ -30,16 +30,34 @@ CALLS = ("sys_exit", "sys_enter")
 INTERRUPTS = (
     "irq_handler_exit",
     "local_timer_exit",
+    "call_function_exit",  # of other CPUs: they steer received packets (RPS) and wake-ups
+    "call_function_single_exit",
+    "irq_work_exit",
+    "ipi_exit",  # the same on aarch64
     "hrtimer_expire_exit",
     "timer_expire_exit",
     "softirq_exit",
     "irq_handler_entry",
     "local_timer_entry",
+    "call_function_entry",
+    "call_function_single_entry",
+    "irq_work_entry",
+    "ipi_entry",
     "hrtimer_expire_entry",
     "timer_expire_entry",
     "softirq_entry",
     "softirq_raise",
 )
+#: Tracepoints of one architecture alone.
+_MACHINE_OF = {
+    f"{name}_{edge}": machine
+    for machine, names in {
+        "x86_64": ("local_timer", "call_function", "call_function_single", "irq_work"),
+        "aarch64": ("ipi",),
+    }.items()
+    for name in names
+    for edge in ("entry", "exit")
+}
 
 
 def headers() -> list[Path]:
@@ -55,7 +73,7 @@ def sources(names: Sequence[str]) -> list[Path]:
     for name in names:
         _check(name, (probes.DIRECTORY / f"{name}.c").read_text())
     machine = {file.stem: file for file in MACHINE.glob("*.c")}
-    first, last = ("maps", "hist"), ("core", "entry", "calibrate")
+    first, last = ("maps", "hist", "locks", "queues"), ("core", "entry", "calibrate")
     return [
         *(machine[stem] for stem in first),
         *(probes.DIRECTORY / f"{name}.c" for name in names),
@@ -91,14 +109,17 @@ def _check(name: str, text: str) -> None:
             raise TracerError(f"the probe {name}: {what} {which} is {where} {other}")
 
 
-def tracepoints(names: Sequence[str], types: KernelTypes, light: bool) -> tuple[str, ...]:
+def tracepoints(
+    names: Sequence[str], types: KernelTypes, light: bool, machine: str
+) -> tuple[str, ...]:
     """The raw tracepoints wanted on this kernel, in the order of attaching, each once."""
     own: dict[str, None] = {}
     for name in names:
         probe = probes.available()[name]
         skip = probe.unneeded(types)
         own |= dict.fromkeys(t for t in probe.tracepoints if t not in skip)
-    return (*INTERRUPTS, *own, *CORE, *(() if light else CALLS))
+    interrupts = [name for name in INTERRUPTS if _MACHINE_OF.get(name, machine) == machine]
+    return (*interrupts, *own, *CORE, *(() if light else CALLS))
 
 
 def require(known: frozenset[str]) -> None:

@@ -10,7 +10,16 @@ from tracer.errors import TracerError
 from tracer.host.processes import Task, task, tids
 from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
-from tracer.model.states import EXTERNAL, PART, STOPPED, UNKNOWN, USER, Phase, RunState
+from tracer.model.states import (
+    EXTERNAL,
+    KERNEL_WORKERS,
+    PART,
+    STOPPED,
+    UNKNOWN,
+    USER,
+    Phase,
+    RunState,
+)
 from tracer.model.syscalls import class_of, name_of
 from tracer.model.threads import is_alive
 
@@ -24,8 +33,9 @@ class Seeder:
 
     Its rows are reserved before the first thread is entered: from then on the programs hand out
     rows too, for new threads of the target. A thread's state is written before the programs can
-    look it up; a thread that has ended meanwhile is removed again. Time on a CPU, or asleep in
-    a call that /proc does not name, is `unknown` until the thread's first event.
+    look it up; a thread that has ended meanwhile is removed again. What a thread that runs does is
+    `unknown` until the programs see it come onto a CPU (`settle` makes them), and so is a sleep in
+    a call that /proc does not name.
     """
 
     def __init__(self, engine: Engine, threads: int) -> None:
@@ -125,9 +135,16 @@ class Seeder:
             thread["call_nr"] = found.call
         if found.state in "Tt":
             blocked = STOPPED
-        thread["on_cpu_part"] = PART[USER if engine.light else running]
+        if found.is_worker:
+            running, blocked = KERNEL_WORKERS, "blocked:other"
+        elif engine.light:
+            running = USER
+        thread["on_cpu_part"] = PART[running]
         thread["blocked_part"] = PART[blocked]
-        thread["state"] = RunState.BLOCKED
+        thread["is_worker"] = found.is_worker
+        # which of the two a runnable thread is, running or in a queue, its first switch tells
+        thread["state"] = RunState.RUNNING if found.state == "R" else RunState.BLOCKED
+        thread["sleeps"] = 1  # in its present call, if it is in one
         thread["birth_ns"] = now_ns
         thread["fresh"] = 1
         if int(engine.ctl["phase"]) == Phase.OPEN:

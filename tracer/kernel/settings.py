@@ -25,6 +25,10 @@ _CALL_CLASS, _CALL_WRITES = 0x3F, 0x40
 _WRITES = ("write", "writev", "sendto", "sendmsg")
 #: A slot is reused only after this many others were retired: more than CPUs can race for one.
 FREE_RESERVE = 256
+#: Futex words whose holders are known at a time, a power of two, and threads known of each.
+_WORDS, _WORD_THREADS = 1 << 14, 12
+#: Programs outside the target that each CPU can tell apart.
+CPU_OTHERS = 64
 #: The call in which the target's first thread waits for the gate.
 GATE_CALL = "read"
 
@@ -75,6 +79,12 @@ def macros(
         "FREE_RESERVE": FREE_RESERVE,
         "NR_EXECVE": number["execve"],
         "NR_EXECVEAT": number["execveat"],
+        "MAX_WORDS": _WORDS,
+        "WORD_THREADS": _WORD_THREADS,
+        "CPU_OTHERS": CPU_OTHERS,
+        "NR_SCHED_YIELD": number["sched_yield"],
+        "NR_EXIT_GROUP": number["exit_group"],
+        "NR_RESTART_SYSCALL": number["restart_syscall"],
         **hooks(names),
     }
     for name in names:
@@ -93,8 +103,9 @@ def offsets(types: KernelTypes, machine: str) -> dict[str, object]:
         "OFFSET_TASK_PID": types.offset_of("task_struct", "pid"),
         "OFFSET_TASK_TGID": types.offset_of("task_struct", "tgid"),
         "OFFSET_TASK_FLAGS": types.offset_of("task_struct", "flags"),
+        "OFFSET_TASK_STACK": types.offset_of("task_struct", "stack"),
         "OFFSET_TASK_SIGNAL": types.offset_of("task_struct", "signal"),
-        "OFFSET_SIGNAL_LIVE": types.offset_of("signal_struct", "live"),
+        "OFFSET_SIGNAL_FLAGS": types.offset_of("signal_struct", "flags"),
         **_registers(types, machine),
         "SWITCH_PREV": switch.index("prev") if "prev" in switch else 1,
     }
@@ -110,17 +121,20 @@ def offsets(types: KernelTypes, machine: str) -> dict[str, object]:
 
 
 def _registers(types: KernelTypes, machine: str) -> dict[str, int]:
-    """Where a system call's arguments are in pt_regs, at its entry."""
+    """Where a system call's arguments and number are in pt_regs, at its entry."""
     names = ("FIRST", "SECOND", "THIRD", "FOURTH", "FIFTH", "SIXTH")
     if machine in ("x86_64", "amd64"):
         registers = ("di", "si", "dx", "r10", "r8", "r9")
         at = [types.offset_of("pt_regs", register) for register in registers]
+        call = types.offset_of("pt_regs", "orig_ax")
     elif machine in ("aarch64", "arm64"):
         start = types.offset_of("pt_regs", "regs")
         at = [types.offset_of("pt_regs", "orig_x0"), *(start + 8 * i for i in range(1, 6))]
+        call = types.offset_of("pt_regs", "syscallno")
     else:
         _unknown_machine(machine)
-    return {f"OFFSET_REGS_{name}": offset for name, offset in zip(names, at, strict=True)}
+    found = {f"OFFSET_REGS_{name}": offset for name, offset in zip(names, at, strict=True)}
+    return {**found, "OFFSET_REGS_CALL": call}
 
 
 def _unknown_machine(machine: str) -> NoReturn:

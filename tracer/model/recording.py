@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from tracer.model import threads
 
+#: The members of `struct other` that are read.
+OTHER_DTYPE = np.dtype([("ns", "u8"), ("tgid", "u4"), ("comm", "S16")])
+
 
 @dataclass(frozen=True)
 class HostLoad:
@@ -54,6 +57,10 @@ class Recording:
         Structured, one row per possible CPU (`struct cpu`).
     threads:
         Structured, one row per slot; row 0 is unused (`struct thread`).
+    missed, missed_calls:
+        Events that the kernel dropped: of system calls, and all others.
+    others:
+        Structured (`struct other`): programs outside the target, by CPU.
     probes:
         What each probe's `read` returned, by its name; absent when the probe was off.
     interrupted:
@@ -99,6 +106,8 @@ class Recording:
     processes: tuple[Process, ...] = ()
     survivors: tuple[Process, ...] = ()
     path_thread: PathThread | None = None
+    missed_calls: int = 0
+    others: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, OTHER_DTYPE))
 
     @property
     def window_ns(self) -> int:

@@ -15,15 +15,18 @@ USER = "user"
 WAKEUP_IDLE = "wakeup:idle"
 WAKEUP_QUEUED = "wakeup:queued"
 PREEMPTED = "preempted"
+YIELDED = "yielded"
 SLEEP = "sleep"
+TIMED_WAIT = "timed_wait"
 EXTERNAL = "external"
 UNKNOWN = "unknown"
+KERNEL_WORKERS = "kernel_workers"
 STOPPED = "blocked:stopped"
 
 SYSCALL_PARTS = tuple(f"syscall:{name}" for name in CLASSES)
 BLOCKED_PARTS = tuple(f"blocked:{name}" for name in CLASSES)
 #: Parts in which a thread is on a CPU; they come first.
-ON_CPU_PARTS = (USER, *SYSCALL_PARTS)
+ON_CPU_PARTS = (USER, *SYSCALL_PARTS, KERNEL_WORKERS)
 
 #: Parts of a path vector, in the order of the C array `path`.
 PATH_PARTS = (
@@ -31,7 +34,9 @@ PATH_PARTS = (
     WAKEUP_IDLE,
     WAKEUP_QUEUED,
     PREEMPTED,
+    YIELDED,
     SLEEP,
+    TIMED_WAIT,
     EXTERNAL,
     UNKNOWN,
 )
@@ -53,6 +58,8 @@ class RunState(IntEnum):
     WAKING_EARLY = 4
     PREEMPTED = 5
     DEAD = 6
+    #: Off its CPU by sched_yield, still runnable.
+    YIELDED = 7
 
 
 class Phase(IntEnum):
@@ -64,16 +71,33 @@ class Phase(IntEnum):
 
 
 #: Who woke a thread, the values of `thread.source` (docs/time-accounting.md).
-SOURCES = ("process", "timer", "hard_irq", "softirq", "kernel_thread", "other_process")
+SOURCES = (
+    "process",
+    "timer",
+    "hard_irq",
+    "softirq",
+    "kernel_thread",
+    "other_process",
+    "kernel_worker",
+)
 #: Kinds of wake-up, by where the woken thread then ran.
 WAKEUP_KINDS = ("same_cpu", "cross_cpu_idle", "cross_cpu_busy", "interrupt")
 #: What a thread waited for before it came in: a wake-up of some kind, or after a preemption.
-WAITS = (*WAKEUP_KINDS, PREEMPTED)
+WAITS = (*WAKEUP_KINDS, PREEMPTED, YIELDED)
+#: Behind whom a ready thread waited: threads of the target, other programs, or nobody: its CPU was
+#: idle meanwhile (a quota was used up, or it was not allowed to run there).
+BEHIND = ("own", "other", "held")
 #: Events that could not be recorded: the numbers they touch are too small.
 LOSSES = ("thread_table_full", "state_race", "unmatched_exit", "syscall_table_full")
 #: Impossible orders of events, after which the state machine went on with `unknown` time: nothing
 #: is lost, and the ledger shows that time as residual.
-REPAIRS = ("switched_in_while_blocked", "switched_in_while_running", "switch_not_seen")
+REPAIRS = (
+    "switched_in_while_blocked",
+    "switched_in_while_running",
+    "switch_not_seen",
+    "call_entry_not_seen",
+    "call_return_not_seen",
+)
 #: What a switch-in resumed, for the estimated direct cost of switches on the path.
 RESUMED = ("user", "io", "system")
 
@@ -95,11 +119,13 @@ def macros() -> dict[str, int]:
         **indices("LOSS_", LOSSES),
         **indices("REPAIR_", REPAIRS),
         **indices("RESUMED_", RESUMED),
+        **indices("BEHIND_", BEHIND),
         "N_PATH": len(PATH_PARTS),
         "N_OWN": len(OWN_PARTS),
         "N_SOURCES": len(SOURCES),
         "N_WAITS": len(WAITS),
         "N_LOSSES": len(LOSSES),
         "N_REPAIRS": len(REPAIRS),
+        "N_BEHIND": len(BEHIND),
         "N_CLASSES": len(CLASSES),
     }

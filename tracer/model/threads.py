@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.model.states import PART, PREEMPTED, WAKEUP_QUEUED, RunState
+from tracer.model.states import PART, PREEMPTED, WAKEUP_QUEUED, YIELDED, RunState
 
 #: A slot's number has so many bits: the table of threads has a row for each.
 SLOT_BITS = 17
@@ -38,6 +38,7 @@ def present_part(threads: Threads) -> NDArray[np.int64]:
     part[blocked] = threads["blocked_part"][blocked]
     part[is_in(threads, *WAKING)] = PART[WAKEUP_QUEUED]
     part[is_in(threads, RunState.PREEMPTED)] = PART[PREEMPTED]
+    part[is_in(threads, RunState.YIELDED)] = PART[YIELDED]
     return part
 
 

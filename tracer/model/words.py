@@ -3,14 +3,27 @@
 #: The lines of the wall ledger as a reader sees them, and the label of each.
 LINES = {
     "wakeup:idle": "woken, but the CPU was asleep",
-    "wakeup:queued": "woken, waited behind another thread",
-    "preempted": "pushed off the CPU by another thread",
+    "wakeup:queued": "woken, the CPU was busy or held",
+    "preempted": "pushed off the CPU, still ready to run",
+    "yielded": "gave its CPU up (sched_yield)",
     "switch": "~ the switch itself (estimate)",
     "io": "I/O (inside read, write and poll calls)",
     "user": "the program's own code",
     "system": "other system calls",
     "waiting": "waiting (timers, outside world)",
     "unknown": "without a name",
+}
+#: The parts of two of these lines.
+BEHIND_LINES = {
+    "own": "behind threads of its own",
+    "other": "behind other programs",
+    "held": "held: the CPU was idle meanwhile",
+}
+WAITING_LINES = {
+    "sleep": "for a timer",
+    "timed_wait": "for a lock or an event, until a time-out",
+    "external": "for something outside the program",
+    "kernel_workers": "for the kernel's workers (io_uring)",
 }
 
 
@@ -35,7 +48,10 @@ WORDS: dict[str, str] = {
     " that CPU's run queue. A halted CPU must be interrupted first.",
     "external": "Waiting for something outside the program: a device, a kernel thread or another"
     " process.",
+    "held": "Ready to run while its CPU was idle: a quota was used up (throttled), or the thread"
+    " was not allowed on that CPU.",
     "hop": "One byte moved by one task: the unit of work of the brigades.",
+    "inferred": "Not seen as an event, but told by the next event of the same thread or CPU.",
     "I/O": "Time on a CPU inside read, write, send, receive, poll, epoll and io_uring calls, and"
     " calls on files.",
     "io-wq worker": "A thread that the kernel creates in the program to perform an io_uring"
@@ -43,6 +59,8 @@ WORDS: dict[str, str] = {
     "idle state": "What a CPU without work does: it polls for work, or halts and must be"
     " interrupted. Deeper states save more energy and take longer to leave.",
     "IPI": "An interrupt that one CPU sends to another, here to make it look at its run queue.",
+    "kernel workers": "Threads that the kernel runs for the program: io_uring's pollers and"
+    " workers.",
     "losses": "Events that could not be recorded; the numbers they affect are too small.",
     "migration": "The kernel moves a thread from one CPU's run queue to another's.",
     "observer effect": "The slowdown caused by the tracing itself: the same workload run with and"
@@ -57,10 +75,14 @@ WORDS: dict[str, str] = {
     " completing an io_uring operation whose file became ready.",
     "the switch itself": "Saving one thread and loading the next. An estimate (~): the number of"
     " switches on the path times the cost of one, calibrated on this host just before the run.",
+    "timed wait": "A wait for a lock or an event that ended by its time-out, where it is not known"
+    " which thread had what it waited for. Where that is known, the path goes on in that thread.",
     "wake-up latency": "From the moment a thread is woken until it runs.",
     LINES["wakeup:idle"]: "The thread was woken onto an idle CPU, which must first be"
     " interrupted and leave its idle state.",
     LINES["wakeup:queued"]: "The thread was woken while its CPU ran another one"
     " (run-queue latency).",
+    "yielded": "Off its CPU by sched_yield while still runnable. getrusage counts it as"
+    " involuntary.",
     "~": "An estimate, not a measurement of this run.",
 }

@@ -6,7 +6,6 @@
 
 /* Rows are FUTEX_OP_<NAME>, from futex.py: the operations of futex(2) by number, one for the
  * unknown ones, then the later calls. FUTEX_WAIT_ROWS has a bit for each row that waits. */
-#define FUTEX_FLAGS (128 | 256) /* FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME */
 
 #define FUTEX_TRIES 8
 

@@ -254,33 +254,20 @@ int tp_sched_wake_idle_without_ipi(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-static inline void idle_interrupt(u32 reschedule)
+int tp_reschedule_entry(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct ctl *c = ctl_at(0);
 	struct idle_cpu *s = idle_cpu_at(CPU);
 
-	if (!c || !s || c->phase != PHASE_OPEN)
-		return;
-	if (reschedule)
+	if (c && s && c->phase == PHASE_OPEN)
 		s->reschedule++;
-	else
+	return 0;
+}
+
+static inline void idle_called(struct ctl *c, u32 cpu)
+{
+	struct idle_cpu *s = idle_cpu_at(cpu);
+
+	if (s && c->phase == PHASE_OPEN)
 		s->call_function++;
-}
-
-int tp_reschedule_entry(struct bpf_raw_tracepoint_args *ctx)
-{
-	idle_interrupt(1);
-	return 0;
-}
-
-int tp_call_function_entry(struct bpf_raw_tracepoint_args *ctx)
-{
-	idle_interrupt(0);
-	return 0;
-}
-
-int tp_call_function_single_entry(struct bpf_raw_tracepoint_args *ctx)
-{
-	idle_interrupt(0);
-	return 0;
 }

@@ -238,7 +238,7 @@ def _report(record: IdleRecord, scale: Scale) -> Section:
 
 PROBE = Probe(
     summary="idle CPUs: the state a wake-up met, its parts, interrupts; time in each state",
-    hooks=("cpu_event", "waking", "created", "switched_in"),
+    hooks=("cpu_event", "waking", "created", "switched_in", "called"),
     arrays=("idle_cpus", "idle_rows", "idle_threads"),
     read=_read,
     report=_report,
@@ -248,8 +248,6 @@ PROBE = Probe(
         "ipi_send_cpu",
         "sched_wake_idle_without_ipi",
         "reschedule_entry",
-        "call_function_entry",
-        "call_function_single_entry",
     ),
     macros=_macros,
 )

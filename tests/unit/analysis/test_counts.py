@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from harness.machine import NUMBER, Machine
 from harness.recorded import END, EPOCH, Hand, on_cpu_part, own_index
 
 from tracer.analysis.run import counts
+from tracer.model.recording import OTHER_DTYPE
 from tracer.model.states import LOSSES, REPAIRS, SOURCES
 
 
@@ -29,11 +31,36 @@ def test_wakeups_total_is_the_sum(hand: Hand, machine: Machine) -> None:
 def test_sources_and_repairs_of_this_epoch_only(hand: Hand) -> None:
     hand.cpus["epoch"] = [EPOCH, EPOCH - 1]
     for cpu in (0, 1):
-        hand.cpus["sources"][cpu] = [9, 1, 2, 3, 4, 5]
-        hand.cpus["repairs"][cpu] = [1, 2, 3]
-    recording = hand.recording()
-    assert counts.outside_wakers(recording) == dict(zip(SOURCES[1:], (1, 2, 3, 4, 5), strict=True))
-    assert counts.repairs(recording) == dict(zip(REPAIRS, (1, 2, 3), strict=True))
+        hand.cpus["sources"][cpu] = [9, 1, 2, 3, 4, 5, 6]
+        hand.cpus["repairs"][cpu] = [1, 2, 3, 4, 5]
+        hand.cpus["inferred_ns"][cpu] = 40
+    recording = hand.recording(missed_calls=1)
+    assert counts.outside_wakers(recording) == dict(zip(SOURCES[1:], range(1, 7), strict=True))
+    assert counts.repairs(recording) == dict(zip(REPAIRS, (1, 2, 3, 4, 5), strict=True))
+    assert counts.inferred_ns(recording) == 40
+
+
+def test_a_return_without_an_entry_is_a_refused_call_where_no_event_was_missed(hand: Hand) -> None:
+    hand.cpus["repairs"][0] = [0, 0, 0, 1000, 0]
+    hand.cpus["inferred_ns"][0] = 40
+    assert not any(counts.repairs(hand.recording()).values())
+    assert counts.inferred_ns(hand.recording()) == 0
+
+
+@pytest.mark.parametrize(("missed", "lost"), [(4, 0), (9, 0), (11, 2)])
+def test_a_missed_call_is_a_loss_where_no_next_event_told_it(
+    hand: Hand, missed: int, lost: int
+) -> None:
+    hand.cpus["repairs"][0] = [0, 0, 0, 4, 5]
+    assert counts.losses(hand.recording(missed_calls=missed))["recursion"] == lost
+
+
+def test_other_programs_over_all_cpus(hand: Hand) -> None:
+    others = np.array(
+        [(0, 0, b""), (5, 7, b"db"), (20, 8, b"web"), (30, 7, b"db"), (0, 9, b"idle")], OTHER_DTYPE
+    )
+    found = counts.other_programs(hand.recording(others=others))
+    assert [(p.pid, p.name, p.ns) for p in found] == [(7, "db", 35), (8, "web", 20)]
 
 
 def test_losses_of_all_cpus_and_of_the_kernel(hand: Hand) -> None:

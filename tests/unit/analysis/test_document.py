@@ -164,7 +164,9 @@ def test_the_observer_effect_by_pairs_or_as_an_estimate() -> None:
 
 def test_the_scheduler() -> None:
     sched = document(planted_summary())["sched"]
-    assert sched["switches"] == {"voluntary": 1, "involuntary": 2, "per_unit": 0.5}
+    assert sched["switches"] == {
+        "voluntary": 1, "involuntary": 2, "yielded": 0, "per_unit": 0.5
+    }  # fmt: skip
     assert (sched["migrations"], sched["pulled"]) == (3, 0)
     assert sched["wakeups"] == dict.fromkeys(("total", *WAKEUP_KINDS, "pending"), 1)
     assert set(sched["wakeup_latency_ns"]) == {"same_cpu", "cross_cpu_idle", "cross_cpu_busy"}
@@ -215,14 +217,15 @@ def test_ledgers_and_headline() -> None:
 def test_threads_and_groups() -> None:
     data = document(SUMMARIES["attach"])
     parts = dict.fromkeys(OWN_PARTS, 1)
+    behind = {"behind_own_ns": 1, "behind_other_ns": 1, "held_ns": 1}
     assert data["threads"] == [
-        {"tid": 12, "name": "a\x1b", "parts": parts,
+        {"tid": 12, "name": "a\x1b", "parts": parts, **behind,
          "voluntary": 1, "involuntary": 2, "migrations": 3},
-        {"tid": None, "name": "2 others", "parts": parts,
+        {"tid": None, "name": "2 others", "parts": parts, **behind,
          "voluntary": 0, "involuntary": 0, "migrations": 0},
     ]  # fmt: skip
     assert data["thread_groups"] == [
-        {"name": "w-*", "threads": 3, "idle": 1, "idle_ns": 5, "parts": parts,
+        {"name": "w-*", "threads": 3, "idle": 1, "idle_ns": 5, "parts": parts, **behind,
          "voluntary": 1, "involuntary": 2, "migrations": 3},
     ]  # fmt: skip
     assert document(SUMMARIES["no probes"])["threads"] == []
@@ -253,6 +256,7 @@ def test_lines_of_the_wall_ledger_sum_to_the_window() -> None:
             "wakeup:idle": 10,
             "wakeup:queued": 6,
             "preempted": 4,
+            "yielded": 0,
             "switch": 5,  # what the headline has of switching beyond the three
             "io": 18,
             "user": 27,

@@ -64,7 +64,7 @@ def wake(w: World, who: Task, at: int, sent: str = "call_function") -> None:
 def test_a_halted_cpu_enqueues_inside_its_idle_state(w: World, other: Task) -> None:
     w.raw(1050, 1, "cpu_idle", HALT, 1)
     wake(w, other, 1100)
-    w.raw(1140, 1, "call_function_single_entry", 0xFB)
+    w.called(1140, 1)
     w.raw(1141, 1, "sched_wakeup", other.at)
     w.raw(1150, 1, "cpu_idle", EXIT, 1)
     w.switch(1170, 1, other)
@@ -229,7 +229,7 @@ def test_residency_and_entries_are_those_of_the_window(world: World) -> None:
     world.raw(1125, 2, "cpu_idle", EXIT, 2)
     world.raw(1130, 2, "cpu_idle", HALT, 2)
     world.raw(1140, 2, "reschedule_entry", 0xFD)
-    world.raw(1141, 2, "call_function_entry", 0xFC)
+    world.called(1141, 2)
     world.close(1200)
     world.raw(1300, 2, "cpu_idle", EXIT, 2)
     world.raw(1301, 2, "reschedule_entry", 0xFD)

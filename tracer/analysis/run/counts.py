@@ -9,22 +9,38 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.analysis.run.ledger import in_window, thread_times, touched, touched_cpus
+from tracer.analysis.run.ledger import in_window, own_behind, thread_times, touched, touched_cpus
 from tracer.model.recording import Recording
-from tracer.model.states import LOSSES, ON_CPU_PARTS, OWN_PARTS, PART, REPAIRS, SOURCES, RunState
+from tracer.model.states import (
+    BEHIND,
+    KERNEL_WORKERS,
+    LOSSES,
+    ON_CPU_PARTS,
+    OWN_PARTS,
+    PART,
+    REPAIRS,
+    SOURCES,
+    UNKNOWN,
+    USER,
+    RunState,
+)
 from tracer.model.syscalls import name_of
-from tracer.model.threads import WAKING, is_in
+from tracer.model.threads import WAKING, comm, is_in
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 
 
 @dataclass(frozen=True)
 class Switches:
-    """Context switches away from the target's threads, as getrusage counts them."""
+    """Context switches away from the target's threads, as getrusage counts them.
+
+    `yielded` of the involuntary ones were by sched_yield: the thread gave its CPU up.
+    """
 
     voluntary: int
     involuntary: int
     migrations: int
+    yielded: int = 0
 
     @property
     def total(self) -> int:
@@ -43,6 +59,7 @@ def switches(recording: Recording) -> Switches:
         voluntary=total("voluntary"),
         involuntary=total("involuntary"),
         migrations=total("migrations"),
+        yielded=total("yielded"),
     )
 
 
@@ -74,19 +91,65 @@ def outside_wakers(recording: Recording) -> dict[str, int]:
 
 
 def losses(recording: Recording) -> dict[str, int]:
-    """Events that could not be recorded, by kind."""
-    return {**_sums(recording.cpus, "losses", LOSSES), "recursion": recording.missed}
+    """Events that could not be recorded, by kind.
+
+    An entry or a return of a system call that the kernel could not report is none where the
+    thread's next event told it (`repairs`).
+    """
+    told = sum(n for kind, n in repairs(recording).items() if kind.startswith("call_"))
+    recursion = recording.missed + max(recording.missed_calls - told, 0)
+    return {**_sums(recording.cpus, "losses", LOSSES), "recursion": recursion}
 
 
 def repairs(recording: Recording) -> dict[str, int]:
-    """Impossible orders of events after which the state machine resynchronised, by kind."""
-    return _sums(touched_cpus(recording), "repairs", REPAIRS)
+    """Impossible orders of events after which the state machine resynchronised, by kind.
+
+    A return without an entry is none where the kernel reported all: such a call was refused before
+    it began (seccomp).
+    """
+    found = _sums(touched_cpus(recording), "repairs", REPAIRS)
+    if not recording.missed_calls:
+        found["call_entry_not_seen"] = 0
+    return found
+
+
+def inferred_ns(recording: Recording) -> int:
+    """Time that system calls without an event may have in the wrong place, at most."""
+    if not recording.missed_calls:
+        return 0
+    return int(touched_cpus(recording)["inferred_ns"].sum())
+
+
+@dataclass(frozen=True)
+class OtherProgram:
+    """A process outside the target and its time on CPUs in the window, ns."""
+
+    pid: int
+    name: str
+    ns: int
+
+
+def other_programs(recording: Recording) -> list[OtherProgram]:
+    """The processes outside the target that ran in the window, most time first.
+
+    Of very many some have no row: their time is in the CPU ledger's `other` alone.
+    """
+    rows = recording.others
+    ns_of: dict[int, int] = {}
+    name_of_pid: dict[int, str] = {}
+    for row in rows[rows["tgid"] != 0]:
+        pid = int(row["tgid"])
+        ns_of[pid] = ns_of.get(pid, 0) + int(row["ns"])
+        name_of_pid[pid] = comm(row)
+    programs = [OtherProgram(pid, name_of_pid[pid], ns) for pid, ns in ns_of.items() if ns]
+    return sorted(programs, key=lambda program: (-program.ns, program.pid))
 
 
 def open_calls(recording: Recording) -> Mapping[str, int]:
     """System calls entered and not yet returned at the end of the window, by name."""
     threads = recording.threads
-    inside = in_window(recording) & (threads["on_cpu_part"] != PART["user"])
+    outside = [PART[USER], PART[KERNEL_WORKERS], PART[UNKNOWN]]
+    inside = in_window(recording) & ~np.isin(threads["on_cpu_part"], outside)
     inside &= ~is_in(threads, RunState.DEAD)
     inside[recording.end_slot] = False
     numbers, times = np.unique(threads["call_nr"][inside], return_counts=True)
@@ -95,11 +158,13 @@ def open_calls(recording: Recording) -> Mapping[str, int]:
 
 @dataclass(frozen=True)
 class ThreadRow:
-    """One thread: its own time by part, ns, and its switches and migrations."""
+    """One thread: its own time by part, ns, behind whom it waited for its CPU (`BEHIND`, ns), and
+    its switches and migrations."""
 
     tid: int
     name: str
     parts: Mapping[str, int]
+    behind: Mapping[str, int]
     voluntary: int
     involuntary: int
     migrations: int
@@ -117,6 +182,7 @@ class GroupRow:
     idle: int
     idle_ns: int
     parts: Mapping[str, int]
+    behind: Mapping[str, int]
     voluntary: int
     involuntary: int
     migrations: int
@@ -132,6 +198,7 @@ class _Slots:
 
     def __init__(self, recording: Recording) -> None:
         self._own = thread_times(recording)
+        self._behind = own_behind(recording)
         self._rows = recording.threads
         self._touched = touched(recording)
         #: On-CPU time of each slot, ns, shape (slots,).
@@ -140,6 +207,10 @@ class _Slots:
     def parts(self, slots: NDArray[np.intp]) -> dict[str, int]:
         """Own time by part, ns."""
         return dict(zip(OWN_PARTS, self._own[slots].sum(axis=0).tolist(), strict=True))
+
+    def behind(self, slots: NDArray[np.intp]) -> dict[str, int]:
+        """Behind whom they waited for a CPU, ns."""
+        return dict(zip(BEHIND, self._behind[slots].sum(axis=0).tolist(), strict=True))
 
     def time_ns(self, slots: NDArray[np.intp]) -> int:
         """Own time of all parts, ns."""
@@ -151,6 +222,7 @@ class _Slots:
             voluntary=int(rows["voluntary"].sum()),
             involuntary=int(rows["involuntary"].sum()),
             migrations=int(rows["migrations"].sum()),
+            yielded=int(rows["yielded"].sum()),
         )
 
 
@@ -185,6 +257,7 @@ def _group(table: _Slots, name: str, slots: NDArray[np.intp]) -> GroupRow:
         idle=int((~ran).sum()),
         idle_ns=table.time_ns(slots[~ran]),
         parts=table.parts(slots[ran]),
+        behind=table.behind(slots[ran]),
         voluntary=switches.voluntary,
         involuntary=switches.involuntary,
         migrations=switches.migrations,
@@ -212,6 +285,7 @@ def _thread(table: _Slots, tid: int, name: str, slots: NDArray[np.intp]) -> Thre
         tid=tid,
         name=name,
         parts=table.parts(slots),
+        behind=table.behind(slots),
         voluntary=switches.voluntary,
         involuntary=switches.involuntary,
         migrations=switches.migrations,

@@ -46,13 +46,15 @@ def document(summary: Summary) -> dict[str, Any]:
         "observer": _observer(summary),
         "losses": {"total": summary.lost, "by_kind": dict(summary.losses)},
         "repairs": dict(summary.repairs),
+        "inferred_ns": summary.inferred_ns,
+        "others": [asdict(program) for program in summary.others],
         "sched": None if summary.sched is None else _sched(summary, summary.sched),
         "syscalls": None
         if summary.syscalls is None
         else [_call(summary, call) for call in summary.syscalls],
         **{name: section.data for name, section in summary.sections},
         "ledgers": {
-            "wall": _ledger(summary.wall),
+            "wall": {**_ledger(summary.wall), **_behind(summary.behind)},
             "threads": _ledger(summary.threads),
             "cpu": _ledger(summary.cpu),
         },
@@ -146,6 +148,7 @@ def _sched(summary: Summary, record: SchedRecord) -> dict[str, Any]:
         "switches": {
             "voluntary": switches.voluntary,
             "involuntary": switches.involuntary,
+            "yielded": switches.yielded,
             "per_unit": _per_unit(summary, switches.total),
         },
         "migrations": switches.migrations,
@@ -186,6 +189,15 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
     }
 
 
+def _behind(behind: Mapping[str, int]) -> dict[str, int]:
+    """Behind whom it was ready and waited for a CPU."""
+    return {
+        "behind_own_ns": behind["own"],
+        "behind_other_ns": behind["other"],
+        "held_ns": behind["held"],
+    }
+
+
 def _headline(headline: Headline) -> dict[str, Any]:
     return {
         "io": headline.io,
@@ -203,6 +215,7 @@ def _group(group: GroupRow) -> dict[str, Any]:
         "idle": group.idle,
         "idle_ns": group.idle_ns,
         "parts": dict(group.parts),
+        **_behind(group.behind),
         "voluntary": group.voluntary,
         "involuntary": group.involuntary,
         "migrations": group.migrations,
@@ -214,6 +227,7 @@ def _thread(row: ThreadRow) -> dict[str, Any]:
         "tid": row.tid or None,
         "name": row.name,
         "parts": dict(row.parts),
+        **_behind(row.behind),
         "voluntary": row.voluntary,
         "involuntary": row.involuntary,
         "migrations": row.migrations,

@@ -13,16 +13,20 @@ from numpy.typing import NDArray
 
 from tracer.model.recording import Recording
 from tracer.model.states import (
+    BEHIND,
     EXTERNAL,
+    KERNEL_WORKERS,
     OWN_PARTS,
     PATH_PARTS,
     PREEMPTED,
     RESUMED,
     SLEEP,
     SYSCALL_PARTS,
+    TIMED_WAIT,
     UNKNOWN,
     WAKEUP_IDLE,
     WAKEUP_QUEUED,
+    YIELDED,
     RunState,
 )
 from tracer.model.threads import is_in, present_part
@@ -30,7 +34,11 @@ from tracer.model.threads import is_in, present_part
 #: A ledger whose residual is above this share of its total is not closed.
 TOLERANCE = 0.01
 #: Parts of a path that are no part of a thread's own time.
-_NEVER_OWN = (SLEEP, EXTERNAL, UNKNOWN)
+_NEVER_OWN = (SLEEP, TIMED_WAIT, EXTERNAL, UNKNOWN)
+#: Ready to run, and not running.
+READY = (WAKEUP_IDLE, WAKEUP_QUEUED, PREEMPTED, YIELDED)
+#: Waiting for something that no thread of the target does.
+WAITING = (SLEEP, TIMED_WAIT, EXTERNAL, KERNEL_WORKERS)
 #: The system-call classes whose on-CPU time is the headline's `io`.
 IO_CLASSES = ("io", "poll", "io_uring")
 
@@ -134,6 +142,19 @@ def wall(recording: Recording) -> Ledger:
     return Ledger(recording.window_ns, parts)
 
 
+def path_behind(recording: Recording) -> dict[str, int]:
+    """By whom the critical path's waits in a queue were (`BEHIND`), ns: of `wakeup:queued`,
+    `preempted` and `yielded`, those that ended."""
+    values = recording.threads["path_behind"][recording.end_slot].tolist()
+    return dict(zip(BEHIND, values, strict=True))
+
+
+def own_behind(recording: Recording) -> NDArray[np.int64]:
+    """The same of each slot's own waits, shape (slots, len(BEHIND)), ns."""
+    known = touched(recording)
+    return np.where(known[:, None], recording.threads["own_behind"].astype(np.int64), 0)
+
+
 def _own_sums(recording: Recording) -> NDArray[np.int64]:
     recycled = touched_cpus(recording)["recycled_own"].astype(np.int64).sum(axis=0)
     return np.asarray(thread_times(recording).sum(axis=0) + recycled)
@@ -169,6 +190,7 @@ def cpu(recording: Recording) -> Ledger:
     sums = dict(zip(OWN_PARTS, _own_sums(recording).tolist(), strict=True))
     parts = {"target_user": sums["user"]}
     parts.update({f"target_{name}": sums[name] for name in SYSCALL_PARTS})
+    parts["target_kernel_workers"] = sums[KERNEL_WORKERS]
     parts.update(other=other_ns, idle=idle_ns)
     return Ledger(recording.window_ns * len(recording.online_cpus), parts)
 
@@ -185,9 +207,7 @@ def headline(recording: Recording) -> Headline:
     }
     moved = _switch_costs(recording, on_cpu)
     switch_cost_ns = sum(moved.values())
-    switching_ns = switch_cost_ns + sum(
-        path.parts[name] for name in (WAKEUP_IDLE, WAKEUP_QUEUED, PREEMPTED)
-    )
+    switching_ns = switch_cost_ns + sum(path.parts[name] for name in READY)
     total_ns = max(path.total_ns, 1)
     is_split = not recording.light
     return Headline(
@@ -195,7 +215,7 @@ def headline(recording: Recording) -> Headline:
         switching=switching_ns / total_ns,
         user=(on_cpu["user"] - moved["user"]) / total_ns if is_split else None,
         system=(on_cpu["system"] - moved["system"]) / total_ns if is_split else None,
-        waiting=(path.parts[SLEEP] + path.parts[EXTERNAL]) / total_ns,
+        waiting=sum(path.parts[name] for name in WAITING) / total_ns,
         unknown=path.residual_ns / total_ns,
         on_cpu=(sum(on_cpu.values()) - switch_cost_ns) / total_ns,
         switch_cost_ns=switch_cost_ns,

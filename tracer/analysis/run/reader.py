@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracer.model.states import PREEMPTED, WAKEUP_IDLE, WAKEUP_QUEUED
+from tracer.model.states import PREEMPTED, WAKEUP_IDLE, WAKEUP_QUEUED, YIELDED
 
 Document = Mapping[str, Any]
 
 #: The schemas of the documents that can be read.
 READABLE = ("tracer.run/1", "tracer.run/2")
 
-_SWITCHING = (WAKEUP_IDLE, WAKEUP_QUEUED, PREEMPTED)
+_SWITCHING = (WAKEUP_IDLE, WAKEUP_QUEUED, PREEMPTED, YIELDED)
 #: Shares of the headline that are lines of the wall ledger as they are.
 _HEADLINE_LINES = ("io", "user", "system", "waiting")
 
@@ -37,7 +37,7 @@ def wall_lines(document: Document) -> dict[str, float]:
     """The wall ledger by the lines of `model.words.LINES`, ns; they sum to `ns_per_unit`."""
     ledger, headline = document["ledgers"]["wall"], document["headline"]
     total_ns, per = float(ledger["total_ns"]), units(document)
-    lines = {name: ledger["parts"][name] / per for name in _SWITCHING}
+    lines = {name: ledger["parts"].get(name, 0) / per for name in _SWITCHING}
     lines["switch"] = headline["switching"] * total_ns / per - sum(lines.values())
     for name in _HEADLINE_LINES:
         lines[name] = (headline[name] or 0.0) * total_ns / per

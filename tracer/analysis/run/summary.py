@@ -9,7 +9,7 @@ from typing import Any
 
 from tracer import probes
 from tracer.analysis.run import counts, ledger
-from tracer.analysis.run.counts import GroupRow, Switches, ThreadRow
+from tracer.analysis.run.counts import GroupRow, OtherProgram, Switches, ThreadRow
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.observer import Estimate, Observer
 from tracer.host.fingerprint import fingerprint
@@ -20,6 +20,9 @@ from tracer.probes.idle import IdleRecord
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 from tracer.units import count, counted, percent
+
+#: So many programs outside the target are named.
+_MOST_OTHERS = 3
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,9 @@ class Summary:
 
     `units` is None where they were not counted: in a run that the signal `interrupted` ended too
     early, and of a command or process without `--units`. `idle_path`: the parts of the wall
-    ledger's `wakeup:idle`, None without the probe idle. `top` are the busiest threads and `rest`
+    ledger's `wakeup:idle`, None without the probe idle. `behind`: by whom the path's waits in a
+    queue were. `inferred_ns`: what inferred system calls may have in the wrong place. `others`: the
+    largest programs outside the target. `top` are the busiest threads and `rest`
     the sum of the others; `groups` are all threads by name.
     """
 
@@ -103,6 +108,9 @@ class Summary:
     open_calls: Mapping[str, int]
     losses: Mapping[str, int]
     repairs: Mapping[str, int]
+    behind: Mapping[str, int]
+    inferred_ns: int = 0
+    others: tuple[OtherProgram, ...] = ()
     observer: Observer | None = None
     estimate: Estimate | None = None
     top: tuple[ThreadRow, ...] = ()
@@ -197,6 +205,9 @@ def summarize(
         open_calls=counts.open_calls(recording),
         losses=counts.losses(recording),
         repairs=counts.repairs(recording),
+        behind=ledger.path_behind(recording),
+        inferred_ns=counts.inferred_ns(recording),
+        others=tuple(counts.other_programs(recording)[:_MOST_OTHERS]),
         observer=observer,
         estimate=_estimate(recording),
         top=tuple(busiest),

@@ -13,6 +13,14 @@
 #define TASK_STATE_STOPPED 0x0c /* __TASK_STOPPED | __TASK_TRACED */
 #define TASK_STATE_DEAD 0x80    /* TASK_DEAD */
 
+/* A thread's path continues another one's. */
+static inline void take_path(struct thread *t, struct thread *from)
+{
+	__builtin_memcpy(t->path, from->path, sizeof(t->path));
+	__builtin_memcpy(t->path_behind, from->path_behind, sizeof(t->path_behind));
+	__builtin_memcpy(t->resumed, from->resumed, sizeof(t->resumed));
+}
+
 /* Adds the time since the last event to one part of both vectors. Signed in effect: clocks of two
  * CPUs, read before a race was decided, may differ by some ns, and time must not run backwards. */
 static inline void charge(struct thread *t, u32 part, u64 now)
@@ -52,8 +60,10 @@ static inline void renew(struct ctl *c, struct thread *t)
 	t->epoch = c->epoch;
 	t->last_ns = c->start_ns;
 	t->call_off_ns = 0;
-	t->voluntary = t->involuntary = t->migrations = 0;
+	t->voluntary = t->involuntary = t->migrations = t->yielded = 0;
 	__builtin_memset(t->resumed, 0, sizeof(t->resumed));
+	__builtin_memset(t->path_behind, 0, sizeof(t->path_behind));
+	__builtin_memset(t->own_behind, 0, sizeof(t->own_behind));
 	__builtin_memset(t->path, 0, sizeof(t->path));
 	__builtin_memset(t->own, 0, sizeof(t->own));
 }
@@ -68,6 +78,8 @@ static inline void renew_cpu(struct ctl *c, struct cpu *k)
 	k->early = 0;
 	k->recycled = k->recycled_life_ns = 0;
 	k->recycled_voluntary = k->recycled_involuntary = k->recycled_migrations = 0;
+	k->recycled_yielded = k->inferred_ns = 0;
+	__builtin_memset(k->recycled_behind, 0, sizeof(k->recycled_behind));
 	__builtin_memset(k->recycled_own, 0, sizeof(k->recycled_own));
 	__builtin_memset(k->sources, 0, sizeof(k->sources));
 	__builtin_memset(k->repairs, 0, sizeof(k->repairs));
@@ -101,6 +113,24 @@ static inline u32 resolve(u32 tid, u64 task)
 	return leader && leader->exec_slot == slot ? other : slot;
 }
 
+/* What the thread of `task`, of which no event has told it, does on its CPU: the registers that
+ * it had when it entered the kernel name its system call, and none after an interrupt. */
+static inline u32 part_of_registers(struct ctl *c, struct thread *t, u64 task)
+{
+	u64 *info;
+	s32 nr;
+
+	if (!c->regs_offset)
+		return PART_UNKNOWN;
+	nr = (s32)argument(argument(task, OFFSET_TASK_STACK) + c->regs_offset, OFFSET_REGS_CALL);
+	if (nr < 0)
+		return PART_USER;
+	t->call_nr = nr;
+	t->call_start_ns = t->call_off_ns = 0;
+	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
+	return PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
+}
+
 /* A thread that nobody saw come in runs here: its wait ends now. */
 static inline void found_running(struct ctl *c, struct thread *t, u32 cpu, u64 task, u64 now)
 {
@@ -111,8 +141,10 @@ static inline void found_running(struct ctl *c, struct thread *t, u32 cpu, u64 t
 	if (was == THREAD_RUNNING || was == THREAD_RUNNING_EARLY)
 		return;
 	t->call_off_ns += off_cpu_ns(c, t, now);
-	charge(t, was == THREAD_PREEMPTED ? PART_PREEMPTED :
+	charge(t, was == THREAD_PREEMPTED ? PART_PREEMPTED : was == THREAD_YIELDED ? PART_YIELDED :
 		  was == THREAD_BLOCKED ? PART_UNKNOWN : PART_WAKEUP_QUEUED, now);
+	if (t->on_cpu_part == PART_UNKNOWN)
+		t->on_cpu_part = part_of_registers(c, t, task);
 	t->in_ns = now;
 	t->wait = N_WAITS;
 	t->task = task;
@@ -165,6 +197,8 @@ static inline u32 calling_slot(struct ctl *c, struct cpu *k, u32 cpu, u64 regs, 
 	if (k->regs == regs)
 		return k->slot;
 	slot = running_slot(c, k, cpu, current_tid(), now);
+	if (!c->regs_offset)
+		c->regs_offset = regs - argument(current_task(), OFFSET_TASK_STACK);
 	k->regs = regs;
 	return slot;
 }
@@ -197,6 +231,25 @@ static inline void close_window(struct ctl *c, struct thread *t, u32 slot, u64 n
 	c->phase = PHASE_CLOSED;
 }
 
+/* The last thread of the command's process has left its CPU for good: a command's window ends
+ * here, when its parent is told, on every kernel (memory is given back before sched_process_exit
+ * on some and after it on others). The path is that of the thread that ended the process, and
+ * what the exit took from that thread's last switch on. */
+static inline void end_at_exit(struct ctl *c, struct thread *last, u32 last_slot, u64 now)
+{
+	u32 slot = c->exit_slot ? c->exit_slot : last_slot;
+	struct thread *t = thread_at(slot);
+
+	if (!t || __sync_val_compare_and_swap(&c->end_slot, 0, slot))
+		return;
+	if (now > t->last_ns) {
+		t->path[PART_SYSCALL_PROCESS] += now - t->last_ns;
+		t->last_ns = now;
+	}
+	c->end_ns = now;
+	c->phase = PHASE_CLOSED;
+}
+
 /* ---- the table of threads ---- */
 
 static inline u32 new_slot(struct ctl *c, struct cpu *k)
@@ -224,9 +277,12 @@ static inline u32 new_slot(struct ctl *c, struct cpu *k)
 				k->recycled_voluntary += dead->voluntary;
 				k->recycled_involuntary += dead->involuntary;
 				k->recycled_migrations += dead->migrations;
+				k->recycled_yielded += dead->yielded;
 #pragma clang loop unroll(disable)
 				for (int i = 0; i < N_OWN; i++)
 					k->recycled_own[i] += dead->own[i];
+				for (int i = 0; i < N_BEHIND; i++)
+					k->recycled_behind[i] += dead->own_behind[i];
 			}
 			return *free;
 		}
@@ -236,15 +292,16 @@ static inline u32 new_slot(struct ctl *c, struct cpu *k)
 }
 
 /* sched_waking does not fire for a new thread: it begins here, woken by its creator. A worker of
- * the kernel is none of the target's threads, though it has their tgid: it makes no calls, so it
- * would count as `user`, and a poller that spins would never let go of the path. */
+ * the kernel makes no calls and has a part of its own; its path is nobody's, since a poller that
+ * spins would never let go of it. */
 static inline void create(struct ctl *c, struct thread *t, struct thread *parent, u32 cpu, u64 now,
 			  u32 tid, u32 tgid, u64 task)
 {
 	renew(c, parent);
 	t->epoch = c->epoch - 1; /* all sums are zeroed by renew, in place */
 	renew(c, t);
-	t->on_cpu_part = PART_USER;
+	t->is_worker = is_kernels_worker(task) != 0;
+	t->on_cpu_part = t->is_worker ? PART_KERNEL_WORKERS : PART_USER;
 	t->blocked_part = PART_BLOCKED_OTHER;
 	t->call_nr = 0;
 	t->woken_ns = t->in_ns = t->out_ns = t->birth_ns = now;
@@ -255,12 +312,13 @@ static inline void create(struct ctl *c, struct thread *t, struct thread *parent
 	t->tgid = tgid;
 	t->fresh = 1;
 	t->reads_control = t->exec_slot = 0;
+	t->word = 0;
 	t->task = task;
 	t->comm[0] = 0;
 	charge(parent, parent->on_cpu_part, now);
 	t->last_ns = parent->last_ns; /* now, or later where clocks differ */
-	__builtin_memcpy(t->path, parent->path, sizeof(t->path));
-	__builtin_memcpy(t->resumed, parent->resumed, sizeof(t->resumed));
+	take_path(t, parent);
+	queue_begins(c, t, cpu, now);
 }
 
 static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 tgid, u64 task)
@@ -275,13 +333,15 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 	parent_slot = known_slot(k, parent_tid);
 	if (!parent_slot || !(parent = thread_at(parent_slot)))
 		return;
-	if ((!c->follow && tgid != parent->tgid) || is_kernels_worker(task))
+	if (!c->follow && tgid != parent->tgid)
 		return;
 	slot = new_slot(c, k);
 	t = slot ? thread_at(slot) : 0;
 	entry = slot_entry(tid);
 	if (!t || !entry)
 		return;
+	if (tgid == c->first_tgid)
+		__sync_fetch_and_add(&c->first_threads, 1);
 	create(c, t, parent, cpu, now, tid, tgid, task);
 	hook_created(cpu, t, slot, parent_slot, now);
 	t->state = THREAD_WAKING;
@@ -304,10 +364,14 @@ static inline void retire(struct ctl *c, struct thread *t, u32 slot, u64 now)
 			*entry = 0;
 	}
 	if (free)
-		*free = slot;
+		*free = slot == c->exit_slot ? 0 : slot; /* its path is kept for the window's end */
 	t->death_ns = now;
 	current_comm(t->comm);
 	t->state = THREAD_DEAD;
+	if (c->first_tgid && t->tgid == c->first_tgid &&
+	    __sync_fetch_and_add(&c->first_threads, -1) == 1 && c->phase == PHASE_OPEN &&
+	    c->command_tgid)
+		end_at_exit(c, t, slot, now);
 }
 
 static inline void on_exec(u32 cpu, u64 now, u32 tid, u32 old_tid)
@@ -356,21 +420,31 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 		hook_switched_out(cpu, t, since(now, t->in_ns > c->start_ns ? t->in_ns : c->start_ns));
 	t->out_ns = now;
 	if (prev_state & TASK_STATE_DEAD) {
-		t->voluntary++;
+		/* as getrusage counts: a thread is summed up before its last switch, the first thread
+		 * of a process after it */
+		t->voluntary += t->tid == t->tgid;
 		retire(c, t, slot, now);
 	} else if (preempt || prev_state == 0) {
 		t->involuntary++;
-		__sync_lock_test_and_set(&t->state, THREAD_PREEMPTED);
+		queue_begins(c, t, cpu, now);
+		if (!preempt && t->on_cpu_part == PART_SYSCALL_PROCESS &&
+		    t->call_nr == NR_SCHED_YIELD) {
+			t->yielded++;
+			__sync_lock_test_and_set(&t->state, THREAD_YIELDED);
+		} else {
+			__sync_lock_test_and_set(&t->state, THREAD_PREEMPTED);
+		}
 	} else {
 		t->voluntary++;
 		t->sleeps += prev_state & TASK_STATE_INTERRUPTIBLE;
 		t->blocked_part = prev_state & TASK_STATE_STOPPED ? PART_BLOCKED_STOPPED :
 			   t->on_cpu_part == PART_UNKNOWN ? PART_UNKNOWN :
-			   t->on_cpu_part ? PART_BLOCKED_IO + t->on_cpu_part - 1 : PART_BLOCKED_OTHER;
+			   t->on_cpu_part && !t->is_worker ? PART_BLOCKED_IO + t->on_cpu_part - 1 : PART_BLOCKED_OTHER;
 		if (__sync_val_compare_and_swap(&t->state, THREAD_RUNNING, THREAD_BLOCKED) !=
 		    THREAD_RUNNING) {
 			/* woken between its decision to sleep and this switch */
 			t->woken_ns = now;
+			queue_begins(c, t, cpu, now);
 			__sync_lock_test_and_set(&t->state, THREAD_WAKING_EARLY);
 		}
 	}
@@ -397,6 +471,10 @@ static inline u32 wait_kind(struct ctl *c, struct cpu *k, u32 cpu, struct thread
 		*part = PART_PREEMPTED;
 		return WAIT_PREEMPTED;
 	}
+	if (was == THREAD_YIELDED) {
+		*part = PART_YIELDED;
+		return WAIT_YIELDED;
+	}
 	if (t->task) { /* otherwise the first thread, seeded by user space */
 		renew_cpu(c, k);
 		k->repairs[was == THREAD_BLOCKED ? REPAIR_SWITCHED_IN_WHILE_BLOCKED
@@ -414,6 +492,8 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 	renew(c, t);
 	kind = wait_kind(c, k, cpu, t, __sync_lock_test_and_set(&t->state, THREAD_RUNNING), &part);
 	hook_switched_in(cpu, c, t, slot, kind, part, now);
+	if (part == PART_WAKEUP_QUEUED || part == PART_PREEMPTED || part == PART_YIELDED)
+		queue_ends(c, t, now);
 	charge(t, part, now);
 	t->call_off_ns += off_cpu_ns(c, t, now);
 	t->resumed[t->on_cpu_part == PART_USER ? RESUMED_USER :
@@ -435,6 +515,8 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
 	slot = running_slot(c, k, cpu, prev_tid, now);
+	if (!slot && prev_tid && c->phase == PHASE_OPEN)
+		other_ran(cpu, since(now, k->since_ns > c->start_ns ? k->since_ns : c->start_ns));
 	/* An interrupt's exit can be missed, a switch inside one cannot happen. */
 	k->hard = k->timer = k->soft = k->raised = 0;
 	charge_cpu(c, k, now);
@@ -449,6 +531,8 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	else if ((next = resolve(next_tid, next_task)) && (t = thread_at(next))) {
 		switch_in(c, k, cpu, t, next, now);
 		t->task = next_task;
+		if (t->on_cpu_part == PART_UNKNOWN)
+			t->on_cpu_part = part_of_registers(c, t, next_task);
 #ifdef LIGHT
 		if (c->armed_tid && c->armed_tid == next_tid)
 			open_window(c, t, now);
@@ -463,39 +547,64 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 
 /* ---- wake-ups ---- */
 
-/* With --light it is not known whether a thread is inside a call. */
-static inline u32 is_in_call(struct thread *t)
-{
-#ifdef LIGHT
-	return 1;
-#else
-	return t->on_cpu_part != PART_USER;
-#endif
-}
-
 /* Who is waking? A softirq at the end of an interrupt sees depth 0 like one that the current
- * task's own call raised (loopback): `raised` tells them apart. */
+ * task raised itself (loopback), in a call or in work that the kernel deferred to the return from
+ * one: `raised` tells them apart, whichever process the task belongs to. */
 static inline u32 wake_source(struct cpu *k, struct thread *waker, u32 waker_tid)
 {
 	if (k->timer)
 		return SOURCE_TIMER;
 	if (k->hard)
 		return SOURCE_HARD_IRQ;
-	if (k->soft && !(k->raised && waker && is_in_call(waker)))
+	if (k->soft && !k->raised)
 		return SOURCE_SOFTIRQ;
 	if (waker)
-		return SOURCE_PROCESS;
+		return waker->is_worker ? SOURCE_KERNEL_WORKER : SOURCE_PROCESS;
 	if (!waker_tid)
 		return SOURCE_HARD_IRQ;
 	return current_is_kernel_thread() ? SOURCE_KERNEL_THREAD : SOURCE_OTHER_PROCESS;
 }
 
+/* The part of the path that a sleep is which nobody of the target ended. */
+static inline u32 slept_part(struct thread *t)
+{
+	if (t->source == SOURCE_KERNEL_WORKER)
+		return PART_KERNEL_WORKERS;
+	if (t->source != SOURCE_TIMER)
+		return PART_EXTERNAL;
+	return t->on_cpu_part == PART_SYSCALL_FUTEX || t->on_cpu_part == PART_SYSCALL_POLL ||
+	       t->on_cpu_part == PART_SYSCALL_IO_URING ? PART_TIMED_WAIT : PART_SLEEP;
+}
+
+/* `t` takes over the path of a thread on another CPU, or on none, up to `at`. That thread may be
+ * changing it meanwhile: what the copy lacks is what it does at present. */
+static inline void take_path_of_holder(struct ctl *c, struct thread *t, struct thread *from, u64 at)
+{
+	u32 part = from->state == THREAD_PREEMPTED ? PART_PREEMPTED : from->on_cpu_part;
+	u64 sum = 0;
+
+	if (from->epoch == c->epoch) {
+		take_path(t, from);
+	} else {
+		__builtin_memset(t->path, 0, sizeof(t->path));
+		__builtin_memset(t->path_behind, 0, sizeof(t->path_behind));
+		__builtin_memset(t->resumed, 0, sizeof(t->resumed));
+	}
+#pragma unroll
+	for (int i = 0; i < N_PATH; i++)
+		sum += t->path[i];
+	if (part < N_PATH)
+		t->path[part] += at - c->start_ns - sum;
+}
+
 /* The woken thread takes over its waker's path: what it slept through was work of the waker's
- * chain. From a timer or from outside there is no chain to take: the sleep itself is the path. */
+ * chain. From a timer or from outside there is no chain to take: the sleep itself is the path,
+ * unless it was a wait for a lock (locks.c). */
 static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, struct thread *waker,
 			     u64 now)
 {
 	u64 at = now > t->last_ns ? now : t->last_ns;
+	struct thread *from;
 	u32 mode;
 
 	if (t->source == SOURCE_PROCESS) {
@@ -503,18 +612,21 @@ static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, str
 		if (waker->last_ns > at)
 			at = waker->last_ns; /* its vector is already that far */
 		charge_own(t, t->blocked_part, at);
-		__builtin_memcpy(t->path, waker->path, sizeof(t->path));
-		__builtin_memcpy(t->resumed, waker->resumed, sizeof(t->resumed));
+		take_path(t, waker);
 		mode = waker->on_cpu_part;
 		if (mode < N_PATH && at > waker->last_ns)
 			t->path[mode] += at - waker->last_ns;
 	} else {
 		charge_own(t, t->blocked_part, at);
-		t->path[t->source == SOURCE_TIMER ? PART_SLEEP : PART_EXTERNAL] += at - t->last_ns;
+		if (t->source == SOURCE_TIMER && (from = holder(t)))
+			take_path_of_holder(c, t, from, at);
+		else
+			t->path[slept_part(t)] += at - t->last_ns;
 		k->sources[t->source < N_SOURCES ? t->source : 0]++;
 	}
 	t->last_ns = at;
 	t->woken_ns = at;
+	queue_begins(c, t, t->cpu, at);
 }
 
 #ifdef LIGHT
@@ -599,7 +711,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 	wake(c, k, cpu, t, slot, waker, waker_slot, source, now);
 }
 
-static inline void on_migrate(u32 cpu, u32 tid, u64 task)
+static inline void on_migrate(u32 cpu, u64 now, u32 tid, u64 task, u32 to_cpu)
 {
 	struct ctl *c = ctl_at(0);
 	struct thread *t;
@@ -611,7 +723,20 @@ static inline void on_migrate(u32 cpu, u32 tid, u64 task)
 	if (slot && (t = thread_at(slot)) && t->epoch == c->epoch) {
 		t->migrations++;
 		hook_migrated(cpu, t);
+		move_queue(c, t, to_cpu, now);
 	}
+}
+
+/* A function that another CPU has called begins here, in an interrupt. */
+static inline void on_called(u32 cpu)
+{
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+
+	if (!c || !k)
+		return;
+	k->hard++;
+	hook_called(c, cpu);
 }
 
 /* ---- system calls ---- */
@@ -631,6 +756,14 @@ static inline void note_exec(struct thread *t, u32 own_slot, u32 slot)
 		leader->exec_slot = slot;
 }
 
+/* The process of this thread ends by what the thread does: the first one counts. */
+static inline void note_exit(struct ctl *c, struct thread *t, u32 slot)
+{
+	if (!c->exit_slot && c->command_tgid && t->tgid == c->command_tgid &&
+	    c->phase == PHASE_OPEN)
+		c->exit_slot = slot;
+}
+
 /* Calls on the control socket edge the window: the write of `end` closes it (true); before that the
  * first write is that of `begin`, and a read is that of `go`. */
 static inline u32 is_end_of_window(struct ctl *c, struct thread *t, u32 nr, u32 part, u64 *info,
@@ -646,6 +779,52 @@ static inline u32 is_end_of_window(struct ctl *c, struct thread *t, u32 nr, u32 
 			c->control_nr = nr;
 	}
 	return 0;
+}
+
+/* The class of a call as a part; its number, which the registers have, in `t`. */
+static inline u32 part_of_call(struct thread *t, u64 regs)
+{
+	u32 nr = argument(regs, OFFSET_REGS_CALL);
+	u64 *info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
+
+	t->call_nr = nr;
+	return PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
+}
+
+/* The return from a call whose entry was not seen: the call was refused before that (seccomp), or
+ * the kernel could not run the program at its entry. It counts as a call that took no time. */
+static inline void unseen_entry(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t, u32 slot,
+				u64 now, u64 regs, s64 result)
+{
+	if ((s32)argument(regs, OFFSET_REGS_CALL) < 0) {
+		k->losses[LOSS_UNMATCHED_EXIT]++;
+		return;
+	}
+	renew_cpu(c, k);
+	k->repairs[REPAIR_CALL_ENTRY_NOT_SEEN]++;
+	k->inferred_ns += since(now, t->last_ns);
+	charge(t, PART_USER, now);
+	t->on_cpu_part = part_of_call(t, regs);
+	t->call_start_ns = now;
+	t->call_off_ns = 0;
+	t->sleeps = 0;
+	hook_call_ended(cpu, c, k, t, slot, result, 0, now);
+}
+
+/* A call begins inside another one, whose return was not seen: the time since the thread's last
+ * event was partly that call's. Its result is not known. */
+static inline void end_unseen_call(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t,
+				   u32 slot, u64 now)
+{
+	u64 from = t->call_start_ns > c->start_ns ? t->call_start_ns : c->start_ns;
+
+	if (c->phase != PHASE_OPEN)
+		return;
+	renew_cpu(c, k);
+	k->repairs[REPAIR_CALL_RETURN_NOT_SEEN]++;
+	k->inferred_ns += since(now, t->last_ns);
+	charge(t, t->on_cpu_part, now);
+	hook_call_ended(cpu, c, k, t, slot, 0, since(now, from), now);
 }
 
 static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
@@ -666,19 +845,29 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 	hook_cpu_event(cpu, now);
 	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
 	part = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
+	if (nr == NR_RESTART_SYSCALL) { /* goes on with the call that a signal or a stop interrupted */
+		info = call_info_at(t->call_nr < MAX_CALLS ? t->call_nr : MAX_CALLS - 1);
+		part = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
+	}
 	if (is_end_of_window(c, t, nr, part, info, regs)) {
 		close_window(c, t, slot, now);
 		return;
 	}
-	charge(t, t->on_cpu_part == PART_UNKNOWN ? PART_UNKNOWN : PART_USER, now);
+	if (t->on_cpu_part != PART_USER && t->on_cpu_part != PART_UNKNOWN)
+		end_unseen_call(cpu, c, k, t, slot, now);
+	charge(t, PART_USER, now); /* also where the thread was found running: no return was seen */
 	t->on_cpu_part = part;
 	t->call_nr = nr;
 	t->call_start_ns = now;
 	t->call_off_ns = 0;
 	t->sleeps = 0;
 	t->fresh = 0;
+	if (part == PART_SYSCALL_FUTEX)
+		futex_begins(t, k->slot, regs);
 	hook_call_entered(c, t, k->slot, regs);
 	note_exec(t, k->slot, k->slot);
+	if (nr == NR_EXIT_GROUP)
+		note_exit(c, t, slot);
 }
 
 static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
@@ -701,9 +890,13 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 		open_window(c, t, now);
 	} else if (t->on_cpu_part == PART_USER) {
 		if (!t->fresh && c->phase == PHASE_OPEN)
-			k->losses[LOSS_UNMATCHED_EXIT]++;
+			unseen_entry(cpu, c, k, t, slot, now, regs, result);
 	} else {
+		if (t->on_cpu_part == PART_UNKNOWN)
+			t->on_cpu_part = part_of_call(t, regs);
 		charge(t, t->on_cpu_part, now);
+		if (t->on_cpu_part == PART_SYSCALL_FUTEX)
+			futex_ends(t, slot, result);
 		if (c->phase == PHASE_OPEN && t->on_cpu_part != PART_UNKNOWN) {
 			from = t->call_start_ns > c->start_ns ? t->call_start_ns : c->start_ns;
 			hook_call_ended(cpu, c, k, t, slot, result, since(now, from), now);
@@ -717,7 +910,8 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 		__sync_val_compare_and_swap(&t->state, THREAD_RUNNING_EARLY, THREAD_RUNNING);
 }
 
-/* A thread ends; a command's window ends with the exit of its last one. */
+/* A thread ends. Where its whole process does and no thread was seen to ask for that, a signal
+ * ended it (or --light hides the call): the first one to go is the one that took it. */
 static inline void on_exit(u32 cpu, u64 now, u32 tid, u32 tgid)
 {
 	struct ctl *c = ctl_at(0);
@@ -731,9 +925,12 @@ static inline void on_exit(u32 cpu, u64 now, u32 tid, u32 tgid)
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	current_comm(t->comm); /* its last switch-out may come after the window's end */
-	if (c->phase == PHASE_OPEN && c->command_tgid && t->tgid == c->command_tgid &&
-	    group_is_dead()) {
-		renew(c, t);
-		close_window(c, t, slot, now);
-	}
+	renew(c, t);
+	charge(t, t->on_cpu_part, now);
+#ifndef LIGHT
+	if (!t->is_worker)
+		t->on_cpu_part = PART_SYSCALL_PROCESS;
+#endif
+	if (!c->exit_slot && !t->is_worker && group_is_ending())
+		note_exit(c, t, slot);
 }

@@ -28,9 +28,13 @@ struct ctl {
 	u32 command_tgid;   /* without control socket: the window is this group's exec to exit */
 	u32 tracer_tid;     /* --light: who is woken by the write of `end` */
 	u32 follow;         /* 1: processes forked by the target belong to it */
-	u32 pad[19];        /* what follows changes often: a cache line of its own */
+	u32 first_tgid;     /* the command's process, whose threads are counted */
+	u32 exit_slot;      /* the thread that ended that process, 0 for none yet */
+	u32 pad[15];        /* what follows changes often: a cache line of its own */
 	/* u64: BCC 0.26 compiles 32-bit atomics without their result */
+	u64 regs_offset;    /* from a thread's stack to its registers in a call, 0: not known yet */
 	u64 end_slot;       /* the thread that closed the window */
+	u64 first_threads;  /* of `first_tgid`, that have not switched out for good */
 	u64 next_slot;      /* slots handed out so far; slot 0 is "no thread" */
 	u64 next_call;
 	u64 free_head;
@@ -53,9 +57,12 @@ struct cpu {
 	u64 sources[N_SOURCES];
 	u64 losses[N_LOSSES];
 	u64 repairs[N_REPAIRS];
+	u64 inferred_ns;    /* time that a system call's lost event may have misplaced */
 	/* threads whose slot was given to another one */
 	u64 recycled, recycled_life_ns, recycled_voluntary, recycled_involuntary, recycled_migrations;
+	u64 recycled_yielded;
 	u64 recycled_own[N_OWN];
+	u64 recycled_behind[N_BEHIND];
 };
 
 /* One thread of the target. */
@@ -80,10 +87,22 @@ struct thread {
 	u64 resumed[4];     /* switch-ins along the path, by what they resumed */
 	u32 cpu;            /* where it last came in, */
 	u32 wait;           /* and after what kind of wait */
+	u32 is_worker;      /* of the kernel, for this process: never in user mode */
+	u32 owner;          /* the thread that had the lock that `word` is, when the wait began */
+	u64 word;           /* key of the futex word of the present call, 0 for none */
+	u32 waits;          /* for that word, rather than waking */
+	/* on a CPU's queue (queues.c) */
+	u32 queue_cpu;
+	u64 queue_ns, queue_idle_ns, queue_other_ns;
+	u64 queued_held_ns, queued_other_ns;
+	u32 queue_epoch, pad;
 	u64 task;           /* its task_struct */
 	u64 birth_ns, death_ns;
 	u64 voluntary, involuntary, migrations;
-	u64 path[16];
+	u64 yielded;        /* of the involuntary switches: by sched_yield */
+	u64 path[N_PATH];
+	u64 path_behind[N_BEHIND]; /* of the path's waits in a queue */
 	u64 own[N_OWN];
+	u64 own_behind[N_BEHIND];
 	char comm[COMM_LENGTH];
 };

@@ -53,7 +53,7 @@ int tp_sched_migrate_task(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 task = ctx->args[0];
 
-	on_migrate(CPU, task_u32(task, OFFSET_TASK_PID), task);
+	on_migrate(CPU, NOW, task_u32(task, OFFSET_TASK_PID), task, (u32)ctx->args[1]);
 	return 0;
 }
 
@@ -100,8 +100,26 @@ static inline void depth(u32 which, s32 step)
 
 ENTRY_AND_EXIT(irq_handler, _entry, _exit, 0)
 ENTRY_AND_EXIT(local_timer, _entry, _exit, 0)
+ENTRY_AND_EXIT(irq_work, _entry, _exit, 0)
+ENTRY_AND_EXIT(ipi, _entry, _exit, 0)
 ENTRY_AND_EXIT(hrtimer_expire, _entry, _exit, 1)
 ENTRY_AND_EXIT(timer_expire, _entry, _exit, 1)
+
+/* Functions that another CPU has called here: also steered packets (RPS). */
+#define CALLED(name)                                                   \
+	int tp_##name##_entry(struct bpf_raw_tracepoint_args *ctx)     \
+	{                                                              \
+		on_called(CPU);                                        \
+		return 0;                                              \
+	}                                                              \
+	int tp_##name##_exit(struct bpf_raw_tracepoint_args *ctx)      \
+	{                                                              \
+		depth(0, -1);                                          \
+		return 0;                                              \
+	}
+
+CALLED(call_function)
+CALLED(call_function_single)
 
 int tp_softirq_entry(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -125,7 +143,7 @@ int tp_softirq_raise(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct cpu *k = cpu_at(CPU);
 
-	if (k && !k->hard && !k->soft)
+	if (k && !k->hard && !k->timer && !k->soft)
 		k->raised = 1;
 	return 0;
 }

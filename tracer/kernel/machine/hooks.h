@@ -51,6 +51,11 @@
 #define hook_migrated(cpu, t) ((void)0)
 #endif
 
+/* A function that another CPU has called begins on this CPU, in an interrupt. In every phase. */
+#ifndef hook_called
+#define hook_called(c, cpu) ((void)0)
+#endif
+
 /* `t` has entered the system call `t->call_nr`, of the class that `t->on_cpu_part` tells; its
  * arguments are in `regs`. */
 #ifndef hook_call_entered

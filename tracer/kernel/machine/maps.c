@@ -77,14 +77,16 @@ static inline u32 current_is_kernel_thread(void)
 	       (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER);
 }
 
-/* signal->live is decremented before sched_process_exit: zero means the last thread is going. */
-static inline u32 group_is_dead(void)
+#define SIGNAL_GROUP_EXIT 0x00000004
+
+/* All threads of the current one's process are to end: exit_group, a fatal signal, the last exit. */
+static inline u32 group_is_ending(void)
 {
 	u64 signal = 0;
 
 	bpf_probe_read_kernel(&signal, sizeof(signal),
 			      (void *)(bpf_get_current_task() + OFFSET_TASK_SIGNAL));
-	return task_u32(signal, OFFSET_SIGNAL_LIVE) == 0;
+	return task_u32(signal, OFFSET_SIGNAL_FLAGS) & SIGNAL_GROUP_EXIT;
 }
 
 /* An argument of a system call, at its entry. */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracer.analysis.run.counts import on_cpu_ns
+from tracer.analysis.run.counts import Switches, on_cpu_ns
 from tracer.analysis.run.summary import Summary
 from tracer.model.histogram import Histogram
 from tracer.probes.sched import SchedRecord
@@ -25,8 +25,8 @@ def scheduler(run: Summary, width: int) -> list[str]:
     switches = run.switches
     lines = [
         f"Context switches  {count(switches.total)}{_per_unit(run, switches.total)}:"
-        f" {count(switches.voluntary)} voluntary, {count(switches.involuntary)} involuntary;"
-        f" {count(switches.migrations)} migrations"
+        f" {count(switches.voluntary)} voluntary, {count(switches.involuntary)} involuntary"
+        f"{_yielded(switches)}; {count(switches.migrations)} migrations"
     ]
     if run.sched is None or run.wakeups is None:
         return lines
@@ -40,6 +40,14 @@ def scheduler(run: Summary, width: int) -> list[str]:
     if outside:
         lines.append(f"Wake-ups from outside the program: {', '.join(outside)}")
     return lines
+
+
+def _yielded(switches: Switches) -> str:
+    """What the involuntary ones are, where a thread gave its CPU up."""
+    if not switches.yielded:
+        return ""
+    preempted = switches.involuntary - switches.yielded
+    return f" ({count(switches.yielded)} yielded, {count(preempted)} pushed off)"
 
 
 def _latencies(run: Summary, record: SchedRecord) -> list[list[str]]:

@@ -7,8 +7,20 @@ from tracer.units import plain
 
 _SWITCHING_CAUSES = {
     "wakeup:idle": "while a sleeping CPU woke up",
-    "wakeup:queued": "behind another thread on its CPU",
-    "preempted": "after another thread had pushed it off the CPU",
+    "wakeup:queued": "in the queue of its CPU",
+    "preempted": "pushed off its CPU",
+    "yielded": "having given its CPU up by sched_yield",
+}
+_BEHIND = {
+    "own": "behind the program's own threads",
+    "other": "behind other programs",
+    "held": "while its CPU was idle: a quota was used up or it was not allowed to run",
+}
+_WAITING = {
+    "sleep": "a timer that it had set",
+    "timed_wait": "a lock or an event until a time-out",
+    "external": "something outside the program",
+    "kernel_workers": "the kernel's workers (io_uring)",
 }
 
 
@@ -33,7 +45,7 @@ def in_words(run: Summary) -> str:
         "system": f"{amount} a thread was inside system calls other than I/O.",
         "on_cpu": f"{amount} a thread was running; --light does not separate code from system"
         " calls.",
-        "waiting": f"{amount} the path waited for a timer or for something outside the program.",
+        "waiting": f"{amount} the path waited, mostly for {_waited_for(run)}.",
     }[largest]
 
 
@@ -41,7 +53,14 @@ def _switching(run: Summary) -> str:
     cause = max(_SWITCHING_CAUSES, key=lambda name: run.wall.parts[name])
     if run.headline.switch_cost_ns > run.wall.parts[cause]:
         return "a CPU was busy switching between threads"
-    return f"the next thread was ready but not yet running, mostly {_SWITCHING_CAUSES[cause]}"
+    text = f"the next thread was ready but not yet running, mostly {_SWITCHING_CAUSES[cause]}"
+    if cause == "wakeup:idle" or not any(run.behind.values()):
+        return text
+    return f"{text}, {_BEHIND[max(run.behind, key=lambda who: run.behind[who])]}"
+
+
+def _waited_for(run: Summary) -> str:
+    return _WAITING[max(_WAITING, key=lambda part: run.wall.parts[part])]
 
 
 def try_next(run: Summary) -> str:

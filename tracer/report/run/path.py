@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tracer.analysis.run.ledger import Ledger
 from tracer.analysis.run.summary import Summary
-from tracer.model.words import LINES
+from tracer.model.states import PREEMPTED, WAKEUP_QUEUED, YIELDED
+from tracer.model.words import BEHIND_LINES, LINES, WAITING_LINES
 from tracer.report.run.advice import in_words, try_next
 from tracer.report.run.head import path_title
 from tracer.units import duration, percent
@@ -19,6 +20,8 @@ _IDLE_PARTS = {
 }
 #: A thread that slept for less than this share of the window at its end is not worth a line.
 _LEAST_ASLEEP = 0.001
+#: The same of a path's waits in a queue.
+_LEAST_BEHIND = 0.001
 
 
 class _Rows:
@@ -64,7 +67,7 @@ def path(run: Summary, width: int) -> list[str]:
         rows.heading(),
         *_switching(run, rows),
         *_on_cpu(run, rows),
-        rows.line("waiting", run.headline.waiting * run.window_ns),
+        *_waiting(run, rows),
         f"accounted {rows.amount(run.wall.total_ns - run.wall.residual_ns)} of"
         f" {rows.amount(run.wall.total_ns)}{rows.unit} (residual {_residual(run.wall)});"
         f" all threads: residual {_residual(run.threads)}, all CPUs: {_residual(run.cpu)}",
@@ -83,10 +86,29 @@ def _switching(run: Summary, rows: _Rows) -> list[str]:
         *(rows.row(f"    {_IDLE_PARTS[name]}", ns) for name, ns in idle_path.items()),
         rows.line("wakeup:queued", parts["wakeup:queued"], "  "),
         rows.line("preempted", parts["preempted"], "  "),
+        *([rows.line("yielded", parts["yielded"], "  ")] if parts["yielded"] else []),
+        *_behind(run, rows),
     ]
     if run.host.switch_cost_ns is not None:
         lines.append(rows.line("switch", run.headline.switch_cost_ns, "  "))
     return lines
+
+
+def _behind(run: Summary, rows: _Rows) -> list[str]:
+    """Behind whom the path was ready and waited: nothing where that took next to no time."""
+    if sum(run.wall.parts[name] for name in (WAKEUP_QUEUED, PREEMPTED, YIELDED)) < (
+        _LEAST_BEHIND * run.window_ns
+    ):
+        return []
+    return [rows.row(f"    {BEHIND_LINES[who]}", ns) for who, ns in run.behind.items() if ns]
+
+
+def _waiting(run: Summary, rows: _Rows) -> list[str]:
+    """What the path waited for, where it waited for more than one kind of thing or not for a timer
+    alone."""
+    parts = {name: run.wall.parts[name] for name in WAITING_LINES if run.wall.parts[name]}
+    lines = [rows.line("waiting", run.headline.waiting * run.window_ns)]
+    return lines + [rows.row(f"  {WAITING_LINES[name]}", ns) for name, ns in parts.items()]
 
 
 def _on_cpu(run: Summary, rows: _Rows) -> list[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tracer.analysis.run.counts import GroupRow, ThreadRow
+from tracer.analysis.run.ledger import READY
 from tracer.analysis.run.summary import Summary
+from tracer.model.states import BEHIND
 from tracer.report.layout import table
 from tracer.units import count, duration, plain
 
@@ -11,7 +15,10 @@ from tracer.units import count, duration, plain
 _MOST_GROUPS = 12
 #: A longer name is cut here, so that the figures have room; --json has it whole.
 _LONGEST = 24
-_HEADS = ("user", "calls", "asleep", "woken", "preempted", "vol", "invol")
+_HEADS = ("user", "calls", "asleep", "ready", "own/others/held", "vol", "invol")
+_ABOVE = (
+    "own time, sleep included; ready to run: behind the program's own threads, behind others, held"
+)
 
 
 def _cells(row: GroupRow | ThreadRow) -> list[str]:
@@ -19,9 +26,20 @@ def _cells(row: GroupRow | ThreadRow) -> list[str]:
     parts = row.parts
     blocked_ns = sum(ns for name, ns in parts.items() if name.startswith("blocked:"))
     calls_ns = sum(ns for name, ns in parts.items() if name.startswith("syscall:"))
-    woken_ns = parts["wakeup:idle"] + parts["wakeup:queued"]
-    times_ns = (parts["user"], calls_ns, blocked_ns, woken_ns, parts["preempted"])
-    return [*map(duration, times_ns), count(row.voluntary), count(row.involuntary)]
+    calls_ns += parts["kernel_workers"]
+    times_ns = (parts["user"], calls_ns, blocked_ns, sum(parts[name] for name in READY))
+    return [
+        *map(duration, times_ns),
+        _behind(row.behind),
+        count(row.voluntary),
+        count(row.involuntary),
+    ]
+
+
+def _behind(behind: Mapping[str, int]) -> str:
+    """Shares of the waits for a CPU, in %, in the order of `BEHIND`; empty without waits."""
+    total_ns = sum(behind.values())
+    return "/".join(f"{100 * behind[who] / total_ns:.0f}" for who in BEHIND) if total_ns else ""
 
 
 def _name(name: str) -> str:
@@ -38,7 +56,7 @@ def groups(run: Summary, width: int) -> list[str]:
         for g in run.groups[:_MOST_GROUPS]
     ]
     lines = [
-        "Threads by name (own time, sleep included; the time of those that never ran is left out)",
+        f"Threads by name ({_ABOVE}; those that never ran are left out)",
         *table(rows, ["thread", "number", "never ran", *_HEADS], 1, width),
     ]
     if len(run.groups) > _MOST_GROUPS:
@@ -54,4 +72,4 @@ def threads(run: Summary, width: int) -> list[str]:
         [str(thread.tid or ""), _name(thread.name), *_cells(thread)]
         for thread in [*run.top, *([run.rest] if run.rest else [])]
     ]
-    return table(rows, ["tid", "thread", *_HEADS], 2, width)
+    return [f"The busiest threads ({_ABOVE})", *table(rows, ["tid", "thread", *_HEADS], 2, width)]

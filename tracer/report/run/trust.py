@@ -11,6 +11,14 @@ _SOME_NOISE = 0.05
 #: Above this share, steal makes the times themselves wrong.
 _MUCH_STEAL = 0.1
 _NO_LOSSES = "Losses  none"
+#: What was inferred, by kind: its noun, and the plural where that is not the noun and an s.
+_INFERRED = {
+    "switch_not_seen": ("context switch", "context switches"),
+    "switched_in_while_blocked": ("wake-up",),
+    "switched_in_while_running": ("switch away", "switches away"),
+    "call_entry_not_seen": ("entry of a system call", "entries of system calls"),
+    "call_return_not_seen": ("return from a system call", "returns from system calls"),
+}
 
 
 def warning(run: Summary) -> list[str]:
@@ -70,7 +78,7 @@ def _losses(run: Summary) -> str:
 def _noise(run: Summary) -> list[str]:
     others, steal = run.others_share, run.steal_share
     line = (
-        f"Meanwhile  other tasks used {percent(others)} of the CPUs, the host took"
+        f"Meanwhile  other tasks used {percent(others)} of the CPUs{_named(run)}, the host took"
         f" {percent(steal)} (steal)"
     )
     if steal > _MUCH_STEAL:
@@ -85,13 +93,28 @@ def _noise(run: Summary) -> list[str]:
 
 
 def _inferred(run: Summary) -> list[str]:
-    unseen = run.repairs["switch_not_seen"]
-    if not unseen:
-        return []
-    return [
-        f"{counted(unseen, 'context switch', 'context switches')} without a kernel event,"
-        " inferred from the next event on that CPU"
+    inferred = [
+        counted(run.repairs[kind], *nouns) for kind, nouns in _INFERRED.items() if run.repairs[kind]
     ]
+    if not inferred:
+        return []
+    misplaced = f" (up to {duration(run.inferred_ns)} misplaced)" if run.inferred_ns else ""
+    lines = [
+        f"Without a kernel event, inferred from the next one: {', '.join(inferred)}{misplaced}"
+    ]
+    if not run.wall.is_closed:
+        lines.append(
+            "  these leave the path open: what a thread did before such a wake-up is not known"
+        )
+    return lines
+
+
+def _named(run: Summary) -> str:
+    """The largest other programs, where together they used much."""
+    if run.others_share <= _SOME_NOISE or not run.others:
+        return ""
+    names = [f"{plain(p.name)} ({p.pid}) {duration(p.ns)}" for p in run.others]
+    return f" (most: {', '.join(names)})"
 
 
 def _survivors(run: Summary) -> list[str]:

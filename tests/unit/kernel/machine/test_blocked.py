@@ -7,15 +7,22 @@ from harness.world import SLEEPING, STOPPED, TRACED, UNINTERRUPTIBLE, World
 
 
 @pytest.mark.parametrize(
-    ("call", "cls"),
-    [("epoll_wait", "poll"), ("futex", "futex"), ("nanosleep", "sleep"), ("wait4", "process")],
+    ("call", "cls", "part"),
+    [
+        ("epoll_wait", "poll", "timed_wait"),
+        ("futex", "futex", "timed_wait"),
+        ("nanosleep", "sleep", "sleep"),
+        ("wait4", "process", "sleep"),
+    ],
 )
-def test_a_blocked_threads_own_time_is_of_its_calls_class(w: World, call: str, cls: str) -> None:
+def test_a_blocked_threads_own_time_is_of_its_calls_class(
+    w: World, call: str, cls: str, part: str
+) -> None:
     w.enter(1010, 0, call)
     w.switch(1020, 0, None, SLEEPING)
     w.waking(1100, 0, w.main, timer=1)
     assert w.own(w.main) == {"user": 10, f"syscall:{cls}": 10, f"blocked:{cls}": 80}
-    assert w.path(w.main) == {"user": 10, f"syscall:{cls}": 10, "sleep": 80}
+    assert w.path(w.main) == {"user": 10, f"syscall:{cls}": 10, part: 80}
 
 
 def test_blocked_in_user_mode_is_other(w: World) -> None:

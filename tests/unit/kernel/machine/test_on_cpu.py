@@ -59,10 +59,3 @@ def test_a_call_open_at_the_start_counts_from_the_start(world: World) -> None:
     world.leave(1070, 2, 1)
     (call,) = [c for c in world.recorded("syscalls") if c.name == "read"]
     assert (call.times.sum_ns, call.off_cpu_ns) == (70, 50)
-
-
-def test_a_call_without_entry_is_a_loss_inside_the_window(w: World) -> None:
-    w.leave(1010, 0)
-    assert w.losses() == {"unmatched_exit": 1}
-    w.enter(1030, 0, "getpid")
-    assert w.path(w.main) == {"user": 30}

@@ -28,12 +28,22 @@ def test_preempted_while_going_to_sleep_stays_runnable(w: World) -> None:
     assert w.path(w.main) == {"user": 5, "syscall:io": 5, "preempted": 30}
 
 
-def test_sched_yield_is_preempted(w: World) -> None:
+def test_sched_yield_is_a_state_of_its_own(w: World) -> None:
     w.enter(1005, 0, "sched_yield")
     w.switch(1010, 0, w.task(900))
     w.switch(1030, 0, w.main)
     w.leave(1040, 0)
-    assert w.path(w.main) == {"user": 5, "syscall:process": 15, "preempted": 20}
-    assert int(w.row(w.main)["involuntary"]) == 1
+    assert w.path(w.main) == {"user": 5, "syscall:process": 15, "yielded": 20}
+    assert int(w.row(w.main)["involuntary"]) == 1, "as getrusage counts it"
+    assert int(w.row(w.main)["yielded"]) == 1
+    assert w.recorded("sched").preempted.count == 0
     (call,) = w.recorded("syscalls")
     assert (call.times.sum_ns, call.off_cpu_ns) == (35, 20)
+
+
+def test_pushed_off_inside_sched_yield_is_preempted(w: World) -> None:
+    w.enter(1005, 0, "sched_yield")
+    w.switch(1010, 0, w.task(900), preempt=True)
+    w.switch(1030, 0, w.main)
+    assert w.path(w.main) == {"user": 5, "syscall:process": 5, "preempted": 20}
+    assert int(w.row(w.main)["yielded"]) == 0

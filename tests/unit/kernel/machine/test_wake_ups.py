@@ -74,10 +74,26 @@ def test_softirq_raised_by_the_threads_own_call_is_the_process(w: World, other: 
     assert w.sources() == {}
 
 
-def test_softirq_raised_in_user_mode_is_external(w: World, other: Task) -> None:
+def test_softirq_raised_in_work_deferred_to_the_return_from_a_call(w: World, other: Task) -> None:
+    """Such as the last close of a socket, which runs after sys_exit."""
     w.waking(1120, 0, other, soft=1, raised=1)
-    assert w.sources() == {"softirq": 1}
-    assert w.path(other)["external"] == 80
+    assert w.sources() == {}
+    assert w.path(other) == {"user": 100, "syscall:process": 20}
+
+
+def test_softirq_raised_by_another_process_is_that_process(w: World, other: Task) -> None:
+    w.switch(1050, 2, w.task(900))
+    w.waking(1090, 2, other, soft=1, raised=1)
+    assert w.sources() == {"other_process": 1}
+
+
+def test_what_another_cpus_call_of_a_function_wakes_is_woken_by_an_interrupt(
+    w: World, other: Task
+) -> None:
+    """As received packets that another CPU has steered here."""
+    w.called(1080, 0)
+    w.m.waking(0, 1090, w.main.at, other.at)
+    assert w.sources() == {"hard_irq": 1}
 
 
 def test_an_interrupt_whose_exit_was_missed_ends_at_the_next_switch(w: World, other: Task) -> None:
@@ -120,23 +136,25 @@ def test_wake_up_by_a_task_outside_the_target(
 
 
 @pytest.mark.parametrize("flags", [IO_WORKER, USER_WORKER, IO_WORKER | USER_WORKER])
-def test_a_worker_of_the_kernel_is_not_a_thread_of_the_target(
+def test_a_worker_of_the_kernel_is_the_targets_and_off_its_path(
     w: World, other: Task, flags: int
 ) -> None:
-    """It has the target's tgid and is created by it; its CPU time is that of other tasks."""
+    """It has the target's tgid and is created by it. Whom it wakes keeps its own path."""
     w.enter(1050, 0, "io_uring_setup")
     worker = w.create(1060, 0, 102, flags=flags)
     w.leave(1070, 0, 3)
-    assert worker.slot == 0
     w.switch(1080, 2, worker)
+    before = w.path(other)
     w.waking(1090, 2, other)
-    assert w.sources() == {"kernel_thread": 1}
-    assert w.path(other)["external"] == 50
+    assert w.sources() == {"kernel_worker": 1}
+    assert w.path(other) == {**before, "kernel_workers": 50}
     w.switch(1130, 2, None, SLEEPING)
     w.close(1200)
     recording = w.assert_closed()
-    assert ledger.cpu(recording).parts["other"] == 50
-    assert int((ledger.lifetimes_ns(recording) > 0).sum()) == 2
+    assert w.own(worker) == {"wakeup:idle": 20, "kernel_workers": 50}
+    assert ledger.cpu(recording).parts["target_kernel_workers"] == 50
+    assert ledger.cpu(recording).parts["other"] == 0
+    assert int((ledger.lifetimes_ns(recording) > 0).sum()) == 3
 
 
 def test_wake_up_on_an_idle_cpu_without_interrupt_is_external(w: World, other: Task) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from harness.machine import Machine
-from harness.world import CONTROL, FIRST_PID, GO, Task, World
+from harness.world import CONTROL, DEAD, FIRST_PID, GO, SLEEPING, Task, World
 
 from tracer.analysis.run import counts, ledger
 
@@ -126,13 +126,76 @@ def test_a_commands_window_is_exec_to_exit(command: World) -> None:
     assert int(command.ctl["start_ns"]) == 500
     command.leave(520, 0)
     command.enter(600, 0, "exit_group")
-    command.live.value = 1
     command.process_exit(650, 0)
-    assert int(command.ctl["phase"]) == 1, "another thread still lives"
-    command.live.value = 0
-    command.process_exit(700, 0)
+    assert int(command.ctl["phase"]) == 1
+    command.switch(700, 0, None, DEAD)
     assert int(command.ctl["end_ns"]) == 700
     assert command.path(command.main) == {"syscall:process": 120, "user": 80}
+    command.assert_closed()
+
+
+def second_thread(command: World) -> Task:
+    """A thread that runs in user mode on CPU 1 since 540, in the command's window since 500."""
+    command.exec_event(500, 0, FIRST_PID)
+    command.enter(510, 0, "clone")
+    other = command.create(520, 0, 101)
+    command.leave(530, 0, 101)
+    command.switch(540, 1, other)
+    command.leave(540, 1)
+    return other
+
+
+def test_a_commands_path_is_that_of_the_thread_that_ended_it(command: World) -> None:
+    """main sleeps and calls exit_group; the other thread computes until that ends it."""
+    other = second_thread(command)
+    command.enter(550, 0, "nanosleep")
+    command.switch(560, 0, None, SLEEPING)
+    command.waking(860, 0, command.main, timer=1)
+    command.switch(870, 0, command.main)
+    command.leave(880, 0)
+    command.enter(890, 0, "exit_group")
+    command.process_exit(900, 0)
+    command.switch(910, 0, None, DEAD)
+    assert int(command.ctl["phase"]) == 1, "the other thread has not gone yet"
+    command.process_exit(920, 1)
+    command.switch(950, 1, None, DEAD)
+    assert int(command.ctl["end_ns"]) == 950
+    assert int(command.ctl["end_slot"]) == command.main.slot
+    assert command.path(command.main) == {
+        "user": 10 + 20 + 10,
+        "syscall:process": 20 + 20 + 40,
+        "syscall:sleep": 10 + 10,
+        "sleep": 300,
+        "wakeup:idle": 10,
+    }
+    assert command.own(other)["user"] == 380
+    command.assert_closed()
+
+
+def test_without_an_exit_call_the_first_thread_to_go_ended_it(command: World) -> None:
+    """A signal: the thread that took it goes first."""
+    other = second_thread(command)
+    command.signal_flags.value = 4
+    command.process_exit(600, 1)
+    command.switch(610, 1, None, DEAD)
+    command.process_exit(620, 0)
+    command.switch(630, 0, None, DEAD)
+    assert int(command.ctl["end_slot"]) == other.slot
+    assert int(command.ctl["end_ns"]) == 630
+    command.assert_closed()
+
+
+def test_a_thread_that_ends_alone_ends_nothing(command: World) -> None:
+    other = second_thread(command)
+    command.enter(550, 1, "exit")
+    command.process_exit(600, 1)
+    command.switch(610, 1, None, DEAD)
+    assert int(command.ctl["phase"]) == 1
+    assert int(command.ctl["exit_slot"]) == 0
+    command.enter(650, 0, "exit_group")
+    command.process_exit(660, 0)
+    command.switch(700, 0, None, DEAD)
+    assert int(command.ctl["end_slot"]) == command.main.slot != other.slot
     command.assert_closed()
 
 
@@ -143,6 +206,6 @@ def test_a_command_that_uses_descriptor_minus_one_ends_nothing(command: World, c
     command.enter(600, 0, call, 2**64 - 1)
     assert int(command.ctl["phase"]) == 1
     command.leave(610, 0, -9)
-    command.live.value = 0
-    command.process_exit(700, 0)
+    command.process_exit(690, 0)
+    command.switch(700, 0, None, DEAD)
     assert int(command.ctl["end_ns"]) == 700
