@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 def _idle_ticks() -> tuple[int, int]:
@@ -34,3 +36,8 @@ def wait_until_idle(deadline_s: float, least: float = 0.8) -> float:
     while (share := idle_share()) < least and time.monotonic() < deadline_s:
         pass
     return share
+
+
+def busy_blocks(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The blocks of an experiment's document that met load: no verdict rests on them."""
+    return [block for block in document["load"]["blocks"] if block["disturbed"]]

@@ -10,12 +10,14 @@ from pathlib import Path
 import jsonschema
 import pytest
 from processes import descendants, is_running, until
+from quiet import busy_blocks
 
 ROOT = Path(__file__).parents[2]
 PINNING = (sys.executable, "-m", "tracer", "explain", "pinning")
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.explain-1.json").read_text())
 SMALL = ("--workload", "thread-brigade --tasks 50 --iters 50")
 NO_GAP = "there is no gap to explain"
+BUSY = "the host was busy while this was measured"
 NEEDS_TWO = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
 
 
@@ -80,6 +82,12 @@ def check(document: dict) -> None:
         *range(1, 19)
     ]
     prediction = document["prediction"]
+    if not document["load"]["verdict_allowed"]:
+        assert {theory["why"] for theory in document["theories"]} == {BUSY}
+        assert prediction is None and document["answer"] == [f"No verdict: {BUSY}."]
+        return
+    if prediction is None:  # fewer than two of the first runs met a quiet host
+        return
     assert prediction["low"] <= prediction["ns"] <= prediction["high"]
     inside = prediction["low"] <= prediction["measured_ns"] <= prediction["high"]
     assert prediction["confirmed"] is inside
@@ -117,7 +125,8 @@ def test_interrupted_after_the_first_pinned_run_and_continued(tmp_path):
     assert not list((tmp_path / "tracer").iterdir()), "a complete experiment leaves no file"
     document = json.loads(out)
     check(document)
-    assert {name: document["prediction"][name] for name in kept} == kept
+    if document["prediction"] is not None:
+        assert {name: document["prediction"][name] for name in kept} == kept
 
 
 def _pinned(line: dict) -> bool:
@@ -133,8 +142,9 @@ def test_lines_sum_to_the_traced_runs_windows(tmp_path):
     until(lambda: {line["trial"]["condition"] for line in _traced(tmp_path)} >= set(labels))
     running.send_signal(signal.SIGINT)
     out, _err = running.communicate(timeout=60)
-    assert _size_of_the_gap(tmp_path) in " ".join(out.split())
     document = json.loads((tmp_path / "x.json").read_text())
+    size = _size_of_the_gap(tmp_path) if document["load"]["verdict_allowed"] else BUSY
+    assert size in " ".join(out.split())
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
     for label, side in labels.items():
         runs = [line["report"] for line in _traced(tmp_path) if line["trial"]["condition"] == label]
@@ -232,6 +242,8 @@ def test_under_batch_already_preemption_is_never_blamed(tmp_path):
     assert status == 0, err
     document = json.loads(out)
     check(document)
+    if not document["load"]["verdict_allowed"]:
+        pytest.skip(f"the host was busy: {busy_blocks(document)}")
     preemption = next(t for t in document["theories"] if t["number"] == 6)
     reasons = {theory["why"] for theory in document["theories"]}
     if NO_GAP in reasons:
@@ -247,4 +259,4 @@ def test_quick_answers_within_its_limits(tmp_path):
     check(document)
     assert max(map(len, out.splitlines())) <= 100
     assert "Few blocks: the intervals are wide" in out
-    assert document["answer"][0][:60] == " ".join(out.split())[:60]
+    assert document["answer"][0][:60] in " ".join(out.split())

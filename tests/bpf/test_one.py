@@ -24,12 +24,17 @@ def calls(summary: Summary) -> dict[str, int]:
     return {call.name: call.times.count for call in summary.syscalls or ()}
 
 
+def unexpected(messages: list[str]) -> list[str]:
+    """Without what other programs on this host may cause."""
+    return [text for text in messages if not text.startswith("busy host: ")]
+
+
 def test_a_workload() -> None:
     messages: list[str] = []
     brigade = condition(f"thread-brigade --tasks 20 --iters 50 --warmups 5 --cpus {CPU}", "A")
     done = trace_workload(brigade, Tracing(top=2), rounds=1, say=messages.append)
     summary = done.summary
-    assert (done.interrupted, messages) == (None, [])
+    assert done.interrupted is None and not unexpected(messages)
     assert (summary.units, summary.unit, summary.target.cpus) == (20 * 50, "hop", (CPU,))
     assert calls(summary)["recvfrom"] == 21 * 50
     assert len(summary.top) == 2
@@ -46,7 +51,7 @@ def test_a_command_and_its_second_start(capfd: pytest.CaptureFixture[str]) -> No
     summary = trace_command(spec, baseline=True, say=messages.append)
     assert summary.observer is not None and summary.observer.pairs == 1
     assert capfd.readouterr().out == "started\nstarted\n"
-    assert all("standard input is a pipe" in text for text in messages)
+    assert all("standard input is a pipe" in text for text in unexpected(messages))
 
 
 def test_processes_that_run_already() -> None:

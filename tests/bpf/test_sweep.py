@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -17,6 +19,8 @@ def test_each_point_has_its_ledger(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
+    schema = ROOT / "docs" / "schema" / "tracer.sweep-1.json"
+    jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(document)
     assert document["schema"] == "tracer.sweep/1" and document["unit"] == "hop"
     points = {(point["tasks"], point["cpus"]): point for point in document["points"]}
     assert set(points) == {(5, "0"), (5, "free"), (20, "0"), (20, "free")}

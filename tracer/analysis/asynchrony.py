@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.analysis.blocks import Blocks
+from tracer.analysis.quiet import BUSY
 from tracer.analysis.run import reader
 from tracer.analysis.run.reader import Document
 from tracer.analysis.statistics.intervals import Interval, Ratio, median_interval
@@ -73,11 +74,13 @@ def explain(
     missing: Mapping[str, str],
     *,
     in_python: bool = False,
+    judged: bool = True,
 ) -> AsyncExplanation:
     """All of it, from the outcomes of complete or interrupted blocks.
 
     `tokens` and `steps` are the numbers that were tried; `missing` is what could not be run, and
-    why; `in_python` says that the brigades were those in Python.
+    why; `in_python` says that the brigades were those in Python. Where it is not to be `judged`,
+    since the host was busy, the figures are there without sentences.
     """
     blocks = Blocks(outcomes)
     async_tax, thread_tax = _async_tax(blocks), _thread_tax(blocks)
@@ -92,6 +95,8 @@ def explain(
         _equal_from(work_points),
     )
     answer = [sentence for sentence in sentences if sentence is not None]
+    if not judged:
+        answer = [f"No verdict: {BUSY}."]
     return AsyncExplanation(
         blocks.fewest, answer, async_tax, thread_tax, token_points, work_points, missing, in_python
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tracer.analysis.blocks import Blocks
+from tracer.analysis.quiet import BUSY
 from tracer.analysis.run import reader
 from tracer.analysis.statistics.intervals import Interval
 from tracer.model.trial import Outcome
@@ -103,12 +104,14 @@ def brigades(
     sizes: Mapping[str, Contestant],
     *,
     in_python: bool = False,
+    judged: bool = True,
 ) -> Brigades:
     """All of it, from the outcomes of complete or interrupted rounds.
 
     `units` gives each label's unit of work, `missing` the labels that were left out and why;
     `sizes` has `async` and `threads`. Brigades `in_python` are not set beside published figures,
-    which are those of native programs.
+    which are those of native programs. Where they are not to be `judged`, since the host was busy,
+    no question is answered.
     """
     blocks = Blocks(outcomes)
     rows = [
@@ -119,7 +122,10 @@ def brigades(
     table = _table(blocks, missing, sizes)
     if in_python:
         table = [_unpublished(line) for line in table]
-    return Brigades(rows, table, answers(blocks), missing, in_python)
+    answered = answers(blocks)
+    if not judged:
+        answered = [Answer(answer.question, f"no verdict: {BUSY}.") for answer in answered]
+    return Brigades(rows, table, answered, missing, in_python)
 
 
 def _unpublished(line: TableLine) -> TableLine:

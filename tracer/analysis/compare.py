@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracer.analysis.quiet import share_of
 from tracer.analysis.run import reader
 from tracer.analysis.run.reader import Document
 from tracer.analysis.statistics.intervals import (
@@ -70,12 +71,13 @@ class Comparison:
     traced_ratio: Ratio | None
     lines: Sequence[LedgerLine]
     counts: Sequence[CountRow]
+    judged: bool = True
 
     @property
     def differs(self) -> bool:
-        """There are enough blocks, the interval excludes 1, and the ratio is further from 1 than
-        both ends of the interval of A against A."""
-        if not (self.ratio.is_enough and self.ratio.differs):
+        """It may be judged, there are enough blocks, the interval excludes 1, and the ratio is
+        further from 1 than both ends of the interval of A against A."""
+        if not (self.judged and self.ratio.is_enough and self.ratio.differs):
             return False
         if self.noise is None:
             return True
@@ -164,10 +166,12 @@ def _median_of(counts: Sequence[Mapping[str, float | None]], name: str) -> float
     return float(np.median(values)) if values else None
 
 
-def compare(outcomes: Sequence[Outcome], a: str, b: str, unit: str, cpus: int) -> Comparison | None:
-    """Everything about A against B; None while no block has both.
+def compare(
+    outcomes: Sequence[Outcome], a: str, b: str, unit: str, *, judged: bool = True
+) -> Comparison | None:
+    """Everything about A against B, which are labels; None while no block has both.
 
-    `a` and `b` are the labels, `cpus` the number of CPUs that time could be taken from.
+    Where it is not to be `judged`, since the host was busy, the figures are there without a claim.
     """
     side_a, side_b = _Side(outcomes, a), _Side(outcomes, b)
     ratio = _ratio(side_a.untraced, side_b.untraced)
@@ -176,8 +180,7 @@ def compare(outcomes: Sequence[Outcome], a: str, b: str, unit: str, cpus: int) -
     drift = drift_by_block(outcomes)
     drifted = [block for block, share in sorted(drift.items()) if share > DRIFT]
     clean = _ratio(side_a.untraced, side_b.untraced, drifted) if drifted else None
-    around = [outcome.surroundings for outcome in outcomes]
-    cpu_time_ns = max(sum(one.wall_ns for one in around) * cpus, 1)
+    load = share_of([outcome.surroundings for outcome in outcomes])
     traced_ratio = _ratio(side_a.traced, side_b.traced)
     pairs = _documents(side_a, side_b)
     has_gap = traced_ratio is not None and traced_ratio.differs
@@ -192,8 +195,8 @@ def compare(outcomes: Sequence[Outcome], a: str, b: str, unit: str, cpus: int) -
         noise=_ratio(side_a.untraced, side_a.twin),
         drifted=drifted,
         drift=max(drift.values()),
-        steal=sum(one.steal_ns for one in around) / cpu_time_ns,
-        others=sum(one.others_ns for one in around) / cpu_time_ns,
+        steal=load.steal,
+        others=load.others,
         modes={
             label: modes
             for label, side in ((a, side_a), (b, side_b))
@@ -202,6 +205,7 @@ def compare(outcomes: Sequence[Outcome], a: str, b: str, unit: str, cpus: int) -
         traced_ratio=traced_ratio,
         lines=ledger_lines(pairs, has_gap) if pairs else [],
         counts=count_rows(pairs) if pairs else [],
+        judged=judged,
     )
 
 

@@ -17,7 +17,8 @@ Setting = Mapping[str, int | str]
 class SweepPoint:
     """One workload line at one setting: ns per unit with its interval, and by block.
 
-    `wall` are the wall ledger's lines of its traced runs, means, ns per unit; empty without any.
+    `left_out` are blocks that met a busy host: the figures are not of them. `wall` are the wall
+    ledger's lines of its traced runs, means, ns per unit; empty without any.
     """
 
     line: str
@@ -26,6 +27,12 @@ class SweepPoint:
     blocks: Mapping[int, float]
     wall: Mapping[str, float]
     in_python: bool = False
+    left_out: frozenset[int] = frozenset()
+
+    @property
+    def used(self) -> dict[int, float]:
+        """ns per unit of the blocks that the figures are of."""
+        return {block: ns for block, ns in self.blocks.items() if block not in self.left_out}
 
     @property
     def largest_part(self) -> tuple[str, float] | None:
@@ -42,7 +49,7 @@ class Crossing:
     swept values at `rest`.
 
     `ratios` is a/b at each number. `between` are the two neighbouring numbers of the first change
-    that both intervals support; None: nowhere in range.
+    that both intervals support; None: nowhere in range, or not `judged`, since the host was busy.
     """
 
     a: str
@@ -51,25 +58,30 @@ class Crossing:
     rest: Setting
     ratios: Mapping[int, Ratio]
     between: tuple[int, int] | None
+    judged: bool = True
 
 
 def sweep_points(
     outcomes: Sequence[Outcome],
     cells: Mapping[str, tuple[str, Setting]],
     in_python: Collection[str] = (),
+    left_out: frozenset[int] = frozenset(),
 ) -> list[SweepPoint]:
     """What was measured so far; `cells` gives line and setting by the condition's label, and
-    `in_python` the labels of what ran in Python."""
+    `in_python` the labels of what ran in Python. The figures are not of blocks
+    `left_out`."""
     points = []
     for label, (line, setting) in cells.items():
         own = [outcome for outcome in outcomes if outcome.trial.condition == label]
         blocks = {o.trial.block: o.ns_per_unit for o in own if not o.trial.traced}
-        if not blocks:
+        used = [ns for block, ns in blocks.items() if block not in left_out]
+        if not used:
             continue
-        documents = [o.report for o in own if o.trial.traced and o.report is not None]
+        traced = [o for o in own if o.trial.traced and o.trial.block not in left_out]
+        documents = [o.report for o in traced if o.report is not None]
         wall = _means([reader.wall_lines(document) for document in documents])
-        ns = median_interval(list(blocks.values()))
-        points.append(SweepPoint(line, setting, ns, blocks, wall, label in in_python))
+        ns = median_interval(used)
+        points.append(SweepPoint(line, setting, ns, blocks, wall, label in in_python, left_out))
     return points
 
 
@@ -81,7 +93,11 @@ def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def crossings(
-    points: Sequence[SweepPoint], pairs: Sequence[tuple[str, str]], name: str
+    points: Sequence[SweepPoint],
+    pairs: Sequence[tuple[str, str]],
+    name: str,
+    *,
+    judged: bool = True,
 ) -> list[Crossing]:
     """For each pair of lines and each setting of the other values, along the numbers of `name`."""
     rests: list[Setting] = []
@@ -93,7 +109,7 @@ def crossings(
         (a, b, rest, _ratios(points, (a, b), name, rest)) for a, b in pairs for rest in rests
     ]
     return [
-        Crossing(a, b, name, rest, ratios, _between(ratios))
+        Crossing(a, b, name, rest, ratios, _between(ratios) if judged else None, judged)
         for a, b, rest, ratios in ratios_of
         if len(ratios) > 1
     ]
@@ -117,7 +133,7 @@ def _blocks_by_number(
     points: Sequence[SweepPoint], line: str, name: str, rest: Setting
 ) -> dict[int, Mapping[int, float]]:
     return {
-        value: point.blocks
+        value: point.used
         for point in points
         if point.line == line
         and isinstance(value := point.setting.get(name), int)

@@ -16,6 +16,7 @@ from workloads import Option
 if TYPE_CHECKING:
     from tracer.analysis.run.budget import Budget
     from tracer.experiment.tracing import Tracing
+    from tracer.experiment.trials import Start
 
 
 class Seconds(click.ParamType[float]):
@@ -190,6 +191,29 @@ def runtime_option() -> click.Option:
         callback=lambda _ctx, _param, value: value == "python",
         help="The Rust programs, or their twins in Python, of those that have one.",
     )
+
+
+def start_options() -> list[click.Option]:
+    """How an experiment begins; `start` makes data of their values."""
+    return [
+        click.Option(
+            ["--wait-quiet"],
+            type=Seconds(),
+            metavar="S",
+            help="Wait up to S seconds for a quiet host: other programs and steal below 10 %.",
+        ),
+        click.Option(
+            ["--fresh"], is_flag=True, help="Start anew; without it saved runs are continued."
+        ),
+    ]
+
+
+def start(wait_quiet: float | None, fresh: bool) -> Start:
+    """The values of `start_options` as data."""
+    from tracer.cli._output import say
+    from tracer.experiment.trials import Start
+
+    return Start(wait_quiet, fresh, say)
 
 
 def effort(rounds: int, quick: bool) -> tuple[int, int]:

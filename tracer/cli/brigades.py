@@ -24,6 +24,7 @@ from tracer.cli._output import outputs, stop_if_broken_off
         ),
         options.quick_option(),
         options.runtime_option(),
+        *options.start_options(),
         options.json_option(),
         options.plot_option("Draw the hop times with their parts"),
     ],
@@ -33,6 +34,8 @@ def command(
     everything: bool,
     quick: bool,
     in_python: bool,
+    wait_quiet: float | None,
+    fresh: bool,
     json_path: str | None,
     plot_path: str | None,
 ) -> int:
@@ -52,13 +55,28 @@ def command(
 
     rounds, units = options.effort(rounds, quick)
     with outputs(json_path, plot_path=plot_path) as out:
-        runs = run_brigades(rounds, everything, units, Progress(), in_python=in_python)
+        runs = run_brigades(
+            rounds,
+            everything,
+            units,
+            Progress(),
+            options.start(wait_quiet, fresh),
+            in_python=in_python,
+        )
+        load = runs.load
         result = brigades(
-            runs.outcomes, runs.units, runs.missing, answers, runs.sizes, in_python=in_python
+            load.usable(runs.outcomes),
+            runs.units,
+            runs.missing,
+            answers,
+            runs.sizes,
+            in_python=in_python,
+            judged=load.allows_verdict,
         )
         out.report(
-            report.document(result, rounds, runs.host), partial(report.render, result, rounds)
+            report.document(result, rounds, runs.host, load),
+            lambda width: report.render(result, rounds, width, load),
         )
-        out.plot(partial(brigades_chart.draw, result.rows, rounds))
+        out.plot(partial(brigades_chart.draw, result.rows, rounds - len(load.left_out)))
     stop_if_broken_off(runs.interrupted)
     return 0

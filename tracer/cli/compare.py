@@ -15,6 +15,7 @@ from tracer.errors import TracerError
 if TYPE_CHECKING:
     from tracer.analysis.run.budget import Budget
     from tracer.experiment.compare import CompareResult
+    from tracer.experiment.trials import Start
 
 _COMMANDS = "tracer.compare.commands"
 
@@ -36,6 +37,7 @@ class _Compare(click.Command):
         click.Argument(["b"]),
         options.rounds_option("Blocks; each holds every run once, in random order.", least=2),
         options.untraced_option("No traced runs: the ratio only, not its reasons."),
+        *options.start_options(),
         options.json_option(),
         options.budget_option(
             'Limit on a number of B\'s report, "sched.switches.per_unit<=1.05", or on'
@@ -50,6 +52,8 @@ def command(
     b: str,
     rounds: int,
     untraced: bool,
+    wait_quiet: float | None,
+    fresh: bool,
     json_path: str | None,
     budgets: Sequence[Budget],
 ) -> int:
@@ -62,19 +66,27 @@ def command(
     from tracer.report import compare as report
 
     with outputs(json_path) as out:
-        result = _compared(a, b, rounds, untraced, context.meta[_COMMANDS])
+        begin = options.start(wait_quiet, fresh)
+        result = _compared(a, b, rounds, untraced, context.meta[_COMMANDS], begin)
         compared, names = result.comparison, (a, b)
         if compared is not None:
             out.report(
-                report.document(compared, names, result.host, result.warnings, result.in_python),
-                lambda width: report.render(compared, names, result.warnings, width),
+                report.document(
+                    compared, names, result.host, result.warnings, result.in_python, result.load
+                ),
+                lambda width: report.render(compared, names, result.warnings, width, result.load),
             )
     stop_if_broken_off(result.interrupted)
     assert compared is not None  # only a broken-off one has none
+    if budgets and not result.load.allows_verdict:
+        say("no budget is judged: the host was busy while this was measured")
+        return 3
     return budget_status(budgets, {**result.report_b, "ratio": compared.ratio.median})
 
 
-def _compared(a: str, b: str, rounds: int, untraced: bool, are_commands: bool) -> CompareResult:
+def _compared(
+    a: str, b: str, rounds: int, untraced: bool, are_commands: bool, begin: Start
+) -> CompareResult:
     from tracer.experiment.compare import SIDES, compare_live, compare_saved
     from tracer.experiment.line import command_condition, condition
     from tracer.progress import Progress
@@ -89,4 +101,4 @@ def _compared(a: str, b: str, rounds: int, untraced: bool, are_commands: bool) -
     if all(saved):
         return compare_saved(Path(a), Path(b))
     side = command_condition if are_commands else condition
-    return compare_live(side(a, SIDES[0]), side(b, SIDES[1]), rounds, untraced, Progress(), say)
+    return compare_live(side(a, SIDES[0]), side(b, SIDES[1]), rounds, untraced, Progress(), begin)

@@ -28,10 +28,18 @@ def command() -> None:
         ),
         options.rounds_option("Blocks; each holds every placement and intervention once."),
         options.quick_option(),
+        *options.start_options(),
         options.json_option(),
     ],
 )
-def pinning(line: str, rounds: int, quick: bool, json_path: str | None) -> int:
+def pinning(
+    line: str,
+    rounds: int,
+    quick: bool,
+    wait_quiet: float | None,
+    fresh: bool,
+    json_path: str | None,
+) -> int:
     """Why are threads slower free to move than pinned to one CPU?
 
     Placements and interventions that switch each suspected mechanism off, block by block; a
@@ -50,13 +58,25 @@ def pinning(line: str, rounds: int, quick: bool, json_path: str | None) -> int:
     if base.cpus:
         raise click.UsageError("--workload may not have --cpus: placements are the experiment")
     with outputs(json_path) as out:
-        runs = run_pinning(base, rounds, Progress())
-        evidence = Evidence(runs.outcomes, base.workload != "process-brigade", base.unit)
-        answer = explain(evidence, runs.labels, runs.prediction, line, runs.missing)
-        note = _note(rounds)
+        runs = run_pinning(base, rounds, Progress(), options.start(wait_quiet, fresh))
+        load = runs.load
+        evidence = Evidence(
+            load.usable(runs.outcomes), base.workload != "process-brigade", base.unit
+        )
+        answer = explain(
+            evidence,
+            runs.labels,
+            runs.prediction,
+            line,
+            runs.missing,
+            judged=load.allows_verdict,
+        )
+        note = _note(min(rounds, answer.blocks))
         out.report(
-            report.document(answer, line, base.unit, rounds, runs.host, in_python=base.in_python),
-            lambda width: report.render(answer, base.unit, note, width),
+            report.document(
+                answer, line, base.unit, rounds, runs.host, in_python=base.in_python, load=load
+            ),
+            lambda width: report.render(answer, base.unit, note, width, load),
         )
     stop_if_broken_off(runs.interrupted)
     return 0
@@ -69,10 +89,18 @@ def pinning(line: str, rounds: int, quick: bool, json_path: str | None) -> int:
         options.rounds_option("Blocks; each holds every run once."),
         options.quick_option(),
         options.runtime_option(),
+        *options.start_options(),
         options.json_option(),
     ],
 )
-def asynchrony(rounds: int, quick: bool, in_python: bool, json_path: str | None) -> int:
+def asynchrony(
+    rounds: int,
+    quick: bool,
+    in_python: bool,
+    wait_quiet: float | None,
+    fresh: bool,
+    json_path: str | None,
+) -> int:
     """What do async tasks cost, what do threads, and when does the choice matter?
 
     Runs are saved as they end: after Ctrl-C the same command continues.
@@ -84,12 +112,26 @@ def asynchrony(rounds: int, quick: bool, in_python: bool, json_path: str | None)
 
     rounds, units = options.effort(rounds, quick)
     with outputs(json_path) as out:
-        runs = run_async(rounds, units, Progress(), in_python=in_python)
-        answer = explain(runs.outcomes, TOKENS, runs.steps, runs.missing, in_python=in_python)
-        note = _note(rounds)
+        runs = run_async(
+            rounds,
+            units,
+            Progress(),
+            options.start(wait_quiet, fresh),
+            in_python=in_python,
+        )
+        load = runs.load
+        answer = explain(
+            load.usable(runs.outcomes),
+            TOKENS,
+            runs.steps,
+            runs.missing,
+            in_python=in_python,
+            judged=load.allows_verdict,
+        )
+        note = _note(min(rounds, answer.blocks))
         out.report(
-            report.document(answer, rounds, runs.host),
-            lambda width: report.render(answer, note, width),
+            report.document(answer, rounds, runs.host, load),
+            lambda width: report.render(answer, note, width, load),
         )
     stop_if_broken_off(runs.interrupted)
     return 0

@@ -26,6 +26,7 @@ from tracer.errors import TracerError
             help="The sizes.",
         ),
         options.rounds_option("Runs of each size.", default=1),
+        *options.start_options(),
         options.plot_option("Draw the memory with the fitted lines"),
         options.json_option(),
     ],
@@ -34,6 +35,8 @@ def command(
     workloads: Sequence[str],
     tasks: str,
     rounds: int,
+    wait_quiet: float | None,
+    fresh: bool,
     plot_path: str | None,
     json_path: str | None,
 ) -> int:
@@ -51,11 +54,11 @@ def command(
     sizes = _sizes(tasks)
     lines = [parse_line(text) for text in dict.fromkeys(workloads)]
     with outputs(json_path, plot_path=plot_path) as out:
-        runs = measure_memory(lines, sizes, rounds, Progress())
+        runs = measure_memory(lines, sizes, rounds, Progress(), options.start(wait_quiet, fresh))
         stop_if_broken_off(runs.interrupted)
         out.report(
-            report.document(runs.memories, runs.left_out, runs.host),
-            partial(report.render, runs.memories, runs.left_out),
+            report.document(runs.memories, runs.left_out, runs.host, runs.load),
+            partial(report.render, runs.memories, runs.left_out, load=runs.load),
         )
         chart = report.chart(runs.memories, f"Linux {runs.host['kernel']}, {runs.host['cpu']}")
         out.plot(partial(draw, chart))

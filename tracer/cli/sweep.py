@@ -36,15 +36,24 @@ if TYPE_CHECKING:
         ),
         options.cpus_option("Pin all of them, as in tracer run."),
         options.untraced_option("No traced runs, no root: the times only, not their parts."),
+        *options.start_options(),
         options.plot_option("Draw it"),
         options.json_option(),
         options.csv_option("Write the points as CSV to FILE."),
     ],
 )
 def command(
-    workloads: Sequence[str], over: Sequence[str], rounds: int, cpus: tuple[int, ...] | None,
-    untraced: bool, plot_path: str | None, json_path: str | None, csv_path: str | None,
-) -> int:  # fmt: skip
+    workloads: Sequence[str],
+    over: Sequence[str],
+    rounds: int,
+    cpus: tuple[int, ...] | None,
+    untraced: bool,
+    wait_quiet: float | None,
+    fresh: bool,
+    plot_path: str | None,
+    json_path: str | None,
+    csv_path: str | None,
+) -> int:
     """Run workloads over a range of sizes, in interleaved rounds: table, picture, JSON, CSV.
 
     W is a workload with its options, in quotes where it has some. Points that a limit forbids are
@@ -59,7 +68,8 @@ def command(
     if cpus is not None and "cpus" not in ranges:
         lines = [line.pinned(cpus) for line in lines]
     with outputs(json_path, plot_path=plot_path, csv_path=csv_path) as out:
-        runs = sweep(lines, ranges, rounds, untraced, Progress())
+        begin = options.start(wait_quiet, fresh)
+        runs = sweep(lines, ranges, rounds, untraced, Progress(), begin)
         _write(out, runs, [line.text for line in lines], list(ranges))
     stop_if_broken_off(runs.interrupted)
     return 0
@@ -71,15 +81,20 @@ def _write(out: Outputs, runs: SweepRuns, lines: Sequence[str], names: Sequence[
     from tracer.report import sweep as report
     from tracer.report.chart import draw
 
-    measured = sweep_points(runs.outcomes, runs.cells, runs.in_python)
+    load = runs.load
+    measured = sweep_points(runs.outcomes, runs.cells, runs.in_python, load.left_out)
     if not measured:
         return
     pairs = list(itertools.combinations(lines, 2))
-    crossed = [crossing for name in names for crossing in crossings(measured, pairs, name)]
+    crossed = [
+        crossing
+        for name in names
+        for crossing in crossings(measured, pairs, name, judged=load.allows_verdict)
+    ]
     rounds = max(len(point.blocks) for point in measured)
     out.report(
-        report.document(measured, crossed, runs.left_out, runs.unit, runs.host),
-        partial(report.render, measured, crossed, runs.left_out, runs.unit, rounds),
+        report.document(measured, crossed, runs.left_out, runs.unit, runs.host, load),
+        partial(report.render, measured, crossed, runs.left_out, runs.unit, rounds, load=load),
     )
     out.csv(partial(report.render_csv, measured))
     where = f"Linux {runs.host['kernel']}, {runs.host['cpu']}"

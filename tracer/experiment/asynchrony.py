@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tracer.analysis import asynchrony as labels
+from tracer.analysis.quiet import Load
 from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
 from tracer.experiment.line import WorkloadLine, parse_line
 from tracer.experiment.runner import Runner
-from tracer.experiment.trials import Experiment, Stage, run_experiment
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
 from tracer.host.fingerprint import fingerprint
 from tracer.host.user import require_rights
 from tracer.model.trial import Outcome
@@ -42,6 +43,7 @@ class AsyncRuns:
     outcomes: Sequence[Outcome]
     missing: Mapping[str, str]
     host: Mapping[str, str]
+    load: Load
     steps: Sequence[int] = STEPS
     interrupted: int | None = None
 
@@ -83,7 +85,14 @@ def conditions(units: int, in_python: bool = False) -> tuple[list[Condition], di
     return runs, missing
 
 
-def run_async(rounds: int, units: int, progress: Progress, *, in_python: bool = False) -> AsyncRuns:
+def run_async(
+    rounds: int,
+    units: int,
+    progress: Progress,
+    start: Start = HERE_AND_NOW,
+    *,
+    in_python: bool = False,
+) -> AsyncRuns:
     """Run what is not saved yet; `in_python`: the twins in Python, of what has one.
 
     TracerError when a program is not built or nothing can be run, and without the rights for BPF.
@@ -102,6 +111,6 @@ def run_async(rounds: int, units: int, progress: Progress, *, in_python: bool = 
         traced = (labels.THREADS, labels.ASYNC, labels.FLOOR)
         trials = Design([c.label for c in runnable], rounds, traced).trials()
         experiment = Experiment("explain-async", runnable, rounds, host, _PROBES)
-        done = run_experiment(experiment, [Stage(trials)], runner, progress)
+        done = run_experiment(experiment, [Stage(trials)], runner, progress, start)
     steps = STEPS_IN_PYTHON if in_python else STEPS
-    return AsyncRuns(done.outcomes, missing, host, steps, done.interrupted)
+    return AsyncRuns(done.outcomes, missing, host, done.load, steps, done.interrupted)

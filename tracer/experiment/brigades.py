@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tracer.analysis.brigades import PINNED, Contestant
+from tracer.analysis.quiet import Load
 from tracer.errors import TracerError
 from tracer.experiment.brigade_sizes import contestants
 from tracer.experiment.condition import Condition
@@ -14,7 +15,7 @@ from tracer.experiment.design import Design
 from tracer.experiment.line import WorkloadLine, parse_line
 from tracer.experiment.runner import Runner
 from tracer.experiment.store import Store
-from tracer.experiment.trials import Experiment, Stage, run_experiment
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
 from tracer.host.fingerprint import fingerprint
 from tracer.host.user import require_rights
 from tracer.model.trial import Outcome
@@ -61,6 +62,7 @@ class BrigadeRuns:
     units: Mapping[str, str]
     missing: Mapping[str, str]
     host: Mapping[str, str]
+    load: Load
     sizes: Mapping[str, Contestant] = field(default_factory=dict)
     interrupted: int | None = None
 
@@ -105,7 +107,13 @@ def _conditions(
 
 
 def run_brigades(
-    rounds: int, everything: bool, units: int, progress: Progress, *, in_python: bool = False
+    rounds: int,
+    everything: bool,
+    units: int,
+    progress: Progress,
+    start: Start = HERE_AND_NOW,
+    *,
+    in_python: bool = False,
 ) -> BrigadeRuns:
     """Run the rounds that are not saved yet; `in_python`: the twins in Python, of those that have
     one. A workload that fails at its first try is left out by name; one that fails later ends the
@@ -131,6 +139,6 @@ def run_brigades(
             )
         trials = Design([c.label for c in runnable], rounds).trials()
         experiment = Experiment("brigades", runnable, rounds, host, _PROBES)
-        done = run_experiment(experiment, [Stage(trials, measure_sizes)], runner, progress)
+        done = run_experiment(experiment, [Stage(trials, measure_sizes)], runner, progress, start)
     units_of = {c.label: c.unit for c in runnable}
-    return BrigadeRuns(done.outcomes, units_of, missing, host, sizes, done.interrupted)
+    return BrigadeRuns(done.outcomes, units_of, missing, host, done.load, sizes, done.interrupted)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tracer.analysis.compare import Comparison, compare, compare_documents
+from tracer.analysis.quiet import Load
 from tracer.analysis.run.reader import READABLE
 from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
 from tracer.experiment.runner import Runner
-from tracer.experiment.trials import Experiment, Stage, run_experiment
-from tracer.host.cpus import online_cpus
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
 from tracer.host.fingerprint import differences, fingerprint
 from tracer.host.user import require_rights
 from tracer.model.trial import Trial
@@ -39,13 +39,18 @@ class CompareResult:
     report_b: Mapping[str, Any]
     warnings: Sequence[str] = ()
     in_python: tuple[bool, bool] = (False, False)
+    load: Load = field(default_factory=Load)
     interrupted: int | None = None
 
 
 def compare_live(
-    a: Condition, b: Condition, rounds: int, untraced: bool, progress: Progress,
-    say: Callable[[str], None],
-) -> CompareResult:  # fmt: skip
+    a: Condition,
+    b: Condition,
+    rounds: int,
+    untraced: bool,
+    progress: Progress,
+    start: Start = HERE_AND_NOW,
+) -> CompareResult:
     """Run both, labelled `A` and `B`, in `rounds` blocks; with `untraced` never under the probes.
 
     TracerError when they do not count in the same unit (exit status 2), when a run fails, and
@@ -61,16 +66,18 @@ def compare_live(
     probes = () if untraced else _PROBES
     trials = Design(SIDES, rounds, traced=() if untraced else None, twin="A").trials()
     if a.command:
-        say(_starts(trials))
+        start.say(_starts(trials))
     experiment = Experiment("compare", (a, b), rounds, fingerprint(), probes)
     with Runner((a, b), probes, progress) as runner:
-        done = run_experiment(experiment, [Stage(trials)], runner, progress)
-    traced_b = [o.report for o in done.outcomes if o.trial.traced and o.trial.condition == "B"]
+        done = run_experiment(experiment, [Stage(trials)], runner, progress, start)
+    usable = done.load.usable(done.outcomes)
+    traced_b = [o.report for o in usable if o.trial.traced and o.trial.condition == "B"]
     return CompareResult(
-        compare(done.outcomes, "A", "B", a.unit, len(online_cpus())),
+        compare(usable, "A", "B", a.unit, judged=done.load.allows_verdict),
         experiment.host,
         (traced_b[-1] if traced_b else None) or {},
         in_python=(a.in_python, b.in_python),
+        load=done.load,
         interrupted=done.interrupted,
     )
 

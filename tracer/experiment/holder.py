@@ -108,7 +108,7 @@ class Holder:
             target.go()
             target.wait()
         result = {"tasks": condition.values["tasks"], "memory": memory}
-        return Outcome(trial, result, watch.ended(spin=False))
+        return Outcome(trial, result, watch.ended(spin=False), at_s=time.time())
 
     def _settled_floor(self) -> dict[str, int | None]:
         """The kernel's memory before the target has started anything."""

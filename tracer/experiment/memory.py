@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tracer.analysis.memory import Memory, memory
+from tracer.analysis.quiet import Load
 from tracer.analysis.statistics.regression import ENOUGH_POINTS
 from tracer.errors import TracerError
 from tracer.experiment.design import Design
 from tracer.experiment.grid import Grid, GridCell, grid, label
 from tracer.experiment.holder import Holder
 from tracer.experiment.line import WorkloadLine, parse_line
-from tracer.experiment.trials import Experiment, Stage, run_experiment
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
 from tracer.host.fingerprint import fingerprint
 from tracer.model.trial import Outcome
 from tracer.progress import Progress
@@ -31,6 +32,7 @@ class MemoryRuns:
     memories: Sequence[Memory]
     left_out: Sequence[tuple[str, str]]
     host: Mapping[str, str]
+    load: Load
     interrupted: int | None = None
 
 
@@ -73,7 +75,11 @@ def _require_enough(lines: Sequence[WorkloadLine], planned: Grid, rounds: int) -
 
 
 def measure_memory(
-    lines: Sequence[WorkloadLine], sizes: Sequence[int], rounds: int, progress: Progress
+    lines: Sequence[WorkloadLine],
+    sizes: Sequence[int],
+    rounds: int,
+    progress: Progress,
+    start: Start = HERE_AND_NOW,
 ) -> MemoryRuns:
     """Run every line at every size once per round, and its joints alone. Needs no rights.
 
@@ -91,12 +97,12 @@ def measure_memory(
     design = Design([c.label for c in conditions], rounds, traced=())
     experiment = Experiment("memory", conditions, rounds, fingerprint())
     holder = Holder(conditions, progress)
-    done = run_experiment(experiment, [Stage(design.trials())], holder, progress)
+    done = run_experiment(experiment, [Stage(design.trials())], holder, progress, start)
     asked_for = tuple(f"{line.text}, " for line in lines)
     left_out = [(cell, why) for cell, why in planned.left_out if cell.startswith(asked_for)]
     if done.interrupted is not None:
-        return MemoryRuns((), left_out, experiment.host, done.interrupted)
-    outcomes = _by_line(planned.cells, done.outcomes)
+        return MemoryRuns((), left_out, experiment.host, done.load, done.interrupted)
+    outcomes = _by_line(planned.cells, done.load.usable(done.outcomes))
     joints_memory = {
         text: memory(alone.text, outcomes[alone.text])
         for text, alone in joints.items()
@@ -111,7 +117,7 @@ def measure_memory(
         )
         for line in lines
     ]
-    return MemoryRuns(memories, left_out, experiment.host)
+    return MemoryRuns(memories, left_out, experiment.host, done.load)
 
 
 def _by_line(cells_: Sequence[GridCell], outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:

@@ -13,10 +13,11 @@ import dataclasses
 import os
 import shlex
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tracer.analysis.quiet import is_busy, share_of
 from tracer.analysis.run.observer import Pair, observe
 from tracer.analysis.run.summary import CommandLine, Summary, summarize
 from tracer.capture.attach import AttachRequest, attached
@@ -24,6 +25,7 @@ from tracer.capture.command import CommandOptions, run_command, run_command_untr
 from tracer.errors import Interrupted
 from tracer.experiment.condition import Condition
 from tracer.experiment.pairs import Plan, measure, switches_per_unit
+from tracer.experiment.surroundings import Watch
 from tracer.experiment.tracing import Tracing
 from tracer.host.cpus import cpu_list
 from tracer.host.processes import require
@@ -32,7 +34,9 @@ from tracer.kernel.calibrate import event_cost_ns, switch_cost_ns
 from tracer.kernel.engine import Engine
 from tracer.model.recording import Recording
 from tracer.model.spec import Spec
+from tracer.model.trial import Surroundings
 from tracer.progress import Progress
+from tracer.report.load import taken
 
 #: A longer command is not repeated in the advice.
 _LONGEST_COMMAND = 50
@@ -78,13 +82,14 @@ def trace_workload(
             " make setup builds it"
         )
     measured = measure(Plan(condition, rounds, tracing, follow), progress or Progress(shown=False))
+    _say_busy(measured.around, len(measured.quiet_pairs) < len(measured.pairs), say)
     summary = summarize(
         measured.recording,
         name=workload.name,
         transport=workload.transport_of(condition.values),
         unit=workload.unit,
         cpus=condition.cpus,
-        observer=observe(measured.pairs),
+        observer=observe(measured.quiet_pairs),
         top=tracing.top,
     )
     return Measurement(summary, measured.interrupted)
@@ -113,11 +118,13 @@ def trace_command(
     input_offset = _input_offset()
     with contextlib.closing(Engine(tracing.probes, tracing.light)) as engine:
         switch_ns, event_ns = switch_cost_ns(engine), event_cost_ns(engine)
+        watch = Watch(spin=False)
         recording = run_command(engine, spec, options, switch_ns)
+        around = watch.ended(spin=False)
     pair = None
     if baseline and recording.interrupted is None:
         _rewind_input(input_offset, say)
-        pair = _untraced_twin(spec, options, recording, say)
+        pair = _untraced_twin(spec, options, recording, around, say)
     if pair is None:
         recording = dataclasses.replace(recording, event_cost_ns=event_ns)
     line = shlex.join(spec.argv)
@@ -137,9 +144,10 @@ def trace_command(
 
 
 def _untraced_twin(
-    spec: Spec, options: CommandOptions, recording: Recording, say: Say
+    spec: Spec, options: CommandOptions, recording: Recording, around: Surroundings, say: Say
 ) -> Pair | None:
     """The traced run paired with one without probes; None where they cannot be compared."""
+    watch = Watch(spin=False)
     try:
         untraced = run_command_untraced(spec, options.units)
     except Interrupted:
@@ -151,6 +159,8 @@ def _untraced_twin(
         )
         return None
 
+    _say_busy([around, watch.ended(spin=False)], False, say)
+
     def ns_per_unit(result: Mapping[str, Any]) -> float:
         return float(result["took_ns"]) / (result.get("units") or 1)
 
@@ -160,6 +170,18 @@ def _untraced_twin(
         ns_per_unit(untraced),
         switches_per_unit(traced),
         switches_per_unit(untraced),
+    )
+
+
+def _say_busy(around: Sequence[Surroundings], left_out: bool, say: Say) -> None:
+    """What the runs for the observer effect met, and whether those on a busy host are left out."""
+    busy = [one for one in around if is_busy(one)]
+    if not busy:
+        return
+    effect = "they do not count" if left_out else "that is not to be trusted"
+    say(
+        f"busy host: {taken(share_of(busy))} in {len(busy)} of the {len(around)} measurements of"
+        f" the observer effect: {effect}"
     )
 
 

@@ -8,15 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tracer.analysis.quiet import FEWEST_BLOCKS, is_busy
 from tracer.analysis.run.observer import Pair
 from tracer.capture.workload import run_traced, run_untraced
 from tracer.errors import Interrupted
 from tracer.experiment.condition import Condition
+from tracer.experiment.surroundings import Watch
 from tracer.experiment.tracing import Tracing
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
 from tracer.model.recording import Recording
 from tracer.model.spec import Spec
+from tracer.model.trial import Surroundings
 from tracer.progress import Progress
 
 #: A run of a pair is scaled to about this long, and to at least so many iterations.
@@ -58,11 +61,21 @@ class Plan:
 
 @dataclass(frozen=True)
 class Measured:
-    """The full run and the pairs. `interrupted`: the signal that came before the last run's end."""
+    """The full run and the pairs; `around` what the host did during each. `interrupted`: the signal
+    that came before the last run's end."""
 
     recording: Recording
     pairs: Sequence[Pair]
+    around: Sequence[Surroundings] = ()
     interrupted: int | None = None
+
+    @property
+    def quiet_pairs(self) -> list[Pair]:
+        """Those that neither other programs nor steal disturbed; all where these are fewer than a
+        verdict needs."""
+        both = zip(self.pairs, self.around, strict=True)
+        quiet = [pair for pair, around in both if not is_busy(around)]
+        return quiet if len(quiet) >= FEWEST_BLOCKS else list(self.pairs)
 
 
 def switches_per_unit(result: Mapping[str, Any]) -> float:
@@ -79,6 +92,8 @@ class _Runs:
         self._trips = 0
         self._done = 0
         self._began_s = 0.0
+        #: What the host did during each pair.
+        self.around: list[Surroundings] = []
 
     def expect(self, trips: int, trip_ns: float) -> None:
         """There will be this many trips in all, each about this long."""
@@ -114,10 +129,12 @@ class _Runs:
         def untraced() -> Mapping[str, Any]:
             return run_untraced(spec, self._progress)
 
+        watch = Watch(spin=False)
         if number % 2 == 0:
             a, b = traced(), untraced()
         else:
             b, a = untraced(), traced()
+        self.around.append(watch.ended(spin=False))
         self._finished(2 * trips)
         return Pair(a["ns_per_unit"], b["ns_per_unit"], switches_per_unit(a), switches_per_unit(b))
 
@@ -165,10 +182,10 @@ def _measured(runs: _Runs, plan: Plan, cost_ns: int | None, progress: Progress) 
     pairs = [runs.pair(number, trips) for number in range(before)]
     recording = runs.full(cost_ns)
     if recording.interrupted is not None:
-        return Measured(recording, pairs, recording.interrupted)
+        return Measured(recording, pairs, runs.around, recording.interrupted)
     try:
         for number in range(before, plan.rounds):
             pairs.append(runs.pair(number, trips))  # noqa: PERF401 - a signal keeps those made
     except Interrupted as stop:
-        return Measured(recording, pairs, stop.number)
-    return Measured(recording, pairs)
+        return Measured(recording, pairs, runs.around, stop.number)
+    return Measured(recording, pairs, runs.around)

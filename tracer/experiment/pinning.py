@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from tracer.analysis.pinning import conditions as labels
 from tracer.analysis.pinning.prediction import Prediction, predict
 from tracer.analysis.pinning.theories import THEORIES
+from tracer.analysis.quiet import BUSY, Load, is_disturbed
 from tracer.errors import TracerError
 from tracer.experiment import interventions, placements
 from tracer.experiment.condition import Condition, with_units
 from tracer.experiment.design import Design
 from tracer.experiment.runner import Runner
 from tracer.experiment.store import Store
-from tracer.experiment.trials import Experiment, Stage, run_experiment
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
 from tracer.host.fingerprint import fingerprint
 from tracer.host.user import require_rights
 from tracer.model.trial import Outcome, Trial
@@ -56,6 +57,7 @@ class PinningRuns:
     missing: Mapping[str, str]
     prediction: Prediction | None
     host: Mapping[str, str]
+    load: Load
     interrupted: int | None = None
 
 
@@ -108,13 +110,16 @@ def _note_theories(store: Store) -> None:
 
 
 def _note_prediction(store: Store) -> None:
-    """The prediction, from the unpinned runs so far; it is written down before a pinned one."""
-    reports = [outcome.report for outcome in store.outcomes if outcome.trial.block < 0]
+    """The prediction, from the unpinned runs so far that met a quiet host; written down
+    before a pinned one."""
+    reports = [o.report for o in store.outcomes if o.trial.block < 0 and not is_disturbed(o)]
     prediction = predict([report for report in reports if report is not None])
     store.note("prediction", dataclasses.asdict(prediction) if prediction else None)
 
 
-def run_pinning(base: Condition, rounds: int, progress: Progress) -> PinningRuns:
+def run_pinning(
+    base: Condition, rounds: int, progress: Progress, start: Start = HERE_AND_NOW
+) -> PinningRuns:
     """Run what is not saved yet.
 
     TracerError when only one CPU may be used or a placement that the answer needs cannot be run,
@@ -146,7 +151,9 @@ def run_pinning(base: Condition, rounds: int, progress: Progress) -> PinningRuns
             Stage([Trial(_FIRST, True, -1 - n) for n in range(_FIRST_RUNS)], _note_prediction),
             Stage(Design(shown, rounds).trials()),
         ]
-        done = run_experiment(experiment, stages, runner, progress)
+        done = run_experiment(experiment, stages, runner, progress, start)
     noted = done.notes.get("prediction")
+    if not noted and any(is_disturbed(o) for o in done.outcomes if o.trial.block < 0):
+        missing["the prediction"] = BUSY
     prediction = Prediction(**noted) if noted else None
-    return PinningRuns(done.outcomes, shown, missing, prediction, host, done.interrupted)
+    return PinningRuns(done.outcomes, shown, missing, prediction, host, done.load, done.interrupted)

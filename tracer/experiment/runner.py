@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,7 +76,7 @@ class Runner:
                 require_success(spec, result["exit_status"])
             else:
                 result = run_untraced(spec, self._progress)
-        return Outcome(trial, result, watch.ended(), report)
+        return Outcome(trial, result, watch.ended(), report, time.time())
 
     def _traced(self, condition: Condition, spec: Spec) -> Recording:
         engine = self._compiled()

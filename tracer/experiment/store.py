@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from tracer.errors import TracerError
 from tracer.host.user import Credentials
 from tracer.model.trial import Outcome
 
-_VERSION = 1
+_VERSION = 2
+#: Older outcomes are not continued: the host is not what it was.
+OLDEST_S = 24 * 3600
 
 
 def directory() -> Path:
@@ -39,31 +42,34 @@ class Store:
         The command, for the file's name.
     plan:
         Everything that decides what is measured, as JSON data. A different plan has its own file.
+    fresh:
+        Saved outcomes are removed, not continued.
 
-    Raises TracerError when the file cannot be written.
+    Raises TracerError when the file cannot be written, and when the saved outcomes are more than a
+    day old.
     """
 
-    def __init__(self, kind: str, plan: Mapping[str, Any]) -> None:
+    def __init__(self, kind: str, plan: Mapping[str, Any], *, fresh: bool = False) -> None:
         head = json.dumps({"version": _VERSION, "kind": kind, "plan": plan}, sort_keys=True)
         name = hashlib.sha256(head.encode()).hexdigest()[:16]
         self.path = directory() / f"{kind}-{name}.jsonl"
         self.outcomes: list[Outcome] = []
         self.notes: dict[str, Any] = {}
         try:
-            self._open(head)
+            self._open(head, fresh)
         except OSError as error:
             raise TracerError(
                 f"cannot save blocks in {self.path}: {error.strerror}",
                 "set XDG_STATE_HOME to a directory that can be written to",
             ) from None
 
-    def _open(self, head: str) -> None:
+    def _open(self, head: str, fresh: bool) -> None:
         missing = [p for p in (self.path.parent, *self.path.parent.parents) if not p.exists()]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         for path in missing:
             _give_to_user(path)
         whole: list[str] = []
-        if self.path.exists():
+        if self.path.exists() and not fresh:
             # a kill can cut the last line: an incomplete one does not count as saved
             lines = self.path.read_text().split("\n")
             if lines[0] == head:
@@ -74,10 +80,23 @@ class Store:
                 self.notes[data["note"]] = data["value"]
             else:
                 self.outcomes.append(Outcome.from_plain(data))
+        self._require_recent()
         self._file = self.path.open("w")
         _give_to_user(self.path)
         self._file.write("\n".join([head, *whole]) + "\n")
         self._sync()
+
+    def _require_recent(self) -> None:
+        if not self.outcomes:
+            return
+        oldest_s = min(outcome.at_s for outcome in self.outcomes)
+        if time.time() - oldest_s > OLDEST_S:
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(oldest_s))
+            raise TracerError(
+                f"{len(self.outcomes)} runs of this experiment are saved, the oldest from {when}:"
+                " more than a day ago, so they are not continued",
+                "start anew: the same command with --fresh",
+            )
 
     def add(self, outcome: Outcome) -> None:
         """Save one outcome; it is on the disk when this returns."""

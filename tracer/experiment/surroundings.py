@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 
+from tracer.analysis.quiet import LIMIT
+from tracer.errors import TracerError
 from tracer.host.load import HostTimes
-from tracer.model.trial import Surroundings
+from tracer.model.trial import HostShare, Surroundings
+from tracer.progress import Progress
 
 _SPIN_STEPS = 400_000
+#: How long the host is looked at before an experiment.
+LOOK_S = 0.5
 
 
 def timed_spin_ns() -> int:
@@ -29,21 +35,23 @@ def _spin() -> int:
 
 def _own_cpu_ns() -> int:
     """CPU time of tracer and of the children that it has waited for."""
-    return int(sum(os.times()[:4]) * 1e9)
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return round(sum(usage.ru_utime + usage.ru_stime for usage in usages) * 1e9)
 
 
 class Watch:
-    """Watches the host from its making until `ended`."""
+    """Watches the host from its making until `ended`, on the CPUs that tracer may use."""
 
-    def __init__(self) -> None:
+    def __init__(self, spin: bool = True) -> None:
+        self._cpus = os.sched_getaffinity(0)
         self._own_cpu_ns = _own_cpu_ns()
-        self._before = HostTimes.now()
-        self._spin_ns = timed_spin_ns()
+        self._before = HostTimes.now(self._cpus)
+        self._spin_ns = timed_spin_ns() if spin else 0
 
     def ended(self, spin: bool = True) -> Surroundings:
         """What happened meanwhile; without `spin` the host's speed is not timed a second time."""
         spin_after_ns = timed_spin_ns() if spin else self._spin_ns
-        after = HostTimes.now()
+        after = HostTimes.now(self._cpus)
         load = after.load_since(self._before)
         own_ns = _own_cpu_ns() - self._own_cpu_ns
         return Surroundings(
@@ -51,5 +59,34 @@ class Watch:
             spin_after_ns=spin_after_ns,
             wall_ns=after.at_ns - self._before.at_ns,
             steal_ns=load.steal_ns,
-            others_ns=max(load.busy_ns - own_ns, 0),
+            others_ns=load.busy_ns - own_ns,
+            cpus=len(self._cpus),
         )
+
+
+def look() -> HostShare:
+    """The host's other load in the next moment."""
+    watch = Watch(spin=False)
+    time.sleep(LOOK_S)
+    around = watch.ended(spin=False)
+    total_ns = max(around.cpu_time_ns, 1)
+    return HostShare(max(around.others_ns, 0) / total_ns, around.steal_ns / total_ns)
+
+
+def wait_until_quiet(limit_s: float, progress: Progress) -> HostShare:
+    """Wait for a moment in which neither other programs nor steal take more than 10 % of the CPUs.
+
+    TracerError when none came within `limit_s` seconds.
+    """
+    deadline_s = time.monotonic() + limit_s
+    while (seen := look()).largest > LIMIT:
+        if time.monotonic() >= deadline_s:
+            raise TracerError(
+                f"no quiet host in {limit_s:g} s: at the end other programs used"
+                f" {100 * seen.others:.0f} % of the CPUs, the host took {100 * seen.steal:.0f} %"
+                " (steal)",
+                "wait longer, end what runs beside (see top), or leave --wait-quiet out: blocks"
+                " that meet load are then marked, and no verdict rests on them",
+            )
+        progress.say(f"waiting for a quiet host: others use {100 * seen.others:.0f} %")
+    return seen

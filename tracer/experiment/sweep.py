@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tracer.analysis.quiet import Load
 from tracer.errors import TracerError
 from tracer.experiment.design import Design
 from tracer.experiment.grid import Grid, GridCell, grid, label, points
 from tracer.experiment.line import WorkloadLine
 from tracer.experiment.runner import Runner
-from tracer.experiment.trials import Experiment, Stage, run_experiment
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
 from tracer.host.cpus import parse_cpus
 from tracer.host.fingerprint import fingerprint
 from tracer.host.user import require_rights
@@ -37,6 +38,7 @@ class SweepRuns:
     left_out: Sequence[tuple[str, str]]
     unit: str
     host: Mapping[str, str]
+    load: Load
     in_python: frozenset[str] = frozenset()
     interrupted: int | None = None
 
@@ -82,7 +84,12 @@ def _unit(lines: Sequence[WorkloadLine]) -> str:
 
 
 def sweep(
-    lines: Sequence[WorkloadLine], ranges: Ranges, rounds: int, untraced: bool, progress: Progress
+    lines: Sequence[WorkloadLine],
+    ranges: Ranges,
+    rounds: int,
+    untraced: bool,
+    progress: Progress,
+    start: Start = HERE_AND_NOW,
 ) -> SweepRuns:
     """Run every line at every point once per round; with `untraced` never under the probes, which
     needs no rights.
@@ -100,13 +107,14 @@ def sweep(
     design = Design([c.label for c in conditions], rounds, traced=() if untraced else None)
     experiment = Experiment("sweep", conditions, rounds, fingerprint(), probes)
     with Runner(conditions, probes, progress) as runner:
-        done = run_experiment(experiment, [Stage(design.trials())], runner, progress)
+        done = run_experiment(experiment, [Stage(design.trials())], runner, progress, start)
     return SweepRuns(
         done.outcomes,
         {cell.condition.label: (cell.line, cell.point) for cell in planned.cells},
         planned.left_out,
         unit,
         experiment.host,
+        done.load,
         frozenset(condition.label for condition in conditions if condition.in_python),
         done.interrupted,
     )

@@ -8,11 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tracer.analysis.quiet import Load, Resumed, block_loads
 from tracer.errors import Interrupted
 from tracer.experiment.condition import Condition
 from tracer.experiment.store import Store
-from tracer.model.trial import Outcome, Trial
+from tracer.experiment.surroundings import look, wait_until_quiet
+from tracer.model.trial import HostShare, Outcome, Trial
 from tracer.progress import Progress
+from tracer.report.load import resumed
+
+#: Saved runs that ended longer before this start are of another hour.
+_HOUR_S = 3600
 
 
 class TrialRunner(Protocol):
@@ -56,6 +62,20 @@ class Experiment:
 
 
 @dataclass(frozen=True)
+class Start:
+    """How an experiment begins: after a wait of at most `wait_quiet_s` for a quiet host (None: it
+    does not wait), and `fresh`, without the runs that are saved. `say` is called with a message
+    for the user."""
+
+    wait_quiet_s: float | None = None
+    fresh: bool = False
+    say: Callable[[str], None] = lambda _text: None
+
+
+HERE_AND_NOW = Start()
+
+
+@dataclass(frozen=True)
 class Stage:
     """Trials in their order, and what follows when all of them are saved, before the next stage."""
 
@@ -65,27 +85,40 @@ class Stage:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The outcomes of an experiment, and what its stages noted, by name; `interrupted`: the signal
-    that broke it off."""
+    """The outcomes of an experiment, and what its stages noted, by name; `load`: what else the host
+    did; `interrupted`: the signal that broke it off."""
 
     outcomes: Sequence[Outcome]
+    load: Load = field(default_factory=Load)
     interrupted: int | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_experiment(
-    experiment: Experiment, stages: Sequence[Stage], runner: TrialRunner, progress: Progress
+    experiment: Experiment,
+    stages: Sequence[Stage],
+    runner: TrialRunner,
+    progress: Progress,
+    start: Start = HERE_AND_NOW,
 ) -> Outcomes:
-    """Run the trials that are not saved yet, stage by stage.
+    """Look at the host, then run the trials that are not saved yet, stage by stage.
 
     A signal ends the experiment after what was saved, and the next start goes on from there; one
     before the first outcome of a block (numbers from 0) raises Interrupted. TracerError when a
-    trial fails or the outcomes cannot be saved.
+    trial fails or the outcomes cannot be saved, when those saved are more than a day old, and when
+    a quiet host was waited for in vain.
     """
     trials = [trial for stage in stages for trial in stage.trials]
-    with Store(experiment.kind, experiment.plain()) as store:
-        stopped = None
+    with Store(experiment.kind, experiment.plain(), fresh=start.fresh) as store:
+        stopped, began_s = None, time.time()
+        ends_s = {o.trial: o.at_s for o in store.outcomes if o.trial in set(trials)}
+        taken_over = _resumed(list(ends_s.values()), len(trials), began_s)
+        if taken_over is not None:
+            start.say(f"{resumed(taken_over)}; --fresh starts anew")
+        before = None
         try:
+            if len(ends_s) < len(trials):
+                before = _host_before(start, progress)
             for stage in stages:
                 run_trials(stage.trials, runner, store, progress)
                 stage.then(store)
@@ -96,7 +129,23 @@ def run_experiment(
     outcomes = [saved[trial] for trial in trials if trial in saved]
     if stopped is not None and not any(outcome.trial.block >= 0 for outcome in outcomes):
         raise Interrupted(stopped)
-    return Outcomes(outcomes, stopped, store.notes)
+    old = {trial.block for trial, at_s in ends_s.items() if began_s - at_s > _HOUR_S}
+    load = Load(before, block_loads(outcomes, old), taken_over)
+    return Outcomes(outcomes, load, stopped, store.notes)
+
+
+def _host_before(start: Start, progress: Progress) -> HostShare:
+    if start.wait_quiet_s is None:
+        return look()
+    return wait_until_quiet(start.wait_quiet_s, progress)
+
+
+def _resumed(ends_s: Sequence[float], runs: int, began_s: float) -> Resumed | None:
+    if not ends_s:
+        return None
+    return Resumed(
+        len(ends_s), runs, max(began_s - max(ends_s), 0.0), max(began_s - min(ends_s), 0.0)
+    )
 
 
 def run_trials(

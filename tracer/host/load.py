@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class HostTimes:
-    """CPU time of the whole host since boot, ns over all CPUs; `at_ns`: CLOCK_MONOTONIC then."""
+    """CPU time since boot, ns over all CPUs or some; `at_ns`: CLOCK_MONOTONIC then."""
 
     steal_ns: int
     busy_ns: int
@@ -24,9 +25,15 @@ class HostTimes:
     at_ns: int
 
     @classmethod
-    def now(cls) -> HostTimes:
-        """As /proc/stat has it, in whole clock ticks."""
-        fields = [int(n) for n in text_of(_STAT).split("\n", 1)[0].split()[1:9]]
+    def now(cls, cpus: Collection[int] = ()) -> HostTimes:
+        """As /proc/stat has it, in whole clock ticks; over these CPUs, or the whole host."""
+        names = {f"cpu{cpu}" for cpu in cpus} or {"cpu"}
+        rows = [
+            [int(number) for number in words[:8]]
+            for name, *words in map(str.split, text_of(_STAT).splitlines())
+            if name in names
+        ]
+        fields = [sum(column) for column in zip(*rows, strict=True)]
         user, nice, system, _idle, _wait, irq, softirq, steal = fields
         busy = user + nice + system + irq + softirq
         return cls(steal * TICK_NS, busy * TICK_NS, sum(fields) * TICK_NS, time.monotonic_ns())

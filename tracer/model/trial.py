@@ -23,13 +23,32 @@ class Trial:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Around one run: fixed spins before and after; steal and other processes' CPU time, ns."""
+    """Around one run: fixed spins before and after; steal and other processes' CPU time over
+    `cpus` CPUs, ns. The latter is a difference of two clocks, and can be a little below 0."""
 
     spin_before_ns: int
     spin_after_ns: int
     wall_ns: int
     steal_ns: int
     others_ns: int
+    cpus: int = 1
+
+    @property
+    def cpu_time_ns(self) -> int:
+        """Time of all CPUs around the run, busy or not."""
+        return self.wall_ns * self.cpus
+
+
+@dataclass(frozen=True)
+class HostShare:
+    """What other programs used of the CPUs' time, and what the host took of it (steal)."""
+
+    others: float
+    steal: float
+
+    @property
+    def largest(self) -> float:
+        return max(self.others, self.steal)
 
 
 @dataclass(frozen=True)
@@ -37,13 +56,14 @@ class Outcome:
     """The result of one trial.
 
     `result` is the workload's own; `report` the JSON document of a traced run,
-    without its list of threads.
+    without its list of threads; `at_s` the time at its end, in seconds since 1970.
     """
 
     trial: Trial
     result: Mapping[str, Any]
     surroundings: Surroundings
     report: Mapping[str, Any] | None = None
+    at_s: float = 0.0
 
     @property
     def ns_per_unit(self) -> float:
@@ -56,6 +76,7 @@ class Outcome:
             "result": dict(self.result),
             "surroundings": asdict(self.surroundings),
             "report": self.report,
+            "at_s": self.at_s,
         }
 
     @classmethod
@@ -65,4 +86,5 @@ class Outcome:
             data["result"],
             Surroundings(**data["surroundings"]),
             data["report"],
+            data["at_s"],
         )

@@ -7,8 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.asynchrony import AsyncExplanation, ChoicePoint, Tax
+from tracer.analysis.quiet import QUIET, Load
 from tracer.analysis.statistics.wording import duration_bounds, interval_heading, ratio_text
 from tracer.report.layout import WIDTH, page, table
+from tracer.report.load import document as load_data
+from tracer.report.load import lines
 from tracer.report.pinning import SCHEMA, not_tested
 from tracer.units import duration
 
@@ -44,11 +47,14 @@ def _both(point: ChoicePoint) -> list[str]:
     return [duration(point.threads_ns), duration(point.async_ns), ratio_text(point.ratio)]
 
 
-def render(explanation: AsyncExplanation, note: str = "", width: int = WIDTH) -> str:
+def render(
+    explanation: AsyncExplanation, note: str = "", width: int = WIDTH, load: Load = QUIET
+) -> str:
     """The whole report, ending in a newline; `note` stands under the answer."""
     count = explanation.blocks
     where = _IN_PYTHON if explanation.in_python else ""
     blocks = [
+        lines(load),
         [*explanation.answer, *([note] if note else [])],
         _taxes(f"what a hop pays with threads{where}", explanation.thread_tax, count, width),
         _taxes(f"what a hop pays with async{where}", explanation.async_tax, count, width),
@@ -59,13 +65,16 @@ def render(explanation: AsyncExplanation, note: str = "", width: int = WIDTH) ->
     return page(blocks, width)
 
 
-def document(explanation: AsyncExplanation, rounds: int, host: Mapping[str, str]) -> dict[str, Any]:
+def document(
+    explanation: AsyncExplanation, rounds: int, host: Mapping[str, str], load: Load = QUIET
+) -> dict[str, Any]:
     """The explanation as JSON data, `tracer.explain/1`; times in ns."""
     return {
         "schema": SCHEMA,
         "question": "async",
         "in_python": explanation.in_python,
         "rounds": rounds,
+        "load": load_data(load),
         "host": dict(host),
         "answer": list(explanation.answer),
         "async_tax": [asdict(tax) for tax in explanation.async_tax],

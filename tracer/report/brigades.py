@@ -7,12 +7,15 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.brigades import PINNED, BrigadeRow, Brigades, TableCell
+from tracer.analysis.quiet import QUIET, Load
 from tracer.analysis.statistics.wording import (
     interval_heading,
     interval_name,
     microseconds_bounds,
 )
 from tracer.report.layout import WIDTH, page, table
+from tracer.report.load import document as load_data
+from tracer.report.load import lines
 from tracer.units import count, counted, microseconds, rate
 
 SCHEMA = "tracer.brigades/1"
@@ -88,22 +91,24 @@ def _published(cell: TableCell | None) -> str:
     return f"({cell.published})" if cell is not None and cell.published else ""
 
 
-def render(brigades: Brigades, rounds: int, width: int = WIDTH) -> str:
+def render(brigades: Brigades, rounds: int, width: int = WIDTH, load: Load = QUIET) -> str:
     """The whole report, ending in a newline."""
+    used = rounds - len(load.left_out)
     which = "Every brigade that exists in Python" if brigades.in_python else "Every brigade"
     head = [
         f"{which}, {counted(rounds, 'interleaved round')}; free to move, or pinned to one CPU.",
         "- floor: less the one-thread brigade, which does the same reads and writes and never"
         " switches.",
-        f"Times are of untraced runs, with their {interval_name(rounds)}; calls are from traced"
+        f"Times are of untraced runs, with their {interval_name(used)}; calls are from traced"
         " ones.",
     ]
     by_unit: dict[str, list[BrigadeRow]] = {}
     for row in brigades.rows:
         by_unit.setdefault(row.unit, []).append(row)
     blocks = [
+        lines(load, "round"),
         head,
-        *(_rows(rows, rounds, unit, width) for unit, rows in by_unit.items()),
+        *(_rows(rows, used, unit, width) for unit, rows in by_unit.items()),
         [f"left out: {name} ({why})" for name, why in brigades.missing.items()],
         [line for a in brigades.answers for line in (a.question, f"  {a.text}")],
         _original(brigades, width),
@@ -111,12 +116,15 @@ def render(brigades: Brigades, rounds: int, width: int = WIDTH) -> str:
     return page(blocks, width)
 
 
-def document(brigades: Brigades, rounds: int, host: Mapping[str, str]) -> dict[str, Any]:
+def document(
+    brigades: Brigades, rounds: int, host: Mapping[str, str], load: Load = QUIET
+) -> dict[str, Any]:
     """The report as JSON data, `tracer.brigades/1`; times in ns."""
     return {
         "schema": SCHEMA,
         "host": dict(host),
         "rounds": rounds,
+        "load": load_data(load),
         "brigades": [
             {
                 "label": row.label,

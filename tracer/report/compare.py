@@ -7,10 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.compare import DRIFT, Comparison, LedgerLine
+from tracer.analysis.quiet import BUSY, QUIET, Load
 from tracer.analysis.statistics.intervals import Ratio
 from tracer.analysis.statistics.wording import interval_name, microseconds_bounds, ratio_text
 from tracer.model.words import LINES, in_prose
 from tracer.report.layout import WIDTH, page, table
+from tracer.report.load import document as load_data
+from tracer.report.load import lines
 from tracer.units import counted, duration, microseconds, percent, plain, rate
 
 SCHEMA = "tracer.compare/1"
@@ -41,6 +44,8 @@ def _p(p: float) -> str:
 def in_words(comparison: Comparison) -> str:
     """One sentence: is there a difference, and which lines of the ledger make it."""
     ratio = comparison.ratio
+    if not comparison.judged:
+        return f"no verdict: {BUSY}."
     if not ratio.is_enough:
         return (
             f"not enough runs to tell: {counted(ratio.blocks, 'block')},"
@@ -127,11 +132,13 @@ def render(
     titles: Sequence[str],
     warnings: Sequence[str] = (),
     width: int = WIDTH,
+    load: Load = QUIET,
 ) -> str:
     """The whole report; `titles` are the workload lines of A and B."""
     longest = max(map(len, titles))
     sides = zip("AB", titles, (comparison.a_ns, comparison.b_ns), strict=True)
     blocks = [
+        lines(load),
         [
             f"{label}  {plain(title):<{longest}}  {duration(ns)} per {comparison.unit}"
             for label, title, ns in sides
@@ -154,6 +161,7 @@ def document(
     host: Mapping[str, str],
     warnings: Sequence[str] = (),
     in_python: tuple[bool, bool] = (False, False),
+    load: Load = QUIET,
 ) -> dict[str, Any]:
     """The comparison as JSON data, `tracer.compare/1`; times in ns. `in_python`: A and B."""
     sides = [
@@ -168,6 +176,7 @@ def document(
         "a": sides[0],
         "b": sides[1],
         "unit": comparison.unit,
+        "load": load_data(load),
         "words": in_words(comparison),
         "differs": comparison.differs,
         "ratio": _ratio(comparison.ratio),

@@ -7,9 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.memory import GROUP, USER, Memory
+from tracer.analysis.quiet import QUIET, Load
 from tracer.analysis.statistics.regression import Slope
 from tracer.report.chart import Chart, Series, is_wide
 from tracer.report.layout import WIDTH, page, table
+from tracer.report.load import document as load_data
+from tracer.report.load import lines
 from tracer.units import counted, plain, size, two_decimals
 
 SCHEMA = "tracer.memory/1"
@@ -44,7 +47,7 @@ def _row(name: str, slope: Slope, has_program: bool = False) -> list[str]:
     ]
 
 
-def _workload(memory: Memory, width: int) -> list[str]:
+def _workload(memory: Memory, width: int, judged: bool) -> list[str]:
     sizes = f"{memory.sizes[0]:,} to {memory.sizes[-1]:,}"
     rows = [
         _row(text, memory.slopes[kind], has_program=kind in USER)
@@ -58,7 +61,7 @@ def _workload(memory: Memory, width: int) -> list[str]:
         f"{plain(memory.line)}  {counted(len(memory.sizes), 'run')} of {sizes} tasks, paused at"
         " full size",
         *table(rows, ["per task", "memory", "95 % interval", "the program"], 1, width),
-        *_against_published(memory),
+        *(_against_published(memory) if judged else []),
     ]
 
 
@@ -92,13 +95,20 @@ def _summary(memories: Sequence[Memory], width: int) -> list[str]:
 
 
 def render(
-    memories: Sequence[Memory], left_out: Sequence[tuple[str, str]], width: int = WIDTH
+    memories: Sequence[Memory],
+    left_out: Sequence[tuple[str, str]],
+    width: int = WIDTH,
+    load: Load = QUIET,
 ) -> str:
     """The whole report."""
     return page(
         [
-            *(_workload(memory, width) for memory in memories),
-            [*_summary(memories, width), *_published(memories)],
+            lines(load, "round"),
+            *(_workload(memory, width, load.allows_verdict) for memory in memories),
+            [
+                *_summary(memories, width),
+                *(_published(memories) if load.allows_verdict else []),
+            ],
             [f"left out: {plain(cell)}: {reason}" for cell, reason in left_out],
         ],
         width,
@@ -106,12 +116,16 @@ def render(
 
 
 def document(
-    memories: Sequence[Memory], left_out: Sequence[tuple[str, str]], host: Mapping[str, str]
+    memories: Sequence[Memory],
+    left_out: Sequence[tuple[str, str]],
+    host: Mapping[str, str],
+    load: Load = QUIET,
 ) -> dict[str, Any]:
     """The same as JSON data, `tracer.memory/1`; all memory in bytes."""
     return {
         "schema": SCHEMA,
         "host": dict(host),
+        "load": load_data(load),
         "workloads": [_data(memory) for memory in memories],
         "left_out": [{"cell": cell, "reason": reason} for cell, reason in left_out],
     }

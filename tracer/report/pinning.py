@@ -9,9 +9,12 @@ from typing import Any
 from tracer.analysis.pinning.answer import Explanation
 from tracer.analysis.pinning.prediction import CheckedPrediction
 from tracer.analysis.pinning.theories import NO_GAP, NOT_TESTED, Verdict
+from tracer.analysis.quiet import BUSY, QUIET, Load
 from tracer.analysis.statistics.intervals import Interval
 from tracer.analysis.statistics.wording import interval_heading, microseconds_bounds
 from tracer.report.layout import WIDTH, fit, page, table
+from tracer.report.load import document as load_data
+from tracer.report.load import lines
 from tracer.units import microseconds, rate
 
 SCHEMA = "tracer.explain/1"
@@ -70,9 +73,10 @@ def _ledgers(explanation: Explanation, unit: str, width: int) -> list[str]:
 
 
 def _theories(explanation: Explanation, width: int) -> list[str]:
-    if all(verdict.why == NO_GAP for verdict in explanation.verdicts):
+    reasons = {verdict.why for verdict in explanation.verdicts}
+    if reasons in ({NO_GAP}, {BUSY}):
         return [
-            "No theory is judged, for there is no gap to explain. What was seen of each:",
+            f"No theory is judged, for {reasons.pop()}. What was seen of each:",
             *(
                 f"{verdict.theory.number:>4}. {verdict.theory.name}: {verdict.signal.text}"
                 for verdict in explanation.verdicts
@@ -113,9 +117,12 @@ def _costs(explanation: Explanation) -> list[str]:
     return ["Estimates from these runs", *lines] if lines else []
 
 
-def render(explanation: Explanation, unit: str, note: str = "", width: int = WIDTH) -> str:
+def render(
+    explanation: Explanation, unit: str, note: str = "", width: int = WIDTH, load: Load = QUIET
+) -> str:
     """The whole report, ending in a newline; `note` stands under the answer."""
     blocks = [
+        lines(load),
         [*explanation.answer, *([note] if note else [])],
         _advice(explanation),
         _steps(explanation, unit, width),
@@ -134,6 +141,7 @@ def document(
     host: Mapping[str, str],
     *,
     in_python: bool = False,
+    load: Load = QUIET,
 ) -> dict[str, Any]:
     """The explanation as JSON data, `tracer.explain/1`; times in ns."""
     return {
@@ -143,6 +151,7 @@ def document(
         "in_python": in_python,
         "unit": unit,
         "rounds": rounds,
+        "load": load_data(load),
         "host": dict(host),
         "answer": list(explanation.answer),
         "steps": [asdict(step) for step in explanation.steps],

@@ -7,12 +7,15 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tracer.analysis.quiet import BUSY, QUIET, Load
 from tracer.analysis.statistics.intervals import ENOUGH_BLOCKS
 from tracer.analysis.statistics.wording import duration_bounds, interval_name
 from tracer.analysis.sweep import Crossing, Setting, SweepPoint
 from tracer.model.words import in_prose
 from tracer.report.chart import Chart, Series, is_wide
 from tracer.report.layout import WIDTH, page, table
+from tracer.report.load import document as load_data
+from tracer.report.load import lines
 from tracer.units import counted, duration, plain
 
 SCHEMA = "tracer.sweep/1"
@@ -33,6 +36,8 @@ def _where(setting: Setting) -> str:
 def in_words(crossing: Crossing) -> str:
     """Where the order changes, or that it does so nowhere."""
     what = crossing.name + (f" ({_where(crossing.rest)})" if crossing.rest else "")
+    if not crossing.judged:
+        return f"{what}: no verdict, for {BUSY}"
     if crossing.between is not None:
         low, high = crossing.between
         faster = crossing.a if crossing.ratios[low].median < 1 else crossing.b
@@ -52,7 +57,7 @@ def in_words(crossing: Crossing) -> str:
 
 def _interval_name(points: Sequence[SweepPoint]) -> str:
     """That of the point with fewest rounds, where a sweep was broken off."""
-    return interval_name(min(len(point.blocks) for point in points))
+    return interval_name(min(len(point.used) for point in points))
 
 
 def _table(points: Sequence[SweepPoint], unit: str, width: int) -> list[str]:
@@ -81,6 +86,7 @@ def render(
     unit: str,
     blocks: int,
     width: int = WIDTH,
+    load: Load = QUIET,
 ) -> str:
     """The whole report."""
     rounds = counted(blocks, "interleaved round")
@@ -92,6 +98,7 @@ def render(
     changes = [f"  {in_words(crossing)}" for crossing in crossings]
     return page(
         [
+            lines(load, "round"),
             [f"{counted(len(points), 'point')}, {rounds} of each", *_table(points, unit, width)],
             [f"Where the order changes{few}", *changes] if changes else [],
             [f"left out: {plain(cell)}: {reason}" for cell, reason in left_out],
@@ -106,12 +113,14 @@ def document(
     left_out: Sequence[tuple[str, str]],
     unit: str,
     host: Mapping[str, str],
+    load: Load = QUIET,
 ) -> dict[str, Any]:
     """The same as JSON data, `tracer.sweep/1`."""
     return {
         "schema": SCHEMA,
         "host": dict(host),
         "unit": unit,
+        "load": load_data(load),
         "points": [_point(point) for point in points],
         "crossings": [_crossing(crossing) for crossing in crossings],
         "left_out": [{"cell": cell, "reason": reason} for cell, reason in left_out],
@@ -154,7 +163,7 @@ def render_csv(points: Sequence[SweepPoint]) -> str:
     writer.writerow(["workload", *names, "ns_per_unit", "low_ns", "high_ns", "rounds"])
     for point in points:
         ns = point.ns
-        numbers = [round(ns.median), round(ns.low), round(ns.high), len(point.blocks)]
+        numbers = [round(ns.median), round(ns.low), round(ns.high), len(point.used)]
         writer.writerow([point.line, *point.setting.values(), *numbers])
     return stream.getvalue()
 

@@ -15,7 +15,7 @@ from tracer.model.trial import Outcome, Surroundings, Trial
 from tracer.model.words import LINES
 from tracer.report import compare as report
 
-QUIET = Surroundings(10_000_000, 10_050_000, 1_000_000_000, 0, 1_000_000)
+QUIET = Surroundings(10_000_000, 10_050_000, 1_000_000_000, 0, 1_000_000, cpus=2)
 PARTS = ("user", "syscall:io", "wakeup:idle", "wakeup:queued", "preempted", "sleep", "external")
 
 
@@ -71,7 +71,7 @@ def outcomes(
 
 
 def compared(*args: Any) -> Comparison:
-    comparison = compare(outcomes(*args), "A", "B", "hop", 2)
+    comparison = compare(outcomes(*args), "A", "B", "hop")
     assert comparison is not None
     return comparison
 
@@ -199,7 +199,7 @@ def test_outcomes_survive_a_file() -> None:
 
 
 def test_what_else_ran_is_a_share_of_all_cpu_time() -> None:
-    busy = Surroundings(10_000_000, 10_000_000, 1_000_000_000, 100_000_000, 300_000_000)
+    busy = Surroundings(10_000_000, 10_000_000, 1_000_000_000, 100_000_000, 300_000_000, cpus=2)
     c = compared(SLOW, FAST, dict.fromkeys(range(12), busy))
     assert (c.steal, c.others) == (pytest.approx(0.05), pytest.approx(0.15))
     text = " ".join(report.render(c, ("x", "y")).split())
@@ -207,7 +207,7 @@ def test_what_else_ran_is_a_share_of_all_cpu_time() -> None:
 
 
 def test_nothing_to_compare_before_a_block_has_both() -> None:
-    assert compare(outcomes(SLOW[:1], FAST[:1])[:1], "A", "B", "hop", 2) is None
+    assert compare(outcomes(SLOW[:1], FAST[:1])[:1], "A", "B", "hop") is None
 
 
 @pytest.mark.parametrize(("blocks", "name"), [(4, "minimum to maximum"), (5, "95 % interval")])

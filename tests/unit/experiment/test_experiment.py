@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +15,17 @@ import pytest
 from tracer.errors import Interrupted, TracerError
 from tracer.experiment.design import Design
 from tracer.experiment.store import Store
-from tracer.experiment.trials import Experiment, Outcomes, Stage, run_experiment
-from tracer.model.trial import Outcome, Surroundings, Trial
+from tracer.experiment.surroundings import Watch
+from tracer.experiment.trials import (
+    HERE_AND_NOW,
+    Experiment,
+    Outcomes,
+    Stage,
+    Start,
+    run_experiment,
+)
+from tracer.host.load import HostTimes
+from tracer.model.trial import HostShare, Outcome, Surroundings, Trial
 from tracer.progress import Progress
 
 AROUND = Surroundings(1, 1, 1, 0, 0)
@@ -31,18 +44,19 @@ class Runner:
         if len(self.ran) == self._stop_at:
             raise Interrupted(2)
         self.ran.append(trial)
-        return Outcome(trial, {"ns_per_unit": 1.0}, AROUND)
+        return Outcome(trial, {"ns_per_unit": 1.0}, AROUND, at_s=time.time())
 
 
 @pytest.fixture(autouse=True)
 def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.delenv("SUDO_UID", raising=False)
+    monkeypatch.setattr("tracer.experiment.surroundings.LOOK_S", 0.0)
 
 
-def run(runner: Runner, kernel: str = "6.18") -> Outcomes:
+def run(runner: Runner, kernel: str = "6.18", start: Start = HERE_AND_NOW) -> Outcomes:
     experiment = Experiment("compare", (), DESIGN.blocks, {"kernel": kernel})
-    return run_experiment(experiment, [Stage(DESIGN.trials())], runner, Progress())
+    return run_experiment(experiment, [Stage(DESIGN.trials())], runner, Progress(), start)
 
 
 def test_each_block_holds_every_run_once_in_an_order_of_its_own() -> None:
@@ -174,3 +188,123 @@ def test_a_place_that_cannot_be_written_is_told(
     with pytest.raises(TracerError, match="cannot save blocks") as told:
         Store("compare", PLAN)
     assert "XDG_STATE_HOME" in told.value.hint
+
+
+# ---- what is taken from when ----
+
+
+class At:
+    """A clock to set; the host is looked at without it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 1_800_000_000.0
+        monkeypatch.setattr(time, "time", lambda: self.now_s)
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> At:
+    return At(monkeypatch)
+
+
+def test_continuing_says_how_much_is_taken_and_from_when(at: At) -> None:
+    said: list[str] = []
+    assert run(Runner(7)).load.resumed is None
+    at.now_s += 25 * 60
+    done = run(Runner(), start=Start(say=said.append))
+    assert said == ["7 of 15 runs are taken from 25 minutes ago; --fresh starts anew"]
+    assert done.load.resumed is not None
+    assert (done.load.resumed.saved, done.load.resumed.runs) == (7, 15)
+    assert [block.is_old for block in done.load.blocks] == [False] * 3
+
+
+def test_blocks_of_another_hour_are_known(at: At) -> None:
+    run(Runner(7))
+    at.now_s += 3700
+    done = run(Runner())
+    assert [block.is_old for block in done.load.blocks] == [True, True, False]
+
+
+def test_a_long_experiment_in_one_go_has_no_block_of_another_hour(at: At) -> None:
+    class Slow(Runner):
+        def run(self, trial: Trial) -> Outcome:
+            at.now_s += 3700
+            return super().run(trial)
+
+    assert not any(block.is_old for block in run(Slow()).load.blocks)
+
+
+def test_runs_of_more_than_a_day_ago_are_refused_until_fresh(at: At) -> None:
+    run(Runner(7))
+    at.now_s += 25 * 3600
+    untouched = Runner()
+    for _start in range(2):
+        with pytest.raises(TracerError, match="7 runs of this experiment are saved") as refused:
+            run(untouched)
+        assert "--fresh" in refused.value.hint
+    assert untouched.ran == []
+    anew = Runner()
+    assert run(anew, start=Start(fresh=True)).load.resumed is None
+    assert anew.ran == DESIGN.trials()
+
+
+def test_fresh_takes_nothing_of_a_minute_ago_either() -> None:
+    run(Runner(7))
+    anew = Runner()
+    run(anew, start=Start(fresh=True))
+    assert anew.ran == DESIGN.trials()
+
+
+# ---- a quiet host ----
+
+
+def seen(monkeypatch: pytest.MonkeyPatch, *shares: HostShare) -> None:
+    """What each look at the host shows, the last one again and again."""
+    left = list(shares)
+    monkeypatch.setattr(
+        "tracer.experiment.surroundings.look", lambda: left.pop(0) if left[1:] else left[0]
+    )
+
+
+BUSY, STOLEN, QUIET = HostShare(0.43, 0.0), HostShare(0.0, 0.2), HostShare(0.04, 0.01)
+
+
+def test_it_waits_for_a_quiet_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen(monkeypatch, BUSY, STOLEN, QUIET)
+    assert run(Runner(), start=Start(wait_quiet_s=60)).load.before == QUIET
+
+
+def test_a_quiet_host_that_does_not_come_is_an_error_before_any_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen(monkeypatch, BUSY)
+    runner = Runner()
+    with pytest.raises(TracerError) as refused:
+        run(runner, start=Start(wait_quiet_s=0.01))
+    assert refused.value.message == (
+        "no quiet host in 0.01 s: at the end other programs used 43 % of the CPUs, the host took"
+        " 0 % (steal)"
+    )
+    assert runner.ran == []
+
+
+def test_what_tracer_does_itself_is_no_load_of_others() -> None:
+    """A child that computes for a second is tracer's own once it was waited for, and others' load
+    while it runs. What is not others' load is what /proc/stat has beyond it."""
+
+    def own_ns(of: Callable[[], object]) -> int:
+        before, watch = HostTimes.now(os.sched_getaffinity(0)), Watch(spin=False)
+        of()
+        around = watch.ended(spin=False)
+        load = HostTimes.now(os.sched_getaffinity(0)).load_since(before)
+        assert around.cpus == len(os.sched_getaffinity(0))
+        return load.busy_ns - around.others_ns
+
+    second = 10**9
+    assert own_ns(lambda: subprocess.run([sys.executable, "-c", SPIN], check=True)) > 0.9 * second
+    spinner = subprocess.Popen([sys.executable, "-c", SPIN])
+    assert own_ns(lambda: time.sleep(0.5)) < 0.3 * second
+    spinner.wait()
+
+
+#: A second of CPU time.
+SPIN = "import time\nwhile time.process_time() < 1: pass"

@@ -104,7 +104,7 @@ def test_asked_for_it_is_measured_and_named(
     assert runs.in_python == set(runs.cells)
     if os.geteuid() == 0:
         a, b = (condition(ASKED, side) for side in SIDES)
-        assert compare_live(a, b, 2, True, PROGRESS, print).in_python == (True, True)
+        assert compare_live(a, b, 2, True, PROGRESS).in_python == (True, True)
 
 
 @pytest.mark.usefixtures("unbuilt")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,11 +107,14 @@ def test_planted_slopes_are_reported() -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_without_a_counter_of_the_group_the_sum_stands_in() -> None:
+def test_without_a_counter_of_the_group_the_sum_stands_in(
+    validate_document: Callable[[Mapping[str, Any]], None],
+) -> None:
     found = memory("x", planted(100, 200))
     assert found.kernel == "kernel"
     assert "group_kernel" not in found.slopes
-    data = report.document([found], [], {"kernel": "6.18"})
+    data = report.document([found], [("x, tasks=9", "too many")], {"kernel": "6.18"})
+    validate_document(json.loads(json.dumps(data)))
     (one,) = data["workloads"]
     assert one["per_task"]["kernel"]["slope"] == pytest.approx(205)
     assert one["tasks"] == list(range(100, 1000, 100))

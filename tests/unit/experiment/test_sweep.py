@@ -11,8 +11,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,13 +93,17 @@ def test_other_values_make_crossings_of_their_own() -> None:
     )
 
 
-def test_table_csv_and_json_say_the_same() -> None:
+def test_table_csv_and_json_say_the_same(
+    validate_document: Callable[[Mapping[str, Any]], None],
+) -> None:
     found = planted(lambda line, tokens: 1000.0 * tokens)
     text = report.render(found, [], [("async, tokens=99", "too many")], "hop", 12)
     assert "8 points, 12 interleaved rounds of each" in text
     assert "left out: async, tokens=99: too many" in text
     rows = list(csv.DictReader(io.StringIO(report.render_csv(found))))
-    data = report.document(found, [], [], "hop", {})
+    crossed = crossings(found, [("threads", "async")], "tokens")
+    data = report.document(found, crossed, [("async, tokens=99", "too many")], "hop", {})
+    validate_document(json.loads(json.dumps(data)))
     assert [row["tokens"] for row in rows] == [str(t) for t in TOKENS] * 2
     assert [int(row["ns_per_unit"]) for row in rows] == [p["ns_per_unit"] for p in data["points"]]
     assert data["points"][0]["wall_ns"] is None and len(data["points"][0]["rounds_ns"]) == 12

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracer.analysis.pinning.advice import Advice, advice, costs
 from tracer.analysis.pinning.conditions import FREE, PINNED, WITHOUT_SHARE
@@ -13,11 +13,13 @@ from tracer.analysis.pinning.sentences import answer
 from tracer.analysis.pinning.theories import (
     CAUSE,
     CONTRIBUTES,
+    NOT_TESTED,
     REFUTED,
     THEORIES,
     Verdict,
     judge,
 )
+from tracer.analysis.quiet import BUSY
 from tracer.analysis.run import reader
 from tracer.analysis.statistics.intervals import Interval
 from tracer.model.words import LINES
@@ -61,8 +63,13 @@ def explain(
     prediction: Prediction | None,
     name: str,
     missing: Mapping[str, str],
+    *,
+    judged: bool = True,
 ) -> Explanation:
-    """All of it. `labels` in the order to show them; `name`: of the workload."""
+    """All of it. `labels` in the order to show them; `name`: of the workload. Where it is not to be
+    `judged`, since the host was busy, the figures are there without any verdict."""
+    if not judged:
+        return _unjudged(evidence, labels, missing)
     verdicts = [judge(theory, evidence) for theory in THEORIES]
     checked = check(prediction, evidence.documents(PINNED)) if prediction else None
     order = {CAUSE: 0, CONTRIBUTES: 1, REFUTED: 2}
@@ -76,6 +83,23 @@ def explain(
         advice=advice(evidence),
         missing=missing,
         costs=costs(evidence),
+    )
+
+
+def _unjudged(evidence: Evidence, labels: Sequence[str], missing: Mapping[str, str]) -> Explanation:
+    steps = [_step(evidence, label, ns) for label in labels if (ns := evidence.ns(label))]
+    return Explanation(
+        blocks=evidence.blocks.fewest,
+        answer=[f"No verdict: {BUSY}."],
+        steps=[replace(step, recovered=None) for step in steps],
+        lines=_lines(evidence),
+        verdicts=[
+            Verdict(theory, NOT_TESTED, BUSY, theory.signal(evidence), None) for theory in THEORIES
+        ],
+        checked=None,
+        advice=[],
+        missing=missing,
+        costs=[],
     )
 
 

@@ -170,7 +170,7 @@ def _taken(what: str, of: Callable[[Outcome], int], at_most: bool) -> Look:
 
 stolen = _taken("steal", lambda outcome: outcome.surroundings.steal_ns, at_most=False)
 # other tasks may run beside the target, on a CPU that it does not need
-others = _taken("others", lambda outcome: outcome.surroundings.others_ns, at_most=True)
+others = _taken("others", lambda outcome: max(outcome.surroundings.others_ns, 0), at_most=True)
 
 
 def tracer_itself(evidence: Evidence) -> Signal | None:
