@@ -37,6 +37,7 @@ class CommandRun:
     window: CommandOptions
     tracing: Tracing
     baseline: bool
+    wait_quiet: float | None
     strict: bool
     budgets: tuple[Budget, ...]
     json_path: str | None
@@ -58,6 +59,7 @@ class CommandRun:
             window,
             options.tracing(values),
             values["baseline"],
+            values["wait_quiet"],
             values["strict"],
             values["budgets"],
             values["json_path"],
@@ -89,6 +91,7 @@ def command_of_user() -> click.Command:
                 help="Start it a second time, without probes, for the observer effect.",
             ),
             options.no_baseline_option("Start it once only, which is the default."),
+            options.wait_quiet_option(),
             click.Option(
                 ["--strict"], is_flag=True,
                 help="Exit status 3 when a ledger does not close or events were lost.",
@@ -142,7 +145,12 @@ def run(chosen: CommandRun) -> int:
 
     with outputs(chosen.json_path, text_fd=2) as out:
         summary = trace_command(
-            chosen.spec, chosen.window, chosen.tracing, baseline=chosen.baseline, say=say
+            chosen.spec,
+            chosen.window,
+            chosen.tracing,
+            baseline=chosen.baseline,
+            wait_quiet_s=chosen.wait_quiet,
+            say=say,
         )
         data = document(summary)
         with contextlib.suppress(BrokenPipeError):  # the reader has read enough

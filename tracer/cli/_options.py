@@ -193,15 +193,20 @@ def runtime_option() -> click.Option:
     )
 
 
+def wait_quiet_option() -> click.Option:
+    """`--wait-quiet S`; None where it is not given."""
+    return click.Option(
+        ["--wait-quiet"],
+        type=Seconds(),
+        metavar="S",
+        help="Wait up to S seconds for a quiet host: other programs and steal below 10 %.",
+    )
+
+
 def start_options() -> list[click.Option]:
     """How an experiment begins; `start` makes data of their values."""
     return [
-        click.Option(
-            ["--wait-quiet"],
-            type=Seconds(),
-            metavar="S",
-            help="Wait up to S seconds for a quiet host: other programs and steal below 10 %.",
-        ),
+        wait_quiet_option(),
         click.Option(
             ["--fresh"], is_flag=True, help="Start anew; without it saved runs are continued."
         ),

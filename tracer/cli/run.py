@@ -33,6 +33,7 @@ class RunOptions:
     tracing: Tracing
     follow: bool
     rounds: int
+    wait_quiet: float | None
     budgets: tuple[Budget, ...]
     json_path: str | None
 
@@ -53,6 +54,7 @@ class RunOptions:
             options.tracing(values),
             follow=not values["no_follow"],
             rounds=0 if values["no_baseline"] else values["rounds"],
+            wait_quiet=values["wait_quiet"],
             budgets=values["budgets"],
             json_path=values["json_path"],
         )
@@ -72,6 +74,7 @@ def workload_command(workload: Workload) -> click.Command:
                 "Traced and untraced pairs for the observer effect.", default=5, most=1000
             ),
             options.no_baseline_option("Leave those pairs out."),
+            options.wait_quiet_option(),
             options.json_option(),
         ],
         callback=lambda **values: run(RunOptions.of(workload, values)),
@@ -93,6 +96,7 @@ def run(chosen: RunOptions) -> int:
             chosen.tracing,
             follow=chosen.follow,
             rounds=chosen.rounds,
+            wait_quiet_s=chosen.wait_quiet,
             progress=Progress(),
             say=say,
         )

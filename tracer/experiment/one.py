@@ -25,7 +25,7 @@ from tracer.capture.command import CommandOptions, run_command, run_command_untr
 from tracer.errors import Interrupted
 from tracer.experiment.condition import Condition
 from tracer.experiment.pairs import Plan, measure, switches_per_unit
-from tracer.experiment.surroundings import Watch
+from tracer.experiment.surroundings import Watch, wait_until_quiet
 from tracer.experiment.tracing import Tracing
 from tracer.host.cpus import cpu_list
 from tracer.host.processes import require
@@ -63,14 +63,17 @@ def trace_workload(
     *,
     follow: bool = True,
     rounds: int = 5,
+    wait_quiet_s: float | None = None,
     progress: Progress | None = None,
     say: Say = _silent,
 ) -> Measurement:
     """A full traced run of a workload, and `rounds` (0 or more) pairs of short runs, traced and
-    untraced, which show what tracing costs.
+    untraced, which show what tracing costs. `wait_quiet_s`: how long to wait at most for a quiet
+    host before; None: not at all.
 
     Raises Interrupted when a signal comes before the full run; TracerError when the workload is
-    not built, fails, or does not fit into this system's limits, and without the rights for BPF.
+    not built, fails, or does not fit into this system's limits, when the host was not quiet in that
+    time, and without the rights for BPF.
     """
     require_rights()
     workload = condition.definition
@@ -81,7 +84,10 @@ def trace_workload(
             f"the native {workload.name} is not built, so its twin in Python runs;"
             " make setup builds it"
         )
-    measured = measure(Plan(condition, rounds, tracing, follow), progress or Progress(shown=False))
+    progress = progress or Progress(shown=False)
+    if wait_quiet_s is not None:
+        wait_until_quiet(wait_quiet_s, progress)
+    measured = measure(Plan(condition, rounds, tracing, follow), progress)
     _say_busy(measured.around, len(measured.quiet_pairs) < len(measured.pairs), say)
     summary = summarize(
         measured.recording,
@@ -101,19 +107,23 @@ def trace_command(
     tracing: Tracing = Tracing(),
     *,
     baseline: bool = False,
+    wait_quiet_s: float | None = None,
     say: Say = _silent,
 ) -> Summary:
     """One traced run of a command, which is started exactly once; `spec.controlled` is ignored.
 
     With `baseline` it is started a second time without probes, for the observer effect; otherwise
     that is estimated from the number of events. A SIGTERM ends the command too; it is in the
-    summary's `interrupted`.
+    summary's `interrupted`. `wait_quiet_s`: how long to wait at most for a quiet host before; None:
+    not at all.
 
     Raises Interrupted when a signal comes before the window; TracerError when the command cannot
-    be started (exit status 126 or 127, as the shell) or ended before its window began, and
-    without the rights for BPF.
+    be started (exit status 126 or 127, as the shell) or ended before its window began, when the
+    host was not quiet in that time, and without the rights for BPF.
     """
     require_rights()
+    if wait_quiet_s is not None:
+        wait_until_quiet(wait_quiet_s, Progress(shown=False))
     spec = dataclasses.replace(spec, controlled=False)
     input_offset = _input_offset()
     with contextlib.closing(Engine(tracing.probes, tracing.light)) as engine:

@@ -85,8 +85,8 @@ def wait_until_quiet(limit_s: float, progress: Progress) -> HostShare:
                 f"no quiet host in {limit_s:g} s: at the end other programs used"
                 f" {100 * seen.others:.0f} % of the CPUs, the host took {100 * seen.steal:.0f} %"
                 " (steal)",
-                "wait longer, end what runs beside (see top), or leave --wait-quiet out: blocks"
-                " that meet load are then marked, and no verdict rests on them",
+                "wait longer, end what runs beside (see top), or leave --wait-quiet out: what"
+                " meets load is then marked, and no verdict rests on it",
             )
         progress.say(f"waiting for a quiet host: others use {100 * seen.others:.0f} %")
     return seen

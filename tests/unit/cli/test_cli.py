@@ -22,6 +22,7 @@ from tracer.cli import main as entry
 from tracer.cli._command import CommandRun, command_of_user
 from tracer.cli.run import RunOptions, workload_command
 from tracer.model.states import OWN_PARTS, PATH_PARTS
+from tracer.model.trial import HostShare
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -329,6 +330,23 @@ def test_probes(text: tuple[str, ...], names: tuple[str, ...]) -> None:
     assert set(names) <= set(probes.chosen(text))
     every = "all" in text[0].split(",")  # which `syscalls` contains
     assert probes.chosen(text) == (tuple(probes.available()) if every else names)
+
+
+def test_it_waits_for_a_quiet_host_only_where_asked(parsed: Parsed) -> None:
+    assert parsed("async-brigade").wait_quiet is None
+    assert parsed("--wait-quiet", "2.5", "async-brigade").wait_quiet == 2.5
+
+
+def test_a_quiet_host_that_does_not_come_ends_a_run_before_it_begins(
+    tracer: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("tracer.experiment.surroundings.look", lambda: HostShare(0.43, 0.0))
+    words = ("run", "--wait-quiet", "0.01")
+    for more, code in ((("--", "true"), 125), (("thread-brigade", "--runtime", "python"), 1)):
+        status, out, err = tracer(*words, *more)
+        assert (status, out) == (code, "")
+        assert "no quiet host in 0.01 s: at the end other programs used 43 % of the CPUs" in err
 
 
 def test_a_workloads_command() -> None:
