@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import workloads
 from tracer.capture.workload import run_untraced
+from tracer.errors import TracerError
 from tracer.model.spec import Spec
 
 _FEWEST_ITERATIONS = 5
@@ -28,12 +29,12 @@ class Subject:
     pinned: bool = True
 
     def argv(self) -> tuple[str, ...]:
-        """The command."""
+        """The command of the native program."""
         workload = workloads.available()[self.name]
         sizes = {"tasks": self.tasks, "iters": self.iterations, "warmups": self.warmups}
         known = {option.name for option in workload.options}
         given: dict[str, int | str | None] = {k: v for k, v in sizes.items() if k in known}
-        return workload.argv({**given, **self.further})
+        return workload.argv({**given, "runtime": "native", **self.further})
 
     def spec(self, before: Sequence[str] = ()) -> Spec:
         """How to start it; `before` is the command line of a tool that starts it, if any.
@@ -57,6 +58,10 @@ def scaled(name: str, run_ns: float, tasks: int | None = None, warmups: int = 20
 
 
 def rescaled(first: Subject, run_ns: float) -> Subject:
-    """The same with as many iterations as take about `run_ns` untraced."""
+    """The same with as many iterations as take about `run_ns` untraced; TracerError where its
+    program is not built."""
+    program = first.argv()[0]
+    if not os.access(program, os.X_OK):
+        raise TracerError(f"the program of {first.name} is not built: {program}", "make setup")
     trip_ns = float(run_untraced(first.spec())["mean_ns"])
     return replace(first, iterations=max(_FEWEST_ITERATIONS, int(run_ns / max(trip_ns, 1.0))))

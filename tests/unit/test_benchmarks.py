@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import workloads
 from benchmarks import parity, reference, result
 from benchmarks.conditions import RunResult, measure
 from benchmarks.overhead import NAME as OVERHEAD
@@ -21,7 +22,7 @@ from benchmarks.probes import NAME as PROBES
 from benchmarks.probes import _result as probe_table
 from benchmarks.result import Result, with_interval
 from benchmarks.startup import NAME as STARTUP
-from benchmarks.subject import Subject, last_cpu
+from benchmarks.subject import Subject, last_cpu, rescaled
 from tracer import probes
 from tracer.analysis.statistics.intervals import Interval
 from tracer.errors import TracerError
@@ -86,6 +87,16 @@ def test_a_value_with_its_interval() -> None:
     assert with_interval(value) == "0.18 [0.12, 0.25]"
     assert with_interval(value, 100, 0) == "18 [12, 25]"
     assert with_interval(None) == "-"
+
+
+def test_a_subject_is_never_the_twin_in_python(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(workloads, "NATIVE", tmp_path)
+    subject = Subject("thread-brigade", 7, 5, 1)
+    assert subject.argv()[0] == str(tmp_path / "thread-brigade")
+    with pytest.raises(TracerError, match="the program of thread-brigade is not built"):
+        rescaled(subject, 1e6)
 
 
 def test_a_subject_runs_with_its_options_where_it_is_said() -> None:
