@@ -62,7 +62,7 @@ lint: setup ## check style and types: ruff, mypy, rustfmt, clippy
 	$(SETUP) cargo fmt $(CRATE) --check
 	$(SETUP) cargo clippy --locked --quiet $(CRATE) --all-targets -- -D warnings
 
-bench: setup ## measure overhead, probes, parity, start-up (BENCH_ARGS="...", REFERENCE=DIR)
+bench: setup ## measure overhead, probes, parity, estimates, start-up (BENCH_ARGS="...", REFERENCE=DIR)
 	@$(ROOT) $(PYTHON) -m benchmarks $(if $(REFERENCE),--reference '$(REFERENCE)') $(BENCH_ARGS); \
 		$(AFTER_ROOT)
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import click
 
-from benchmarks import overhead, parity, probes, startup
+from benchmarks import observer, overhead, parity, probes, startup
 from benchmarks.reference import HOW_TO_GET
 from benchmarks.result import OUTPUT, ROOT, Options, into_page, write
 from tracer.errors import TracerError
 from tracer.progress import Progress
 
-SECTIONS = dict((parity.SECTION, overhead.SECTION, probes.SECTION, startup.SECTION))
+SECTIONS = dict(
+    (parity.SECTION, overhead.SECTION, probes.SECTION, observer.SECTION, startup.SECTION)
+)
 _ROUNDS, _RUN_NS = 12, 600_000_000
 _QUICK_ROUNDS, _QUICK_RUN_NS = 3, 150_000_000
 
@@ -55,7 +57,7 @@ def main(
     subjects: tuple[str, ...],
     docs: bool,
 ) -> None:
-    """Measure parity, overhead, probes, start-up (default: all): tables; files in build/bench."""
+    """Measure parity, overhead, probes, observer, start-up (default: all); files in build/bench."""
     if os.geteuid() != 0:
         click.echo("error: benchmarks attach BPF programs and need root: make bench", err=True)
         sys.exit(1)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from tracer.analysis.run.counts import GroupRow, Switches, ThreadRow
+from tracer.analysis.run.estimate import Estimate
 from tracer.analysis.run.ledger import Headline, Ledger
-from tracer.analysis.run.observer import Estimate
 from tracer.analysis.run.summary import CommandLine, HostSummary, Summary, TargetSummary
 from tracer.model import states
 from tracer.model.histogram import BUCKETS, Histogram
@@ -145,7 +145,7 @@ def planted_summaries() -> dict[str, Summary]:
                 survivors=(Process(7, 3, "a\x1b", True),),
             ),
             units=None,
-            estimate=Estimate(10, 1.5, 100),
+            estimate=Estimate(10, 100, 10, 20, 3),
             groups=groups,
         ),
         "attach": planted_summary(

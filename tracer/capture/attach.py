@@ -25,7 +25,9 @@ from tracer.host.cgroups import members
 from tracer.host.processes import arguments, descendants, described, is_kernels, require, tids
 from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
+from tracer.kernel.samples import Sampler
 from tracer.kernel.seed import Seeder
+from tracer.model.cost import Calibration, Cost
 from tracer.model.recording import Process, Recording
 from tracer.model.states import LOSSES
 
@@ -67,10 +69,12 @@ def attached(
     request: AttachRequest,
     switch_cost_ns: int | None = None,
     on_open: Callable[[int, int], None] = lambda _threads, _processes: None,
+    calibration: Calibration | None = None,
 ) -> Iterator[Recording]:
     """Attach and yield one recording for each window; the last one ends it.
 
-    `on_open(threads, processes)` is called when the first window is open.
+    `on_open(threads, processes)` is called when the first window is open. With `calibration` the
+    programs are timed in short samples of the windows.
     A signal ends the last window: it is raised again, as Interrupted, after that was yielded.
     TracerError when there is nothing to attach to.
     """
@@ -99,7 +103,12 @@ def attached(
         watch = _Watch(engine, request, seeder, tally, pids, switch_cost_ns)
         tally.opens()
         open_now(engine)
-        yield from watch.windows(on_open)
+        if calibration is None:
+            yield from watch.windows(on_open)
+            return
+        with Sampler(engine) as sampler:
+            for recording in watch.windows(on_open):
+                yield dataclasses.replace(recording, cost=Cost(calibration, sampler.samples))
     finally:
         engine.detach()
 

@@ -29,6 +29,8 @@ from tracer.host.processes import (
     stop_all,
 )
 from tracer.kernel.engine import Engine
+from tracer.kernel.samples import Sampler
+from tracer.model.cost import Calibration, Cost
 from tracer.model.recording import HostLoad, Process, Recording
 from tracer.model.spec import Spec
 from tracer.model.states import Phase
@@ -140,13 +142,18 @@ def run_command_untraced(spec: Spec, units: int | None = None) -> Mapping[str, A
 
 
 def run_command(
-    engine: Engine, spec: Spec, options: CommandOptions, switch_cost_ns: int | None = None
+    engine: Engine,
+    spec: Spec,
+    options: CommandOptions,
+    switch_cost_ns: int | None = None,
+    calibration: Calibration | None = None,
 ) -> Recording:
     """One traced run of the command, which is started exactly once; `engine` is left detached.
 
     A SIGTERM ends the command and what it forked in its session: the recording is then
     `interrupted`. TracerError when the command cannot be started (exit status 126 or 127, as
-    the shell) or ended before its window began.
+    the shell) or ended before its window began. With `calibration` the programs are timed in
+    short samples of the run.
     """
     with Target(spec) as target, _keyboard_is_the_targets():
         gate = _AtGate.of(target.pid)
@@ -156,17 +163,19 @@ def run_command(
         engine.ctl["tracer_tid"] = 0  # no wake-up may close this window
         if not options.delay_s:
             engine.ctl["command_tgid"] = target.pid
-        tally = Tally(engine)
+        tally, sampler = Tally(engine), Sampler(engine)
         try:
             engine.attach()
-            closed = _follow(engine, target, options, tally)
+            with sampler if calibration else contextlib.nullcontext():
+                closed = _follow(engine, target, options, tally)
         finally:
             engine.detach()
         recording = recording_of(engine, tally, closed)
         units = options.units if closed.interrupted is None else None
         result = _result(recording.window_ns, closed.took_ns, gate.usage(target), units)
         recording = with_result(recording, spec.argv, target.exit_status, result)
-        return dataclasses.replace(recording, switch_cost_ns=switch_cost_ns)
+        cost = Cost(calibration, sampler.samples) if calibration else None
+        return dataclasses.replace(recording, switch_cost_ns=switch_cost_ns, cost=cost)
 
 
 def _follow(engine: Engine, target: Target, options: CommandOptions, tally: Tally) -> Closed:

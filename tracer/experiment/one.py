@@ -30,8 +30,10 @@ from tracer.experiment.tracing import Tracing
 from tracer.host.cpus import cpu_list
 from tracer.host.processes import require
 from tracer.host.user import require_rights
-from tracer.kernel.calibrate import event_cost_ns, switch_cost_ns
+from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
+from tracer.kernel.event_cost import calibration
+from tracer.model.cost import Cost
 from tracer.model.recording import Recording
 from tracer.model.spec import Spec
 from tracer.model.trial import Surroundings
@@ -113,9 +115,9 @@ def trace_command(
     """One traced run of a command, which is started exactly once; `spec.controlled` is ignored.
 
     With `baseline` it is started a second time without probes, for the observer effect; otherwise
-    that is estimated from the number of events. A SIGTERM ends the command too; it is in the
-    summary's `interrupted`. `wait_quiet_s`: how long to wait at most for a quiet host before; None:
-    not at all.
+    that is estimated from the number of events and what they cost. A SIGTERM ends the command too;
+    it is in the summary's `interrupted`. `wait_quiet_s`: how long to wait at most for a quiet host
+    before; None: not at all.
 
     Raises Interrupted when a signal comes before the window; TracerError when the command cannot
     be started (exit status 126 or 127, as the shell) or ended before its window began, when the
@@ -127,16 +129,18 @@ def trace_command(
     spec = dataclasses.replace(spec, controlled=False)
     input_offset = _input_offset()
     with contextlib.closing(Engine(tracing.probes, tracing.light)) as engine:
-        switch_ns, event_ns = switch_cost_ns(engine), event_cost_ns(engine)
+        switch_ns, costs = switch_cost_ns(engine), calibration(engine)
+        # timing the programs would slow the run that a second one is compared with
+        timed = None if baseline else costs
         watch = Watch(spin=False)
-        recording = run_command(engine, spec, options, switch_ns)
+        recording = run_command(engine, spec, options, switch_ns, timed)
         around = watch.ended(spin=False)
     pair = None
     if baseline and recording.interrupted is None:
         _rewind_input(input_offset, say)
         pair = _untraced_twin(spec, options, recording, around, say)
-    if pair is None:
-        recording = dataclasses.replace(recording, event_cost_ns=event_ns)
+    if pair is None and recording.cost is None:
+        recording = dataclasses.replace(recording, cost=Cost(costs))
     line = shlex.join(spec.argv)
     cpus = f"--cpus {cpu_list(spec.cpus)} " if spec.cpus else ""
     shown = line if len(line) <= _LONGEST_COMMAND else "COMMAND"
@@ -246,10 +250,10 @@ def _windows(request: AttachRequest, tracing: Tracing, say: Say) -> Iterator[Sum
     targets = f" --cgroup {request.cgroup}" if request.cgroup else ""
     targets += "".join(f" {pid}" for pid in request.pids)
     with contextlib.closing(Engine(tracing.probes, tracing.light)) as engine:
-        switch_ns, event_ns = switch_cost_ns(engine), event_cost_ns(engine)
-        for recording in attached(engine, request, switch_ns, on_open):
+        switch_ns, costs = switch_cost_ns(engine), calibration(engine)
+        for recording in attached(engine, request, switch_ns, on_open, costs):
             yield summarize(
-                dataclasses.replace(recording, event_cost_ns=event_ns),
+                recording,
                 name=recording.processes[0].name if recording.processes else "",
                 transport="",
                 unit="run",

@@ -1,4 +1,4 @@
-"""The bpf(2) system call: create maps, load programs, attach them to raw tracepoints.
+"""The bpf(2) system call: create maps, load and time programs, attach them to raw tracepoints.
 
 Numbers and layouts are of linux/bpf.h, which the kernel keeps stable.
 """
@@ -10,7 +10,7 @@ import mmap
 import os
 import platform
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,14 @@ from numpy.typing import NDArray
 from tracer.errors import TracerError
 from tracer.host.files import fields_of
 from tracer.kernel.compiled import Compiled, Map
+from tracer.model.cost import RunTime
 
-_MAP_CREATE, _PROG_LOAD, _RAW_TRACEPOINT_OPEN = 0, 5, 17
+_MAP_CREATE, _PROG_LOAD, _OBJ_GET_INFO_BY_FD, _RAW_TRACEPOINT_OPEN = 0, 5, 15, 17
+_ENABLE_STATS = 32  # Linux 5.8; needs CAP_SYS_ADMIN
 _RAW_TRACEPOINT = 17
+_STATS_RUN_TIME = 0
+#: struct bpf_prog_info up to run_cnt, which is its last member needed here.
+_RUN_TIME_NS, _INFO_BYTES = 192, 208
 _LOAD_64, _MAP_FD = 0x18, 1
 _LICENSE = b"GPL\0"
 _NAME_LENGTH = 15
@@ -33,13 +38,30 @@ _NUMBER = {"x86_64": 321, "aarch64": 280}.get(platform.machine(), 280)
 
 
 def _bpf(command: int, attr: bytes) -> int:
-    """A new file descriptor, close-on-exec; raises OSError."""
+    """The call's result, for most commands a file descriptor, close-on-exec; raises OSError."""
     buffer = ctypes.create_string_buffer(attr, len(attr))
     fd = int(_libc.syscall(_NUMBER, command, buffer, len(attr)))
     if fd < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return fd
+
+
+def count_run_times() -> int:
+    """Let the kernel time every BPF program on this host until the descriptor is closed.
+
+    OSError before Linux 5.8 and without CAP_SYS_ADMIN. Each run costs two clock readings more
+    meanwhile; switching it on and off patches the kernel's code on every CPU.
+    """
+    return _bpf(_ENABLE_STATS, struct.pack("=I", _STATS_RUN_TIME))
+
+
+def _run_time(program: int) -> RunTime:
+    info = ctypes.create_string_buffer(_INFO_BYTES)
+    attr = struct.pack("=2IQ", program, _INFO_BYTES, ctypes.addressof(info))
+    _bpf(_OBJ_GET_INFO_BY_FD, attr)
+    ns, runs = struct.unpack_from("=2Q", info, _RUN_TIME_NS)
+    return RunTime(runs, ns)
 
 
 def _create(item: Map) -> int:
@@ -142,6 +164,10 @@ class Module:
         memory = mmap.mmap(fd, length)
         self._views.append(memory)
         return np.ndarray((item.max_entries,), item.dtype, memory, strides=(stride,))
+
+    def run_times(self) -> Mapping[str, RunTime]:
+        """By loaded program: its runs since then, as far as the kernel counted them."""
+        return {name: _run_time(fd) for name, fd in self._programs.items()}
 
     def missed(self) -> dict[str, int]:
         """By program: events dropped because one was already running on that CPU."""

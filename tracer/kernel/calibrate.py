@@ -1,22 +1,18 @@
-"""What a context switch, and what one traced event, costs on this host; measured before the run."""
+"""What a context switch costs on this host; measured before the run."""
 
 from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Callable
 
 from tracer.kernel.engine import Engine
 from tracer.model.histogram import Histogram
 
 _ROUNDS = 300
 _NEEDED = 100
-_CALLS = 4000
-_REPEATS = 5
 
 
-def _ping_pong(rounds: int) -> None:
+def ping_pong(rounds: int) -> None:
     """Two threads on one CPU wake each other through pipes."""
     here_read, here_write = os.pipe()
     there_read, there_write = os.pipe()
@@ -47,39 +43,8 @@ def switch_cost_ns(engine: Engine) -> int | None:
     None where the kernel has no sched_exit_tp (added in Linux 6.17): then the cost stays in the
     calls that the switches resumed, and the report says so. Takes about 10 ms.
     """
-    records = engine.calibration(lambda: _ping_pong(_ROUNDS))
+    records = engine.calibration(lambda: ping_pong(_ROUNDS))
     if records is None:
         return None
     times = Histogram.merged(records)
     return times.percentile_ns(50) if times.count >= _NEEDED else None
-
-
-def _call() -> None:
-    for _ in range(_CALLS):
-        os.getppid()
-
-
-def _fastest_ns(work: Callable[[], None]) -> int:
-    found = []
-    for _ in range(_REPEATS):
-        began = time.perf_counter_ns()
-        work()
-        found.append(time.perf_counter_ns() - began)
-    return min(found)
-
-
-def event_cost_ns(engine: Engine) -> float:
-    """What one event adds to a thread of the target, ns: short system calls of tracer itself with
-    the programs attached and without, the fastest of five; switches with --light. Takes 50 ms.
-    """
-    work = (lambda: _ping_pong(_ROUNDS)) if engine.light else _call
-    engine.arrays.reset()
-    engine.arrays.seed(threading.get_native_id())
-    try:
-        engine.attach()
-        before = engine.arrays.events
-        traced_ns = _fastest_ns(work)
-        events = (engine.arrays.events - before) / _REPEATS
-    finally:
-        engine.detach()
-    return max(traced_ns - _fastest_ns(work), 0) / max(events, 1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from tracer.kernel.bpf import Module
 from tracer.kernel.btf import Btf
 from tracer.kernel.compiled import cached
 from tracer.kernel.settings import Sizes
+from tracer.model.cost import RunTime
 
 
 class Engine:
@@ -104,12 +106,22 @@ class Engine:
         if not self._can_calibrate:
             return None
         self.arrays.reset()
-        self._module.attach(("sched_exit_tp", "sched_switch"), prefix="calibrate_")
-        try:
+        with self.only(("sched_exit_tp", "sched_switch"), "calibrate_"):
             work()
+        return self._module.array("calibrations")["ns"].copy()
+
+    @contextlib.contextmanager
+    def only(self, tracepoints: Sequence[str], prefix: str = "tp_") -> Iterator[None]:
+        """Attach the programs of that prefix to these tracepoints alone, to calibrate."""
+        self._module.attach(tracepoints, prefix)
+        try:
+            yield
         finally:
             self._module.detach()
-        return self._module.array("calibrations")["ns"].copy()
+
+    def run_times(self) -> Mapping[str, RunTime]:
+        """By program, with its prefix (see Module.run_times)."""
+        return self._module.run_times()
 
     def detach(self) -> None:
         """Detach all programs; the arrays stay."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.model import threads
+from tracer.model.cost import Cost
 
 #: The members of `struct other` that are read.
 OTHER_DTYPE = np.dtype([("ns", "u8"), ("tgid", "u4"), ("comm", "S16")])
@@ -72,8 +73,8 @@ class Recording:
         `rusage`, and `units` where they were given.
     events:
         Events of the target that the programs handled in the window.
-    event_cost_ns:
-        What one of them costs the target, as calibrated on this host; None when it was not.
+    cost:
+        What they cost the target, as calibrated and as timed in the run; None when it was not.
     processes:
         The processes that tracer was attached to.
     survivors:
@@ -102,7 +103,7 @@ class Recording:
     unavailable: tuple[str, ...] = ()
     switch_cost_ns: int | None = None
     events: int = 0
-    event_cost_ns: float | None = None
+    cost: Cost | None = None
     processes: tuple[Process, ...] = ()
     survivors: tuple[Process, ...] = ()
     path_thread: PathThread | None = None

@@ -12,8 +12,9 @@ from harness.summarized import histogram, planted_host, planted_summaries, plant
 
 from tracer.analysis.run import reader
 from tracer.analysis.run.document import SCHEMA, document
+from tracer.analysis.run.estimate import Estimate
 from tracer.analysis.run.ledger import Headline, Ledger
-from tracer.analysis.run.observer import Estimate, Pair, observe
+from tracer.analysis.run.observer import Pair, observe
 from tracer.errors import TracerError
 from tracer.experiment.compare import compare_saved
 from tracer.model.recording import HostLoad
@@ -154,11 +155,18 @@ def test_the_observer_effect_by_pairs_or_as_an_estimate() -> None:
         "slowdown": {"median": 1.104, "low": 1.1, "high": 1.2, "pairs": 3},
         "estimate": None,
     }
-    assert document(planted_summary(estimate=Estimate(10, 1.6, 100)))["observer"] == {
+    assert document(planted_summary(estimate=Estimate(10, 100, 12, 20, 3)))["observer"] == {
         "baseline_ns_per_unit": None,
         "traced_ns_per_unit": None,
         "slowdown": {"median": None, "low": None, "high": None, "pairs": 0},
-        "estimate": {"events": 10, "event_cost_ns": 2, "on_cpu_ns": 100},
+        "estimate": {
+            "events": 10,
+            "event_cost_ns": 2,
+            "on_cpu_ns": 100,
+            "low": 12 / 88,
+            "high": 20 / 80,
+            "samples": 3,
+        },
     }
 
 

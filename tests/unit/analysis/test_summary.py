@@ -8,10 +8,13 @@ import pytest
 from harness.recorded import END, Hand
 from harness.summarized import planted_host, planted_summary
 
+from tracer.analysis.run.estimate import Load, estimate
 from tracer.analysis.run.ledger import Ledger
-from tracer.analysis.run.observer import Estimate
 from tracer.analysis.run.summary import CommandLine, Summary, summarize
+from tracer.model.cost import Calibration, Cost, EventCost
 from tracer.model.recording import HostLoad, PathThread, Process
+
+COST = Cost(Calibration(EventCost(60, 120), EventCost(100, 200)))
 
 
 def closed() -> Summary:
@@ -30,7 +33,7 @@ def test_a_summary_takes_over_what_the_recording_has(hand: Hand) -> None:
     hand.thread(1, "RUNNING", END, {"user": 700, "syscall:io": 300}, path={"user": 1000})
     recording = hand.recording(
         argv=("x", "y"), exit_status=3, interrupted=2, closed_late=True, unavailable=("t",),
-        result={"units": 4}, load=HostLoad(5, 6), switch_cost_ns=9, events=10, event_cost_ns=1.5,
+        result={"units": 4}, load=HostLoad(5, 6), switch_cost_ns=9, events=10, cost=COST,
         processes=(Process(1, 1, "p"),), survivors=(Process(2, 2, "s"),),
         path_thread=PathThread(101, "x", 7),
     )  # fmt: skip
@@ -50,7 +53,11 @@ def test_a_summary_takes_over_what_the_recording_has(hand: Hand) -> None:
     )
     assert (run.units, run.window_ns, run.per_unit(run.window_ns)) == (4, 1000, 250)
     assert (run.exit_status, run.interrupted, run.closed_late) == (3, 2, True)
-    assert run.estimate == Estimate(events=10, event_cost_ns=1.5, on_cpu_ns=1000)
+    # without counts of calls: events that are no switches and no wake-ups
+    cpu = run.cpu
+    assert run.estimate == estimate(
+        COST, Load(10, 10, 1000, cpu.parts["other"], 1000, cpu.total_ns)
+    )
     assert (run.wakeups or {})["total"] == 0
     assert (run.syscalls, run.top, run.rest, run.idle_path) == (None, (), None, None)
     assert [group.threads for group in run.groups] == [1]

@@ -16,8 +16,9 @@ from harness.summarized import (
 )
 
 from tracer.analysis.run.counts import GroupRow, Switches
+from tracer.analysis.run.estimate import Estimate
 from tracer.analysis.run.ledger import Headline, Ledger
-from tracer.analysis.run.observer import Estimate, Pair, observe
+from tracer.analysis.run.observer import Pair, observe
 from tracer.analysis.run.summary import CommandLine, Summary
 from tracer.model import states
 from tracer.model.recording import HostLoad, PathThread, Process
@@ -462,10 +463,21 @@ def test_the_observer_effect() -> None:
 @pytest.mark.parametrize(
     ("estimate", "text"),
     [
-        (Estimate(10, 1.6, 100), "~16.0 % of the target's time on CPUs, an estimate: 10 events of"
-                                 " 2 ns each on this host"),
-        (Estimate(1, 1.6, 10_000), "<0.1 % of the target's time on CPUs, an estimate: 1 event of"
-                                   " 2 ns each on this host"),
+        (
+            Estimate(10, 100, 10, 20, 3),
+            "~11.1 to 25.0 % more CPU time than untraced, an estimate: 10 events of ~2 ns each,"
+            " timed in 3 samples of the run",
+        ),
+        (
+            Estimate(2, 10_000, 4, 6, 0),
+            "<0.1 % more CPU time than untraced, an estimate: 2 events of ~2 ns each, calibrated"
+            " before the run",
+        ),
+        (
+            Estimate(1, 10_000, 8, 20, 1),
+            "up to ~0.2 % more CPU time than untraced, an estimate: 1 event of ~14 ns each,"
+            " timed in 1 sample of the run",
+        ),
     ],
 )  # fmt: skip
 def test_the_observer_effect_as_an_estimate(estimate: Estimate, text: str) -> None:

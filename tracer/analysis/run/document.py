@@ -132,8 +132,11 @@ def _observer(summary: Summary) -> dict[str, Any]:
         if estimate is None
         else {
             "events": estimate.events,
-            "event_cost_ns": round(estimate.event_cost_ns),
+            "event_cost_ns": max(round(estimate.event_cost_ns), 1),
             "on_cpu_ns": estimate.on_cpu_ns,
+            "low": estimate.low,
+            "high": estimate.high,
+            "samples": estimate.samples,
         },
     }
 

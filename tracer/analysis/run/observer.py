@@ -1,4 +1,7 @@
-"""What tracing cost: the ratio of paired traced and untraced runs, with its interval."""
+"""What tracing cost: the ratio of paired traced and untraced runs, with its interval.
+
+Without an untraced run it is estimated: see `tracer.analysis.run.estimate`.
+"""
 
 from __future__ import annotations
 
@@ -41,20 +44,6 @@ class Observer:
     def in_noise(self) -> bool:
         """True when the interval holds 1: no difference was detected."""
         return self.low <= 1 <= self.high
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What tracing cost, without an untraced run: `events` of the target, each `event_cost_ns`,
-    against the `on_cpu_ns` that the target's threads had with it."""
-
-    events: int
-    event_cost_ns: float
-    on_cpu_ns: int
-
-    @property
-    def share(self) -> float:
-        return self.events * self.event_cost_ns / max(self.on_cpu_ns, 1)
 
 
 def observe(pairs: Sequence[Pair]) -> Observer | None:

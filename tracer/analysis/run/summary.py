@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tracer import probes
 from tracer.analysis.run import counts, ledger
 from tracer.analysis.run.counts import GroupRow, OtherProgram, Switches, ThreadRow
+from tracer.analysis.run.estimate import Estimate, Load, estimate
 from tracer.analysis.run.ledger import Headline, Ledger
-from tracer.analysis.run.observer import Estimate, Observer
+from tracer.analysis.run.observer import Observer
 from tracer.host.fingerprint import fingerprint
 from tracer.model.recording import HostLoad, PathThread, Process, Recording
 from tracer.model.section import Scale, Section
@@ -252,8 +253,27 @@ def _host(recording: Recording) -> HostSummary:
 
 
 def _estimate(recording: Recording) -> Estimate | None:
-    if recording.event_cost_ns is None:
+    if recording.cost is None:
         return None
-    parts = ledger.threads(recording).parts
-    on_cpu_ns = sum(parts[name] for name in ON_CPU_PARTS)
-    return Estimate(recording.events, recording.event_cost_ns, on_cpu_ns)
+    parts, cpu = ledger.threads(recording).parts, ledger.cpu(recording)
+    load = Load(
+        events=recording.events,
+        calls=_call_events(recording),
+        on_cpu_ns=sum(parts[name] for name in ON_CPU_PARTS),
+        others_ns=cpu.parts["other"],
+        window_ns=recording.window_ns,
+        all_ns=cpu.total_ns,
+    )
+    return estimate(recording.cost, load)
+
+
+def _call_events(recording: Recording) -> int:
+    """Of the target's events those of system calls: an entry and a return each."""
+    if recording.light:
+        return 0
+    records: Sequence[CallRecord] | None = recording.probes.get("syscalls")
+    if records is not None:
+        return 2 * sum(record.times.count for record in records)
+    # a switch from thread to thread of the target is one event, others are one for each side
+    switches = counts.switches(recording)
+    return recording.events - round(1.5 * switches.total) - switches.voluntary

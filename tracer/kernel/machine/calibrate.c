@@ -38,3 +38,13 @@ int calibrate_sched_exit_tp(struct bpf_raw_tracepoint_args *ctx)
 	}
 	return 0;
 }
+
+/* What it costs to be called at all, and what the kernel's own timing of a program counts of
+ * itself: programs that do nothing. */
+#define EMPTY(name) \
+	int empty_##name(struct bpf_raw_tracepoint_args *ctx) { return 0; }
+
+EMPTY(sys_enter)
+EMPTY(sys_exit)
+EMPTY(sched_switch)
+EMPTY(sched_waking)

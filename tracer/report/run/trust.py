@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tracer.analysis.run.observer import Estimate, Observer
+from tracer.analysis.run.estimate import Estimate
+from tracer.analysis.run.observer import Observer
 from tracer.analysis.run.summary import Summary
 from tracer.units import count, counted, duration, percent, plain, rate
 
@@ -10,6 +11,8 @@ from tracer.units import count, counted, duration, percent, plain, rate
 _SOME_NOISE = 0.05
 #: Above this share, steal makes the times themselves wrong.
 _MUCH_STEAL = 0.1
+#: A smaller effect is not told apart.
+_LEAST_SHOWN = 0.001
 _NO_LOSSES = "Losses  none"
 #: What was inferred, by kind: its noun, and the plural where that is not the noun and an s.
 _INFERRED = {
@@ -61,13 +64,25 @@ def _observer(run: Summary) -> list[str]:
 
 
 def _estimate(estimate: Estimate, can_measure: bool) -> str:
-    share = f"~{percent(estimate.share)}" if estimate.share >= 0.001 else "<0.1 %"
+    how = (
+        f"timed in {counted(estimate.samples, 'sample')} of the run"
+        if estimate.samples
+        else "calibrated before the run"
+    )
     advice = "; --baseline measures it" if can_measure else ""
     return (
-        f"Observer effect  {share} of the target's time on CPUs, an estimate:"
-        f" {counted(estimate.events, 'event')} of {duration(round(estimate.event_cost_ns))} each on"
-        f" this host{advice}"
+        f"Observer effect  {_range(estimate)} more CPU time than untraced, an estimate:"
+        f" {counted(estimate.events, 'event')} of"
+        f" ~{duration(max(round(estimate.event_cost_ns), 1))} each, {how}{advice}"
     )
+
+
+def _range(estimate: Estimate) -> str:
+    if estimate.high < _LEAST_SHOWN:
+        return f"<{percent(_LEAST_SHOWN)}"
+    if estimate.low < _LEAST_SHOWN:
+        return f"up to ~{percent(estimate.high)}"
+    return f"~{percent(estimate.low).removesuffix(' %')} to {percent(estimate.high)}"
 
 
 def _losses(run: Summary) -> str:
