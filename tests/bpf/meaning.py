@@ -72,11 +72,15 @@ def on_cpu(parts: Mapping[str, int]) -> int:
     return sum(ns for name, ns in parts.items() if name.split(":")[0] in ("user", "syscall"))
 
 
-def working(document: Mapping[str, Any]) -> int:
-    """The path's time in which a thread of the target worked, or was ready to and had no CPU."""
+def delayed(document: Mapping[str, Any]) -> int:
+    """The path's time in which a thread of the target was ready and had no CPU."""
     parts = path(document)
-    delays = ("wakeup:idle", "wakeup:queued", "preempted", "yielded")
-    return on_cpu(parts) + sum(parts.get(name, 0) for name in delays)
+    return sum(parts[name] for name in ("wakeup:idle", "wakeup:queued", "preempted", "yielded"))
+
+
+def working(document: Mapping[str, Any]) -> int:
+    """The path's time in which a thread of the target worked, or was ready to."""
+    return on_cpu(path(document)) + delayed(document)
 
 
 def waited(document: Mapping[str, Any]) -> int:
