@@ -29,6 +29,7 @@ from tracer.experiment.surroundings import Watch, wait_until_quiet
 from tracer.experiment.tracing import Tracing
 from tracer.host.cpus import cpu_list
 from tracer.host.processes import require
+from tracer.host.requirements import require_first_namespaces
 from tracer.host.user import require_rights
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
@@ -231,6 +232,7 @@ def trace_processes(
     asked for. Raises Interrupted after the summary of the window that a signal ended; TracerError
     (exit status 2) when there is nothing to attach to, and without the rights for BPF.
     """
+    require_first_namespaces()
     for pid in request.pids:
         require(pid)
     require_rights()

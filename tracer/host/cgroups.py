@@ -15,7 +15,7 @@ _ROOT = Path("/sys/fs/cgroup")
 
 def own_groups() -> Iterator[Path]:
     """Directories of this process's control groups and of all their ancestors."""
-    for line in filter(None, lines_of(_PROC / "self/cgroup", has_paths=True)):
+    for line in lines_of(_PROC / "self/cgroup", has_paths=True):
         _, controllers, path = line.split(":", 2)
         names = controllers.split(",") if controllers else ["", "unified"]
         for base in (_ROOT / name for name in names):
@@ -40,7 +40,7 @@ def kernel_bytes() -> int | None:
     for directory in own_groups():
         if (directory / "memory.kmem.usage_in_bytes").exists():
             return number_in(directory / "memory.kmem.usage_in_bytes")
-        counters = dict(line.split()[:2] for line in lines_of(directory / "memory.stat") if line)
+        counters = dict(line.split()[:2] for line in lines_of(directory / "memory.stat"))
         # Linux 5.18, commit a8c49af3be5f ("memcg: add per-memcg total kernel memory stat")
         if "kernel" in counters:
             return int(counters["kernel"])

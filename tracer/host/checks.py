@@ -17,7 +17,7 @@ from tracer.host import cgroups, fingerprint
 from tracer.host.files import line_of
 from tracer.host.load import HostTimes
 from tracer.host.python_names import PY_SPY
-from tracer.host.requirements import is_too_old
+from tracer.host.requirements import is_too_old, namespace_error
 from tracer.host.user import CAPABILITIES, has_capability
 from workloads import NATIVE
 
@@ -68,6 +68,13 @@ def _btf() -> Check:
         return Check("BTF", "missing", "problem", f"no {path}",
                     "a kernel built with CONFIG_DEBUG_INFO_BTF=y")  # fmt: skip
     return Check("BTF", f"{path.stat().st_size >> 20} MiB")
+
+
+def _namespaces() -> Check:
+    error = namespace_error()
+    if error is not None:
+        return Check("namespaces", "not the host's", "problem", error.message, error.hint)
+    return Check("namespaces", "thread numbers and clock of the host")
 
 
 def _lockdown() -> Check:
@@ -192,9 +199,9 @@ def checks(probes: Callable[[], str]) -> list[Check]:
     """All checks. `probes()` tries the BPF programs and returns what it saw, or raises TracerError;
     it is called as root only."""
     return [
-        _rights(), _kernel(), _btf(), _programs(probes), _lockdown(), _workloads(), _io_uring(),
-        _python_threads(), *_machine(), *_idle(), _frequency(), _clock(), _huge_pages(), *_groups(),
-        _steal(),
+        _rights(), _kernel(), _namespaces(), _btf(), _programs(probes), _lockdown(), _workloads(),
+        _io_uring(), _python_threads(), *_machine(), *_idle(), _frequency(), _clock(),
+        _huge_pages(), *_groups(), _steal(),
     ]  # fmt: skip
 
 

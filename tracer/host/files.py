@@ -29,7 +29,7 @@ def lines_of(path: Path, *, has_paths: bool = False) -> list[str]:
     except OSError:
         return []
     text = os.fsdecode(content) if has_paths else content.decode(errors="replace")
-    return text.removesuffix("\n").split("\n")
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def line_of(path: Path, missing: str = "") -> str:

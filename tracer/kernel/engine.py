@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tracer import probes
 from tracer.errors import TracerError
-from tracer.host.requirements import is_too_old
+from tracer.host.requirements import is_too_old, require_first_namespaces
 from tracer.kernel import programs, settings
 from tracer.kernel.arrays import CORE_ARRAYS, MACHINE_COUNTS, SharedArrays
 from tracer.kernel.bcc import HEADERS, compile_programs
@@ -47,6 +47,7 @@ class Engine:
         btf, machine = Btf.load(), platform.machine()
         known = btf.tracepoints()
         programs.require(known)
+        require_first_namespaces()
         wanted = programs.tracepoints(self.names, btf, light, machine)
         self.tracepoints = tuple(name for name in wanted if name in known)
         self.unavailable = tuple(name for name in wanted if name not in known)

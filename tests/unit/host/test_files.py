@@ -49,6 +49,8 @@ def test_a_line_ends_at_a_newline_alone(tmp_path: Path) -> None:
     assert fields_of(path) == {"Name": "a\x0bTgid:\t1\x85\u2028x", "Tgid": "7", "P": "\ufffd"}
     assert os.fsencode(lines_of(path, has_paths=True)[2]) == b"P:\t\xff"
     assert lines_of(tmp_path / "gone") == []
+    path.write_text("")
+    assert lines_of(path) == []
 
 
 #: Files that are tracer's own, its user's, or written by the kernel alone: no program's bytes.
