@@ -19,6 +19,7 @@ from tracer.analysis.run.summary import summarize
 from tracer.capture.workload import run_traced
 from tracer.kernel.btf import Btf
 from tracer.kernel.engine import Engine
+from tracer.model.probe import Context
 from tracer.model.recording import Recording
 from tracer.model.spec import Spec
 from tracer.probes import idle
@@ -182,7 +183,7 @@ def compare_counters(engine: Engine) -> dict[str, int]:
         busy.wait()
         engine.detach()
     cpus = {cpu: idle.IdleCpu(cpu, {}, {}, 0, 0) for cpu in os.sched_getaffinity(0)}
-    cpus |= {c.cpu: c for c in idle.PROBE.read(engine.arrays.snapshot(), None).cpus}
+    cpus |= {c.cpu: c for c in idle.PROBE.read(engine.arrays.snapshot(), Context()).cpus}
 
     def check(ours: int, which: int, key: tuple[int, str], edge: float) -> None:
         least = inner[1][which][key] - inner[0][which][key]

@@ -32,7 +32,7 @@ typedef int64_t s64;
 struct fake_task {
 	u32 pid, tgid, flags, pad;
 	u64 signal;
-	u64 registers[7]; /* of its call: its arguments and its number */
+	u64 registers[8]; /* of its call: its arguments, its number, its stack pointer */
 	u64 stack;
 	char comm[16];
 };
@@ -89,3 +89,4 @@ static inline long bpf_probe_read_user(void *to, u32 size, const void *from)
 #define OFFSET_REGS_FOURTH 24
 #define OFFSET_REGS_FIFTH 32
 #define OFFSET_REGS_SIXTH 40
+#define OFFSET_REGS_STACK 56

@@ -30,7 +30,7 @@ class Task(ctypes.Structure):
         ("flags", ctypes.c_uint32),
         ("pad", ctypes.c_uint32),
         ("signal", ctypes.c_uint64),
-        ("registers", ctypes.c_uint64 * 7),
+        ("registers", ctypes.c_uint64 * 8),
         ("stack", ctypes.c_uint64),
         ("comm", ctypes.c_char * 16),
     )
@@ -83,7 +83,7 @@ class World:
         """A task that nobody traces."""
         signal = ctypes.addressof(self.signal_flags)
         found = Task(
-            pid, tgid or pid, flags, 0, signal, (ctypes.c_uint64 * 7)(), 0, f"task{pid}".encode()
+            pid, tgid or pid, flags, 0, signal, (ctypes.c_uint64 * 8)(), 0, f"task{pid}".encode()
         )
         found.stack = found.at + Task.registers.offset - REGISTERS_ON_STACK
         return found
@@ -155,7 +155,7 @@ class World:
 
     def enter(self, now: int, cpu: int, call: str, *arguments: int) -> None:
         """The current task of `cpu` enters a system call."""
-        registers = (ctypes.c_uint64 * 6)(*arguments)
+        registers = (ctypes.c_uint64 * 7)(*arguments)
         self.m.call_enter(cpu, now, self.on[cpu].at, NUMBER[call], ctypes.addressof(registers))
         self.check()
 
@@ -263,8 +263,9 @@ class World:
     def recorded(self, name: str):  # type: ignore[no-untyped-def]
         """The record of the probe `name`."""
         from tracer import probes
+        from tracer.model.probe import Context
 
-        return probes.records((name,), self.m.arrays.snapshot(), {})[name]
+        return probes.records((name,), self.m.arrays.snapshot(), Context())[name]
 
     def check(self) -> None:
         """Every path of this window covers start to last event (but for the clocks' skew)."""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tracer import probes
 from tracer.capture.finish import Closed, Tally, recording_of, thread_names
 from tracer.capture.python_threads import PythonThreads
 from tracer.capture.window import (
@@ -98,6 +97,7 @@ def attached(
         seeder = Seeder(engine, len(here) * 2)
         engine.attach()
         for pid in pids:
+            engine.enter_mappings(pid)
             seeder.add(pid)
         seeder.settle()
         watch = _Watch(engine, request, seeder, tally, pids, switch_cost_ns)
@@ -181,6 +181,7 @@ class _Watch:
     def _take_in(self, there: set[int]) -> None:
         """Enter the processes that joined the control group since the last look."""
         for pid in self._request.with_children(sorted(there - self._members)):
+            self._engine.enter_mappings(pid)
             self._seeder.add(pid)
         self._members = there
         if self._seeder.settle():
@@ -196,8 +197,7 @@ class _Watch:
             path_of = str(last) if path_of == "busiest" else path_of
         data["cpus"]["losses"][0, LOSSES.index("thread_table_full")] += self._seeder.refused
         path = choose_path(data, path_of, self._main)
-        living = probes.ask_living(engine.names, engine.arrays)
-        closed = Closed(data, load, names, living, path)
+        closed = Closed(data, load, names, path)
         recording = recording_of(engine, self._tally, closed)
         return dataclasses.replace(
             recording,

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tracer import probes
 from tracer.capture.child import Target
 from tracer.capture.finish import Closed, Tally, recording_of, thread_names, with_result
 from tracer.capture.python_threads import PythonThreads
@@ -205,10 +204,9 @@ def _follow(engine: Engine, target: Target, options: CommandOptions, tally: Tall
     python.look(outside=True)
     names = python.over(kernel_names)
     path = choose_path(data, "busiest", target.pid)
-    living = probes.ask_living(engine.names, engine.arrays)
     stopped = wait(None, readable)
     survivors = tuple(_survivors(engine, target))
-    return Closed(data, load, names, living, path, interrupted=stopped, survivors=survivors)
+    return Closed(data, load, names, path, interrupted=stopped, survivors=survivors)
 
 
 def _delay(target: Target, wait: Callable[[float | None], int | None], delay_s: float) -> None:

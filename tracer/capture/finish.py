@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tracer import probes
+from tracer.analysis.run import counts
 from tracer.capture.window import PathEnd
 from tracer.errors import TracerError
 from tracer.host.cpus import online_cpus
@@ -18,6 +19,7 @@ from tracer.host.processes import thread_name
 from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
 from tracer.model import threads
+from tracer.model.probe import Context
 from tracer.model.recording import HostLoad, PathThread, Process, Recording
 from tracer.model.states import Phase
 
@@ -79,14 +81,13 @@ class Tally:
 class Closed:
     """A closed window and what was known at its end.
 
-    `names`: of threads, by slot; `living`: what probes asked the living target, by probe; `path`:
-    the thread whose path it is, where that was chosen; the rest is as in `Recording`.
+    `names`: of threads, by slot; `path`: the thread whose path it is, where that was chosen; the
+    rest is as in `Recording`.
     """
 
     data: Snapshot
     load: HostLoad
     names: Mapping[int, str]
-    living: Mapping[str, object] = field(default_factory=dict)
     path: PathEnd | None = None
     interrupted: int | None = None
     closed_late: bool = False
@@ -113,7 +114,7 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
         cpus=data["cpus"],
         threads=data["threads"],
         names=closed.names,
-        probes=probes.records(engine.names, data, closed.living),
+        probes={},
         missed=missed,
         missed_calls=missed_calls,
         others=data["others"],
@@ -124,6 +125,9 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
         events=events,
         survivors=closed.survivors,
     )
+    context = Context(counts.group_names(recording), engine.address_spaces())
+    records = probes.records(engine.names, data, context)
+    recording = dataclasses.replace(recording, probes=records)
     if closed.path is None:
         return recording
     name = recording.name_of(closed.path.slot)

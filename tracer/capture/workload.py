@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tracer import probes
 from tracer.capture.child import CONTROL_FD, Target
 from tracer.capture.finish import Closed, Tally, recording_of, thread_names, with_result
 from tracer.capture.window import choose_path, close_now, is_open
@@ -111,8 +110,7 @@ def _ended(engine: Engine, target: Target, tally: Tally, tid: int, end_ns: int) 
     else:
         engine.detach()
         data = engine.arrays.snapshot()
-    living = probes.ask_living(engine.names, engine.arrays)
-    return Closed(data, load, names, living, closed_late=late)
+    return Closed(data, load, names, closed_late=late)
 
 
 def _cut_short(engine: Engine, target: Target, tally: Tally, number: int) -> Closed:
@@ -121,5 +119,4 @@ def _cut_short(engine: Engine, target: Target, tally: Tally, number: int) -> Clo
     load = tally.closes()
     choose_path(data, "latest", target.pid)
     names = thread_names(engine)
-    living = probes.ask_living(engine.names, engine.arrays)
-    return Closed(data, load, names, living, interrupted=number)
+    return Closed(data, load, names, interrupted=number)

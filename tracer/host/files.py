@@ -6,6 +6,7 @@ replaced, in a path that is to be opened they are kept.
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 
@@ -30,6 +31,13 @@ def lines_of(path: Path, *, has_paths: bool = False) -> list[str]:
         return []
     text = os.fsdecode(content) if has_paths else content.decode(errors="replace")
     return text.removesuffix("\n").split("\n") if text else []
+
+
+def memory_of(path: Path) -> mmap.mmap:
+    """A file as memory, to read from; OSError where it cannot be read, ValueError where it is
+    empty."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
 
 
 def line_of(path: Path, missing: str = "") -> str:

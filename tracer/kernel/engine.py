@@ -21,8 +21,10 @@ from tracer.kernel.bcc import HEADERS, compile_programs
 from tracer.kernel.bpf import Module
 from tracer.kernel.btf import Btf
 from tracer.kernel.compiled import cached
+from tracer.kernel.perf import MappingLog
 from tracer.kernel.settings import Sizes
 from tracer.model.cost import RunTime
+from tracer.model.mappings import AddressSpaces
 
 
 class Engine:
@@ -63,6 +65,9 @@ class Engine:
         for name in self.names:
             arrays |= dict.fromkeys(probes.available()[name].arrays)
         self.arrays = SharedArrays({a: self._module.array(a) for a in arrays}, light, machine)
+        self._mappings = None
+        if probes.mapped(self.names, self.arrays) is not None:
+            self._mappings = MappingLog(lambda: probes.mapped(self.names, self.arrays) or set())
 
     @property
     def ctl(self) -> np.void:
@@ -76,6 +81,8 @@ class Engine:
         unknown. The visit is also the self-test: each CPU must have read our own thread id out
         of the kernel's structs. Under lockdown=confidentiality such reads fail silently.
         """
+        if self._mappings:
+            self._mappings.start()
         self._module.attach(self.tracepoints)
         if not self.visit():
             self.detach()
@@ -127,6 +134,17 @@ class Engine:
     def detach(self) -> None:
         """Detach all programs; the arrays stay."""
         self._module.detach()
+        if self._mappings:
+            self._mappings.stop()
+
+    def enter_mappings(self, pid: int) -> None:
+        """Enter what a process that was there before `attach` has mapped, if a probe wants it."""
+        if self._mappings:
+            self._mappings.seed(pid)
+
+    def address_spaces(self) -> AddressSpaces:
+        """What processes have had mapped since `attach`; empty where no probe wants it."""
+        return self._mappings.spaces() if self._mappings else AddressSpaces()
 
     def missed(self) -> tuple[int, int]:
         """Events dropped by the kernel since the programs were loaded (see Module.missed): entries
@@ -137,5 +155,6 @@ class Engine:
 
     def close(self) -> None:
         """Unload everything."""
+        self.detach()
         self.arrays.forget()
         self._module.close()

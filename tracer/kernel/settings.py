@@ -121,7 +121,7 @@ def offsets(types: KernelTypes, machine: str) -> dict[str, object]:
 
 
 def _registers(types: KernelTypes, machine: str) -> dict[str, int]:
-    """Where a system call's arguments and number are in pt_regs, at its entry."""
+    """Where a system call's arguments, its number and the stack pointer are in pt_regs."""
     names = ("FIRST", "SECOND", "THIRD", "FOURTH", "FIFTH", "SIXTH")
     if machine in ("x86_64", "amd64"):
         registers = ("di", "si", "dx", "r10", "r8", "r9")
@@ -134,7 +134,11 @@ def _registers(types: KernelTypes, machine: str) -> dict[str, int]:
     else:
         _unknown_machine(machine)
     found = {f"OFFSET_REGS_{name}": offset for name, offset in zip(names, at, strict=True)}
-    return {**found, "OFFSET_REGS_CALL": call}
+    return {
+        **found,
+        "OFFSET_REGS_CALL": call,
+        "OFFSET_REGS_STACK": types.offset_of("pt_regs", "sp"),
+    }
 
 
 def _unknown_machine(machine: str) -> NoReturn:

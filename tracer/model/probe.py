@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.model.mappings import AddressSpaces
 from tracer.model.section import Scale, Section
 
 #: A probe's arrays by name: copies of the kernel's, one element per CPU unless it says otherwise.
@@ -33,6 +34,18 @@ def _none(_types: KernelTypes) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class Context:
+    """What is known of the target besides the arrays.
+
+    `groups`: the group of the table of threads that each thread is in, by slot; `spaces`: what
+    the processes had mapped, where a probe wanted that.
+    """
+
+    groups: Mapping[int, str] = field(default_factory=dict)
+    spaces: AddressSpaces = field(default_factory=AddressSpaces)
+
+
+@dataclass(frozen=True)
 class Probe:
     """One probe; every probe's module has one as `PROBE`.
 
@@ -46,8 +59,8 @@ class Probe:
     arrays:
         The arrays of its C that are emptied before a run.
     read:
-        Makes the plain record of what it counted from the arrays and what `living` returned
-        (None without it), kept in `Recording.probes[name]`.
+        Makes the plain record of what it counted from the arrays and their context, kept in
+        `Recording.probes[name]`.
     report:
         Makes its section of the report from the record; None where the report knows the record.
     tracepoints:
@@ -61,19 +74,19 @@ class Probe:
         It has nothing to say without the system-call tracepoints (`--light`).
     macros:
         `-D` settings of its own: indices it shares with its C, offsets, places of arguments.
-    living:
-        Asks the living target, between the end of the window and the target's own end, what only
-        that can tell; not called for a command, which has ended by then.
+    mapped:
+        The processes whose mappings it wants to know, from the arrays as they are; None where it
+        wants none, which costs nothing.
     """
 
     summary: str
     hooks: tuple[str, ...]
     arrays: tuple[str, ...]
-    read: Callable[[Arrays, Any], Any]
+    read: Callable[[Arrays, Context], Any]
     report: Callable[[Any, Scale], Section] | None = None
     tracepoints: tuple[str, ...] = ()
     unneeded: Callable[[KernelTypes], tuple[str, ...]] = _none
     calls: tuple[str, ...] = ()
     needs_calls: bool = False
     macros: Callable[[KernelTypes], Mapping[str, object]] = _nothing
-    living: Callable[[Arrays], Any] | None = None
+    mapped: Callable[[Arrays], set[int]] | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,3 +47,8 @@ def present_part(threads: Threads) -> NDArray[np.int64]:
 def comm(row: np.void) -> str:
     """The kernel's name of a thread, as kept in its row; bytes that are not UTF-8 are replaced."""
     return bytes(row["comm"]).split(b"\0")[0].decode(errors="replace")
+
+
+def pattern(name: str) -> str:
+    """`worker-*` for worker-1, worker-22."""
+    return re.sub(r"\d+", "*", name)

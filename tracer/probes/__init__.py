@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tracer.errors import TracerError
 
 if TYPE_CHECKING:  # numpy comes with them, and --help does without
-    from tracer.model.probe import Arrays, Probe
+    from tracer.model.probe import Arrays, Context, Probe
     from tracer.model.section import Scale, Section
 
 DIRECTORY = Path(__file__).parent
@@ -72,15 +72,15 @@ def chosen(text: Sequence[str]) -> tuple[str, ...]:
     return tuple(known) if "all" in wanted else tuple(name for name in known if name in wanted)
 
 
-def ask_living(names: Sequence[str], arrays: Arrays) -> dict[str, object]:
-    """What each probe asks the living target, by its name."""
-    probes = {name: available()[name] for name in names}
-    return {name: probe.living(arrays) for name, probe in probes.items() if probe.living}
+def mapped(names: Sequence[str], arrays: Arrays) -> set[int] | None:
+    """The processes whose mappings these probes want to know; None where none of them wants any."""
+    wanted = [probe.mapped for probe in map(available().get, names) if probe and probe.mapped]
+    return set().union(*(ask(arrays) for ask in wanted)) if wanted else None
 
 
-def records(names: Sequence[str], arrays: Arrays, alive: Mapping[str, object]) -> dict[str, Any]:
-    """Each probe's record by its name; `alive` is of `ask_living`, or empty."""
-    return {name: available()[name].read(arrays, alive.get(name)) for name in names}
+def records(names: Sequence[str], arrays: Arrays, context: Context) -> dict[str, Any]:
+    """Each probe's record by its name."""
+    return {name: available()[name].read(arrays, context) for name in names}
 
 
 def sections(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.model.histogram import Histogram, lower_bound_ns
-from tracer.model.probe import Arrays, KernelTypes, Probe
+from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.section import Scale, Section, Table
 from tracer.model.states import indices
 from tracer.units import count, duration, percent, rate
@@ -91,7 +91,7 @@ class EpollRecord:
         return self.is_mostly_empty and self.empty_ns > BUSY_TIME_SHARE * window_ns
 
 
-def _read(arrays: Arrays, _alive: None) -> EpollRecord:
+def _read(arrays: Arrays, _context: Context) -> EpollRecord:
     """Sum over CPUs; calls in the order of `CALLS`, those never made left out."""
     rows = arrays["poll_calls"].reshape(-1, len(CALLS))
     found = [_merged(name, rows[:, index]) for index, name in enumerate(CALLS)]

@@ -31,7 +31,11 @@ struct futex_place {
 	u64 key; /* address / 4, slot; 52-bit addresses, which programs must ask for, lose bits */
 	u64 waits, slept, asleep_ns;
 	u64 wakes, woken;
-	char comm[COMM_LENGTH]; /* as it was called at its first call there */
+	u64 birth_ns; /* of the thread: its slot may be another's by the end */
+	/* at the end of its first call there: when, where its stack was, how it was called */
+	u64 first_ns, stack;
+	u32 tgid, pad;
+	char comm[COMM_LENGTH];
 };
 
 BPF_F_TABLE("array", u32, struct futex_op, futex_ops, MAX_CPUS * N_FUTEX_OPS, BPF_F_MMAPABLE);
@@ -117,7 +121,7 @@ static inline void futex_switched_in(u32 cpu, struct ctl *c, struct thread *t, u
 	hist_add(&s->delivery, since(now, t->woken_ns > from ? t->woken_ns : from));
 }
 
-static inline struct futex_place *futex_place_of(u64 key)
+static inline struct futex_place *futex_place_of(struct cpu *k, struct thread *t, u64 key, u64 now)
 {
 	u64 at = key * 0x9e3779b97f4a7c15ULL >> (64 - FUTEX_PLACE_BITS);
 	struct futex_place *p;
@@ -127,9 +131,13 @@ static inline struct futex_place *futex_place_of(u64 key)
 		p = futex_place_at((u32)(at + i) % (1 << FUTEX_PLACE_BITS));
 		if (!p)
 			return 0;
-		if (p->key == key)
+		if (p->key == key && p->birth_ns == t->birth_ns)
 			return p;
 		if (!p->key && !__sync_val_compare_and_swap(&p->key, 0, key)) {
+			p->birth_ns = t->birth_ns;
+			p->first_ns = now;
+			p->stack = argument(k->regs, OFFSET_REGS_STACK);
+			p->tgid = t->tgid;
 			current_comm(p->comm);
 			return p;
 		}
@@ -179,7 +187,7 @@ static inline void futex_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struc
 	s->calls++;
 	s->slept += t->sleeps != 0;
 	futex_result(s, op, result);
-	p = futex_place_of(f->address >> 2 << SLOT_BITS | slot);
+	p = futex_place_of(k, t, f->address >> 2 << SLOT_BITS | slot, now);
 	if (!p) {
 		unplaced = futex_unplaced_at(cpu);
 		if (unplaced)

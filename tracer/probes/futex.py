@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.host import mappings
+from tracer.host.mappings import where
 from tracer.model.histogram import Histogram
-from tracer.model.probe import Arrays, KernelTypes, Probe
+from tracer.model.mappings import AddressSpaces
+from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.section import Scale, Section, Table
 from tracer.model.states import indices
-from tracer.model.threads import SLOT_BITS
+from tracer.model.threads import SLOT_BITS, comm, pattern
 from tracer.units import count, duration, plain, rate
 
 #: Rows of the C array per CPU: the operations of futex(2) by number, then the later calls.
@@ -64,7 +64,8 @@ class Operation:
 
 @dataclass(frozen=True)
 class Place:
-    """One address of one process; `waiters` and `wakers`: calls by group of threads."""
+    """One futex word: process and address of the thread with the most calls there, and the number
+    of processes that made any; `waiters` and `wakers`: calls by group of threads."""
 
     tgid: int
     address: int
@@ -74,75 +75,116 @@ class Place:
     asleep_ns: int
     wakes: int
     woken: int
+    processes: int
     waiters: tuple[tuple[str, int], ...]
     wakers: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
 class FutexRecord:
-    """Operations seen; the busiest places; how many other places, and calls at no known place."""
+    """Operations seen; the busiest places; how many other places, and calls at no known place;
+    why places may have no name, empty where nothing is missing."""
 
     operations: tuple[Operation, ...]
     places: tuple[Place, ...]
     other_places: int
     unplaced: int
+    unnamed: str = ""
 
 
-def _by_place(arrays: Arrays) -> list[tuple[tuple[int, int], NDArray[np.void]]]:
-    """((tgid, address), rows), the most calls first, then by address."""
+#: What makes futex words one: device, inode and offset of shared memory, else process and address.
+Word = tuple[object, int]
+
+
+def _places(arrays: Arrays) -> NDArray[np.void]:
     rows = arrays["futex_places"]
-    rows = rows[rows["key"] != 0]
-    slots = (rows["key"] & np.uint64((1 << SLOT_BITS) - 1)).astype(np.int64)
-    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
-    owners = arrays["threads"]["tgid"][slots].tolist()
-    for index, (tgid, key) in enumerate(zip(owners, rows["key"].tolist(), strict=True)):
-        groups[tgid, key >> SLOT_BITS << 2].append(index)
+    return np.asarray(rows[(rows["key"] != 0) & (rows["tgid"] != 0)])
+
+
+def _addresses(rows: NDArray[np.void]) -> NDArray[np.uint64]:
+    return np.asarray(rows["key"] >> np.uint64(SLOT_BITS) << np.uint64(2))
+
+
+def _by_word(rows: NDArray[np.void], spaces: AddressSpaces) -> list[NDArray[np.void]]:
+    """The rows of each futex word, the most calls first, then by process and address.
+
+    The first row of each is of the thread with the most calls.
+    """
+    groups: dict[Word, list[int]] = defaultdict(list)
+    known: dict[tuple[int, int], Word] = {}
+    for index, at in enumerate(zip(rows["tgid"].tolist(), _addresses(rows).tolist(), strict=True)):
+        if at not in known:
+            known[at] = _word(*at, int(rows["first_ns"][index]), spaces)
+        groups[known[at]].append(index)
     calls = (rows["waits"] + rows["wakes"]).astype(np.int64)
-    order = sorted(groups, key=lambda at: (-int(calls[groups[at]].sum()), at))
-    return [(at, rows[groups[at]]) for at in order]
+    found = [rows[sorted(group, key=lambda row: -calls[row])] for group in groups.values()]
+    return sorted(found, key=lambda own: (-int((own["waits"] + own["wakes"]).sum()),
+                                          int(own["tgid"][0]), int(own["key"][0])))  # fmt: skip
 
 
-def _living(arrays: Arrays) -> dict[tuple[int, int], str]:
-    """Where the busiest addresses lie, by (tgid, address)."""
-    wanted: dict[int, list[int]] = defaultdict(list)
-    for (tgid, address), _rows in _by_place(arrays)[:TOP]:
-        wanted[tgid].append(address)
-    return {
-        (tgid, address): place
-        for tgid, addresses in wanted.items()
-        for address, place in mappings.places(tgid, addresses).items()
-    }
+def _word(tgid: int, address: int, at_ns: int, spaces: AddressSpaces) -> Word:
+    space = spaces.of(tgid, at_ns)
+    area = space.find(address, at_ns) if space else None
+    if area is None or not (area.shared and area.inode):
+        return tgid, address
+    return (area.device, area.inode), address - area.start + area.offset
 
 
-def group_of(name: str) -> str:
-    """Threads that differ in numbers only are one group: `worker-1` is of `worker-*`."""
-    return re.sub(r"\d+", "*", name)
-
-
-def _groups(rows: NDArray[np.void], role: str) -> tuple[tuple[str, int], ...]:
-    """Calls in this role by group of threads, the most first."""
+def _groups(rows: NDArray[np.void], role: str, arrays: Arrays, groups: Mapping[int, str]
+            ) -> tuple[tuple[str, int], ...]:  # fmt: skip
+    """Calls in this role by group of threads, the most first; a thread whose slot is another's by
+    now is in the group of the name that it had."""
     found: Counter[str] = Counter()
-    for comm, calls in zip(rows["comm"], rows[role].tolist(), strict=True):
-        if calls:
-            found[group_of(bytes(comm).split(b"\0")[0].decode(errors="replace"))] += calls
+    for row in rows[rows[role] > 0]:
+        slot = int(row["key"]) & ((1 << SLOT_BITS) - 1)
+        is_there = arrays["threads"]["birth_ns"][slot] == row["birth_ns"]
+        name = groups.get(slot) if is_there else None
+        found[name or pattern(comm(row))] += int(row[role])
     return tuple(found.most_common())
 
 
-def _place(at: tuple[int, int], rows: NDArray[np.void], where: str | None) -> Place:
+def _place(
+    rows: NDArray[np.void], arrays: Arrays, context: Context, stacks: Mapping[int, dict[int, str]]
+) -> Place:
     sums = {n: int(rows[n].sum()) for n in ("waits", "slept", "asleep_ns", "wakes", "woken")}
-    return Place(*at, where, **sums, waiters=_groups(rows, "waits"), wakers=_groups(rows, "wakes"))
+    tgid, at_ns, address = int(rows["tgid"][0]), int(rows["first_ns"][0]), int(_addresses(rows)[0])
+    space = context.spaces.of(tgid, at_ns)
+    return Place(
+        tgid,
+        address,
+        where(space, tgid, address, at_ns, stacks[tgid]) if space else None,
+        **sums,
+        processes=len(np.unique(rows["tgid"])),
+        waiters=_groups(rows, "waits", arrays, context.groups),
+        wakers=_groups(rows, "wakes", arrays, context.groups),
+    )
 
 
-def _read(arrays: Arrays, alive: Mapping[tuple[int, int], str] | None) -> FutexRecord:
+def _stacks(rows: NDArray[np.void]) -> dict[int, dict[int, str]]:
+    """Name of the thread by its stack pointer, by process."""
+    found: dict[int, dict[int, str]] = defaultdict(dict)
+    for row in rows:
+        found[int(row["tgid"])][int(row["stack"])] = comm(row)
+    return found
+
+
+def _mapped(arrays: Arrays) -> set[int]:
+    return set(np.unique(_places(arrays)["tgid"]).tolist())
+
+
+def _read(arrays: Arrays, context: Context) -> FutexRecord:
     """Sum over CPUs; operations in the order of `OPERATIONS`, those never made left out."""
     rows = arrays["futex_ops"].reshape(-1, len(OPERATIONS))
     found = [_operation(name, rows[:, index]) for index, name in enumerate(OPERATIONS)]
-    places = _by_place(arrays)
+    places = _places(arrays)
+    words = _by_word(places, context.spaces)
+    stacks = _stacks(places)
     return FutexRecord(
         tuple(operation for operation in found if operation.calls or operation.asleep.count),
-        tuple(_place(at, calls, (alive or {}).get(at)) for at, calls in places[:TOP]),
-        other_places=max(len(places) - TOP, 0),
+        tuple(_place(own, arrays, context, stacks) for own in words[:TOP]),
+        other_places=max(len(words) - TOP, 0),
         unplaced=int(arrays["futex_unplaced"].sum()),
+        unnamed=context.spaces.missing,
     )
 
 
@@ -167,9 +209,15 @@ def _cut(text: str, width: int) -> str:
 
 
 def _where(at: Place) -> str:
-    """The place, shortened but for its offset; the address where the place is unknown."""
+    """The place, shortened but for its offset; the address where the place is unknown.
+
+    What is too long loses the file that a variable is in.
+    """
     name, plus, offset = (at.where or f"{at.address:#x}").rpartition(" + ")
-    return _cut(name, _WIDTH - len(plus + offset)) + plus + offset
+    width = _WIDTH - len(plus + offset)
+    if len(plain(name)) > width:
+        name = name.removeprefix(name.partition(": ")[0] + ": ")
+    return _cut(name, width) + plus + offset
 
 
 def _group(groups: Sequence[tuple[str, int]]) -> str:
@@ -242,6 +290,8 @@ def _report(record: FutexRecord, scale: Scale) -> Section:
         blocks.append(
             f"{count(record.unplaced)} calls are in no line of this table, which was full"
         )
+    if record.unnamed and any(at.where is None for at in record.places):
+        blocks.append(f"Some addresses have no name: {record.unnamed}")
     return Section(title, blocks, data)
 
 
@@ -268,6 +318,7 @@ def _data(record: FutexRecord, scale: Scale) -> dict[str, Any]:
                 "asleep_ns": at.asleep_ns,
                 "wakes": at.wakes,
                 "woken": at.woken,
+                "processes": at.processes,
                 "waiters": dict(at.waiters),
                 "wakers": dict(at.wakers),
             }
@@ -296,5 +347,5 @@ PROBE = Probe(
     calls=("futex", "futex_waitv", "futex_wait", "futex_wake", "futex_requeue"),
     needs_calls=True,
     macros=_macros,
-    living=_living,
+    mapped=_mapped,
 )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tracer.host.files import line_of
 from tracer.model.histogram import Histogram
-from tracer.model.probe import Arrays, KernelTypes, Probe
+from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.section import Scale, Section, Table
 from tracer.model.states import indices
 from tracer.units import count, duration, percent
@@ -98,7 +98,7 @@ def state_names(cpu: int) -> list[str]:
     return names
 
 
-def _read(arrays: Arrays, _alive: None) -> IdleRecord:
+def _read(arrays: Arrays, _context: Context) -> IdleRecord:
     """Wake-ups by idle state over all CPUs; a stay that goes on is cut at the window's end."""
     cpus, ctl = arrays["idle_cpus"], arrays["ctl"][0]
     states = arrays["idle_rows"].reshape(len(cpus), STATES)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracer.model.histogram import Histogram
-from tracer.model.probe import Arrays, KernelTypes, Probe
+from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.section import Scale, Section, Table
 from tracer.units import count, duration, rate
 
@@ -145,7 +145,7 @@ def operation_name(op: int) -> str:
     return OPERATIONS[op] if op < len(OPERATIONS) else f"op {op}"
 
 
-def _read(arrays: Arrays, _alive: None) -> UringRecord:
+def _read(arrays: Arrays, _context: Context) -> UringRecord:
     """Operations seen in the window, the most completed first."""
     rows = arrays["io_uring_rows"].reshape(-1, _ROWS)
     cpus = arrays["io_uring_cpus"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tracer.model.histogram import Histogram
-from tracer.model.probe import Arrays, Probe
+from tracer.model.probe import Arrays, Context, Probe
 from tracer.model.states import WAITS, WAKEUP_KINDS
 
 
@@ -23,7 +23,7 @@ class SchedRecord:
     pulled: int = 0
 
 
-def _read(arrays: Arrays, _alive: None) -> SchedRecord:
+def _read(arrays: Arrays, _context: Context) -> SchedRecord:
     """Sum over CPUs."""
     cpus = arrays["sched_cpus"]
     return SchedRecord(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracer.model.histogram import Histogram
-from tracer.model.probe import Arrays, KernelTypes, Probe
+from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.syscalls import class_of, name_of
 
 #: Rows of the C array per CPU; of an element of `call_info` the bits from _ROW_SHIFT on are a row.
@@ -40,7 +40,7 @@ def error_name(bucket: int) -> str:
     return errno.errorcode.get(number, f"errno {number}")
 
 
-def _read(arrays: Arrays, _alive: None) -> list[CallRecord]:
+def _read(arrays: Arrays, _context: Context) -> list[CallRecord]:
     """One record per call seen in the window, sorted by total time, longest first."""
     rows = arrays["call_stats"].reshape(-1, _MAX_ROWS)
     found = []

@@ -12,9 +12,11 @@ from harness.machine import SIZES, Machine
 from harness.world import FIRST_PID, UNINTERRUPTIBLE, Task, World
 
 from tracer.model.histogram import Histogram
+from tracer.model.mappings import AddressSpaces, Area
+from tracer.model.probe import Context
 from tracer.model.section import Scale
 from tracer.probes import futex
-from tracer.probes.futex import OPERATIONS, FutexRecord, Operation, Place, group_of
+from tracer.probes.futex import OPERATIONS, FutexRecord, Operation, Place
 from tracer.report.run.text import _section
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "schema" / "tracer.run-2.json"
@@ -149,8 +151,54 @@ def test_addresses_with_their_threads(w: World) -> None:
     assert (here.waiters, here.wakers) == ((("main", 3),), (("worker-*", 3),))
     assert (there.address, there.waiters) == (THERE, (("worker-*", 1),))
     arrays = w.m.arrays.snapshot()
-    known = futex.PROBE.read(arrays, {(FIRST_PID, HERE): "heap + 0x10"})
+    spaces = AddressSpaces()
+    spaces.mapped(1000, FIRST_PID, Area(HERE - 0x10, HERE + 4, 0, "[heap]"))
+    groups = {w.main.slot: "main", other.slot: "pool-1"}
+    known = futex.PROBE.read(arrays, Context(groups, spaces))
     assert [at.where for at in known.places] == ["heap + 0x10", None]
+    assert known.places[0].wakers == (("pool-1", 3),), "as in the table of threads"
+    arrays["threads"]["birth_ns"][other.slot] += 1  # its slot was given to another thread
+    known = futex.PROBE.read(arrays, Context(groups, spaces))
+    assert known.places[0].wakers == (("worker-*", 3),)
+
+
+def test_the_stack_of_a_thread(w: World) -> None:
+    w.main.comm = b"main"
+    w.main.registers[7] = HERE - 0x800
+    w.enter(1100, 0, "futex", HERE, WAKE, 1)
+    w.leave(1110, 0, 0)
+    spaces = AddressSpaces()
+    spaces.mapped(1000, FIRST_PID, Area(HERE - 0x1000, HERE + 0x1000, 0, ""))
+    record = futex.PROBE.read(w.m.arrays.snapshot(), Context({}, spaces))
+    assert [at.where for at in record.places] == ["stack of main + 0x1000"]
+
+
+def test_a_word_in_shared_memory_is_one_place(w: World) -> None:
+    """Mapped at different addresses in two processes; private memory stays two places."""
+    child = w.create(1010, 0, 200, tgid=200)
+    w.switch(1020, 1, child)
+    w.leave(1030, 1)
+    elsewhere = THERE + 0x10000
+    call(w, 1100, EAGAIN, WAIT)
+    call(w, 1100, 1, WAKE, elsewhere, cpu=1)
+    call(w, 1200, 1, WAKE, elsewhere, cpu=1)
+    call(w, 1200, 1, WAKE, THERE, cpu=0)
+    arrays = w.m.arrays.snapshot()
+    spaces = AddressSpaces()
+    for pid, start, offset in ((FIRST_PID, HERE, 0x40), (200, elsewhere, 0x40)):
+        area = Area(start, start + 4, offset, "/dev/shm/x", (0, 5), 7, shared=True)
+        spaces.mapped(1000, pid, area)
+    shared, own = futex.PROBE.read(arrays, Context({}, spaces)).places
+    assert (shared.waits, shared.wakes, shared.processes) == (1, 2, 2)
+    assert (shared.tgid, shared.address, shared.where) == (200, elsewhere, "shared x + 0x40")
+    assert (own.tgid, own.address, own.processes) == (FIRST_PID, THERE, 1)
+
+
+def test_processes_whose_mappings_are_wanted(w: World) -> None:
+    assert futex.PROBE.mapped is not None
+    assert futex.PROBE.mapped(w.m.arrays) == set()
+    call(w, 1100, EAGAIN, WAIT)
+    assert futex.PROBE.mapped(w.m.arrays) == {FIRST_PID}
 
 
 def test_one_address_in_two_processes_is_two_places(w: World) -> None:
@@ -179,11 +227,6 @@ def test_more_addresses_than_are_shown_and_than_fit(w: World) -> None:
     assert len(w.m.arrays["futex_unplaced"]) == SIZES.cpus
 
 
-def test_groups() -> None:
-    assert group_of("worker-12") == group_of("worker-3") == "worker-*"
-    assert group_of("tokio-rt-worker") == "tokio-rt-worker"
-
-
 # ---- the report ----
 
 
@@ -200,7 +243,7 @@ def _record(machine: Machine) -> FutexRecord:
                      asleep=times([]), to_run=times([]))  # fmt: skip
     unlock = Operation("UNLOCK_PI", **{**zero, "calls": 1}, asleep=times([]), to_run=times([]))
     place = Place(7, HERE, "\x1b[31mvery-long-library-name-without-end.so + 0x123456",
-                  20, 15, 600_000, 31, 15, (("\x1b]0;x\x07", 20),),
+                  20, 15, 600_000, 31, 15, 1, (("\x1b]0;x\x07", 20),),
                   (("a", 20), ("b", 11)))  # fmt: skip
     return FutexRecord((wait, wake, unlock), (place,), 4, 2)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,7 +24,7 @@ from tracer.model.states import (
     RunState,
 )
 from tracer.model.syscalls import name_of
-from tracer.model.threads import WAKING, comm, is_in
+from tracer.model.threads import WAKING, comm, is_in, pattern
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 
@@ -188,11 +187,6 @@ class GroupRow:
     migrations: int
 
 
-def pattern(name: str) -> str:
-    """`worker-*` for worker-1, worker-22."""
-    return re.sub(r"\d+", "*", name)
-
-
 class _Slots:
     """Sums over chosen slots of a recording's thread table."""
 
@@ -226,23 +220,29 @@ class _Slots:
         )
 
 
+def group_names(recording: Recording) -> dict[int, str]:
+    """The group of each thread of the window, by slot: the pattern of its name.
+
+    A group whose threads all have one name keeps that name.
+    """
+    names = {s: recording.name_of(s) for s in np.flatnonzero(in_window(recording)).tolist()}
+    names_of: dict[str, set[str]] = {}
+    for name in names.values():
+        names_of.setdefault(pattern(name), set()).add(name)
+    label = {of: of if len(found) > 1 else min(found) for of, found in names_of.items()}
+    return {slot: label[pattern(name)] for slot, name in names.items()}
+
+
 def thread_groups(recording: Recording) -> list[GroupRow]:
     """The threads of the window by the pattern of their names, most time on a CPU first.
 
-    A group whose threads all have one name keeps that name. Threads whose slot was given to
-    another thread are not here.
+    Threads whose slot was given to another thread are not here.
     """
     slots_of: dict[str, list[int]] = {}
-    names_of: dict[str, set[str]] = {}
-    for slot in np.flatnonzero(in_window(recording)).tolist():
-        name = recording.name_of(slot)
-        slots_of.setdefault(pattern(name), []).append(slot)
-        names_of.setdefault(pattern(name), set()).add(name)
+    for slot, name in group_names(recording).items():
+        slots_of.setdefault(name, []).append(slot)
     table = _Slots(recording)
-    groups = [
-        _group(table, name if len(names_of[name]) > 1 else min(names_of[name]), np.array(slots))
-        for name, slots in slots_of.items()
-    ]
+    groups = [_group(table, name, np.array(slots)) for name, slots in slots_of.items()]
     return sorted(
         groups, key=lambda group: (-sum(group.parts[p] for p in ON_CPU_PARTS), group.name)
     )
