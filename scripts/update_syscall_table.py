@@ -17,7 +17,9 @@ import tempfile
 from pathlib import Path
 
 CRATE = "linux-raw-sys"
-MACHINES = ("x86_64", "aarch64")
+#: Machine as in `uname -m`, or i386, whose calls x86_64 takes too -> the crate's
+#: name of it.
+MACHINES = {"x86_64": "x86_64", "aarch64": "aarch64", "i386": "x86"}
 TABLE = Path(__file__).resolve().parent.parent / "tracer" / "model" / "syscall_table.json"
 MANIFEST = f"""[package]
 name = "syscall-table"
@@ -53,8 +55,8 @@ def table() -> str:
     kernels = set()
     with tempfile.TemporaryDirectory() as directory:
         version, source = fetch(Path(directory))
-        for machine in MACHINES:
-            values = constants(source / machine / "general.rs")
+        for machine, directory_of in MACHINES.items():
+            values = constants(source / directory_of / "general.rs")
             kernels.add("{LINUX_VERSION_MAJOR}.{LINUX_VERSION_PATCHLEVEL}".format_map(values))
             by_number = sorted(
                 (number, name.removeprefix("__NR_"))

@@ -30,9 +30,10 @@ typedef int64_t s64;
 
 /* A task_struct and its signal_struct, as far as the programs look. */
 struct fake_task {
-	u32 pid, tgid, flags, pad;
+	u32 pid, tgid, flags, status;
 	u64 signal;
 	u64 registers[8]; /* of its call: its arguments, its number, its stack pointer */
+	u64 cx, ip;
 	u64 stack;
 	char comm[16];
 };
@@ -79,6 +80,10 @@ static inline long bpf_probe_read_user(void *to, u32 size, const void *from)
 #define OFFSET_TASK_PID offsetof(struct fake_task, pid)
 #define OFFSET_TASK_TGID offsetof(struct fake_task, tgid)
 #define OFFSET_TASK_FLAGS offsetof(struct fake_task, flags)
+#define OFFSET_TASK_COMPAT offsetof(struct fake_task, status)
+#define TASK_COMPAT 2
+#define OFFSET_REGS_CX 64
+#define OFFSET_REGS_IP 72
 #define OFFSET_TASK_SIGNAL offsetof(struct fake_task, signal)
 #define OFFSET_SIGNAL_FLAGS 0
 #define OFFSET_REGS_FIRST 0

@@ -28,9 +28,11 @@ class Task(ctypes.Structure):
         ("pid", ctypes.c_uint32),
         ("tgid", ctypes.c_uint32),
         ("flags", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("status", ctypes.c_uint32),
         ("signal", ctypes.c_uint64),
         ("registers", ctypes.c_uint64 * 8),
+        ("cx", ctypes.c_uint64),
+        ("ip", ctypes.c_uint64),
         ("stack", ctypes.c_uint64),
         ("comm", ctypes.c_char * 16),
     )
@@ -82,9 +84,7 @@ class World:
     def task(self, pid: int, tgid: int = 0, flags: int = 0) -> Task:
         """A task that nobody traces."""
         signal = ctypes.addressof(self.signal_flags)
-        found = Task(
-            pid, tgid or pid, flags, 0, signal, (ctypes.c_uint64 * 8)(), 0, f"task{pid}".encode()
-        )
+        found = Task(pid, tgid or pid, flags, 0, signal, comm=f"task{pid}".encode())
         found.stack = found.at + Task.registers.offset - REGISTERS_ON_STACK
         return found
 
@@ -155,8 +155,17 @@ class World:
 
     def enter(self, now: int, cpu: int, call: str, *arguments: int) -> None:
         """The current task of `cpu` enters a system call."""
+        self.enter_number(now, cpu, NUMBER[call], *arguments)
+
+    def enter_number(
+        self, now: int, cpu: int, number: int, *arguments: int, compat: bool = False
+    ) -> None:
+        """The same by the call's number; `compat`: through the kernel's 32-bit entry."""
         registers = (ctypes.c_uint64 * 7)(*arguments)
-        self.m.call_enter(cpu, now, self.on[cpu].at, NUMBER[call], ctypes.addressof(registers))
+        self.on[cpu].status = 2 if compat else 0
+        self.on[cpu].ip = 0x400000
+        self.on[cpu].cx = 1 if compat else 0x400000
+        self.m.call_enter(cpu, now, self.on[cpu].at, number, ctypes.addressof(registers))
         self.check()
 
     def leave(self, now: int, cpu: int, result: int = 0) -> None:

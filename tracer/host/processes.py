@@ -47,6 +47,16 @@ def task(pid: int, tid: int) -> Task | None:
     return Task(fields[0], number_in(directory / "syscall"), is_worker)
 
 
+def is_i386(pid: int) -> bool:
+    """Whether the program of a process is one of i386: its calls have that machine's numbers."""
+    try:
+        with (_PROC / str(pid) / "exe").open("rb") as file:
+            head = file.read(20)
+    except OSError:
+        return False
+    return head[:5] == b"\x7fELF\x01" and head[18:20] == b"\x03\0"  # ELFCLASS32, EM_386
+
+
 def stat_fields(directory: Path) -> list[str]:
     """The fields of a process's or thread's `stat` behind its name, the state first (field 3 of
     proc_pid_stat(5)); empty when it has ended."""

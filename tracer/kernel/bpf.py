@@ -27,6 +27,7 @@ _RAW_TRACEPOINT = 17
 _STATS_RUN_TIME = 0
 #: struct bpf_prog_info up to run_cnt, which is its last member needed here.
 _RUN_TIME_NS, _INFO_BYTES = 192, 208
+_TRACING, _TRACE_RAW_TP = 26, 23
 _LOAD_64, _MAP_FD = 0x18, 1
 _LICENSE = b"GPL\0"
 _NAME_LENGTH = 15
@@ -88,6 +89,7 @@ class Module:
         self._compiled = compiled
         self._maps: dict[str, tuple[Map, int]] = {}
         self._programs: dict[str, int] = {}
+        self._typed: set[str] = set()
         self._links: list[int] = []
         self._views: list[mmap.mmap] = []
         try:
@@ -97,8 +99,12 @@ class Module:
             self.close()
             raise
 
-    def load(self, program: str) -> None:
-        """Load the program through the verifier; TracerError with its log when it refuses."""
+    def load(self, program: str, type_id: int = 0) -> None:
+        """Load the program through the verifier; TracerError with its log when it refuses.
+
+        With `type_id`, the kernel's own type of its raw tracepoint (Btf.tracepoint_type), the
+        program may read the structs that its arguments point to without a helper.
+        """
         if program in self._programs:
             return
         code = self._compiled.programs[program].copy()
@@ -106,32 +112,36 @@ class Module:
         refers = (code["op"] == _LOAD_64) & (code["regs"] >> 4 == _MAP_FD)
         code["imm"][refers] = fds[code["imm"][refers]]
         try:
-            self._programs[program] = self._load(program, code)
+            self._programs[program] = self._load(program, code, type_id)
+            if type_id:
+                self._typed.add(program)
         except OSError as error:
             raise TracerError(
                 f"the kernel refused the BPF program {program}: {error.strerror}"
-                + self._verifier_log(program, code),
+                + self._verifier_log(program, code, type_id),
                 _RIGHTS,
             ) from error
 
     @staticmethod
-    def _load(program: str, code: NDArray[np.void], log: ctypes.Array[ctypes.c_char] | None = None
-              ) -> int:  # fmt: skip
+    def _load(program: str, code: NDArray[np.void], type_id: int,
+              log: ctypes.Array[ctypes.c_char] | None = None) -> int:  # fmt: skip
         license_ = ctypes.create_string_buffer(_LICENSE)
         head = struct.pack(
-            "=2I2Q2IQ2I16s",
-            _RAW_TRACEPOINT, len(code), code.ctypes.data, ctypes.addressof(license_),
+            "=2I2Q2IQ2I16s2I36xI",
+            _TRACING if type_id else _RAW_TRACEPOINT,
+            len(code), code.ctypes.data, ctypes.addressof(license_),
             int(log is not None), len(log) if log is not None else 0,
             ctypes.addressof(log) if log is not None else 0,
             0, 0, program.encode()[:_NAME_LENGTH],
+            0, _TRACE_RAW_TP if type_id else 0, type_id,
         )  # fmt: skip
         return _bpf(_PROG_LOAD, head)
 
-    def _verifier_log(self, program: str, code: NDArray[np.void]) -> str:
+    def _verifier_log(self, program: str, code: NDArray[np.void], type_id: int) -> str:
         """The last lines of the verifier's log for a program that it refused."""
         log = ctypes.create_string_buffer(_LOG_BYTES)
         try:
-            os.close(self._load(program, code, log))
+            os.close(self._load(program, code, type_id, log))
         except OSError:
             return "\n" + log.value.decode(errors="replace").strip()[-2000:]
         return ""
@@ -142,7 +152,9 @@ class Module:
             self.load(prefix + name)
         for name in tracepoints:
             text = ctypes.create_string_buffer(name.encode())
-            attr = struct.pack("=QI4x", ctypes.addressof(text), self._programs[prefix + name])
+            # a typed program knows its tracepoint
+            at = 0 if prefix + name in self._typed else ctypes.addressof(text)
+            attr = struct.pack("=QI4x", at, self._programs[prefix + name])
             try:
                 self._links.append(_bpf(_RAW_TRACEPOINT_OPEN, attr))
             except OSError as error:

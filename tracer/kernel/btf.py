@@ -178,6 +178,10 @@ class Btf:
                 params = named
         return [self._string(at) for at, _type_id in params[1:]]
 
+    def tracepoint_type(self, name: str) -> int:
+        """The id of a raw tracepoint's type, `btf_trace_<name>`; 0 if there is none."""
+        return self._tracepoint_types().get("btf_trace_" + name, 0)
+
     def _tracepoint_types(self) -> dict[str, int]:
         """Ids of the typedefs `btf_trace_*` and functions `__traceiter_*`, found once."""
         if self._traced is None:

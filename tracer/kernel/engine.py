@@ -60,7 +60,8 @@ class Engine:
         files = programs.sources(self.names)
         self._module = Module(cached(files, macros, depends, compile_programs))
         for name in self.tracepoints:
-            self._module.load(f"tp_{name}")
+            typed = btf.tracepoint_type(name) if name in programs.TYPED else 0
+            self._module.load(f"tp_{name}", typed)
         arrays = dict.fromkeys((*CORE_ARRAYS, *MACHINE_COUNTS))
         for name in self.names:
             arrays |= dict.fromkeys(probes.available()[name].arrays)

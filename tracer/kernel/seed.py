@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from tracer.errors import TracerError
-from tracer.host.processes import Task, task, tids
+from tracer.host.processes import Task, is_i386, task, tids
 from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
 from tracer.model.states import (
@@ -20,7 +20,7 @@ from tracer.model.states import (
     Phase,
     RunState,
 )
-from tracer.model.syscalls import class_of, name_of
+from tracer.model.syscalls import COMPAT, class_of, name_of
 from tracer.model.threads import is_alive
 
 #: Rows kept for processes that join a control group later.
@@ -67,13 +67,14 @@ class Seeder:
 
     def add(self, pid: int) -> None:
         """All threads of a process that are not known yet, also those it creates meanwhile."""
+        first_call = COMPAT if is_i386(pid) else 0
         for _ in range(_PASSES):
             slots = self._engine.arrays["slots"]
             new = [tid for tid in tids(pid) if not slots[tid]]
             if not new:
                 return
             for tid in new:
-                self._add(pid, tid)
+                self._add(pid, tid, first_call)
 
     def settle(self) -> bool:
         """Make every CPU report its current task, and remove threads that ended before that.
@@ -95,7 +96,7 @@ class Seeder:
         self._unsettled.clear()
         return True
 
-    def _add(self, pid: int, tid: int) -> None:
+    def _add(self, pid: int, tid: int, first_call: int) -> None:
         found = task(pid, tid)
         slots = self._engine.arrays["slots"]
         # a thread created by a known one has been entered by the programs by now
@@ -105,7 +106,7 @@ class Seeder:
         if not slot:
             self._refused.add(tid)
             return
-        self._write(slot, pid, tid, found)
+        self._write(slot, pid, tid, found, first_call)
         slots[tid] = slot
         self._added.add(tid)
         self._unsettled[tid] = pid, slot
@@ -119,7 +120,7 @@ class Seeder:
         over = (rows["state"] == RunState.DEAD) & (rows["epoch"] != self._engine.ctl["epoch"])
         return int(over.argmax()) + 1 if over.any() else 0
 
-    def _write(self, slot: int, pid: int, tid: int, found: Task) -> None:
+    def _write(self, slot: int, pid: int, tid: int, found: Task, first_call: int) -> None:
         engine = self._engine
         engine.arrays["threads"][slot : slot + 1].view()[...] = np.zeros(
             (), engine.arrays["threads"].dtype
@@ -130,9 +131,10 @@ class Seeder:
         if found.call is not None and found.call < 0:
             running, blocked = USER, "blocked:other"
         elif found.call is not None:
-            name = class_of(name_of(found.call))
+            number = first_call + min(found.call, COMPAT - 1)
+            name = class_of(name_of(number))
             running, blocked = f"syscall:{name}", f"blocked:{name}"
-            thread["call_nr"] = found.call
+            thread["call_nr"] = number
         if found.state in "Tt":
             blocked = STOPPED
         if found.is_worker:

@@ -23,12 +23,16 @@ from tracer.model.threads import SLOT_BITS
 #: message; the bits above the lowest byte are of probe syscalls.
 _CALL_CLASS, _CALL_WRITES = 0x3F, 0x40
 _WRITES = ("write", "writev", "sendto", "sendmsg")
+#: In x86's thread_info.status while a call is one of i386 (arch/x86/include/asm/thread_info.h).
+_TS_COMPAT = 2
 #: A slot is reused only after this many others were retired: more than CPUs can race for one.
 FREE_RESERVE = 256
 #: Futex words whose holders are known at a time, a power of two, and threads known of each.
 _WORDS, _WORD_THREADS = 1 << 14, 12
 #: Programs outside the target that each CPU can tell apart.
 CPU_OTHERS = 64
+#: Calls that the state machine treats on their own.
+_CALLS = ("execve", "execveat", "sched_yield", "exit_group", "restart_syscall")
 #: The call in which the target's first thread waits for the gate.
 GATE_CALL = "read"
 
@@ -71,20 +75,17 @@ def macros(
         "SLOT_BITS": SLOT_BITS,
         "MAX_TIDS": sizes.tids,
         "MAX_CALLS": syscalls.TABLE_LENGTH,
+        "CALLS_OF_COMPAT": syscalls.COMPAT,
         "CALL_CLASS": _CALL_CLASS,
         "CALL_WRITES": _CALL_WRITES,
         "HIST_BUCKETS": histogram.BUCKETS,
         "HIST_OCTAVES": histogram.OCTAVES,
         "COMM_LENGTH": 16,
         "FREE_RESERVE": FREE_RESERVE,
-        "NR_EXECVE": number["execve"],
-        "NR_EXECVEAT": number["execveat"],
         "MAX_WORDS": _WORDS,
         "WORD_THREADS": _WORD_THREADS,
         "CPU_OTHERS": CPU_OTHERS,
-        "NR_SCHED_YIELD": number["sched_yield"],
-        "NR_EXIT_GROUP": number["exit_group"],
-        "NR_RESTART_SYSCALL": number["restart_syscall"],
+        **_numbers_of_machine(machine),
         **hooks(names),
     }
     for name in names:
@@ -92,6 +93,19 @@ def macros(
     found.update(_call_numbers(names, number))
     if light:
         found["LIGHT"] = ""
+    return found
+
+
+def _numbers_of_machine(machine: str) -> dict[str, int]:
+    """The calls that the state machine knows, and the same by 32-bit programs (NR_COMPAT_*): a
+    number that no call has where the machine has no such programs."""
+    number = syscalls.numbers(machine)
+    other = syscalls.COMPAT_MACHINES.get(machine)
+    compat = syscalls.numbers(other) if other else {}
+    found = {}
+    for name in _CALLS:
+        found[f"NR_{name.upper()}"] = number[name]
+        found[f"NR_COMPAT_{name.upper()}"] = syscalls.COMPAT + compat[name] if compat else 2**32 - 1
     return found
 
 
@@ -107,6 +121,7 @@ def offsets(types: KernelTypes, machine: str) -> dict[str, object]:
         "OFFSET_TASK_SIGNAL": types.offset_of("task_struct", "signal"),
         "OFFSET_SIGNAL_FLAGS": types.offset_of("signal_struct", "flags"),
         **_registers(types, machine),
+        **_compat(types, machine),
         "SWITCH_PREV": switch.index("prev") if "prev" in switch else 1,
     }
     if "prev_state" in switch:
@@ -138,6 +153,18 @@ def _registers(types: KernelTypes, machine: str) -> dict[str, int]:
         **found,
         "OFFSET_REGS_CALL": call,
         "OFFSET_REGS_STACK": types.offset_of("pt_regs", "sp"),
+    }
+
+
+def _compat(types: KernelTypes, machine: str) -> dict[str, int]:
+    """Where registers and task say that a call is one of a 32-bit program, and its bit there."""
+    if machine not in syscalls.COMPAT_MACHINES:
+        return {}
+    return {
+        "OFFSET_REGS_CX": types.offset_of("pt_regs", "cx"),
+        "OFFSET_REGS_IP": types.offset_of("pt_regs", "ip"),
+        "OFFSET_TASK_COMPAT": types.offset_of("task_struct", "thread_info.status"),
+        "TASK_COMPAT": _TS_COMPAT,
     }
 
 

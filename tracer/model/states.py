@@ -88,7 +88,7 @@ WAITS = (*WAKEUP_KINDS, PREEMPTED, YIELDED)
 #: idle meanwhile (a quota was used up, or it was not allowed to run there).
 BEHIND = ("own", "other", "held")
 #: Events that could not be recorded: the numbers they touch are too small.
-LOSSES = ("thread_table_full", "state_race", "unmatched_exit", "syscall_table_full")
+LOSSES = ("thread_table_full", "state_race", "unmatched_exit")
 #: Impossible orders of events, after which the state machine went on with `unknown` time: nothing
 #: is lost, and the ledger shows that time as residual.
 REPAIRS = (

@@ -1,5 +1,9 @@
 """Names and classes of system calls by number, for x86_64 and aarch64.
 
+A kernel of x86_64 takes the calls of i386 too, by their own numbers, from 32-bit programs and from
+`int $0x80` in any. Here and in the kernel such a call has its i386 number + `COMPAT`, and a
+name that says so: `i386 getpid`.
+
 The numbers are in `syscall_table.json`, which `scripts/update_syscall_table.py`
 generates; its key "source" names the origin. The classes are this project's own and say
 which kind of work or waiting a call is.
@@ -15,7 +19,13 @@ from pathlib import Path
 from tracer.errors import TracerError
 
 CLASSES = ("io", "poll", "futex", "io_uring", "sleep", "memory", "process", "other")
-TABLE_LENGTH = 512  # of class_table(); above every number in use, and a power of two
+#: Calls of the machine's own are below, those of its 32-bit programs from here on.
+COMPAT = 512
+TABLE_LENGTH = 2 * COMPAT  # of class_table()
+#: Name of the last number of either: it stands for all numbers beyond.
+_BEYOND = "other numbers"
+#: A machine and the one whose calls its kernel takes as well.
+COMPAT_MACHINES = {"x86_64": "i386"}
 MACHINE = platform.machine()
 
 _ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -41,30 +51,33 @@ _WORDS = {
         link linkat symlink symlinkat unlink unlinkat rename renameat renameat2
         chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat
         utime utimes futimesat utimensat file_getattr file_setattr
+        _llseek readdir oldstat oldfstat oldlstat fstatat64 fadvise64_64 socketcall
         getxattr* lgetxattr fgetxattr setxattr* lsetxattr fsetxattr
         listxattr* llistxattr flistxattr removexattr* lremovexattr fremovexattr
     """,
-    "poll": "epoll_* poll ppoll select pselect6",
+    "poll": "epoll_* poll ppoll select pselect6 _newselect",
     "futex": "futex futex_*",
     "io_uring": "io_uring_*",
     "sleep": "nanosleep clock_nanosleep",
     "memory": """
-        mmap munmap mprotect mremap brk madvise process_madvise process_mrelease mseal
+        mmap mmap2 munmap mprotect mremap brk madvise process_madvise process_mrelease mseal
         mlock mlock2 mlockall munlock munlockall mincore remap_file_pages pkey_*
         mbind get_mempolicy set_mempolicy set_mempolicy_home_node migrate_pages move_pages
         memfd_create memfd_secret shmget shmat shmdt shmctl userfaultfd map_shadow_stack
         process_vm_readv process_vm_writev
     """,
     "process": """
-        clone clone3 fork vfork execve execveat exit exit_group wait4 waitid
+        clone clone3 fork vfork execve execveat exit exit_group wait4 waitid waitpid
         kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_* ptrace kcmp
         set_tid_address set_robust_list get_robust_list rseq prctl arch_prctl personality
         getpid gettid getppid getpgid getpgrp setpgid getsid setsid unshare setns
-        sched_* getpriority setpriority ioprio_get ioprio_set
-        getrlimit setrlimit prlimit64 getrusage
+        sched_* getpriority setpriority nice ioprio_get ioprio_set
+        getrlimit ugetrlimit setrlimit prlimit64 getrusage
     """,
 }
 _EXACT = {word: name for name, words in _WORDS.items() for word in words.split()}
+#: i386 has some calls once more, for wider numbers.
+_WIDER = ("_time64", "64", "32")
 _PREFIXES = {word[:-1]: name for word, name in _EXACT.items() if word.endswith("*")}
 
 
@@ -96,7 +109,15 @@ def name_of(nr: int, machine: str = MACHINE) -> str:
     `machine` is as in `uname -m`; TracerError if there is no table for it. This holds
     for all functions of the module.
     """
-    return _of_machine(machine).get(nr, f"syscall_{nr}")
+    own = _of_machine(machine)
+    if nr == COMPAT - 1:
+        return _BEYOND
+    other = COMPAT_MACHINES.get(_ALIASES.get(machine, machine))
+    if nr < COMPAT or other is None:
+        return own.get(nr, f"syscall_{nr}")
+    nr -= COMPAT
+    name = _BEYOND if nr == COMPAT - 1 else _of_machine(other).get(nr, f"syscall_{nr}")
+    return f"{other} {name}"
 
 
 def numbers(machine: str = MACHINE) -> dict[str, int]:
@@ -106,15 +127,18 @@ def numbers(machine: str = MACHINE) -> dict[str, int]:
 
 def class_of(name: str) -> str:
     """The one of `CLASSES` that the system call `name` belongs to."""
+    name = name.rpartition(" ")[2]  # without the other machine's
     if (exact := _EXACT.get(name)) is not None:
         return exact
+    for suffix in _WIDER:
+        if (exact := _EXACT.get(name.removesuffix(suffix))) is not None:
+            return exact
     return next((kind for start, kind in _PREFIXES.items() if name.startswith(start)), "other")
 
 
 def class_table(machine: str = MACHINE) -> list[int]:
-    """Index into `CLASSES` by number, `TABLE_LENGTH` entries; unknown is "other"."""
-    table = [CLASSES.index("other")] * TABLE_LENGTH
-    for number, name in _of_machine(machine).items():
-        if number < TABLE_LENGTH:
-            table[number] = CLASSES.index(class_of(name))
-    return table
+    """Index into `CLASSES` by number, `TABLE_LENGTH` entries; unknown is "other".
+
+    The last one of the machine's own calls and of the others stands for all higher numbers.
+    """
+    return [CLASSES.index(class_of(name_of(number, machine))) for number in range(TABLE_LENGTH)]

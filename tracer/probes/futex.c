@@ -83,6 +83,10 @@ static inline void futex_call_entered(struct ctl *c, struct thread *t, u32 slot,
 	if (!f)
 		return;
 	f->sleeps = f->asleep_ns = 0;
+	f->address = 0;
+	f->op = FUTEX_OP_UNKNOWN;
+	if (nr >= CALLS_OF_COMPAT) /* its arguments are elsewhere */
+		return;
 	futex_arguments(regs, &f->address, &f->op);
 	if (nr == NR_FUTEX) {
 		f->op = (u32)f->op & ~FUTEX_FLAGS;
@@ -187,6 +191,8 @@ static inline void futex_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struc
 	s->calls++;
 	s->slept += t->sleeps != 0;
 	futex_result(s, op, result);
+	if (t->call_nr >= CALLS_OF_COMPAT)
+		return;
 	p = futex_place_of(k, t, f->address >> 2 << SLOT_BITS | slot, now);
 	if (!p) {
 		unplaced = futex_unplaced_at(cpu);

@@ -12,8 +12,9 @@ from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.syscalls import class_of, name_of
 
-#: Rows of the C array per CPU; of an element of `call_info` the bits from _ROW_SHIFT on are a row.
-_MAX_ROWS, _ROW_SHIFT = 96, 8
+#: Rows of the C array per CPU, the first one unused; of an element of `call_info` the bits from
+#: _ROW_SHIFT on are a row. Calls beyond these share one row for each number.
+_MAX_ROWS, _ROW_SHIFT = 64, 8
 _ERRNO_BUCKETS = 144
 #: Never seen by programs (the kernel restarts the call or returns EINTR), seen by sys_exit.
 _RESTARTS = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND"}
@@ -37,20 +38,24 @@ def error_name(bucket: int) -> str:
         return _RESTARTS[number]
     if number == 516:
         return "ERESTART_RESTARTBLOCK"
+    if bucket == _ERRNO_BUCKETS - 1:
+        return "other errors"
     return errno.errorcode.get(number, f"errno {number}")
 
 
 def _read(arrays: Arrays, _context: Context) -> list[CallRecord]:
     """One record per call seen in the window, sorted by total time, longest first."""
-    rows = arrays["call_stats"].reshape(-1, _MAX_ROWS)
+    rows, shared = arrays["call_stats"].reshape(-1, _MAX_ROWS), arrays["shared_call_stats"]
     found = []
     for number, info in enumerate(arrays["call_info"].tolist()):
         row = info >> _ROW_SHIFT
-        if not 0 < row < _MAX_ROWS:
+        if not row:
             continue
-        stats = rows[:, row]
+        stats = shared[number : number + 1] if row >= _MAX_ROWS else rows[:, row]
         errors = stats["errors"].astype(np.int64).sum(axis=0)
         name = name_of(number)
+        if not stats["ns"]["buckets"].any():
+            continue
         found.append(
             CallRecord(
                 name=name,
@@ -74,7 +79,7 @@ def _macros(_types: KernelTypes) -> dict[str, object]:
 PROBE = Probe(
     summary="system calls: count, errors, total, on and off CPU, percentiles",
     hooks=("call_ended",),
-    arrays=("call_stats",),
+    arrays=("call_stats", "shared_call_stats"),
     read=_read,
     macros=_macros,
 )

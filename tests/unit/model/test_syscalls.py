@@ -17,7 +17,9 @@ from tracer.model import syscalls
 
 MACHINES = ("x86_64", "aarch64")
 X86_HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+I386_HEADER = X86_HEADER.with_name("unistd_32.h")
 GENERIC_HEADER = Path("/usr/include/asm-generic/unistd.h")
+I386 = syscalls.numbers("i386")
 # Constants of the generic header that are no calls of 64-bit machines: two markers, and the
 # calls (numbers 403 to 423) that exist for 32-bit machines only.
 MARKERS = {"syscalls", "arch_specific_syscall"}
@@ -38,6 +40,14 @@ def test_x86_64_agrees_with_the_header() -> None:
     expected = header_numbers(X86_HEADER)
     ours = syscalls.numbers("x86_64")
     assert len(expected) > 300
+    assert expected == {name: ours.get(name) for name in expected}
+
+
+@pytest.mark.skipif(not I386_HEADER.exists(), reason="no i386 kernel headers")
+def test_i386_agrees_with_the_header() -> None:
+    expected = header_numbers(I386_HEADER)
+    ours = syscalls.numbers("i386")
+    assert len(expected) > 400
     assert expected == {name: ours.get(name) for name in expected}
 
 
@@ -83,6 +93,12 @@ def test_numbers_mean_what_the_kernel_means(name: str, expected: Callable[[], in
         ("arm64", 426, "io_uring_enter"),
         ("x86_64", 400, "syscall_400"),
         ("x86_64", -1, "syscall_-1"),
+        ("x86_64", 20, "writev"),
+        ("x86_64", 512 + 20, "i386 getpid"),
+        ("x86_64", 512 + 391, "i386 syscall_391"),
+        ("aarch64", 512 + 20, "syscall_532"),
+        ("x86_64", 511, "other numbers"),
+        ("x86_64", 1023, "i386 other numbers"),
     ],
 )
 def test_name_of(machine: str, nr: int, name: str) -> None:
@@ -94,7 +110,7 @@ def test_names_and_numbers_are_inverse(machine: str) -> None:
     numbers = syscalls.numbers(machine)
     assert len(numbers) > 300
     assert all(syscalls.name_of(nr, machine) == name for name, nr in numbers.items())
-    assert max(numbers.values()) < syscalls.TABLE_LENGTH
+    assert max(numbers.values()) < syscalls.COMPAT - 1
 
 
 def test_unknown_machine_is_an_error() -> None:
@@ -121,6 +137,10 @@ def test_the_table_says_where_it_is_from() -> None:
         ("memory", "mmap munmap mprotect brk madvise mremap mlock mlockall munlock"),
         ("process", "clone clone3 fork execve wait4 waitid exit exit_group kill tgkill"),
         ("process", "set_tid_address sched_yield sched_setaffinity"),
+        ("io", "_llseek stat64 fstatat64 sendfile64 recvmmsg_time64 chown32 mq_timedsend_time64"),
+        ("poll", "_newselect pselect6_time64"),
+        ("futex", "futex_time64"),
+        ("sleep", "clock_nanosleep_time64"),
         ("other", "pause rt_sigtimedwait rt_sigsuspend ioctl restart_syscall syscall_400"),
     ],
 )
@@ -131,7 +151,7 @@ def test_class_of(expected: str, names: str) -> None:
 
 
 def test_no_name_is_in_two_classes_and_no_word_is_idle() -> None:
-    known = set().union(*(syscalls.numbers(machine) for machine in MACHINES))
+    known = set().union(*(syscalls.numbers(machine) for machine in (*MACHINES, "i386")))
     words = [(word, kind) for kind, text in syscalls._WORDS.items() for word in text.split()]
     assert {kind for _, kind in words} == set(syscalls.CLASSES) - {"other"}
     matches: dict[str, list[str]] = {name: [] for name in known}
@@ -147,11 +167,20 @@ def test_no_name_is_in_two_classes_and_no_word_is_idle() -> None:
 @pytest.mark.parametrize("machine", MACHINES)
 def test_class_table(machine: str) -> None:
     table = syscalls.class_table(machine)
-    assert len(table) == 512
+    assert len(table) == 1024
     other = syscalls.CLASSES.index("other")
     numbers = syscalls.numbers(machine)
     by_number = {nr: syscalls.CLASSES.index(syscalls.class_of(n)) for n, nr in numbers.items()}
-    assert table == [by_number.get(nr, other) for nr in range(512)]
+    assert table[:512] == [by_number.get(nr, other) for nr in range(512)]
+    compat = table[512:]
+    if machine == "x86_64":
+        by_number = {nr: syscalls.class_of(f"i386 {n}") for n, nr in I386.items()}
+        assert [syscalls.CLASSES[index] for index in compat] == [
+            by_number.get(nr, "other") for nr in range(512)
+        ]
+        assert by_number[20] == "process" and by_number[162] == "sleep"
+    else:
+        assert set(compat) == {other}
     assert syscalls.CLASSES == (
         "io", "poll", "futex", "io_uring", "sleep", "memory", "process", "other",
     )  # fmt: skip

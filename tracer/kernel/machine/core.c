@@ -125,9 +125,9 @@ static inline u32 part_of_registers(struct ctl *c, struct thread *t, u64 task)
 	nr = (s32)argument(argument(task, OFFSET_TASK_STACK) + c->regs_offset, OFFSET_REGS_CALL);
 	if (nr < 0)
 		return PART_USER;
-	t->call_nr = nr;
+	t->call_nr = table_number(nr, first_number(task));
 	t->call_start_ns = t->call_off_ns = 0;
-	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
+	info = call_info_at(t->call_nr);
 	return PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
 }
 
@@ -197,9 +197,10 @@ static inline u32 calling_slot(struct ctl *c, struct cpu *k, u32 cpu, u64 regs, 
 	if (k->regs == regs)
 		return k->slot;
 	slot = running_slot(c, k, cpu, current_tid(), now);
-	if (!c->regs_offset)
-		c->regs_offset = regs - argument(current_task(), OFFSET_TASK_STACK);
 	k->regs = regs;
+	if (!c->regs_offset) /* at sys_enter `regs` is a typed pointer, with which BPF cannot count */
+		c->regs_offset = *(volatile u64 *)&k->regs -
+				 argument(current_task(), OFFSET_TASK_STACK);
 	return slot;
 }
 
@@ -428,7 +429,7 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 		t->involuntary++;
 		queue_begins(c, t, cpu, now);
 		if (!preempt && t->on_cpu_part == PART_SYSCALL_PROCESS &&
-		    t->call_nr == NR_SCHED_YIELD) {
+		    IS_CALL(t->call_nr, SCHED_YIELD)) {
 			t->yielded++;
 			__sync_lock_test_and_set(&t->state, THREAD_YIELDED);
 		} else {
@@ -748,7 +749,7 @@ static inline void note_exec(struct thread *t, u32 own_slot, u32 slot)
 	struct thread *leader;
 	u32 leader_slot;
 
-	if ((t->call_nr != NR_EXECVE && t->call_nr != NR_EXECVEAT) || t->tid == t->tgid)
+	if ((!IS_CALL(t->call_nr, EXECVE) && !IS_CALL(t->call_nr, EXECVEAT)) || t->tid == t->tgid)
 		return;
 	leader_slot = slot_of(t->tgid);
 	leader = leader_slot ? thread_at(leader_slot) : 0;
@@ -784,8 +785,8 @@ static inline u32 is_end_of_window(struct ctl *c, struct thread *t, u32 nr, u32 
 /* The class of a call as a part; its number, which the registers have, in `t`. */
 static inline u32 part_of_call(struct thread *t, u64 regs)
 {
-	u32 nr = argument(regs, OFFSET_REGS_CALL);
-	u64 *info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
+	u32 nr = table_number(argument(regs, OFFSET_REGS_CALL), first_number(current_task()));
+	u64 *info = call_info_at(nr);
 
 	t->call_nr = nr;
 	return PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
@@ -843,10 +844,11 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 	k->events++;
 	renew(c, t);
 	hook_cpu_event(cpu, now);
-	info = call_info_at(nr < MAX_CALLS ? nr : MAX_CALLS - 1);
+	nr = entered_number(nr, regs);
+	info = call_info_at(nr);
 	part = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
-	if (nr == NR_RESTART_SYSCALL) { /* goes on with the call that a signal or a stop interrupted */
-		info = call_info_at(t->call_nr < MAX_CALLS ? t->call_nr : MAX_CALLS - 1);
+	if (IS_CALL(nr, RESTART_SYSCALL)) { /* goes on with the call that a signal or a stop interrupted */
+		info = call_info_at(t->call_nr);
 		part = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
 	}
 	if (is_end_of_window(c, t, nr, part, info, regs)) {
@@ -862,11 +864,11 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 	t->call_off_ns = 0;
 	t->sleeps = 0;
 	t->fresh = 0;
-	if (part == PART_SYSCALL_FUTEX)
+	if (part == PART_SYSCALL_FUTEX && nr < CALLS_OF_COMPAT) /* else its arguments are elsewhere */
 		futex_begins(t, k->slot, regs);
 	hook_call_entered(c, t, k->slot, regs);
 	note_exec(t, k->slot, k->slot);
-	if (nr == NR_EXIT_GROUP)
+	if (IS_CALL(nr, EXIT_GROUP))
 		note_exit(c, t, slot);
 }
 
@@ -895,7 +897,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 		if (t->on_cpu_part == PART_UNKNOWN)
 			t->on_cpu_part = part_of_call(t, regs);
 		charge(t, t->on_cpu_part, now);
-		if (t->on_cpu_part == PART_SYSCALL_FUTEX)
+		if (t->on_cpu_part == PART_SYSCALL_FUTEX && t->call_nr < CALLS_OF_COMPAT)
 			futex_ends(t, slot, result);
 		if (c->phase == PHASE_OPEN && t->on_cpu_part != PART_UNKNOWN) {
 			from = t->call_start_ns > c->start_ns ? t->call_start_ns : c->start_ns;

@@ -36,7 +36,7 @@ struct ctl {
 	u64 end_slot;       /* the thread that closed the window */
 	u64 first_threads;  /* of `first_tgid`, that have not switched out for good */
 	u64 next_slot;      /* slots handed out so far; slot 0 is "no thread" */
-	u64 next_call;
+	u64 next_call;      /* rows of probe syscalls handed out */
 	u64 free_head;
 	u64 free_tail;
 };

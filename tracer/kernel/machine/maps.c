@@ -61,6 +61,40 @@ static inline u64 current_task(void)
 	return bpf_get_current_task();
 }
 
+/* The first of the numbers that the present call of `task` is one of: those of 32-bit programs,
+ * which any program can make, have their own behind the machine's. */
+static inline u32 first_number(u64 task)
+{
+#ifdef TASK_COMPAT
+	if (task_u32(task, OFFSET_TASK_COMPAT) & TASK_COMPAT)
+		return CALLS_OF_COMPAT;
+#endif
+	return 0;
+}
+
+/* A call's number in the table of calls, whose last one stands for all numbers beyond. */
+static inline u32 table_number(u32 nr, u32 first)
+{
+	return first + (nr < CALLS_OF_COMPAT ? nr : CALLS_OF_COMPAT - 1);
+}
+
+/* The same of the call that the current task enters. `regs` is a typed pointer, which needs no
+ * helper to be read: `syscall` leaves its return address in rcx. Where that is not so (other
+ * entries, a processor with FRED, a debugger), the task tells. */
+static inline u32 entered_number(u32 nr, u64 regs)
+{
+	u32 first = 0;
+
+#ifdef TASK_COMPAT
+	if (*(volatile u64 *)(regs + OFFSET_REGS_CX) != *(volatile u64 *)(regs + OFFSET_REGS_IP))
+		first = first_number(current_task());
+#endif
+	return table_number(nr, first);
+}
+
+/* Whether `nr` is the call `name`, of the machine's or of a 32-bit program. */
+#define IS_CALL(nr, name) ((nr) == NR_##name || (nr) == NR_COMPAT_##name)
+
 #define PF_IO_WORKER 0x00000010   /* io_uring's workers and polling threads, Linux 5.12 */
 #define PF_USER_WORKER 0x00004000 /* those of vhost too, Linux 6.4 */
 #define PF_KTHREAD 0x00200000
