@@ -131,7 +131,7 @@ class _Watch:
         self._first = {pid: described(pid) for pid in pids}
         self._argv = arguments(self._main)
         self._switch_cost_ns = switch_cost_ns
-        self._python = PythonThreads(engine)
+        self._python = PythonThreads(engine, tally.look)
         self._python.look(outside=True)
         self._tally = tally
 

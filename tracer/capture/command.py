@@ -179,7 +179,7 @@ def run_command(
 
 def _follow(engine: Engine, target: Target, options: CommandOptions, tally: Tally) -> Closed:
     """From the opening of the gate to the end of the command."""
-    python = PythonThreads(engine)
+    python = PythonThreads(engine, tally.look)
 
     def wait(timeout_s: float | None, how: Wait = python.wait) -> int | None:
         return _ended_or_stopped(target, timeout_s, lambda: _session(engine, target), how)

@@ -11,7 +11,8 @@ import numpy as np
 
 from tracer import probes
 from tracer.analysis.run import counts
-from tracer.capture.window import PathEnd
+from tracer.capture.quotas import Quotas
+from tracer.capture.window import PathEnd, processes_of
 from tracer.errors import TracerError
 from tracer.host.cpus import online_cpus
 from tracer.host.load import HostTimes
@@ -20,7 +21,7 @@ from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
 from tracer.model import threads
 from tracer.model.probe import Context
-from tracer.model.recording import HostLoad, PathThread, Process, Recording
+from tracer.model.recording import HostLoad, PathThread, Process, Quota, Recording
 from tracer.model.states import Phase
 
 
@@ -47,15 +48,23 @@ class Tally:
         self._engine = engine
         self._missed = engine.missed()
         self._losses = engine.arrays["cpus"]["losses"].copy()
+        self._quotas = Quotas()
+        self.quotas: tuple[Quota, ...] = ()  # of the window that closed last
         self.opens()
 
     def opens(self) -> None:
         """The window opens about now."""
         self._events = self._engine.arrays.events
         self._times = HostTimes.now()
+        self._quotas.opens()
+
+    def look(self) -> None:
+        """To be called now and then in the window: what can be seen while the target lives."""
+        self._quotas.look(processes_of(self._engine))
 
     def closes(self) -> HostLoad:
         """The window closes about now: the host's load in it."""
+        self.quotas = self._quotas.closes(processes_of(self._engine))
         return HostTimes.now().load_since(self._times)
 
     def take(self, data: Snapshot) -> tuple[int, int, int]:
@@ -118,6 +127,7 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
         missed=missed,
         missed_calls=missed_calls,
         others=data["others"],
+        quotas=tally.quotas,
         load=closed.load,
         interrupted=closed.interrupted,
         closed_late=closed.closed_late,

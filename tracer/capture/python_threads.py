@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +47,9 @@ class PythonThreads:
     live for less than about 30 ms.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, look: Callable[[], None] = lambda: None) -> None:
+        """`look` is called too whenever new threads are looked for."""
+        self._engine, self._also = engine, look
         self._names: dict[int, _Name] = {}  # by slot
         self._programs: dict[int, tuple[Path, bool]] = {}  # process -> program, is it Python
         self._mains: dict[int, set[str]] = {}  # process -> the kernel's names of its first thread
@@ -71,6 +72,7 @@ class PythonThreads:
             if ready or time.monotonic() >= end_s:
                 return ready
             self.look()
+            self._also()
 
     def look(self, outside: bool = False) -> None:
         """Read the names of new threads; `outside` the window of all threads, at most 1 s."""

@@ -8,14 +8,55 @@ from pathlib import Path
 
 from tracer.errors import TracerError
 from tracer.host.files import line_of, lines_of, number_in, text_of
+from tracer.model.recording import Quota
 
 _PROC = Path("/proc")
 _ROOT = Path("/sys/fs/cgroup")
 
 
-def own_groups() -> Iterator[Path]:
-    """Directories of this process's control groups and of all their ancestors."""
-    for line in lines_of(_PROC / "self/cgroup", has_paths=True):
+#: Of more control groups quotas are not looked for.
+_MOST_GROUPS = 4096
+
+
+def quotas() -> dict[Path, Quota]:
+    """Every control group with a CPU quota, version 1 or 2."""
+    found = {}
+    bases = [_ROOT] if versions() == "v2" else [_ROOT / "cpu", _ROOT / "cpu,cpuacct"]
+    for base in bases:
+        if not base.is_dir() or base.is_symlink():
+            continue
+        for number, (at, _below, files) in enumerate(os.walk(base)):
+            if number >= _MOST_GROUPS:
+                break
+            if (own := _quota_of(Path(at), files)) is not None:
+                found[own.group] = own
+    return found
+
+
+def _quota_of(group: Path, files: Sequence[str]) -> Quota | None:
+    if "cpu.max" in files:
+        limit_us, period_us = [*text_of(group / "cpu.max").split(), "max", "max"][:2]
+    elif "cpu.cfs_quota_us" in files:
+        limit_us = text_of(group / "cpu.cfs_quota_us").strip()
+        period_us = text_of(group / "cpu.cfs_period_us").strip()
+    else:
+        return None
+    if not limit_us.isdecimal() or not period_us.isdecimal():  # max, -1, or gone
+        return None
+    stat = dict(line.split()[:2] for line in lines_of(group / "cpu.stat") if " " in line)
+    throttled_ns = int(stat.get("throttled_time", 0)) or 1000 * int(stat.get("throttled_usec", 0))
+    return Quota(
+        group,
+        int(limit_us) / int(period_us),
+        int(stat.get("nr_periods", 0)),
+        int(stat.get("nr_throttled", 0)),
+        throttled_ns,
+    )
+
+
+def own_groups(process: int | str = "self") -> Iterator[Path]:
+    """Directories of a process's control groups and of all their ancestors."""
+    for line in lines_of(_PROC / str(process) / "cgroup", has_paths=True):
         _, controllers, path = line.split(":", 2)
         names = controllers.split(",") if controllers else ["", "unified"]
         for base in (_ROOT / name for name in names):

@@ -120,6 +120,7 @@ def offsets(types: KernelTypes, machine: str) -> dict[str, object]:
         "OFFSET_TASK_STACK": types.offset_of("task_struct", "stack"),
         "OFFSET_TASK_SIGNAL": types.offset_of("task_struct", "signal"),
         "OFFSET_SIGNAL_FLAGS": types.offset_of("signal_struct", "flags"),
+        **_throttled(types),
         **_registers(types, machine),
         **_compat(types, machine),
         "SWITCH_PREV": switch.index("prev") if "prev" in switch else 1,
@@ -133,6 +134,19 @@ def offsets(types: KernelTypes, machine: str) -> dict[str, object]:
         state = "__state" if types.has_member("task_struct", "__state") else "state"
         found["OFFSET_TASK_STATE"] = types.offset_of("task_struct", state)
     return found
+
+
+def _throttled(types: KernelTypes) -> dict[str, int]:
+    """What tells that a task's control group has used up its quota; nothing where none can."""
+    if types.has_member("task_struct", "throttled"):
+        # Linux 6.18, commit e1fad12dcb66 ("sched/fair: Switch to task based throttle model")
+        return {"OFFSET_TASK_THROTTLED": types.offset_of("task_struct", "throttled")}
+    if types.has_member("cfs_rq", "throttle_count"):
+        return {
+            "OFFSET_TASK_CFS_RQ": types.offset_of("task_struct", "se.cfs_rq"),
+            "OFFSET_CFS_RQ_THROTTLES": types.offset_of("cfs_rq", "throttle_count"),
+        }
+    return {}
 
 
 def _registers(types: KernelTypes, machine: str) -> dict[str, int]:

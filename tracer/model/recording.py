@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,29 @@ class HostLoad:
 
     steal_ns: int
     busy_ns: int
+
+
+@dataclass(frozen=True)
+class Quota:
+    """A control group's CPU quota: how many CPUs it allows, in how many periods its threads ran,
+    and in how many of these and for how long, ns over all CPUs, they were held back."""
+
+    group: Path
+    cpus: float
+    periods: int
+    throttled_periods: int
+    throttled_ns: int
+
+    def since(self, before: Quota | None) -> Quota:
+        """What was counted since `before`, all of it where there was no group then."""
+        if before is None:
+            return self
+        return replace(
+            self,
+            periods=self.periods - before.periods,
+            throttled_periods=self.throttled_periods - before.throttled_periods,
+            throttled_ns=self.throttled_ns - before.throttled_ns,
+        )
 
 
 @dataclass(frozen=True)
@@ -60,6 +84,8 @@ class Recording:
         Structured, one row per slot; row 0 is unused (`struct thread`).
     missed, missed_calls:
         Events that the kernel dropped: of system calls, and all others.
+    quotas:
+        The CPU quotas that held threads back in the window.
     others:
         Structured (`struct other`): programs outside the target, by CPU.
     probes:
@@ -108,6 +134,7 @@ class Recording:
     survivors: tuple[Process, ...] = ()
     path_thread: PathThread | None = None
     missed_calls: int = 0
+    quotas: tuple[Quota, ...] = ()
     others: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, OTHER_DTYPE))
 
     @property

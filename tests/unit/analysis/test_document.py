@@ -17,7 +17,7 @@ from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.observer import Pair, observe
 from tracer.errors import TracerError
 from tracer.experiment.compare import compare_saved
-from tracer.model.recording import HostLoad
+from tracer.model.recording import HostLoad, Quota
 from tracer.model.section import Section
 from tracer.model.states import OWN_PARTS, WAKEUP_KINDS
 from tracer.model.words import LINES
@@ -95,6 +95,14 @@ def test_schema_refuses_what_is_not_written(schema: dict[str, Any]) -> None:
 # ---- what is written ----
 
 
+def test_quotas_that_held_the_target_back() -> None:
+    quota = Quota(Path("/sys/fs/cgroup/a"), 0.3, 10, 7, 450)
+    assert document(planted_summary(host=planted_host(quotas=(quota,))))["host"]["quotas"] == [
+        {"group": "/sys/fs/cgroup/a", "cpus": 0.3, "periods": 10, "throttled_periods": 7,
+         "throttled_ns": 450}
+    ]  # fmt: skip
+
+
 def test_host_and_target() -> None:
     data = document(SUMMARIES["command"])
     assert data["host"] == {
@@ -103,6 +111,7 @@ def test_host_and_target() -> None:
         "online_cpus": [0, 1],
         "steal_ns": 0,
         "switch_cost_ns": None,
+        "quotas": [],
         "unavailable": ["sched_exit_tp"],
         "fingerprint": {"kernel": "6.18.5"},
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.observer import Pair, observe
 from tracer.analysis.run.summary import CommandLine, Summary
 from tracer.model import states
-from tracer.model.recording import HostLoad, PathThread, Process
+from tracer.model.recording import HostLoad, PathThread, Process, Quota
 from tracer.model.section import Section, Table
 from tracer.model.words import BEHIND_LINES, LINES, WAITING_LINES
 from tracer.report.run import advice
@@ -490,6 +491,14 @@ def test_the_observer_effect_as_an_estimate(estimate: Estimate, text: str) -> No
 
 def test_no_pair_was_complete() -> None:
     assert trust(SUMMARIES["partial"])[0] == "Observer effect  not measured (no pair was complete)"
+
+
+def test_a_quota_that_held_the_program_back() -> None:
+    quota = Quota(Path("/sys/fs/cgroup/batch"), 0.3, 10, 7, 450_000_000)
+    assert (
+        "Held back by a quota of 0.3 CPUs, of the control group batch: 450 ms over all CPUs, in 7"
+        " of 10 periods"
+    ) in trust(planted_summary(host=planted_host(quotas=(quota,))))
 
 
 def test_every_reason_for_doubt_has_its_line() -> None:

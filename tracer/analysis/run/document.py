@@ -12,7 +12,7 @@ from typing import Any
 from tracer.analysis.run.counts import GroupRow, ThreadRow, on_cpu_ns
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.summary import HostSummary, Summary
-from tracer.model.recording import Process
+from tracer.model.recording import Process, Quota
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 
@@ -74,6 +74,7 @@ def _host(host: HostSummary) -> dict[str, Any]:
         "steal_ns": host.load.steal_ns,
         "switch_cost_ns": host.switch_cost_ns,
         "unavailable": list(host.unavailable),
+        "quotas": [_quota(quota) for quota in host.quotas],
         "fingerprint": dict(host.fingerprint),
     }
 
@@ -93,6 +94,10 @@ def _target(summary: Summary) -> dict[str, Any]:
         ],
         "path_of": None if target.path_thread is None else asdict(target.path_thread),
     }
+
+
+def _quota(quota: Quota) -> dict[str, Any]:
+    return {**asdict(quota), "group": str(quota.group)}
 
 
 def _process(process: Process) -> dict[str, Any]:

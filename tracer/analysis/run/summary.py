@@ -14,7 +14,7 @@ from tracer.analysis.run.estimate import Estimate, Load, estimate
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.observer import Observer
 from tracer.host.fingerprint import fingerprint
-from tracer.model.recording import HostLoad, PathThread, Process, Recording
+from tracer.model.recording import HostLoad, PathThread, Process, Quota, Recording
 from tracer.model.section import Scale, Section
 from tracer.model.states import ON_CPU_PARTS
 from tracer.probes.idle import IdleRecord
@@ -63,7 +63,8 @@ class HostSummary:
     """Where it ran, and what that host did meanwhile.
 
     `switch_cost_ns`: the direct cost of a context switch as calibrated on this host, None where it
-    cannot be measured. `unavailable`: tracepoints that its kernel lacks.
+    cannot be measured. `unavailable`: tracepoints that its kernel lacks. `quotas`: CPU quotas that
+    held the target back.
     """
 
     kernel: str
@@ -73,6 +74,7 @@ class HostSummary:
     switch_cost_ns: int | None
     unavailable: tuple[str, ...]
     fingerprint: Mapping[str, str]
+    quotas: tuple[Quota, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,7 @@ def _host(recording: Recording) -> HostSummary:
         switch_cost_ns=recording.switch_cost_ns,
         unavailable=recording.unavailable,
         fingerprint=fingerprint(),
+        quotas=recording.quotas,
     )
 
 

@@ -428,6 +428,7 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 	} else if (preempt || prev_state == 0) {
 		t->involuntary++;
 		queue_begins(c, t, cpu, now);
+		t->is_throttled = is_throttled(current_task());
 		if (!preempt && t->on_cpu_part == PART_SYSCALL_PROCESS &&
 		    IS_CALL(t->call_nr, SCHED_YIELD)) {
 			t->yielded++;

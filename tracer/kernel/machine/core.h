@@ -95,7 +95,7 @@ struct thread {
 	u32 queue_cpu;
 	u64 queue_ns, queue_idle_ns, queue_other_ns;
 	u64 queued_held_ns, queued_other_ns;
-	u32 queue_epoch, pad;
+	u32 queue_epoch, is_throttled;
 	u64 task;           /* its task_struct */
 	u64 birth_ns, death_ns;
 	u64 voluntary, involuntary, migrations;

@@ -25,10 +25,11 @@ BPF_F_TABLE("array", u32, struct word, words, MAX_WORDS, BPF_F_MMAPABLE);
 
 static inline struct word *word_at(u32 i) { return words.lookup(&i); }
 
-/* Never 0: that is a thread that waits for no word. */
+/* Never 0: that is a thread that waits for no word. glibc's condition variables use two words beside
+ * each other in turn. */
 static inline u64 word_key(struct thread *t, u64 address)
 {
-	return (address ^ (u64)t->tgid << 44) | 1;
+	return ((address & ~7ULL) ^ (u64)t->tgid << 44) | 1;
 }
 
 static inline struct word *word_of(u64 key)

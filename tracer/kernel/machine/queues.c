@@ -33,6 +33,20 @@ static inline void ran_until(struct ctl *c, struct cpu *k, u64 now, u64 *idle_ns
 		*idle_ns += rest;
 }
 
+/* The task may not run, though it could: its control group has used up its quota. */
+static inline u32 is_throttled(u64 task)
+{
+#ifdef OFFSET_TASK_THROTTLED
+	return task_u32(task, OFFSET_TASK_THROTTLED) & 1;
+#elif defined(OFFSET_TASK_CFS_RQ)
+	u64 queue = argument(task, OFFSET_TASK_CFS_RQ);
+
+	return queue && task_u32(queue, OFFSET_CFS_RQ_THROTTLES);
+#else
+	return 0;
+#endif
+}
+
 /* `t` is put on the queue of `cpu`. */
 static inline void queue_begins(struct ctl *c, struct thread *t, u32 cpu, u64 now)
 {
@@ -42,6 +56,7 @@ static inline void queue_begins(struct ctl *c, struct thread *t, u32 cpu, u64 no
 	t->queue_ns = now;
 	t->queue_epoch = c->epoch;
 	t->queued_held_ns = t->queued_other_ns = 0;
+	t->is_throttled = 0;
 	if (k)
 		ran_until(c, k, now, &t->queue_idle_ns, &t->queue_other_ns);
 }
@@ -88,7 +103,7 @@ static inline void queue_ends(struct ctl *c, struct thread *t, u64 now)
 	u64 most = since(now, t->last_ns), held, other;
 
 	queue_goes_on(c, t, now);
-	held = t->queued_held_ns < most ? t->queued_held_ns : most;
+	held = t->queued_held_ns < most && !t->is_throttled ? t->queued_held_ns : most;
 	most -= held;
 	other = t->queued_other_ns < most ? t->queued_other_ns : most;
 	most -= other;

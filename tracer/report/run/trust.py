@@ -35,6 +35,7 @@ def trust(run: Summary) -> list[str]:
         *_observer(run),
         _losses(run),
         *_noise(run),
+        *_quotas(run),
         *_inferred(run),
         *_survivors(run),
         *_unavailable(run),
@@ -105,6 +106,15 @@ def _noise(run: Summary) -> list[str]:
     if max(others, steal) > _SOME_NOISE:
         return [f"{line}; do not trust fine differences"]
     return [line]
+
+
+def _quotas(run: Summary) -> list[str]:
+    return [
+        f"Held back by a quota of {quota.cpus:g} CPUs, of the control group"
+        f" {plain(quota.group.name)}: {duration(quota.throttled_ns)} over all CPUs, in"
+        f" {count(quota.throttled_periods)} of {counted(quota.periods, 'period')}"
+        for quota in run.host.quotas
+    ]
 
 
 def _inferred(run: Summary) -> list[str]:
