@@ -282,7 +282,7 @@ def started(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
 
 def test_the_end_with_a_process_that_was_forked_meanwhile(tmp_path):
     """tracer sees that a little later; the window and the CPUs' ledger end with the process."""
-    target = subprocess.Popen(["sh", "-c", "sleep 0.8; sleep 0.4 & exit 0"])
+    target = subprocess.Popen(["sh", "-c", "sleep 1.6; sleep 0.4 & exit 0"])
     file = tmp_path / "report.json"
     done = started(str(target.pid), "--json", str(file))
     target.wait()
