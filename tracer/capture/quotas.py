@@ -7,49 +7,49 @@ from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 
-from tracer.host.cgroups import own_groups, quotas
+from tracer.host.cgroups import own_groups, quota_of, quotas
 from tracer.model.recording import Quota
 
-#: How often, and in how many processes at most, it is looked which groups they are in.
-_LOOK_S = 0.05
+#: How often, and in how many processes at most, it is looked which groups they are in: more often
+#: where a group of the host has a quota.
+_LOOK_S, _LOOK_WITH_QUOTA_S = 0.25, 0.05
 _MOST_PROCESSES = 64
 
 
 class Quotas:
     """What the quotas held back, from `opens` to `closes`.
 
-    A program can move itself into a group after its start, and is in none after its end, so the
-    groups are looked up while it runs. Where no group of the host has a quota nothing is looked up.
+    A program can move itself into a group after its start, and is in none after its end; a group
+    can be made and removed meanwhile. So both are looked at while the program runs.
     """
 
     def __init__(self) -> None:
-        self._seen: set[Path] = set()
         self._next_s = 0.0
         self.opens()
 
     def opens(self) -> None:
         """Count from here on."""
         self._before = quotas()
-        self._seen.clear()
+        self._now: dict[Path, Quota] = {}
 
     def look(self, pids: Collection[int]) -> None:
-        """Note the groups that these processes are in now."""
+        """Note what the groups that these processes are in have counted up to now."""
         now_s = time.monotonic()
-        if not self._before or now_s < self._next_s:
+        if now_s < self._next_s:
             return
-        self._next_s = now_s + _LOOK_S
         for pid in islice(pids, _MOST_PROCESSES):
-            self._seen.update(own_groups(pid))
+            for group in own_groups(pid):
+                if (found := quota_of(group)) is not None:
+                    self._now[group] = found
+        has_quota = self._before or self._now
+        self._next_s = now_s + (_LOOK_WITH_QUOTA_S if has_quota else _LOOK_S)
 
     def closes(self, pids: Collection[int]) -> tuple[Quota, ...]:
         """What they held back, the most first; groups that held nobody back are left out."""
         self._next_s = 0.0
         self.look(pids)
-        if not self._seen:
-            return ()
-        since = [
-            now.since(self._before.get(group))
-            for group, now in quotas().items()
-            if group in self._seen
-        ]
+        since = []
+        for group, last in self._now.items():
+            now = quota_of(group) or last  # it may be gone with the program
+            since.append(now.since(self._before.get(group)))
         return tuple(sorted((q for q in since if q.throttled_ns), key=lambda q: -q.throttled_ns))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from tracer.errors import TracerError
@@ -25,22 +26,18 @@ def quotas() -> dict[Path, Quota]:
     for base in bases:
         if not base.is_dir() or base.is_symlink():
             continue
-        for number, (at, _below, files) in enumerate(os.walk(base)):
-            if number >= _MOST_GROUPS:
-                break
-            if (own := _quota_of(Path(at), files)) is not None:
+        for at, _below, _files in islice(os.walk(base), _MOST_GROUPS):
+            if (own := quota_of(Path(at))) is not None:
                 found[own.group] = own
     return found
 
 
-def _quota_of(group: Path, files: Sequence[str]) -> Quota | None:
-    if "cpu.max" in files:
-        limit_us, period_us = [*text_of(group / "cpu.max").split(), "max", "max"][:2]
-    elif "cpu.cfs_quota_us" in files:
+def quota_of(group: Path) -> Quota | None:
+    """The CPU quota of a control group, of either version; None where it has none or is gone."""
+    limit_us, period_us = [*text_of(group / "cpu.max").split(), "", ""][:2]
+    if not limit_us:
         limit_us = text_of(group / "cpu.cfs_quota_us").strip()
         period_us = text_of(group / "cpu.cfs_period_us").strip()
-    else:
-        return None
     if not limit_us.isdecimal() or not period_us.isdecimal():  # max, -1, or gone
         return None
     stat = dict(line.split()[:2] for line in lines_of(group / "cpu.stat") if " " in line)

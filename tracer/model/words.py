@@ -17,7 +17,7 @@ LINES = {
 BEHIND_LINES = {
     "own": "behind threads of its own",
     "other": "behind other programs",
-    "held": "held: the CPU was idle meanwhile",
+    "held": "held back: by a quota, or its CPU was idle",
 }
 WAITING_LINES = {
     "sleep": "for a timer",
@@ -48,8 +48,8 @@ WORDS: dict[str, str] = {
     " that CPU's run queue. A halted CPU must be interrupted first.",
     "external": "Waiting for something outside the program: a device, a kernel thread or another"
     " process.",
-    "held": "Ready to run while its CPU was idle: a quota was used up (throttled), or the thread"
-    " was not allowed on that CPU.",
+    "held back": "Ready to run and not allowed to: its control group had used up its CPU quota"
+    " (throttled), or its CPU was idle and the thread might not run there.",
     "hop": "One byte moved by one task: the unit of work of the brigades.",
     "inferred": "Not seen as an event, but told by the next event of the same thread or CPU.",
     "I/O": "Time on a CPU inside read, write, send, receive, poll, epoll and io_uring calls, and"

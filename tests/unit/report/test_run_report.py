@@ -103,12 +103,12 @@ def command(**changes: Any) -> Summary:
 def test_head_of_a_command(status: int | None, text: str) -> None:
     parts = {**SUMMARIES["command"].threads.parts, "user": 40, "syscall:io": 12}
     run = command(exit_status=status, threads=Ledger(100, parts))
-    own = "own code 40 ns, system calls 19 ns, 59 % CPU"  # the 7 other classes: 1 ns each
+    own = "own code 40 ns, system calls 19 ns, kernel workers 1 ns, 60 % CPU"  # others: 1 ns
     assert head(run) == [
         "make -j2  CPUs 0-1 (free to move), Linux 6.18",
         f"100 ns from start to end, {text}   {own}; 2 page faults, 1 byte resident",
     ]
-    assert head(replace(run, light=True))[1].split("   ")[1].startswith("59 ns on CPUs, 59 % CPU;")
+    assert head(replace(run, light=True))[1].split("   ")[1].startswith("60 ns on CPUs, 60 % CPU;")
 
 
 def test_a_part_of_a_command_has_no_usage_of_the_whole() -> None:
@@ -129,7 +129,8 @@ def test_head_of_an_attach() -> None:
     run = SUMMARIES["attach"]
     first, second = head(run)
     assert first == "process 7 (a, 3 in its container), CPUs 0-1 (free to move), Linux 6.18"
-    assert second == "watched for 100 ns   own code 1 ns, system calls 8 ns, 9 % CPU"
+    own = "own code 1 ns, system calls 8 ns, kernel workers 1 ns, 10 % CPU"
+    assert second == f"watched for 100 ns   {own}"
     processes = tuple(Process(n, n, f"p{n}") for n in range(6))
     many = replace(run, target=replace(run.target, processes=processes), interrupted=2)
     first, second = head(many)

@@ -14,7 +14,7 @@ _SWITCHING_CAUSES = {
 _BEHIND = {
     "own": "behind the program's own threads",
     "other": "behind other programs",
-    "held": "while its CPU was idle: a quota was used up or it was not allowed to run",
+    "held": "held back by a quota, or by where it may run",
 }
 _WAITING = {
     "sleep": "a timer that it had set",

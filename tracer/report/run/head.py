@@ -141,11 +141,13 @@ def _cpu_time(run: Summary) -> str:
     """CPU time inside the window, from the ledger: rusage counts also what came before exec."""
     parts = run.threads.parts
     calls_ns = sum(ns for name, ns in parts.items() if name.startswith("syscall:"))
-    total_ns = parts["user"] + calls_ns
+    workers_ns = parts["kernel_workers"]
+    total_ns = parts["user"] + calls_ns + workers_ns
     busy = f"{100 * total_ns / max(run.window_ns, 1):.0f} % CPU"
     if run.light:
         return f"{duration(total_ns)} on CPUs, {busy}"
-    return f"own code {duration(parts['user'])}, system calls {duration(calls_ns)}, {busy}"
+    workers = f", kernel workers {duration(workers_ns)}" if workers_ns else ""
+    return f"own code {duration(parts['user'])}, system calls {duration(calls_ns)}{workers}, {busy}"
 
 
 # ---- processes that ran already ----
