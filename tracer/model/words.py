@@ -78,6 +78,9 @@ WORDS: dict[str, str] = {
     "timed wait": "A wait for a lock or an event that ended by its time-out, where it is not known"
     " which thread had what it waited for. Where that is known, the path goes on in that thread.",
     "wake-up latency": "From the moment a thread is woken until it runs.",
+    "what if": "The most that could be gained, as bounds: the window against the window less its"
+    " switching; and with the path's wake-ups to another CPU as short as those on the same CPU were"
+    " in this run. Nothing else is assumed to get slower.",
     LINES["wakeup:idle"]: "The thread was woken onto an idle CPU, which must first be"
     " interrupted and leave its idle state.",
     LINES["wakeup:queued"]: "The thread was woken while its CPU ran another one"

@@ -16,6 +16,7 @@ from harness.summarized import (
     planted_target,
 )
 
+from tracer.analysis.run.bounds import WhatIf
 from tracer.analysis.run.counts import GroupRow, Switches
 from tracer.analysis.run.estimate import Estimate
 from tracer.analysis.run.ledger import Headline, Ledger
@@ -527,3 +528,29 @@ def test_every_reason_for_doubt_has_its_line() -> None:
         " session of its own)",
         "Not on this kernel: sched_exit_tp",
     ]
+
+
+# ---- what if ----
+
+
+@pytest.mark.parametrize(
+    ("bounds", "text"),
+    [
+        (WhatIf(2.777, 1.94), "What if (bounds): without any switching at most 2.8x, with wake-ups"
+         " to other CPUs as short as on the same CPU about 1.9x"),
+        (WhatIf(12.3, None), "What if (bounds): without any switching at most 12x"),
+        (WhatIf(1.3, 1.09), "What if (bounds): without any switching at most 1.3x"),
+    ],
+)  # fmt: skip
+def test_what_could_be_gained(bounds: WhatIf, text: str) -> None:
+    run = planted_summary(what_if=bounds)
+    assert advice.what_if(run) == [text]
+    lines = path(run, WIDTH)
+    assert lines.index(text) == lines.index(advice.in_words(run)) + 1
+
+
+@pytest.mark.parametrize("bounds", [WhatIf(), WhatIf(1.0, 1.0), WhatIf(1.09, None)])
+def test_a_small_gain_is_not_worth_a_line(bounds: WhatIf) -> None:
+    run = planted_summary(what_if=bounds)
+    assert advice.what_if(run) == []
+    assert not any(line.startswith("What if") for line in path(run, WIDTH))

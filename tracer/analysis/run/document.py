@@ -59,6 +59,7 @@ def document(summary: Summary) -> dict[str, Any]:
             "cpu": _ledger(summary.cpu),
         },
         "headline": _headline(summary.headline),
+        "what_if": asdict(summary.what_if),
         "thread_groups": [_group(group) for group in summary.groups],
         "threads": [
             _thread(row) for row in [*summary.top, *([summary.rest] if summary.rest else [])]

@@ -9,6 +9,7 @@ from typing import Any
 
 from tracer import probes
 from tracer.analysis.run import counts, ledger
+from tracer.analysis.run.bounds import UNKNOWN, WhatIf, what_if
 from tracer.analysis.run.counts import GroupRow, OtherProgram, Switches, ThreadRow
 from tracer.analysis.run.estimate import Estimate, Load, estimate
 from tracer.analysis.run.ledger import Headline, Ledger
@@ -85,8 +86,9 @@ class Summary:
     early, and of a command or process without `--units`. `idle_path`: the parts of the wall
     ledger's `wakeup:idle`, None without the probe idle. `behind`: by whom the path's waits in a
     queue were. `inferred_ns`: what inferred system calls may have in the wrong place. `others`: the
-    largest programs outside the target. `top` are the busiest threads and `rest`
-    the sum of the others; `groups` are all threads by name.
+    largest programs outside the target. `what_if`: bounds, none of them known for a process that
+    tracer was attached to. `top` are the busiest threads and `rest` the sum of the others;
+    `groups` are all threads by name.
     """
 
     target: TargetSummary
@@ -121,6 +123,7 @@ class Summary:
     groups: tuple[GroupRow, ...] = ()
     sections: tuple[tuple[str, Section], ...] = ()
     idle_path: Mapping[str, int] | None = None
+    what_if: WhatIf = UNKNOWN
 
     @property
     def lost(self) -> int:
@@ -185,6 +188,7 @@ def summarize(
     scale = Scale(unit if units else "run", units or 1, recording.window_ns)
     busiest, rest = counts.top_threads(recording, top) if top else ([], None)
     command_line = command_line or CommandLine(f"tracer run {name}")
+    path, headline = ledger.wall(recording), ledger.headline(recording)
     return Summary(
         target=_target(recording, kind, name, transport, cpus, command_line),
         host=_host(recording),
@@ -196,10 +200,10 @@ def summarize(
         closed_late=recording.closed_late,
         light=recording.light,
         result=recording.result,
-        wall=ledger.wall(recording),
+        wall=path,
         threads=ledger.threads(recording),
         cpu=ledger.cpu(recording),
-        headline=ledger.headline(recording),
+        headline=headline,
         switches=counts.switches(recording),
         wakeups=counts.wakeups(recording) if "sched" in recording.probes else None,
         outside_wakers=counts.outside_wakers(recording),
@@ -218,6 +222,9 @@ def summarize(
         groups=tuple(counts.thread_groups(recording)) if kind != "workload" else (),
         sections=probes.sections(recording.probes, scale, recording.light),
         idle_path=idle.path if idle else None,
+        what_if=UNKNOWN
+        if kind == "attach"
+        else what_if(path, headline, recording.probes.get("sched")),
     )
 
 

@@ -23,6 +23,9 @@ _WAITING = {
     "kernel_workers": "the kernel's workers (io_uring)",
 }
 
+#: A smaller gain is not named; one from here on is shown without decimals.
+_WORTH, _MANY = 1.1, 10
+
 
 def in_words(run: Summary) -> str:
     """One sentence on the largest share of the wall ledger."""
@@ -61,6 +64,24 @@ def _switching(run: Summary) -> str:
 
 def _waited_for(run: Summary) -> str:
     return _WAITING[max(_WAITING, key=lambda part: run.wall.parts[part])]
+
+
+def what_if(run: Summary) -> list[str]:
+    """The most that could be gained, as one line; none where it is not worth a line."""
+    bounds = run.what_if
+    texts = []
+    if bounds.without_switching and bounds.without_switching >= _WORTH:
+        texts.append(f"without any switching at most {_times(bounds.without_switching)}")
+    if bounds.same_cpu and bounds.same_cpu >= _WORTH:
+        texts.append(
+            "with wake-ups to other CPUs as short as on the same CPU about"
+            f" {_times(bounds.same_cpu)}"
+        )
+    return [f"What if (bounds): {', '.join(texts)}"] if texts else []
+
+
+def _times(factor: float) -> str:
+    return f"{factor:.1f}x" if factor < _MANY else f"{factor:.0f}x"
 
 
 def try_next(run: Summary) -> str:

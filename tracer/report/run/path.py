@@ -6,7 +6,7 @@ from tracer.analysis.run.ledger import Ledger
 from tracer.analysis.run.summary import Summary
 from tracer.model.states import PREEMPTED, WAKEUP_QUEUED, YIELDED
 from tracer.model.words import BEHIND_LINES, LINES, WAITING_LINES
-from tracer.report.run.advice import in_words, try_next
+from tracer.report.run.advice import in_words, try_next, what_if
 from tracer.report.run.head import path_title
 from tracer.units import duration, percent
 
@@ -73,6 +73,7 @@ def path(run: Summary, width: int) -> list[str]:
         f" all threads: residual {_residual(run.threads)}, all CPUs: {_residual(run.cpu)}",
         *_remarks(run),
         in_words(run),
+        *what_if(run),
         f"Try: {try_next(run)}        Words: tracer help words",
     ]
 
