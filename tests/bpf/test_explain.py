@@ -14,7 +14,7 @@ from quiet import busy_blocks
 
 ROOT = Path(__file__).parents[2]
 PINNING = (sys.executable, "-m", "tracer", "explain", "pinning")
-SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.explain-1.json").read_text())
+SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.explain-2.json").read_text())
 SMALL = ("--workload", "thread-brigade --tasks 50 --iters 50")
 NO_GAP = "there is no gap to explain"
 BUSY = "the host was busy while this was measured"
@@ -73,8 +73,12 @@ def check(document: dict) -> None:
     assert {"unpinned", "one CPU"} <= set(steps)
     assert steps["one CPU"]["crossings"] == 0
     assert set(document["missing"]).isdisjoint(steps)
+    for step in document["steps"]:
+        assert step["no_effect"] is None or step["recovered"] is None
     for theory in document["theories"]:
         assert theory["why"]
+        if theory["knob"] is not None:
+            assert steps[theory["knob"]]["no_effect"] is None
         if theory["verdict"] in ("cause", "contributes", "refuted"):
             assert theory["signal"] is not None
             assert theory["knob"] is None or theory["recovered"] or theory["verdict"] == "refuted"
@@ -90,7 +94,11 @@ def check(document: dict) -> None:
         return
     assert prediction["low"] <= prediction["ns"] <= prediction["high"]
     inside = prediction["low"] <= prediction["measured_ns"] <= prediction["high"]
-    assert prediction["confirmed"] is inside
+    assert prediction["confirmed"] is (prediction["verdict"] == "confirmed")
+    assert prediction["verdict"] in (
+        ("confirmed", "the interval says nothing") if inside else ("outside",)
+    )
+    assert prediction["low"] > 0
     for side in ("unpinned_ns", "pinned_ns"):
         assert sum(line[side] for line in document["lines"]) > 0
         assert all(line[side] >= -1 for line in document["lines"])

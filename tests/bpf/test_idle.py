@@ -22,6 +22,7 @@ from tracer.kernel.engine import Engine
 from tracer.model.probe import Context
 from tracer.model.recording import Recording
 from tracer.model.spec import Spec
+from tracer.model.states import BETWEEN_IDLE_STATES
 from tracer.probes import idle
 from tracer.report.run import text
 
@@ -222,7 +223,7 @@ def test_a_host_that_may_not_sleep_is_woken_by_a_flag(engine):
     def wakes(recording: Recording) -> dict[bool, int]:
         count = {True: 0, False: 0}
         for w in recording.probes["idle"].wakes:
-            if w.state != idle.BETWEEN:
+            if w.state != BETWEEN_IDLE_STATES:
                 count[w.polling] += w.whole.count
         return count
 
@@ -243,7 +244,7 @@ def test_a_host_that_may_not_sleep_is_woken_by_a_flag(engine):
         if w.polling:
             assert w.sent["flag"] > 0.9 * w.whole.count
     for w in sleeping.probes["idle"].wakes:
-        if not w.polling and w.state != idle.BETWEEN:
+        if not w.polling and w.state != BETWEEN_IDLE_STATES:
             assert w.sent["flag"] < 0.1 * w.whole.count
 
 

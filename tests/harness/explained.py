@@ -49,6 +49,7 @@ class TracedRun:
     leaving: float = 0.0
     switch_in: float = 0.0
     queued: float = 3000.0
+    asleep: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,14 @@ def document(run: TracedRun, sections: tuple[str, ...] = ("sched", "idle")) -> d
         "idle": {
             "path": {"delivery": run.delivery * UNITS, "leaving_idle": run.leaving * UNITS,
                      "switch_in": run.switch_in * UNITS},
-            "wakeups": [{"polling": False, "sent": {"call_function": run.interrupts * UNITS,
-                                                    "reschedule": 0}}],
+            "wakeups": [{"state": "C1", "polling": False,
+                         "sent": {"nothing": 0, "call_function": run.interrupts * UNITS,
+                                  "reschedule": 0, "flag": 0}}],
             "sender_held_ns": {"call_function": _times(run.held_ns * UNITS / 100, 100),
                                "reschedule": _times(0, 0), "flag": _times(0, 0)},
-            "cpus": [],
+            "cpus": [{"cpu": 0, "reschedule_interrupts": 0, "call_function_interrupts": 0,
+                      "states": [{"name": "C1", "entries": 1,
+                                  "residency_ns": run.asleep * total}]}],
         },
     }  # fmt: skip
     for name in ("sched", "idle"):
@@ -115,7 +119,8 @@ def document(run: TracedRun, sections: tuple[str, ...] = ("sched", "idle")) -> d
 def conditions() -> dict[str, PlantedCondition]:
     """A gap of 14 us of 24, made by crossings to sleeping CPUs, which preemption brings about."""
     free = TracedRun(26000, crossings=0.4, cross_ns=40000, interrupts=0.4, held_ns=4000,
-                     delivery=8000, leaving=2000, switch_in=2000)  # fmt: skip
+                     delivery=8000, leaving=2000, switch_in=2000,
+                     asleep=0.4)  # fmt: skip
     pinned = TracedRun(12000)
     polling = TracedRun(12500, crossings=0.3, cross_ns=6000)
     batch = TracedRun(14000, crossings=0.03, cross_ns=20000, involuntary=0)
@@ -142,6 +147,8 @@ class PlantedExperiment:
     blocks: int = 12
     sections: tuple[str, ...] = ("sched", "idle")
     one_address_space: bool = True
+    host: dict[str, str] = field(default_factory=lambda: {"idle": "haltpoll, haltpoll"})
+    same_cpu_ns: float | None = None
 
     def see(self, label: str, **changes: float) -> PlantedExperiment:
         """Change what the traced runs of a condition see."""
@@ -178,4 +185,4 @@ class PlantedExperiment:
         return outcomes
 
     def evidence(self) -> Evidence:
-        return Evidence(self.outcomes(), self.one_address_space, "hop")
+        return Evidence(self.outcomes(), self.one_address_space, "hop", self.host, self.same_cpu_ns)

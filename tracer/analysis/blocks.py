@@ -71,6 +71,15 @@ class Blocks:
         """`first` less `second`, block by block, ns per unit."""
         return self.combined(first, second, lambda a, b: a - b)
 
+    def saved(self, slower: str, faster: str) -> Interval | None:
+        """What `faster` saves of the median time of `slower`, ns per unit, from the ratio of the
+        two block by block; below zero only where the ratio does not tell which is slower."""
+        ratio, whole = self.ratio(slower, faster), self.interval(slower)
+        if ratio is None or whole is None:
+            return None
+        parts = [(1 - 1 / value) * whole.median for value in (ratio.median, ratio.low, ratio.high)]
+        return Interval(*parts)
+
     def ratio(self, first: str, second: str) -> Ratio | None:
         """`first` against `second`, block by block."""
         pairs = self.paired(first, second)

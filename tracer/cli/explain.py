@@ -61,7 +61,7 @@ def pinning(
         runs = run_pinning(base, rounds, Progress(), options.start(wait_quiet, fresh))
         load = runs.load
         evidence = Evidence(
-            load.usable(runs.outcomes), base.workload != "process-brigade", base.unit
+            load.usable(runs.outcomes), base.workload != "process-brigade", base.unit, runs.host
         )
         answer = explain(
             evidence,

@@ -87,6 +87,8 @@ WAITS = (*WAKEUP_KINDS, PREEMPTED, YIELDED)
 #: Behind whom a ready thread waited: threads of the target, other programs, or nobody: its CPU was
 #: idle meanwhile (a quota was used up, or it was not allowed to run there).
 BEHIND = ("own", "other", "held")
+#: Where a CPU is that neither runs nor sleeps: on its way into an idle state, or out of one.
+BETWEEN_IDLE_STATES = "between states"
 #: Events that could not be recorded: the numbers they touch are too small.
 LOSSES = ("thread_table_full", "state_race", "unmatched_exit")
 #: Impossible orders of events, after which the state machine went on with `unknown` time: nothing

@@ -14,7 +14,7 @@ from tracer.host.files import line_of
 from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.section import Scale, Section, Table
-from tracer.model.states import indices
+from tracer.model.states import BETWEEN_IDLE_STATES, indices
 from tracer.units import count, duration, percent
 
 #: The parts of a wake-up to an idle CPU, in the order of time and of the C arrays.
@@ -23,7 +23,6 @@ PARTS = ("delivery", "leaving_idle", "switch_in")
 SENT = ("nothing", "call_function", "reschedule", "flag")
 STATES = 12  #: rows by state: the kernel's CPUIDLE_STATE_MAX is 10, then
 _OTHER, _BETWEEN = 10, 11
-BETWEEN = "between states"
 SYSFS = Path("/sys/devices/system/cpu")
 _SHOWN_CPUS = 8
 
@@ -94,7 +93,7 @@ def state_names(cpu: int) -> list[str]:
         for file in (SYSFS / f"cpu{cpu}" / "cpuidle").glob("state[0-9]*/name")
     } or {0: "POLL", 1: "HLT"}
     names = [found.get(number, f"state {number}") for number in range(STATES)]
-    names[_OTHER], names[_BETWEEN] = "others", BETWEEN
+    names[_OTHER], names[_BETWEEN] = "others", BETWEEN_IDLE_STATES
     return names
 
 

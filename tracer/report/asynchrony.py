@@ -68,7 +68,7 @@ def render(
 def document(
     explanation: AsyncExplanation, rounds: int, host: Mapping[str, str], load: Load = QUIET
 ) -> dict[str, Any]:
-    """The explanation as JSON data, `tracer.explain/1`; times in ns."""
+    """The explanation as JSON data, `tracer.explain/2`; times in ns."""
     return {
         "schema": SCHEMA,
         "question": "async",

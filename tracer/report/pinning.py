@@ -17,7 +17,7 @@ from tracer.report.load import document as load_data
 from tracer.report.load import lines
 from tracer.units import microseconds, rate
 
-SCHEMA = "tracer.explain/1"
+SCHEMA = "tracer.explain/2"
 
 
 def not_tested(missing: Mapping[str, str]) -> list[str]:
@@ -44,8 +44,14 @@ def _steps(explanation: Explanation, unit: str, width: int) -> list[str]:
     return [
         f"The experiment (untraced times; counts per {unit} from traced runs)",
         *table(rows, columns, 1, width),
+        *_without_effect(explanation),
         *not_tested(explanation.missing),
     ]
+
+
+def _without_effect(explanation: Explanation) -> list[str]:
+    """The conditions that are no evidence here, and why."""
+    return [f"{step.label} {step.no_effect}" for step in explanation.steps if step.no_effect]
 
 
 def _percents(share: Interval | None) -> str:
@@ -104,7 +110,8 @@ def _theory(verdict: Verdict, width: int) -> list[str]:
 
 def _advice(explanation: Explanation) -> list[str]:
     lines = [f"{_gain(a.gain)}: {a.text}" for a in explanation.advice if a.gain is not None]
-    return ["What to do (measured here)", *lines] if lines else []
+    untried = [f"  not tried: {a.text}" for a in explanation.advice if a.gain is None]
+    return ["What to do (measured here)", *lines, *untried] if lines or untried else []
 
 
 def _gain(gain: Interval) -> str:
@@ -143,7 +150,7 @@ def document(
     in_python: bool = False,
     load: Load = QUIET,
 ) -> dict[str, Any]:
-    """The explanation as JSON data, `tracer.explain/1`; times in ns."""
+    """The explanation as JSON data, `tracer.explain/2`; times in ns."""
     return {
         "schema": SCHEMA,
         "question": "pinning",
@@ -172,7 +179,7 @@ def _theory_data(verdict: Verdict) -> dict[str, Any]:
         "number": verdict.theory.number,
         "name": verdict.theory.name,
         "predicts": verdict.theory.predicts,
-        "knob": verdict.theory.knob or None,
+        "knob": verdict.knob or None,
         "verdict": verdict.verdict,
         "why": verdict.why,
         "tested": verdict.verdict != NOT_TESTED,
@@ -189,4 +196,5 @@ def _prediction_data(checked: CheckedPrediction | None) -> dict[str, Any] | None
         "measured_ns": checked.measured_ns,
         "error": checked.error,
         "confirmed": checked.is_confirmed,
+        "verdict": checked.verdict,
     }

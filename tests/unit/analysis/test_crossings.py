@@ -11,16 +11,22 @@ from tracer.analysis.pinning.crossings import CrossingCosts, crossing_costs
 
 
 def document(
-    same: float | None, idle: float | None, busy: float | None, handover: float | None = 10
+    same: float | None,
+    idle: float | None,
+    busy: float | None,
+    handover: float | None = 10,
+    times: tuple[int, int, int] = (500, 300, 100),
 ) -> dict[str, Any]:
-    """10 units; 5 wake-ups on the same CPU, 3 to an idle one, 1 to a busy one, with these mean
+    """1000 units; so many wake-ups on the same CPU, to an idle and to a busy one, with these mean
     latencies (None: there was none) and this time to handing on."""
-    means = {"same_cpu": same, "cross_cpu_idle": idle, "cross_cpu_busy": busy}
-    times = {"same_cpu": 5, "cross_cpu_idle": 3, "cross_cpu_busy": 1}
+    means = dict(
+        zip(("same_cpu", "cross_cpu_idle", "cross_cpu_busy"), (same, idle, busy), strict=True)
+    )
+    counts = dict(zip(means, times, strict=True))
     return {
-        "result": {"units": 10},
+        "result": {"units": 1000},
         "sched": {
-            "wakeups": {kind: 0 if means[kind] is None else n for kind, n in times.items()},
+            "wakeups": {kind: 0 if means[kind] is None else n for kind, n in counts.items()},
             "wakeup_latency_ns": {kind: {"mean": mean} for kind, mean in means.items()},
             "handover_ns": {kind: {"mean": handover} for kind in means},
         },
@@ -30,7 +36,7 @@ def document(
 def test_the_two_kinds_of_crossing_are_weighted_by_their_counts() -> None:
     costs = crossing_costs(document(same=100, idle=500, busy=900))
     assert costs == CrossingCosts(count=0.4, cross_ns=(3 * 510 + 910) / 4, same_ns=110)
-    assert costs.extra_ns == pytest.approx(0.4 * (610 - 110))
+    assert costs.extra_ns() == pytest.approx(0.4 * (610 - 110))
 
 
 def test_a_kind_that_did_not_happen_has_no_weight() -> None:
@@ -41,16 +47,32 @@ def test_a_woken_thread_that_wakes_no_other_costs_its_latency() -> None:
     assert crossing_costs(document(100, 500, None, handover=None)) == CrossingCosts(0.3, 500, 100)
 
 
-def test_without_a_wakeup_on_the_same_cpu_crossing_costs_nothing_extra() -> None:
-    costs = crossing_costs(document(None, 500, None))
-    assert costs == CrossingCosts(0.3, 510, 510)
-    assert costs.extra_ns == 0
+@pytest.mark.parametrize("same", [0, 2, 99])
+def test_too_few_wakeups_on_the_same_cpu_give_no_price(same: int) -> None:
+    costs = crossing_costs(document(100, 500, None, times=(same, 1000, 0)))
+    assert costs == CrossingCosts(1.0, 510, None)
+    assert costs.extra_ns() is None
+    assert costs.extra_ns(60) == 450, "the price from elsewhere takes its place"
+
+
+def test_one_in_a_hundred_wakeups_is_the_least_that_is_seen() -> None:
+    few, enough = (document(100, 500, None, times=(n, 20_000, 0)) for n in (150, 250))
+    assert crossings.same_ns(few) is None
+    assert crossings.same_ns(enough) == 110
+    assert crossings.extra_ns(enough, 60) == pytest.approx(20 * 400), "its own price comes first"
 
 
 def test_without_crossings_nothing_is_extra() -> None:
-    costs = crossing_costs(document(100, None, None))
-    assert costs is not None
-    assert (costs.count, costs.extra_ns) == (0, 0)
+    for data in (document(100, None, None), document(100, 500, None, times=(500, 4, 0))):
+        costs = crossing_costs(data)
+        assert costs is not None
+        assert costs.extra_ns() == 0 and costs.cross_ns is None
+
+
+def test_crossings_too_few_for_a_mean_and_too_many_for_nothing_have_no_price() -> None:
+    costs = crossing_costs(document(100, 500, None, times=(50, 50, 0)))
+    assert costs == CrossingCosts(0.05, None, None)
+    assert costs.extra_ns(60) is None
 
 
 def test_single_numbers_are_those_of_the_costs() -> None:

@@ -360,16 +360,38 @@ def test_idle_cpus() -> None:
     data = document(planted_summary())
     assert reader.idle_path_ns(data, "delivery") is None
     assert reader.interrupts_sent(data) is reader.sender_held_ns(data) is None
-    held = {"count": 4, "mean": 900}
+    held = {"count": 400, "mean": 900}
     data["idle"] = {
         "path": {"delivery": 60, "leaving_idle": 30, "switch_in": 12},
         "wakeups": [{"sent": {"call_function": 4, "reschedule": 2}},
                     {"sent": {"call_function": 0, "reschedule": 3}}],
-        "sender_held_ns": {"flag": {"count": 9, "mean": 100}, "call_function": held,
+        "sender_held_ns": {"flag": {"count": 100, "mean": 100}, "call_function": held,
                            "reschedule": {"count": 0, "mean": None}},
     }  # fmt: skip
     assert reader.idle_path_ns(data, "delivery", "leaving_idle") == 15
     assert reader.interrupts_sent(data) == 1.5
-    assert reader.sender_held_ns(data) == 4 * 800 / 6
+    assert reader.sender_held_ns(data) == 400 * 800 / 6
     held["mean"] = 50
     assert reader.sender_held_ns(data) == 0, "never less than nothing"
+    held["count"] = 99
+    assert reader.sender_held_ns(data) is None, "too few for a mean"
+    held["count"] = 0
+    assert reader.sender_held_ns(data) == 0
+
+
+def test_wakeups_that_met_a_sleeping_cpu_and_time_asleep() -> None:
+    data = document(planted_summary())
+    assert reader.sleeping_wakeups(data) is reader.asleep_share(data) is None
+    sent = {"nothing": 1, "call_function": 4, "reschedule": 0, "flag": 1}
+    states = [{"name": "POLL", "entries": 1, "residency_ns": 90},
+              {"name": "C1", "entries": 1, "residency_ns": data["window_ns"] // 2}]  # fmt: skip
+    data["idle"] = {
+        "wakeups": [{"state": "C1", "polling": False, "sent": sent},
+                    {"state": "POLL", "polling": True, "sent": sent},
+                    {"state": "between states", "polling": False, "sent": sent}],
+        "cpus": [{"states": states}, {"states": []}],
+    }  # fmt: skip
+    assert reader.sleeping_wakeups(data) == 1
+    assert reader.asleep_share(data) == pytest.approx(0.25, rel=0.05)
+    data["idle"]["cpus"] = []
+    assert reader.asleep_share(data) is None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
+import statistics
 from typing import Any
 
 import pytest
@@ -14,7 +16,18 @@ from tracer.analysis.pinning.advice import costs
 from tracer.analysis.pinning.answer import Explanation, explain
 from tracer.analysis.pinning.conditions import BATCH, FREE, PINNED, PINNED_BATCH, POLLING
 from tracer.analysis.pinning.evidence import Evidence, line_of
-from tracer.analysis.pinning.prediction import Prediction, check, predict
+from tracer.analysis.pinning.prediction import (
+    CALIBRATION,
+    CONFIRMED,
+    OUTSIDE,
+    SAME_RUNS,
+    UNDECIDED,
+    Calibration,
+    Prediction,
+    calibrate,
+    check,
+    predict,
+)
 from tracer.analysis.pinning.theories import THEORIES
 from tracer.analysis.run import reader
 from tracer.model.words import LINES
@@ -167,20 +180,76 @@ def test_crossings_are_counted_at_the_cost_of_wake_ups_on_the_same_cpu() -> None
     prediction = predict(unpinned(26000, 26000, 26000, 26000, 26000))
     # 0.4 crossings of 40 + 2 us at the cost of 5 + 2
     assert prediction is not None
-    assert dataclasses.astuple(prediction) == pytest.approx(
+    assert dataclasses.astuple(prediction)[:-1] == pytest.approx(
         (26000 - 0.4 * 35000, 12000, 12000, 5, 26000, 0.4, 42000, 7000)
     )
+    assert prediction.same_from == SAME_RUNS
 
 
 def test_the_predictions_interval_is_for_a_further_run() -> None:
     five = predict(unpinned(25000, 26000, 27000, 26000, 26000))
     assert five is not None
-    # Student's quantile of 4 degrees of freedom, the spread of 5 runs, and of the next one
-    half = 2.776 * (2 / 4) ** 0.5 * 1000 * (1 + 1 / 5) ** 0.5
-    assert five.high - five.ns == pytest.approx(half, rel=1e-3)
-    two = predict(unpinned(25000, 27000))
-    assert two is not None
-    assert two.high - two.ns == pytest.approx(12.706 * 2**0.5 * 1000 * 1.5**0.5, rel=1e-3)
+    # Student's quantile of 4 degrees of freedom, the spread of the logarithms, and of the next run
+    logs = [math.log(1000 * n) for n in (11, 12, 13, 12, 12)]
+    half = 2.776 * statistics.stdev(logs) * (1 + 1 / 5) ** 0.5
+    assert math.log(five.high / five.ns) == pytest.approx(half, rel=1e-3)
+    assert math.log(five.ns / five.low) == pytest.approx(half, rel=1e-3)
+
+
+def test_no_interval_of_a_time_reaches_below_zero() -> None:
+    wild = predict(unpinned(15000, 40000))
+    assert wild is not None and 0 < wild.low < wild.ns < wild.high
+    assert not wild.says_something
+    assert predict(unpinned(13000, 40000)) is None, "crossing cannot take longer than all"
+
+
+def alone(ns: float) -> dict[str, Any]:
+    """An unpinned run in which no wake-up stayed on its CPU."""
+    return document(TracedRun(ns, crossings=1.0, cross_ns=18000, handover_ns=7000))
+
+
+def test_where_none_stayed_on_its_cpu_the_price_is_the_calibrations() -> None:
+    runs = [alone(ns) for ns in (25900, 26000, 26100)]
+    assert predict(runs) is None, "a price that was not seen is not made up"
+    calibration = Calibration(5000, 0.05, 3)
+    prediction = predict(runs, calibration)
+    assert prediction is not None
+    assert prediction.same_from == CALIBRATION and prediction.same_ns == 5000
+    assert prediction.ns == pytest.approx(6000, rel=0.01)
+    without = predict(runs, Calibration(5000, 0.0, 3))
+    assert without is not None
+    assert prediction.high / prediction.low > without.high / without.low, "its spread counts"
+    seen = predict(unpinned(26000, 26000), calibration)
+    assert seen is not None and seen.same_from == SAME_RUNS and seen.same_ns == 7000
+
+
+def test_a_calibration_is_the_mean_of_its_runs() -> None:
+    runs = [document(TracedRun(ns)) for ns in (4000.0, 5000.0, 6250.0)]
+    calibration = calibrate(runs)
+    assert calibration is not None and calibration.runs == 3
+    assert calibration.ns == pytest.approx(5000, rel=1e-3)
+    assert calibration.deviation == pytest.approx(math.log(1.25), rel=1e-3)
+    assert calibrate([]) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unpinned_ns", "verdict"),
+    [
+        (11000, 13000, 26000, CONFIRMED),
+        (9000, 15000, 26000, CONFIRMED),
+        (8999, 15001, 26000, UNDECIDED),  # wider than half of what it predicts
+        (11000, 13000, 12900, UNDECIDED),  # holds the unpinned time too
+        (11900, 11950, 26000, OUTSIDE),
+        (-58600, 485000, 26000, UNDECIDED),
+    ],
+)
+def test_only_an_interval_that_could_have_failed_confirms(
+    low: float, high: float, unpinned_ns: float, verdict: str
+) -> None:
+    prediction = Prediction(12000, low, high, 5, unpinned_ns, 0.4, 42000, 7000)
+    checked = check(prediction, [document(TracedRun(12000))])
+    assert checked is not None
+    assert (checked.verdict, checked.is_confirmed) == (verdict, verdict == CONFIRMED)
 
 
 def test_no_prediction_without_the_probe_or_from_one_run() -> None:
@@ -228,10 +297,10 @@ def test_being_pinned_recovers_the_gap_and_being_free_nothing() -> None:
         assert (recovered.low, recovered.median, recovered.high) == pytest.approx([share] * 3)
 
 
-def test_estimates_are_differences_with_intervals() -> None:
+def test_estimates_come_from_ratios() -> None:
     assert explained(PlantedExperiment()).costs == [
-        ("~ block, wake and switch, at most", "6.50 us [6.40 us, 6.60 us] per hop"),
-        ("~ one preemption", "5 us [4.93 us, 5.07 us]"),
+        ("~ block, wake and switch, at most", "6.50 us [6.50 us, 6.50 us] per hop"),
+        ("~ one preemption", "5.00 us [5.00 us, 5.00 us]"),
     ]
     unsure = dict(explained(PlantedExperiment().take(PINNED_BATCH, ns=10050)).costs)
     assert unsure["~ one preemption"] == "too small to measure"

@@ -11,6 +11,7 @@ from harness.schedule import Schedule
 from harness.world import SLEEPING, Task, World
 
 from tracer.model.section import Scale, Table
+from tracer.model.states import BETWEEN_IDLE_STATES
 from tracer.probes import idle
 
 EXIT = 2**32 - 1
@@ -99,7 +100,7 @@ def test_a_cpu_between_two_states_is_neither(w: World, other: Task) -> None:
     w.raw(1112, 1, "sched_wakeup", other.at)
     w.switch(1120, 1, other)
     (wakes,) = w.recorded("idle").wakes
-    assert wakes.state == idle.BETWEEN
+    assert wakes.state == BETWEEN_IDLE_STATES
     assert wakes.sent["nothing"] == 1
     check_identity(w)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from tracer.analysis.pinning.advice import Advice, advice, costs
 from tracer.analysis.pinning.conditions import FREE, PINNED, WITHOUT_SHARE
 from tracer.analysis.pinning.evidence import Evidence, Reading, count_of
+from tracer.analysis.pinning.manipulations import no_effect
 from tracer.analysis.pinning.prediction import CheckedPrediction, Prediction, check
 from tracer.analysis.pinning.sentences import answer
 from tracer.analysis.pinning.theories import (
@@ -27,7 +28,8 @@ from tracer.model.words import LINES
 
 @dataclass(frozen=True)
 class Step:
-    """One condition: ns per unit, what it recovers of the gap, counts per unit; None: unknown."""
+    """One condition: ns per unit, what it recovers of the gap, counts per unit; None: unknown.
+    `no_effect`: why its change did not act here, and nothing is concluded from it."""
 
     label: str
     ns: Interval
@@ -35,6 +37,7 @@ class Step:
     crossings: float | None
     involuntary: float | None
     interrupts: float | None
+    no_effect: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ def _step(evidence: Evidence, label: str, ns: Interval) -> Step:
         interval = evidence.measured(label, of)
         return None if interval is None else interval.median
 
-    has_share = evidence.has_gap and label not in WITHOUT_SHARE
+    why = no_effect(evidence, label)
+    has_share = evidence.has_gap and label not in WITHOUT_SHARE and why is None
     return Step(
         label=label,
         ns=ns,
@@ -116,6 +120,7 @@ def _step(evidence: Evidence, label: str, ns: Interval) -> Step:
         crossings=median(reader.crossings),
         involuntary=median(count_of("of them involuntary")),
         interrupts=median(reader.interrupts_sent),
+        no_effect=why,
     )
 
 

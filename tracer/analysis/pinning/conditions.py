@@ -18,3 +18,6 @@ FLOOR = "one thread"
 
 #: Of these no share of the gap can be computed: the placements themselves, and other work.
 WITHOUT_SHARE = frozenset({FREE, PINNED, FLOOR, MEMORY, MEMORY_PINNED, PROCESSES, PROCESSES_PINNED})
+
+#: Both keep idle CPUs from sleeping; where the first has no effect the second can tell.
+SLEEPLESS = (POLLING, SPINNERS)

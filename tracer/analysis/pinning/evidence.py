@@ -3,7 +3,7 @@ measurements of traced runs. What was not run or not measured is None, never zer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -27,15 +27,23 @@ class Evidence:
 
     `one_address_space`: the base workload's tasks are threads of one process. `unit`: what its
     unit of work is called. Outcomes of negative blocks, which came before the experiment, are
-    left out.
+    left out. `host`: its fingerprint. `same_cpu_ns`: what a wake-up on the same CPU costs by the
+    host's calibration, for runs in which none was seen.
     """
 
     def __init__(
-        self, outcomes: Sequence[Outcome], one_address_space: bool = True, unit: str = "unit"
+        self,
+        outcomes: Sequence[Outcome],
+        one_address_space: bool = True,
+        unit: str = "unit",
+        host: Mapping[str, str] | None = None,
+        same_cpu_ns: float | None = None,
     ) -> None:
         self.blocks = Blocks([o for o in outcomes if o.trial.block >= 0])
         self.one_address_space = one_address_space
         self.unit = unit
+        self.host = host or {}
+        self.same_cpu_ns = same_cpu_ns
 
     # ---- the gap ----
 
@@ -43,11 +51,6 @@ class Evidence:
     def ratio(self) -> Ratio | None:
         """Unpinned against pinned, untraced."""
         return self.blocks.ratio(FREE, PINNED)
-
-    @cached_property
-    def gap(self) -> Interval | None:
-        """ns per unit that pinning saves."""
-        return self.blocks.difference(FREE, PINNED)
 
     @cached_property
     def has_gap(self) -> bool:

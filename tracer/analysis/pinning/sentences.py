@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracer.analysis.pinning import signals
-from tracer.analysis.pinning.conditions import BATCH, FREE, PINNED, POLLING
+from tracer.analysis.pinning.conditions import BATCH, FREE, PINNED, POLLING, SLEEPLESS, SPINNERS
 from tracer.analysis.pinning.evidence import Evidence, line_of
-from tracer.analysis.pinning.prediction import CheckedPrediction
+from tracer.analysis.pinning.manipulations import first_that_acted, no_effect
+from tracer.analysis.pinning.prediction import (
+    CONFIRMED,
+    OUTSIDE,
+    SAME_RUNS,
+    UNDECIDED,
+    CheckedPrediction,
+)
 from tracer.analysis.pinning.theories import CONTRIBUTES, STEAL, Verdict
 from tracer.analysis.pinning.wording import gone
 from tracer.analysis.run import reader
@@ -16,6 +23,17 @@ from tracer.analysis.statistics.modes import find_modes
 from tracer.analysis.statistics.wording import duration_text, ratio_text, share_text
 from tracer.model.words import LINES, in_prose
 from tracer.units import counted, duration, rate
+
+#: The conditions that keep idle CPUs from sleeping, in a sentence.
+_SLEEPLESS = {
+    POLLING: "idle CPUs poll and do not sleep",
+    SPINNERS: "other threads keep every CPU from sleeping",
+}
+_CHECKED = {
+    CONFIRMED: "confirmed",
+    OUTSIDE: "outside that interval, so NOT confirmed",
+    UNDECIDED: "inside, but an interval so wide confirms nothing",
+}
 
 
 def answer(
@@ -87,36 +105,49 @@ def _where(evidence: Evidence) -> list[str]:
 
 
 def _interventions(evidence: Evidence) -> list[str]:
-    """What polling (what crossing costs) and SCHED_BATCH (why threads cross) show."""
-    polling, batch = evidence.recovered(POLLING), evidence.recovered(BATCH)
+    """What CPUs that do not sleep (what crossing costs) and SCHED_BATCH (why threads cross)
+    show."""
+    return [*_without_sleep(evidence), *_without_preemption(evidence)]
+
+
+def _without_sleep(evidence: Evidence) -> list[str]:
     sentences = []
-    if polling is not None:
-        count = evidence.measured(POLLING, reader.crossings)
-        still = (
-            f", though {rate(count.median)} wake-ups per {evidence.unit} still cross"
-            if count and count.median > 0.01
-            else ""
-        )
-        conclusion = _half(
-            polling,
-            "most of the cost is the sleep",
-            "most of the cost is not the sleep",
-            "these runs cannot tell how much of the cost is the sleep",
-        )
-        sentences.append(
-            f"When idle CPUs poll and do not sleep, {gone(polling)}{still}: {conclusion}."
-        )
-    if batch is not None:
-        conclusion = _half(
-            batch,
-            "that preemption is why wake-ups cross",
-            "that preemption is not the main reason",
-            "these runs cannot tell whether that preemption is the reason",
-        )
-        sentences.append(
-            f"When a woken thread may not push its waker off the CPU, {gone(batch)}: {conclusion}."
-        )
+    if evidence.recovered(POLLING) is not None and (why := no_effect(evidence, POLLING)):
+        sentences.append(f"Asking that idle CPUs poll {why}.")
+    knob = first_that_acted(evidence, SLEEPLESS)
+    recovered = evidence.recovered(knob) if knob else None
+    if knob is None or recovered is None:
+        return sentences
+    count = evidence.measured(knob, reader.crossings)
+    still = (
+        f", though {rate(count.median)} wake-ups per {evidence.unit} still cross"
+        if count and count.median > 0.01
+        else ""
+    )
+    conclusion = _half(
+        recovered,
+        "most of the cost is the sleep",
+        "most of the cost is not the sleep",
+        "these runs cannot tell how much of the cost is the sleep",
+    )
+    sentences.append(f"When {_SLEEPLESS[knob]}, {gone(recovered)}{still}: {conclusion}.")
     return sentences
+
+
+def _without_preemption(evidence: Evidence) -> list[str]:
+    batch = evidence.recovered(BATCH)
+    if batch is None:
+        return []
+    why = no_effect(evidence, BATCH)
+    if why is not None:
+        return [f"Forbidding that a woken thread pushes its waker off the CPU {why}."]
+    conclusion = _half(
+        batch,
+        "that preemption is why wake-ups cross",
+        "that preemption is not the main reason",
+        "these runs cannot tell whether that preemption is the reason",
+    )
+    return [f"When a woken thread may not push its waker off the CPU, {gone(batch)}: {conclusion}."]
 
 
 def _half(share: Interval, more: str, less: str, unknown: str) -> str:
@@ -142,9 +173,14 @@ def _predicted(checked: CheckedPrediction | None, unit: str) -> list[str]:
         return []
     prediction = checked.prediction
     interval = Interval(prediction.ns, prediction.low, prediction.high)
-    verdict = "confirmed" if checked.is_confirmed else "outside that interval, so NOT confirmed"
+    source = (
+        f"From {counted(prediction.runs, 'unpinned run')} alone"
+        if prediction.same_from == SAME_RUNS
+        else f"From {counted(prediction.runs, 'unpinned run')} and a calibration (two threads on"
+        " one CPU)"
+    )
     return [
-        f"From {counted(prediction.runs, 'unpinned run')} alone {duration_text(interval)} per"
+        f"{source} {duration_text(interval)} per"
         f" {unit} was predicted for one CPU (traced); {duration(checked.measured_ns)} was measured"
-        f" then, {100 * abs(checked.error):.0f} % off: {verdict}."
+        f" then, {100 * abs(checked.error):.0f} % off: {_CHECKED[checked.verdict]}."
     ]

@@ -6,17 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tracer.analysis.pinning import crossings
-from tracer.analysis.pinning.conditions import FREE, PINNED, POLLING, PROCESSES, PROCESSES_PINNED
+from tracer.analysis.pinning.conditions import (
+    FREE,
+    PINNED,
+    PROCESSES,
+    PROCESSES_PINNED,
+    SLEEPLESS,
+)
 from tracer.analysis.pinning.evidence import Evidence, Reading
+from tracer.analysis.pinning.manipulations import first_that_acted
 from tracer.analysis.run import reader
 from tracer.analysis.statistics.intervals import Interval
-from tracer.analysis.statistics.wording import duration_text, share_text
+from tracer.analysis.statistics.wording import ratio_text, share_text
 from tracer.model.trial import Outcome
 from tracer.units import duration, rate
 
 #: With fewer crossing wake-ups per unit than this, threads hardly cross.
 _CROSSES = 0.01
-#: With fewer of them while idle CPUs poll, nothing can be said about crossing without sleep.
+#: With fewer of them while no CPU sleeps, nothing can be said about crossing without sleep.
 _STILL_CROSSES = 0.05
 
 
@@ -66,44 +73,62 @@ def count_signal(of: Reading, what: str, least: float) -> Look:
 
 
 def crossing(evidence: Evidence) -> Signal | None:
-    """What wake-ups to another CPU cost more than those on the same, in the same runs."""
+    """What wake-ups to another CPU cost more than those on the same: in the same runs, or by the
+    host's calibration where none stayed on its CPU there."""
     count = evidence.measured(FREE, reader.crossings)
-    share = evidence.share_of_gap(crossings.extra_ns)
+    if count is None:
+        return None
+    often = f"{rate(count.median)} wake-ups per {evidence.unit} go to another CPU"
+    if count.median < _CROSSES:
+        return Signal(often, present=False)
     cross = evidence.measured(FREE, crossings.cross_ns)
     same = evidence.measured(FREE, crossings.same_ns)
-    if not count or not cross or not same or (share is None and evidence.has_gap):
+    if cross is None:
         return None
-    text = (
-        f"{rate(count.median)} wake-ups per {evidence.unit} go to another CPU; each takes"
-        f" {duration(cross.median)} until the woken thread wakes the next, one on the same CPU"
-        f" {duration(same.median)}"
-    )
-    return Signal(text, share, count.median >= _CROSSES)
+    text = f"{often}; each takes {duration(cross.median)} until the woken thread wakes the next"
+    if same is not None:
+        text += f", one on the same CPU {duration(same.median)}"
+    elif evidence.same_cpu_ns is not None:
+        text += (
+            f"; none stayed on its CPU, where by the calibration one takes"
+            f" {duration(evidence.same_cpu_ns)}"
+        )
+    else:
+        return Signal(f"{text}; none was seen on the same CPU to compare with")
+    same_ns = None if same is not None else evidence.same_cpu_ns
+    share = evidence.share_of_gap(lambda document: crossings.extra_ns(document, same_ns))
+    return None if share is None and evidence.has_gap else Signal(text, share)
 
 
-def polling_needs_no_interrupt(evidence: Evidence) -> Signal | None:
-    """Interrupts that wake-ups send, with and without idle CPUs polling."""
+def without_interrupts(evidence: Evidence) -> Signal | None:
+    """Interrupts between CPUs, with and without the idle CPUs kept from sleeping. None where they
+    do not fall with the sleep: then nothing tells one from the other."""
+    knob = first_that_acted(evidence, SLEEPLESS)
     free = evidence.measured(FREE, reader.interrupts_sent)
-    polling = evidence.measured(POLLING, reader.interrupts_sent)
-    if free is None or polling is None:
+    if free is None:
         return None
-    text = (
-        f"interrupts sent {rate(free.median)} per {evidence.unit}, with polling"
-        f" {rate(polling.median)}"
-    )
-    return Signal(text, present=free.median > 0.01 and polling.median < 0.5 * free.median)
+    text = f"interrupts sent {rate(free.median)} per {evidence.unit}"
+    if free.median < _CROSSES:
+        return Signal(text, present=False)
+    after = evidence.measured(knob, reader.interrupts_sent) if knob else None
+    if after is None or after.median > 0.5 * free.median:
+        return None
+    return Signal(f"{text}, with {knob} {rate(after.median)}")
 
 
 def crossing_without_sleep(evidence: Evidence) -> Signal | None:
-    """Threads still cross while idle CPUs poll: what is then left of the gap may be cold caches,
-    moving data, or anything else that polling does not remove."""
-    count = evidence.measured(POLLING, reader.crossings)
-    recovered = evidence.recovered(POLLING)
+    """Threads still cross while no CPU sleeps: what is then left of the gap may be cold caches,
+    moving data, or anything else that keeping CPUs awake does not remove."""
+    knob = first_that_acted(evidence, SLEEPLESS)
+    if knob is None:
+        return None
+    count = evidence.measured(knob, reader.crossings)
+    recovered = evidence.recovered(knob)
     if count is None or recovered is None or count.median < _STILL_CROSSES:
         return None
     left = Interval(1 - recovered.median, 1 - recovered.high, 1 - recovered.low)
     text = (
-        f"with idle CPUs polling {rate(count.median)} wake-ups per {evidence.unit} still cross, and"
+        f"with {knob} {rate(count.median)} wake-ups per {evidence.unit} still cross, and"
         f" {share_text(left)} of the gap is left"
     )
     return Signal(text, left, at_most=True)
@@ -111,13 +136,13 @@ def crossing_without_sleep(evidence: Evidence) -> Signal | None:
 
 def one_address_space(evidence: Evidence) -> Signal | None:
     """Threads of one address space need no flush or barrier between them, and yet have a gap."""
-    gap = evidence.gap
-    processes = evidence.blocks.difference(PROCESSES, PROCESSES_PINNED)
+    gap = evidence.ratio
+    processes = evidence.blocks.ratio(PROCESSES, PROCESSES_PINNED)
     if not evidence.one_address_space or gap is None or processes is None:
         return None
     text = (
-        f"pinning saves {duration_text(gap)} per {evidence.unit} between threads of one address"
-        f" space; between processes {duration_text(processes)}"
+        f"unpinned against pinned: threads of one address space {ratio_text(gap)}, processes"
+        f" {ratio_text(processes)}"
     )
     return Signal(text, present=False)
 
@@ -160,9 +185,10 @@ def _taken(what: str, of: Callable[[Outcome], int], at_most: bool) -> Look:
             f"{what} {duration(free.median)} per {evidence.unit} over all CPUs, pinned"
             f" {duration(pinned.median)}"
         )
-        polling = evidence.around(POLLING, per_unit)
-        if polling is not None:
-            text += f", with idle CPUs polling {duration(polling.median)}"
+        knob = first_that_acted(evidence, SLEEPLESS)
+        awake = evidence.around(knob, per_unit) if knob else None
+        if awake is not None:
+            text += f", with {knob} {duration(awake.median)}"
         return Signal(text, share, at_most=at_most)
 
     return signal
@@ -175,10 +201,10 @@ others = _taken("others", lambda outcome: max(outcome.surroundings.others_ns, 0)
 
 def tracer_itself(evidence: Evidence) -> Signal | None:
     """The gap is that of untraced runs: what tracing adds cannot be in it."""
-    gap = evidence.gap
+    gap = evidence.ratio
     if gap is None:
         return None
-    text = f"runs without any probe have the gap, of {duration_text(gap)} per {evidence.unit}"
+    text = f"runs without any probe have the gap: {ratio_text(gap)}"
     return Signal(text, present=False)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tracer.analysis.pinning import signals
-from tracer.analysis.pinning.conditions import BATCH, POLLING
+from tracer.analysis.pinning.conditions import BATCH, SLEEPLESS
 from tracer.analysis.pinning.evidence import Evidence, count_of, idle_part
+from tracer.analysis.pinning.manipulations import first_that_acted, no_effect
 from tracer.analysis.pinning.signals import Look, Signal, count_signal, time_signal
 from tracer.analysis.pinning.wording import accounts_for, gone
 from tracer.analysis.run import reader
@@ -33,8 +34,9 @@ STEAL = 16
 class Theory:
     """One candidate: what it predicts, before the runs, and what decides it.
 
-    `signal` returns None when it cannot be seen here; `knob` is the condition that switches the
-    mechanism off, "" where none exists. `shared`: the knob switches other mechanisms off too and
+    `signal` returns None when it cannot be seen here; `knobs` are the conditions that switch the
+    mechanism off, the first that acted counts; none where none exists. `shared`: the knob switches
+    other mechanisms off too and
     the signal has no time that is its own alone, so that no more than a contribution can be proven.
     """
 
@@ -42,19 +44,21 @@ class Theory:
     name: str
     predicts: str
     signal: Look
-    knob: str = ""
+    knobs: tuple[str, ...] = ()
     shared: bool = False
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a theory, with its evidence."""
+    """The verdict on a theory, with its evidence; `knob`: the condition that switched it off, ""
+    where none did."""
 
     theory: Theory
     verdict: str
     why: str
     signal: Signal | None
     recovered: Interval | None
+    knob: str = ""
 
 
 def judge(theory: Theory, evidence: Evidence) -> Verdict:
@@ -63,26 +67,28 @@ def judge(theory: Theory, evidence: Evidence) -> Verdict:
     What could not be seen or switched off is not tested, and so is what the runs do not decide.
     """
     signal = theory.signal(evidence)
-    recovered = evidence.recovered(theory.knob) if theory.knob else None
-    verdict, why = _decide(theory, evidence.has_gap, signal, recovered)
-    return Verdict(theory, verdict, why, signal, recovered)
+    knob = first_that_acted(evidence, theory.knobs) or ""
+    recovered = evidence.recovered(knob) if knob else None
+    verdict, why = _decide(theory, evidence, signal, knob)
+    return Verdict(theory, verdict, why, signal, recovered, knob)
 
 
 def _decide(
-    theory: Theory, has_gap: bool, signal: Signal | None, recovered: Interval | None
+    theory: Theory, evidence: Evidence, signal: Signal | None, knob: str
 ) -> tuple[str, str]:
     """The verdict and the reason for it."""
-    if not has_gap:
+    if not evidence.has_gap:
         return NOT_TESTED, NO_GAP
     if signal is None:
         return NOT_TESTED, "its signal cannot be seen here"
     if not signal.present:
         return REFUTED, signal.text
-    if theory.knob and recovered is None:
-        return NOT_TESTED, f"it could not be switched off here ({theory.knob})"
+    if theory.knobs and not knob:
+        return NOT_TESTED, f"it could not be switched off here ({_not_switched(theory, evidence)})"
+    recovered = evidence.recovered(knob) if knob else None
     shares = [share for share in (signal.share, recovered) if share is not None]
     reasons = [accounts_for(signal.share, signal.at_most)] if signal.share else []
-    reasons += [f"with {theory.knob} {gone(recovered)}"] if recovered else []
+    reasons += [f"with {knob} {gone(recovered)}"] if recovered else []
     why = "; ".join(reasons)
     if not shares:
         return NOT_TESTED, "nothing measures its share"
@@ -97,6 +103,16 @@ def _decide(
     return NOT_TESTED, f"the runs do not decide: {why}"
 
 
+def _not_switched(theory: Theory, evidence: Evidence) -> str:
+    """Why none of the theory's knobs is evidence."""
+    return "; ".join(
+        f"{knob}: not run"
+        if evidence.recovered(knob) is None
+        else f"{knob} {no_effect(evidence, knob)}"
+        for knob in theory.knobs
+    )
+
+
 THEORIES = (
     # 1 and 8 have no knob: being pinned removes them, but it removes all the others too
     Theory(1, "remote wake-ups wait until the other CPU enqueues the thread",
@@ -105,23 +121,23 @@ THEORIES = (
            time_signal(idle_part("delivery"), "until the CPU had the thread on its queue")),
     Theory(2, "sending the interrupt holds up the sender",
            "the waker's own calls take longer by the cost of an interrupt, but not when CPUs poll",
-           time_signal(reader.sender_held_ns, "senders held up", at_most=True), POLLING),
+           time_signal(reader.sender_held_ns, "senders held up", at_most=True), SLEEPLESS),
     Theory(3, "the sleeping CPU takes long to wake",
            "the time from wake-up until the CPU left its sleep accounts for the gap; polling"
            " removes it",
            time_signal(idle_part("delivery", "leaving_idle"), "until the CPU was awake"),
-           POLLING),
+           SLEEPLESS),
     Theory(4, "the interrupts themselves, which a polling CPU does not need",
            "with polling CPUs the interrupts are gone and the gap with them",
-           signals.polling_needs_no_interrupt, POLLING, shared=True),
+           signals.without_interrupts, SLEEPLESS, shared=True),
     Theory(5, "stopping and starting the tick around sleep",
            "the time from the end of the sleep until the thread runs is long; a polling CPU keeps"
            " its tick",
            time_signal(idle_part("switch_in"), "switching in after the sleep"),
-           POLLING),
+           SLEEPLESS),
     Theory(6, "a woken thread pushes its waker off the CPU",
            "wakers are preempted; without wake-up preemption the gap is gone",
-           count_signal(count_of("of them involuntary"), "preemptions", 0.02), BATCH),
+           count_signal(count_of("of them involuntary"), "preemptions", 0.02), (BATCH,)),
     Theory(7, "the hint that the waker is about to sleep fails when two threads are runnable",
            "wake-ups cross when the waker's CPU has two runnable threads, hardly ever with one",
            signals.unseen),
@@ -137,7 +153,7 @@ THEORIES = (
            "lock contention in the scheduler, more with more CPUs", signals.unseen),
     Theory(12, "an idle CPU pulls the preempted waker to its own queue",
            "preempted threads change their CPU; without wake-up preemption none does",
-           count_signal(reader.pulled, "preempted threads pulled to another CPU", 0.01), BATCH,
+           count_signal(reader.pulled, "preempted threads pulled to another CPU", 0.01), (BATCH,),
            shared=True),
     Theory(13, "switches flush the TLB",
            "only between address spaces: threads should have no gap, processes one",

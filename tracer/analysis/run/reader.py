@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tracer.model.states import PREEMPTED, WAKEUP_IDLE, WAKEUP_QUEUED, YIELDED
+from tracer.model.states import BETWEEN_IDLE_STATES, PREEMPTED, WAKEUP_IDLE, WAKEUP_QUEUED, YIELDED
 
 Document = Mapping[str, Any]
 
@@ -19,6 +19,8 @@ Document = Mapping[str, Any]
 READABLE = ("tracer.run/1", "tracer.run/2")
 
 _SWITCHING = (WAKEUP_IDLE, WAKEUP_QUEUED, PREEMPTED, YIELDED)
+#: Fewer events than this, or than this share of the wake-ups, give no mean: it was not seen.
+SEEN_EVENTS, SEEN_SHARE = 100, 0.01
 #: Shares of the headline that are lines of the wall ledger as they are.
 _HEADLINE_LINES = ("io", "user", "system", "waiting")
 
@@ -26,6 +28,11 @@ _HEADLINE_LINES = ("io", "user", "system", "waiting")
 def units(document: Document) -> float:
     """Units of work; 1 where they were not counted."""
     return float(document["result"]["units"] or 1)
+
+
+def is_seen(events: float, wakeups: float = 0) -> bool:
+    """Whether so many events, beside so many wake-ups, are enough for a mean."""
+    return events >= SEEN_EVENTS and events >= SEEN_SHARE * wakeups
 
 
 def ns_per_unit(document: Document) -> float:
@@ -180,16 +187,46 @@ def interrupts_sent(document: Document) -> float | None:
     return float(times) / units(document)
 
 
-def sender_held_ns(document: Document) -> float | None:
-    """Time that interrupts held their senders up beyond what setting a flag takes, ns."""
+def sleeping_wakeups(document: Document) -> float | None:
+    """Wake-ups from another CPU that met a CPU asleep (not one that polls)."""
     idle = document.get("idle")
     if not idle:
         return None
-    held = idle["sender_held_ns"]
-    flag_ns = held["flag"]["mean"] or 0
-    total_ns = sum(
-        (held[kind]["mean"] - flag_ns) * held[kind]["count"]
-        for kind in ("call_function", "reschedule")
-        if held[kind]["count"]
+    met = [
+        sum(row["sent"].values())
+        for row in idle["wakeups"]
+        if not row["polling"] and row["state"] != BETWEEN_IDLE_STATES
+    ]
+    return float(sum(met)) / units(document)
+
+
+def asleep_share(document: Document) -> float | None:
+    """The share of the CPUs' time in the window that they spent in idle states, not polling."""
+    idle = document.get("idle")
+    if not idle or not idle["cpus"]:
+        return None
+    asleep_ns = sum(
+        float(state["residency_ns"])
+        for cpu in idle["cpus"]
+        for state in cpu["states"]
+        if state["name"] != "POLL"
     )
-    return max(float(total_ns), 0.0) / units(document)
+    return asleep_ns / max(float(document["window_ns"]) * len(idle["cpus"]), 1.0)
+
+
+def sender_held_ns(document: Document) -> float | None:
+    """Time that interrupts held their senders up beyond what setting a flag takes, ns; None where
+    too few of them were seen to tell."""
+    idle = document.get("idle")
+    if not idle:
+        return None
+    held, flag = idle["sender_held_ns"], idle["sender_held_ns"]["flag"]
+    flag_ns = float(flag["mean"]) if is_seen(flag["count"]) else 0.0
+    kinds = [held[kind] for kind in ("call_function", "reschedule") if held[kind]["count"]]
+    times = sum(kind["count"] for kind in kinds)
+    if times < SEEN_SHARE * units(document):
+        return 0.0
+    if not is_seen(times):
+        return None
+    total_ns = sum((float(kind["mean"]) - flag_ns) * float(kind["count"]) for kind in kinds)
+    return max(total_ns, 0.0) / units(document)
