@@ -102,6 +102,31 @@ def test_it_is_started_once_and_twice_with_baseline(tmp_path):
     assert "minimum to maximum of 1 pair" in done.stderr
 
 
+def test_the_baseline_of_a_run_of_a_fixed_time_is_per_unit_of_its_own_count(tmp_path, compiled):
+    """Both runs take 200 ms; only the count tells what tracing cost."""
+    file = tmp_path / "report.json"
+    words = ("--baseline", "--json", str(file), "--unit-from", r"^rounds (\d+)", "--")
+    cpu = str(max(os.sched_getaffinity(0)))
+    done = run(*words, "taskset", "-c", cpu, compiled("knobs"), "for-time", "200")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(file.read_text())
+    rounds = [int(line.split()[1]) for line in done.stdout.splitlines()]
+    assert len(rounds) == 2
+    assert document["result"]["units"] == rounds[0]
+    assert document["result"]["unit"] == "unit"
+    slowdown = document["observer"]["slowdown"]["median"]
+    assert slowdown == pytest.approx(rounds[1] / rounds[0], rel=0.1)
+
+
+def test_an_output_without_the_count_is_an_error_after_the_report(tmp_path):
+    done = run("--unit-from", "n ([0-9]+)", "--", "echo", "hello")
+    assert (done.returncode, done.stdout) == (125, "hello\n")
+    assert "matches nothing in the command's standard output, whose last line is 'hello'" in (
+        done.stderr
+    )
+    assert "Where the time went" in done.stderr
+
+
 def test_the_second_start_finds_the_same_input_or_is_not_compared(tmp_path):
     log, file = tmp_path / "log", tmp_path / "input"
     file.write_text("hello\n")

@@ -129,6 +129,22 @@ def test_commands_are_started_as_often_as_the_first_line_says(tmp_path):
     assert document["per_unit"]["system calls"]["a"] > 10
 
 
+def test_commands_that_run_for_a_time_are_compared_by_their_own_count(tmp_path, compiled):
+    """Twice the time and about twice the rounds, so that a round takes as long."""
+    lines = [f"taskset -c {CPU} {compiled('knobs')} for-time {ms}" for ms in (100, 200)]
+    words = ("--rounds", "3", "--untraced", "--json", "-", "--unit-from")
+    done = compare(tmp_path, *words, r"^rounds (\d+)", "--", *lines)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["unit"] == "unit"
+    assert 0.7 < document["ratio"]["median"] < 1.4
+    for side in ("a", "b"):
+        assert document[side]["ns_per_unit"] < 100_000
+    done = compare(tmp_path, *words, r"^laps (\d+)", "--", *lines)
+    assert done.returncode == 2
+    assert "'^laps (\\d+)' matches nothing in the command's standard output" in done.stderr
+
+
 def test_a_command_that_fails_ends_the_comparison(tmp_path):
     done = compare(tmp_path, "--rounds", "2", "--", "sh -c 'exit 3'", "true")
     assert done.returncode == 1

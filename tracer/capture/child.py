@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from tracer.capture.output import Output, units_in
 from tracer.errors import TracerError
 from tracer.host.processes import stat_fields
 from tracer.host.user import Credentials
@@ -96,6 +97,7 @@ class Target:
         self._control: socket.socket | None = None
         if spec.controlled:
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._output = Output(passes_on=not spec.quiet) if spec.unit_from else None
         self._buffer = b""
         self._user = None if spec.as_root else Credentials.of_sudo()
         sys.stdout.flush()
@@ -114,6 +116,8 @@ class Target:
             os.close(fd)
         if theirs is not None:
             theirs.close()
+        if self._output is not None:
+            self._output.begin()
         os.read(ready_read, 1)
         os.close(ready_read)
         self._wait_until_blocked()
@@ -138,6 +142,8 @@ class Target:
                 null = os.open(os.devnull, os.O_RDWR)
                 os.dup2(null, 0)
                 os.dup2(null, 1)
+            if self._output is not None:
+                os.dup2(self._output.write_end, 1)
             if not spec.controlled:
                 _libc.prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
             os.execvpe(spec.argv[0], list(spec.argv), self._environment())
@@ -279,6 +285,11 @@ class Target:
             self.exit_status = os.waitstatus_to_exitcode(status)
         return self.exit_status
 
+    def units(self) -> int:
+        """After its end: the units of work that its output counts; TracerError without them."""
+        assert self._output is not None
+        return units_in(self._output.text(), self.spec.unit_from)
+
     def kill(self) -> None:
         """Kill the child if it still runs."""
         if self.exit_status is None:
@@ -296,3 +307,5 @@ class Target:
             os.close(fd)
         if self._control is not None:
             self._control.close()
+        if self._output is not None:
+            self._output.close()

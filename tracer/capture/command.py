@@ -123,9 +123,20 @@ def _result(
     return found
 
 
+def _counted(target: Target, units: int | None) -> tuple[int | None, dict[str, str]]:
+    """The units of work of a run that has ended, and why there is no count where one was due."""
+    if not target.spec.unit_from or target.exit_status:
+        return units, {}
+    try:
+        return target.units(), {}
+    except TracerError as error:
+        return None, {"no_units": error.message, "no_units_hint": error.hint}
+
+
 def run_command_untraced(spec: Spec, units: int | None = None) -> Mapping[str, Any]:
     """Start the command without any probe; what tracer knows of it then.
 
+    Where its output has no count, for which `spec.unit_from` looks, `no_units` says why.
     Interrupted when a signal came, which has ended the command too.
     """
     with Target(spec) as target, _keyboard_is_the_targets():
@@ -137,7 +148,9 @@ def run_command_untraced(spec: Spec, units: int | None = None) -> Mapping[str, A
         if stopped is not None:
             raise Interrupted(stopped)
         usage = gate.usage(target)
-        return {**_result(took_ns, took_ns, usage, units), "exit_status": target.exit_status}
+        units, missing = _counted(target, units)
+        result = _result(took_ns, took_ns, usage, units)
+        return {**result, **missing, "exit_status": target.exit_status}
 
 
 def run_command(
@@ -170,8 +183,9 @@ def run_command(
         finally:
             engine.detach()
         recording = recording_of(engine, tally, closed)
-        units = options.units if closed.interrupted is None else None
-        result = _result(recording.window_ns, closed.took_ns, gate.usage(target), units)
+        whole = closed.interrupted is None
+        units, missing = _counted(target, options.units) if whole else (None, {})
+        result = _result(recording.window_ns, closed.took_ns, gate.usage(target), units) | missing
         recording = with_result(recording, spec.argv, target.exit_status, result)
         cost = Cost(calibration, sampler.samples) if calibration else None
         return dataclasses.replace(recording, switch_cost_ns=switch_cost_ns, cost=cost)

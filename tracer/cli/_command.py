@@ -55,7 +55,12 @@ class CommandRun:
             units=values["units"],
         )
         return cls(
-            Spec(values["argv"], values["cpus"] or (), as_root=values["as_root"]),
+            Spec(
+                values["argv"],
+                values["cpus"] or (),
+                as_root=values["as_root"],
+                unit_from=values["unit_from"],
+            ),
             window,
             options.tracing(values),
             values["baseline"],
@@ -74,10 +79,8 @@ def command_of_user() -> click.Command:
             *options.tracing_options(),
             options.cpus_option(),
             options.as_root_option(),
-            click.Option(
-                ["--units"], type=click.IntRange(min=1), metavar="N",
-                help="Units of work it does in the window; figures are then per unit.",
-            ),
+            options.units_option("Units of work it does in the window; figures are then per unit."),
+            options.unit_from_option(),
             click.Option(
                 ["--delay"], type=options.Seconds(), metavar="S",
                 help="Begin to measure S seconds after its start.",
@@ -122,6 +125,7 @@ def _checked(**values: Any) -> int:
         raise click.UsageError("--baseline and --no-baseline contradict each other: give one")
     if values["baseline"] and (values["delay"] or values["duration"]):
         raise click.UsageError("--baseline compares whole runs: leave out --delay and --duration")
+    _check_units(values)
     try:
         return run(CommandRun.of(values))
     except TracerError as error:
@@ -135,6 +139,13 @@ def _checked(**values: Any) -> int:
         if error.filename is not None:
             raise
         return 125  # standard error takes no more
+
+
+def _check_units(values: Mapping[str, Any]) -> None:
+    if values["unit_from"] and values["units"]:
+        raise click.UsageError("--units and --unit-from contradict each other: give one")
+    if values["unit_from"] and (values["delay"] or values["duration"]):
+        raise click.UsageError("--unit-from counts a whole run: leave out --delay and --duration")
 
 
 def run(chosen: CommandRun) -> int:
@@ -160,6 +171,8 @@ def run(chosen: CommandRun) -> int:
     status = summary.exit_status or 0
     if status < 0:
         return 128 - status
+    if not status and chosen.spec.unit_from and not summary.units:
+        return 125
     if not status and chosen.strict and not summary.is_trusted:
         return 3
     return status or budget_status(chosen.budgets, data)

@@ -6,6 +6,7 @@ Values are converted where their option is declared: a command gets plain data.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -191,6 +192,38 @@ def runtime_option() -> click.Option:
         callback=lambda _ctx, _param, value: value == "python",
         help="The Rust programs, or their twins in Python, of those that have one.",
     )
+
+
+class _UnitFrom(click.ParamType[str]):
+    """A regular expression with a group, which is to hold a count."""
+
+    name = "regex"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            self.fail(f"{value!r} is not a regular expression: {error}", param, ctx)
+        if not groups:
+            self.fail(f"{value!r} has no group: put the number in parentheses", param, ctx)
+        return str(value)
+
+
+def unit_from_option(of: str = "it did") -> click.Option:
+    """`--unit-from REGEX`; empty where it is not given."""
+    return click.Option(
+        ["--unit-from"],
+        type=_UnitFrom(),
+        callback=lambda _ctx, _param, value: value or "",
+        metavar="REGEX",
+        help=f"Units of work {of}, from its standard output, which then passes through a pipe: the"
+        " last match, first group: 'requests: ([0-9,]+)'.",
+    )
+
+
+def units_option(help_: str) -> click.Option:
+    """`--units N` of a command."""
+    return click.Option(["--units"], type=click.IntRange(min=1), metavar="N", help=help_)
 
 
 def wait_quiet_option() -> click.Option:

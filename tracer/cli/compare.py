@@ -36,6 +36,7 @@ class _Compare(click.Command):
         click.Argument(["a"]),
         click.Argument(["b"]),
         options.rounds_option("Blocks; each holds every run once, in random order.", least=2),
+        options.unit_from_option("each did"),
         options.untraced_option("No traced runs: the ratio only, not its reasons."),
         *options.start_options(),
         options.json_option(),
@@ -51,6 +52,7 @@ def command(
     a: str,
     b: str,
     rounds: int,
+    unit_from: str,
     untraced: bool,
     wait_quiet: float | None,
     fresh: bool,
@@ -65,9 +67,17 @@ def command(
     """
     from tracer.report import compare as report
 
+    are_commands = context.meta[_COMMANDS]
+    if unit_from and not are_commands:
+        raise click.UsageError(
+            "--unit-from is for commands: tracer compare --unit-from REGEX -- 'COMMAND' 'COMMAND'"
+        )
     with outputs(json_path) as out:
         begin = options.start(wait_quiet, fresh)
-        result = _compared(a, b, rounds, untraced, context.meta[_COMMANDS], begin)
+        if are_commands:
+            result = _commands(a, b, rounds, untraced, unit_from, begin)
+        else:
+            result = _compared(a, b, rounds, untraced, begin)
         compared, names = result.comparison, (a, b)
         if compared is not None:
             out.report(
@@ -84,14 +94,25 @@ def command(
     return budget_status(budgets, {**result.report_b, "ratio": compared.ratio.median})
 
 
-def _compared(
-    a: str, b: str, rounds: int, untraced: bool, are_commands: bool, begin: Start
+def _commands(
+    a: str, b: str, rounds: int, untraced: bool, unit_from: str, begin: Start
 ) -> CompareResult:
-    from tracer.experiment.compare import SIDES, compare_live, compare_saved
-    from tracer.experiment.line import command_condition, condition
+    from tracer.experiment.compare import SIDES, compare_live
+    from tracer.experiment.line import command_condition
     from tracer.progress import Progress
 
-    saved = [not are_commands and Path(side).is_file() for side in (a, b)]
+    first, second = (
+        command_condition(line, label, unit_from) for line, label in zip((a, b), SIDES, strict=True)
+    )
+    return compare_live(first, second, rounds, untraced, Progress(), begin)
+
+
+def _compared(a: str, b: str, rounds: int, untraced: bool, begin: Start) -> CompareResult:
+    from tracer.experiment.compare import SIDES, compare_live, compare_saved
+    from tracer.experiment.line import condition
+    from tracer.progress import Progress
+
+    saved = [Path(side).is_file() for side in (a, b)]
     if any(saved) and not all(saved):
         raise TracerError(
             "one side is a saved report and the other a workload: they did not run side by side",
@@ -100,5 +121,5 @@ def _compared(
         )
     if all(saved):
         return compare_saved(Path(a), Path(b))
-    side = command_condition if are_commands else condition
-    return compare_live(side(a, SIDES[0]), side(b, SIDES[1]), rounds, untraced, Progress(), begin)
+    first, second = condition(a, SIDES[0]), condition(b, SIDES[1])
+    return compare_live(first, second, rounds, untraced, Progress(), begin)

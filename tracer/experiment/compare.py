@@ -66,7 +66,7 @@ def compare_live(
     probes = () if untraced else _PROBES
     trials = Design(SIDES, rounds, traced=() if untraced else None, twin="A").trials()
     if a.command:
-        start.say(_starts(trials))
+        start.say(_starts(trials, bool(a.unit_from)))
     experiment = Experiment("compare", (a, b), rounds, fingerprint(), probes)
     with Runner((a, b), probes, progress) as runner:
         done = run_experiment(experiment, [Stage(trials)], runner, progress, start)
@@ -82,11 +82,11 @@ def compare_live(
     )
 
 
-def _starts(trials: Sequence[Trial]) -> str:
+def _starts(trials: Sequence[Trial], searched: bool) -> str:
     times = {side: sum(trial.condition == side for trial in trials) for side in SIDES}
     return (
         f"A is started {times['A']} times and B {times['B']} times; what they write to standard"
-        " output is dropped"
+        f" output is {'only searched for their count' if searched else 'dropped'}"
     )
 
 

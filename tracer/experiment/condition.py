@@ -19,7 +19,9 @@ class Condition:
 
     `label` is its name in tables; `values` are the workload's options by name; `cpus` empty means
     free to move; `intervention` names one of tracer.experiment.interventions. A user's `command`
-    takes the place of the workload, whose name is empty then; its standard output is dropped.
+    takes the place of the workload, whose name is empty then; its standard output is dropped, or
+    searched with `unit_from` for the number of units of work it did, which are `units` otherwise
+    (0: not counted). `env` are changes to its environment.
     """
 
     label: str
@@ -29,6 +31,9 @@ class Condition:
     intervention: str = ""
     as_root: bool = False
     command: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    unit_from: str = ""
+    units: int = 0
 
     @property
     def definition(self) -> Workload:
@@ -37,8 +42,10 @@ class Condition:
 
     @property
     def unit(self) -> str:
-        """Its unit of work; of a command the whole run."""
-        return "run" if self.command else self.definition.unit
+        """Its unit of work; of a command whose work is not counted the whole run."""
+        if self.command:
+            return "unit" if self.unit_from or self.units else "run"
+        return self.definition.unit
 
     @property
     def tasks(self) -> int:
@@ -85,14 +92,22 @@ class Condition:
     def spec(self, changed: Mapping[str, Value] | None = None) -> Spec:
         """How to start it, with some values changed."""
         if self.command:
-            return Spec(self.command, self.cpus, controlled=False, as_root=self.as_root, quiet=True)
+            return Spec(
+                self.command,
+                self.cpus,
+                controlled=False,
+                as_root=self.as_root,
+                quiet=True,
+                env=self.env,
+                unit_from=self.unit_from,
+            )
         argv = self.definition.argv({**self.values, **(changed or {})})
         return Spec(argv, cpus=self.cpus, as_root=self.as_root)
 
     def plain(self) -> dict[str, Any]:
         """As JSON data."""
         lists = {"cpus": list(self.cpus), "command": list(self.command)}
-        return {**asdict(self), "values": dict(self.values), **lists}
+        return {**asdict(self), "values": dict(self.values), "env": dict(self.env), **lists}
 
 
 def _require_executable(workload: Workload, values: Mapping[str, Value]) -> None:

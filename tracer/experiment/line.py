@@ -121,13 +121,14 @@ def condition(text: str, label: str, units: int = UNITS) -> Condition:
     return fitting
 
 
-def command_condition(text: str, label: str) -> Condition:
-    """A command of the user's as a condition; split as a shell would, run without one.
+def command_condition(text: str, label: str, unit_from: str = "") -> Condition:
+    """A command of the user's as a condition; split as a shell would, run without one. `unit_from`
+    finds its number of units of work in its output.
 
     TracerError (exit status 2) when the line is wrong.
     """
     words = _split(text, "command line", '"sleep 1"')
-    return Condition(label=label, workload="", command=tuple(words))
+    return Condition(label=label, workload="", command=tuple(words), unit_from=unit_from)
 
 
 def _split(text: str, kind: str, example: str) -> list[str]:

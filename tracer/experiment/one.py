@@ -136,6 +136,9 @@ def trace_command(
         watch = Watch(spin=False)
         recording = run_command(engine, spec, options, switch_ns, timed)
         around = watch.ended(spin=False)
+    if "no_units" in recording.result:
+        say(recording.result["no_units"])
+        say(recording.result["no_units_hint"])
     pair = None
     if baseline and recording.interrupted is None:
         _rewind_input(input_offset, say)
@@ -149,7 +152,7 @@ def trace_command(
         recording,
         name=line,
         transport="",
-        unit="unit" if options.units else "run",
+        unit="unit" if options.units or recording.result.get("units") else "run",
         cpus=spec.cpus,
         observer=observe([] if pair is None else [pair]),
         top=tracing.top,
@@ -175,6 +178,9 @@ def _untraced_twin(
         return None
 
     _say_busy([around, watch.ended(spin=False)], False, say)
+    if ("units" in untraced) != ("units" in recording.result):
+        say("one of the two runs has no count of its work, so they are not compared")
+        return None
 
     def ns_per_unit(result: Mapping[str, Any]) -> float:
         return float(result["took_ns"]) / (result.get("units") or 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracer.analysis.run.document import document
@@ -41,6 +41,12 @@ def require_success(spec: Spec, status: int | None) -> None:
         )
 
 
+def require_units(result: Mapping[str, Any]) -> None:
+    """TracerError when a command's output does not have the count that was looked for."""
+    if "no_units" in result:
+        raise TracerError(result["no_units"], result["no_units_hint"], exit_code=2)
+
+
 class Runner:
     """Holds the compiled probes; use as a context manager.
 
@@ -72,8 +78,9 @@ class Runner:
                 recording = self._traced(condition, spec)
                 result, report = recording.result, _report(condition, spec, recording)
             elif condition.command:
-                result = run_command_untraced(spec)
+                result = run_command_untraced(spec, condition.units or None)
                 require_success(spec, result["exit_status"])
+                require_units(result)
             else:
                 result = run_untraced(spec, self._progress)
         return Outcome(trial, result, watch.ended(), report, time.time())
@@ -81,13 +88,15 @@ class Runner:
     def _traced(self, condition: Condition, spec: Spec) -> Recording:
         engine = self._compiled()
         if condition.command:
-            recording = run_command(engine, spec, CommandOptions(), self._switch_cost_ns)
+            options = CommandOptions(units=condition.units or None)
+            recording = run_command(engine, spec, options, self._switch_cost_ns)
         else:
             recording = run_traced(engine, spec, True, self._switch_cost_ns, self._progress)
         if recording.interrupted is not None:
             raise Interrupted(recording.interrupted)
         if condition.command:
             require_success(spec, recording.exit_status)
+            require_units(recording.result)
         return recording
 
     def why_not(self, condition: Condition) -> str | None:

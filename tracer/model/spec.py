@@ -13,7 +13,8 @@ class Spec:
     `cpus` empty means free to move. With `controlled` the program speaks the control protocol
     (docs/workloads.md) and the window is its measured part; otherwise it is exec to exit.
     `policy` "batch" starts it under SCHED_BATCH. A `quiet` one reads nothing and its standard
-    output is dropped.
+    output is dropped. With `unit_from`, a regular expression, the standard output goes through a
+    pipe to tracer, which looks in it for the number of units of work done.
     """
 
     argv: tuple[str, ...]
@@ -22,4 +23,5 @@ class Spec:
     as_root: bool = False
     policy: str = ""
     quiet: bool = False
+    unit_from: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
