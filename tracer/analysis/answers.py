@@ -67,7 +67,7 @@ def _verdict(ratio: Ratio | None, slower: str, faster: str, same: str) -> str:
 
 
 def _against_eagain(blocks: Blocks) -> str:
-    switch = blocks.difference(THREADS + PINNED, FLOOR + PINNED)
+    switch = blocks.on_cpu_difference(THREADS + PINNED, FLOOR + PINNED)
     receive_ns = _receive_and_epoll_ns(blocks.documents(ASYNC + PINNED))
     if switch is None or receive_ns is None:
         return _NOT_MEASURED
@@ -78,9 +78,9 @@ def _against_eagain(blocks: Blocks) -> str:
     else:
         verdict = "they cost about the same"
     return (
-        f"{verdict}: block, wake and switch {duration_text(switch)} per hop (threads less the I/O"
-        " floor, one CPU, untraced); a receive that finds nothing and the share of epoll_wait"
-        f" {duration(receive_ns)} (async, one CPU, traced: with the probes' own cost)."
+        f"{verdict}: block, wake and switch {duration_text(switch)} per hop (CPU time of threads"
+        " less the I/O floor, one CPU, untraced); a receive that finds nothing and the share of"
+        f" epoll_wait {duration(receive_ns)} (async, one CPU, traced: with the probes' own cost)."
     )
 
 

@@ -105,6 +105,12 @@ def explain(
 # ---- what a hop pays ----
 
 
+# Time in which other programs had the CPU is in no row and in no price: of the waits for a CPU only
+# those behind threads of the program's own count, and untraced costs are CPU time.
+_BEHIND_OWN = "ready, behind threads of its own"
+_CPU_ASLEEP = "woken, but the CPU was asleep"
+
+
 def _async_tax(blocks: Blocks) -> list[Tax]:
     runs = blocks.documents(ASYNC)
     floor_user = _over(blocks.documents(FLOOR), _wall("user"))
@@ -115,9 +121,8 @@ def _async_tax(blocks: Blocks) -> list[Tax]:
             ),
             "~ the receive that finds nothing (EAGAIN)": _over(runs, _empty_receives),
             "its share of epoll_wait": _over(runs, _epoll),
-            "waking and switching worker threads": _over(
-                runs, _wall("wakeup:idle", "wakeup:queued", "preempted", "switch")
-            ),
+            _CPU_ASLEEP: _over(runs, _wall("wakeup:idle")),
+            _BEHIND_OWN: _over(runs, reader.path_behind_own_ns),
         }
     )
 
@@ -127,10 +132,8 @@ def _thread_tax(blocks: Blocks) -> list[Tax]:
     floor_io = _over(blocks.documents(FLOOR), _wall("io"))
     return _taxes(
         {
-            "waiting for a CPU after the wake-up": _over(
-                runs, _wall("wakeup:idle", "wakeup:queued")
-            ),
-            "pushed off the CPU": _over(runs, _wall("preempted")),
+            _CPU_ASLEEP: _over(runs, _wall("wakeup:idle")),
+            _BEHIND_OWN: _over(runs, reader.path_behind_own_ns),
             "~ the switch itself (estimate)": _over(runs, _wall("switch")),
             "blocking and waking in the calls, beyond the floor": _less(
                 _over(runs, _wall("io")), floor_io
@@ -140,7 +143,8 @@ def _thread_tax(blocks: Blocks) -> list[Tax]:
 
 
 def _taxes(rows: Mapping[str, Interval | None]) -> list[Tax]:
-    return [Tax(what, ns) for what, ns in rows.items() if ns is not None]
+    """The rows that are known and that hold anything."""
+    return [Tax(what, ns) for what, ns in rows.items() if ns is not None and (ns.low or ns.high)]
 
 
 def _over(documents: Sequence[Document], of: Callable[[Document], float | None]) -> Interval | None:
@@ -249,12 +253,12 @@ def _switch_against_receive(blocks: Blocks) -> str | None:
         return None if receive_ns is None or epoll_ns is None else receive_ns + epoll_ns
 
     receive = _over(blocks.documents(ASYNC), receive_and_epoll)
-    switch = blocks.difference(THREADS, FLOOR)
+    switch = blocks.on_cpu_difference(THREADS, FLOOR)
     if receive is None or switch is None:
         return None
     return (
-        f"Block, wake and switch cost {duration(switch.median)} per hop (untraced, less the"
-        f" floor), an empty receive and the share of epoll_wait {duration(receive.median)}"
+        f"Block, wake and switch cost {duration(switch.median)} per hop (CPU time, untraced,"
+        f" less the floor), an empty receive and the share of epoll_wait {duration(receive.median)}"
         f" (traced): {switch.median / max(receive.median, 1):.1f} times."
     )
 

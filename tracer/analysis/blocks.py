@@ -80,6 +80,13 @@ class Blocks:
         parts = [(1 - 1 / value) * whole.median for value in (ratio.median, ratio.low, ratio.high)]
         return Interval(*parts)
 
+    def on_cpu_difference(self, first: str, second: str) -> Interval | None:
+        """`first` less `second` in the CPU time that the kernel charged to them (rusage), ns per
+        unit: without what others took of the CPU. None too where a run's CPU time is not known."""
+        pairs = [(_on_cpu_ns(a), _on_cpu_ns(b)) for a, b in self.paired(first, second)]
+        known = [a - b for a, b in pairs if a is not None and b is not None]
+        return median_interval(known) if known and len(known) == len(pairs) else None
+
     def ratio(self, first: str, second: str) -> Ratio | None:
         """`first` against `second`, block by block."""
         pairs = self.paired(first, second)
@@ -94,3 +101,11 @@ class Blocks:
         numbers = sorted(set.intersection(*(set(by_block) for by_block in runs)))
         a, b, c, d = ([by_block[n].ns_per_unit for n in numbers] for by_block in runs)
         return share_interval(np.subtract(a, b), np.subtract(c, d))
+
+
+def _on_cpu_ns(outcome: Outcome) -> float | None:
+    """CPU time per unit."""
+    usage = outcome.result.get("rusage")
+    if not usage:
+        return None
+    return float(usage["user_ns"] + usage["system_ns"]) / float(outcome.result["units"])

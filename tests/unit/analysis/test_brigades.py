@@ -143,9 +143,10 @@ def test_every_question_is_answered_from_the_numbers() -> None:
         (
             "Do a block, a wake and a switch cost more than a receive that finds nothing and its"
             " share of epoll_wait?",
-            "yes, 13.5 times: block, wake and switch 8.08 us [8.01 us, 8.14 us] per hop (threads"
-            " less the I/O floor, one CPU, untraced); a receive that finds nothing and the share of"
-            " epoll_wait 600 ns (async, one CPU, traced: with the probes' own cost).",
+            "yes, 13.5 times: block, wake and switch 8.08 us [8.01 us, 8.14 us] per hop (CPU"
+            " time of threads less the I/O floor, one CPU, untraced); a receive that finds"
+            " nothing and the share of epoll_wait 600 ns (async, one CPU, traced: with the probes'"
+            " own cost).",
         ),
     ]
 

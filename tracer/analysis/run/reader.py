@@ -52,6 +52,13 @@ def wall_lines(document: Document) -> dict[str, float]:
     return lines
 
 
+def path_behind_own_ns(document: Document) -> float | None:
+    """How long the path was ready and another thread of the target had the CPU, ns; None in a
+    document of version 1, which does not know behind whom it waited."""
+    behind_ns = document["ledgers"]["wall"].get("behind_own_ns")
+    return None if behind_ns is None else float(behind_ns) / units(document)
+
+
 def counts(document: Document) -> dict[str, float | None]:
     """Counts that can explain a difference between two runs, by what is counted."""
     sched, calls, idle = (document.get(name) for name in ("sched", "syscalls", "idle"))
