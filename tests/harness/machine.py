@@ -98,12 +98,16 @@ class Machine:
     """
 
     def __init__(
-        self, build: Path, names: tuple[str, ...] = ("sched", "syscalls"), light: bool = False
+        self,
+        build: Path,
+        names: tuple[str, ...] = ("sched", "syscalls"),
+        light: bool = False,
+        followed: bool = False,
     ) -> None:
         self.names = names
         self.light = light
         files = [f for f in programs.sources(names) if f.name not in ("entry.c", "calibrate.c")]
-        macros = settings.macros(names, light, Types(), MACHINE, SIZES)
+        macros = settings.macros(names, light, Types(), MACHINE, SIZES, followed)
         parts = [file.read_text() for file in (*programs.headers(), *files)]
         text = re.sub(r"/\*.*?\*/", "", "\n".join(parts), flags=re.S)
         numbers = {name: value for name, value in macros.items() if isinstance(value, int)}
@@ -119,7 +123,8 @@ class Machine:
             for struct, members in structs.items()
             for name in ("", *(member[1] for member in members))
         ]
-        joined = build / f"machine{'-light' if light else ''}-{'-'.join(names)}.c"
+        kind = ("-light" if light else "") + ("-followed" if followed else "")
+        joined = build / f"machine{kind}-{'-'.join(names)}.c"
         joined.write_text(
             "".join(
                 f'#line 1 "{file.name}"\n{file.read_text()}\n'

@@ -15,7 +15,6 @@ from tracer.capture.window import (
     close_now,
     end_earlier,
     has_threads,
-    next_window,
     open_now,
     processes_of,
 )
@@ -24,6 +23,7 @@ from tracer.host.cgroups import members
 from tracer.host.processes import arguments, descendants, described, is_kernels, require, tids
 from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
+from tracer.kernel.follow import Follower
 from tracer.kernel.samples import Sampler
 from tracer.kernel.seed import Seeder
 from tracer.model.cost import Calibration, Cost
@@ -134,6 +134,7 @@ class _Watch:
         self._python = PythonThreads(engine, tally.look)
         self._python.look(outside=True)
         self._tally = tally
+        self._follower = Follower(engine) if request.interval_s is not None else None
 
     def windows(self, on_open: Callable[[int, int], None]) -> Iterator[Recording]:
         request = self._request
@@ -152,7 +153,7 @@ class _Watch:
             except Interrupted as stop:
                 over, stopped = True, stop
             kernels = thread_names(self._engine)
-            data = close_now(self._engine) if over else next_window(self._engine)
+            data = self._ended(over)
             if over:
                 self._python.look(outside=True)
             if has_threads(data):
@@ -163,6 +164,14 @@ class _Watch:
                 raise stopped
             if over:
                 return
+
+    def _ended(self, over: bool) -> Snapshot:
+        """The window that ends now; if it is not over, another one begins."""
+        if self._follower is None:
+            return close_now(self._engine)
+        if over:
+            return self._follower.last_window(close_now(self._engine))
+        return self._follower.next_window()
 
     def _wait(self, until_s: float | None) -> bool:
         """Wait until then; True as soon as no process of the target is left."""

@@ -86,20 +86,6 @@ def _of_window(threads: Threads, epoch: int) -> Mask:
     return np.asarray((threads["epoch"] == epoch) | (threads["state"] != RunState.DEAD))
 
 
-def next_window(engine: Engine) -> Snapshot:
-    """End the window and open the next one; everything as it was at the end of the first.
-
-    Between the two the programs go on following the threads' states and count nothing.
-    """
-    engine.ctl["end_ns"] = time.monotonic_ns()
-    engine.ctl["phase"] = Phase.BEFORE
-    data = engine.arrays.snapshot(lambda threads: _of_window(threads, int(engine.ctl["epoch"])))
-    engine.arrays.empty_counts()
-    open_now(engine)
-    data["ctl"]["phase"] = Phase.CLOSED
-    return data
-
-
 @dataclass(frozen=True)
 class PathEnd:
     """Whose path it is; `asleep_ns`: how long that thread had slept at the end, not yet woken."""

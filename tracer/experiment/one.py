@@ -257,7 +257,8 @@ def _windows(request: AttachRequest, tracing: Tracing, say: Say) -> Iterator[Sum
 
     targets = f" --cgroup {request.cgroup}" if request.cgroup else ""
     targets += "".join(f" {pid}" for pid in request.pids)
-    with contextlib.closing(Engine(tracing.probes, tracing.light)) as engine:
+    followed = request.interval_s is not None
+    with contextlib.closing(Engine(tracing.probes, tracing.light, followed)) as engine:
         switch_ns, costs = switch_cost_ns(engine), calibration(engine)
         for recording in attached(engine, request, switch_ns, on_open, costs):
             yield summarize(

@@ -14,9 +14,20 @@ from tracer.model.syscalls import numbers
 from tracer.model.threads import Mask, Threads
 
 #: The state machine's own arrays; all others hold a probe's counts.
-CORE_ARRAYS = ("ctl", "cpus", "threads", "slots", "free_slots", "call_info", "words")
+CORE_ARRAYS = (
+    "ctl",
+    "cpus",
+    "threads",
+    "slots",
+    "free_slots",
+    "call_info",
+    "words",
+    "cpus_before",
+    "threads_before",
+)
 #: What it counts in each window.
 MACHINE_COUNTS = ("others",)
+_NOT_COPIED = ("slots", "free_slots", "words", "cpus_before", "threads_before")
 #: Copies of arrays by name.
 Snapshot = Mapping[str, NDArray[np.void]]
 
@@ -73,19 +84,14 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
         """Empty every array; only while no program is attached."""
         rows = len(self.threads) + 1
         for name, array in self.items():
-            if name in ("threads", "free_slots"):
+            if name in ("threads", "free_slots", "threads_before"):
                 array = array[:rows]
             array.view()[...] = np.zeros((), array.dtype)
         self["call_info"][:] = self._call_info
+        self["cpus"]["number"] = np.arange(len(self["cpus"]))
         self.ctl["next_slot"] = 1
         self.ctl["control_fd"] = -1
         self.ctl["tracer_tid"] = os.getpid()
-
-    def empty_counts(self) -> None:
-        """Empty what the probes count on, while programs are attached."""
-        for name, array in self.items():
-            if name not in CORE_ARRAYS:
-                array.view()[...] = np.zeros((), array.dtype)
 
     def seed(self, pid: int) -> None:
         """Make the process `pid`, blocked in its read of the gate, the first thread."""
@@ -96,6 +102,7 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
         thread["blocked_part"] = PART["blocked:io"]
         thread["call_nr"] = self._gate_nr
         thread["tid"] = thread["tgid"] = pid
+        thread["slot"] = 1
         self.ctl["next_slot"] = 2
         self.ctl["first_tgid"], self.ctl["first_threads"] = pid, 1
         self["slots"][pid] = 1
@@ -113,7 +120,7 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
         found["threads"] = np.zeros(len(threads), threads.dtype)
         found["threads"][rows] = threads[rows]
         for name, array in self.items():
-            if name not in (*found, "slots", "free_slots", "words"):
+            if name not in (*found, *_NOT_COPIED):
                 found[name] = array.copy()
         return found
 

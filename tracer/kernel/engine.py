@@ -36,11 +36,14 @@ class Engine:
         Probes whose detail is kept.
     light:
         Leave the two system-call tracepoints out.
+    followed:
+        One window can follow the other (kernel/follow.py).
     """
 
-    def __init__(self, names: Sequence[str], light: bool = False) -> None:
+    def __init__(self, names: Sequence[str], light: bool = False, followed: bool = False) -> None:
         self.names = tuple(names)
         self.light = light
+        self.followed = followed
         if is_too_old(platform.release()):
             raise TracerError(
                 f"Linux {platform.release()} is too old: tracer's BPF programs need 5.12 or newer",
@@ -54,7 +57,7 @@ class Engine:
         self.tracepoints = tuple(name for name in wanted if name in known)
         self.unavailable = tuple(name for name in wanted if name not in known)
         self._can_calibrate = "sched_exit_tp" in known
-        macros = settings.macros(self.names, light, btf, machine, Sizes.of_this_host())
+        macros = settings.macros(self.names, light, btf, machine, Sizes.of_this_host(), followed)
         macros.update(settings.offsets(btf, machine))
         depends = [*programs.headers(), *sorted(HEADERS.rglob("*.h"))]
         files = programs.sources(self.names)

@@ -125,7 +125,12 @@ class Seeder:
         engine.arrays["threads"][slot : slot + 1].view()[...] = np.zeros(
             (), engine.arrays["threads"].dtype
         )
+        if engine.followed:  # what was kept of another thread is none of this one's
+            engine.arrays["threads_before"][slot : slot + 1].view()[...] = np.zeros(
+                (), engine.arrays["threads"].dtype
+            )
         thread = engine.arrays["threads"][slot]
+        thread["slot"] = slot
         now_ns = time.monotonic_ns()
         running, blocked = UNKNOWN, UNKNOWN
         if found.call is not None and found.call < 0:

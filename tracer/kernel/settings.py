@@ -64,14 +64,22 @@ def call_info(machine: str) -> NDArray[np.uint64]:
 
 
 def macros(
-    names: Sequence[str], light: bool, types: KernelTypes, machine: str, sizes: Sizes
+    names: Sequence[str],
+    light: bool,
+    types: KernelTypes,
+    machine: str,
+    sizes: Sizes,
+    followed: bool = False,
 ) -> dict[str, object]:
-    """Everything that the C needs, of these probes and of the state machine."""
+    """Everything that the C needs, of these probes and of the state machine; `followed`: one
+    window follows the other."""
     number = syscalls.numbers(machine)
     found: dict[str, object] = {
         **states.macros(),
         "MAX_CPUS": sizes.cpus,
         "MAX_THREADS": sizes.threads,
+        "CPUS_BEFORE": sizes.cpus if followed else 1,
+        "THREADS_BEFORE": sizes.threads if followed else 1,
         "SLOT_BITS": SLOT_BITS,
         "MAX_TIDS": sizes.tids,
         "MAX_CALLS": syscalls.TABLE_LENGTH,
@@ -93,6 +101,8 @@ def macros(
     found.update(_call_numbers(names, number))
     if light:
         found["LIGHT"] = ""
+    if followed:
+        found["FOLLOWED"] = ""
     return found
 
 

@@ -71,8 +71,12 @@ class Histogram:
     def merged(cls, records: NDArray[np.void]) -> Histogram:
         """Sum of C `struct hist` records of any shape."""
         flat = records.reshape(-1)
+        buckets = flat["buckets"].astype(np.int64).sum(axis=0)
+        used = np.flatnonzero(buckets)
+        # a maximum that was just being emptied for the next window may be missing
+        least_ns = lower_bound_ns(int(used[-1])) if len(used) else 0
         return cls(
-            buckets=flat["buckets"].astype(np.int64).sum(axis=0),
+            buckets=buckets,
             sum_ns=int(flat["sum"].sum()),
-            max_ns=int(flat["max"].max(initial=0)),
+            max_ns=max(int(flat["max"].max(initial=0)), least_ns),
         )

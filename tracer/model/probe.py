@@ -63,6 +63,13 @@ class Probe:
         `Recording.probes[name]`.
     report:
         Makes its section of the report from the record; None where the report knows the record.
+    states:
+        Fields of its arrays that are no counts, by array; none named: all of them. All other
+        fields only grow, except `max` of histograms: with --interval a window's count is the
+        difference between two copies.
+    keys:
+        Of arrays whose rows are found by a key, the fields that say what a row is of; the first
+        one is 0 in a free row. A row that has not counted for a whole window may be freed.
     tracepoints:
         Further raw tracepoints, for each of which its C has a program `tp_<tracepoint>`. One that
         the kernel lacks is named in the report; the rest works.
@@ -84,6 +91,8 @@ class Probe:
     arrays: tuple[str, ...]
     read: Callable[[Arrays, Context], Any]
     report: Callable[[Any, Scale], Section] | None = None
+    states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tracepoints: tuple[str, ...] = ()
     unneeded: Callable[[KernelTypes], tuple[str, ...]] = _none
     calls: tuple[str, ...] = ()

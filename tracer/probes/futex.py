@@ -98,7 +98,8 @@ Word = tuple[object, int]
 
 def _places(arrays: Arrays) -> NDArray[np.void]:
     rows = arrays["futex_places"]
-    return np.asarray(rows[(rows["key"] != 0) & (rows["tgid"] != 0)])
+    called = (rows["waits"] | rows["wakes"]) != 0
+    return np.asarray(rows[(rows["key"] != 0) & (rows["tgid"] != 0) & called])
 
 
 def _addresses(rows: NDArray[np.void]) -> NDArray[np.uint64]:
@@ -342,6 +343,7 @@ PROBE = Probe(
     summary="futex operations: waits, wakes, time asleep, and the addresses where",
     hooks=("call_entered", "switched_in", "call_ended"),
     arrays=("futex_ops", "futex_places", "futex_unplaced"),
+    keys={"futex_places": ("key", "birth_ns", "first_ns", "stack", "tgid", "pad", "comm")},
     read=_read,
     report=_report,
     calls=("futex", "futex_waitv", "futex_wait", "futex_wake", "futex_requeue"),

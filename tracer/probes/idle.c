@@ -29,7 +29,10 @@ struct idle_row {
 struct idle_thread {
 	u64 enqueued_ns;
 	u32 sent, sent_cpu;
+	u64 epoch;                  /* the window that `path` is of; `path_before` is of an earlier one */
 	u64 path[N_IDLE_PARTS];
+	u64 before_epoch;
+	u64 path_before[N_IDLE_PARTS];
 };
 
 BPF_F_TABLE("array", u32, struct idle_cpu, idle_cpus, MAX_CPUS, BPF_F_MMAPABLE);
@@ -55,6 +58,18 @@ static inline void idle_cpu_event(u32 cpu, u64 now)
 	s->sent_ns = 0;
 }
 
+/* First touch in a new window, as renew in core.c. */
+static inline void idle_renew(struct idle_thread *i, u32 epoch)
+{
+	if (i->epoch == epoch)
+		return;
+	i->before_epoch = i->epoch;
+	__builtin_memcpy(i->path_before, i->path, sizeof(i->path));
+	asm volatile("" : : : "memory");
+	i->epoch = epoch;
+	__builtin_memset(i->path, 0, sizeof(i->path));
+}
+
 /* The wakee takes over its waker's path, so the parts of its idle time too. */
 static inline void idle_waking(u32 cpu, struct thread *t, u32 slot, u32 waker_slot)
 {
@@ -66,8 +81,11 @@ static inline void idle_waking(u32 cpu, struct thread *t, u32 slot, u32 waker_sl
 	i->enqueued_ns = 0;
 	i->sent = SENT_NOTHING;
 	s->waking = slot;
-	if (t->source == SOURCE_PROCESS && (waker = idle_thread_at(waker_slot)))
+	idle_renew(i, t->epoch);
+	if (t->source == SOURCE_PROCESS && (waker = idle_thread_at(waker_slot))) {
+		idle_renew(waker, t->epoch);
 		__builtin_memcpy(i->path, waker->path, sizeof(i->path));
+	}
 }
 
 /* sched_wakeup_new follows the enqueueing of the new thread. */
@@ -132,6 +150,7 @@ static inline void idle_switched_in(u32 cpu, struct ctl *c, struct thread *t, u3
 	i->enqueued_ns = 0; /* a wake-up that meets its thread running resets nothing */
 	i->sent = SENT_NOTHING;
 	idle_split(s, from, seen_ns, now, ns);
+	idle_renew(i, t->epoch);
 #pragma clang loop unroll(disable)
 	for (int n = 0; n < N_IDLE_PARTS; n++)
 		i->path[n] += ns[n];

@@ -125,13 +125,21 @@ def _read(arrays: Arrays, _context: Context) -> IdleRecord:
     for cpu, state in np.argwhere(states["whole"]["buckets"].any(axis=2)).tolist():
         name = (names.get(cpu) or state_names(cpu))[state]
         where.setdefault(name, []).append((cpu, state))
-    path = arrays["idle_threads"]["path"][int(ctl["end_slot"])].tolist()
+    path = _path(arrays["idle_threads"][int(ctl["end_slot"])], int(ctl["epoch"]))
     return IdleRecord(
         path=dict(zip(PARTS, path, strict=True)),
         wakes=[_wakes(name, states[tuple(zip(*at, strict=True))]) for name, at in where.items()],
         cpus=found,
         held={name: Histogram.merged(cpus["held"][:, n]) for n, name in enumerate(SENT)},
     )
+
+
+def _path(thread: np.void, epoch: int) -> list[int]:
+    """The thread's parts of the window: of an earlier one where it had no event in it."""
+    for field, of in (("path", "epoch"), ("path_before", "before_epoch")):
+        if int(thread[of]) == epoch:
+            return [int(ns) for ns in thread[field]]
+    return [0] * len(PARTS)
 
 
 def _wakes(state: str, rows: NDArray[np.void]) -> Wakes:
@@ -241,6 +249,13 @@ PROBE = Probe(
     arrays=("idle_cpus", "idle_rows", "idle_threads"),
     read=_read,
     report=_report,
+    states={
+        "idle_cpus": (
+            *("enter_ns", "exit_ns", "before_enter_ns", "before_exit_ns"),
+            *("state", "before_state", "waking", "sent", "sent_ns"),
+        ),
+        "idle_threads": (),
+    },
     tracepoints=(
         "cpu_idle",
         "sched_wakeup",

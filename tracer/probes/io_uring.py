@@ -256,6 +256,11 @@ PROBE = Probe(
     hooks=("call_ended",),
     #: the last two only to be emptied before a run
     arrays=("io_uring_rows", "io_uring_cpus", "io_uring_buckets", "io_uring_left"),
+    states={
+        "io_uring_buckets": (),
+        "io_uring_left": (),
+        "io_uring_cpus": ("without_calls",),
+    },
     read=_read,
     report=_report,
     tracepoints=(

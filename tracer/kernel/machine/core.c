@@ -51,12 +51,34 @@ static inline void charge_own(struct thread *t, u32 part, u64 now)
 		t->own[part] += now - t->last_ns;
 }
 
-/* First touch in a new window: the state stays, all sums start at the window's start. Nobody
- * empties maps from user space, which would race with the programs. */
-static inline void renew(struct ctl *c, struct thread *t)
+#ifdef FOLLOWED
+/* User space reads the rows of a window after its end, while the next one goes on: what has changed
+ * by then it reads as it was kept here, before the row's epoch says that it has changed. */
+static inline void keep_thread(struct thread *t, u64 state)
 {
-	if (t->epoch == c->epoch)
+	struct thread *kept = thread_before_at(t->slot);
+
+	if (!kept)
 		return;
+	__builtin_memcpy(kept, t, sizeof(*kept));
+	kept->state = state;
+	asm volatile("" : : : "memory");
+}
+
+static inline void keep_cpu(struct cpu *k)
+{
+	struct cpu *kept = cpu_before_at((u32)k->number);
+
+	if (!kept)
+		return;
+	__builtin_memcpy(kept, k, sizeof(*kept));
+	asm volatile("" : : : "memory");
+}
+#endif
+
+/* A row begins at the window's start. */
+static inline void begin_row(struct ctl *c, struct thread *t)
+{
 	t->epoch = c->epoch;
 	t->last_ns = c->start_ns;
 	t->call_off_ns = 0;
@@ -68,10 +90,31 @@ static inline void renew(struct ctl *c, struct thread *t)
 	__builtin_memset(t->own, 0, sizeof(t->own));
 }
 
+/* First touch in a new window: the state stays, all sums start at the window's start. Nobody
+ * empties maps from user space, which would race with the programs. `state` is that before the
+ * event. */
+static inline void renew_from(struct ctl *c, struct thread *t, u64 state)
+{
+	if (t->epoch == c->epoch)
+		return;
+#ifdef FOLLOWED
+	keep_thread(t, state);
+#endif
+	begin_row(c, t);
+}
+
+static inline void renew(struct ctl *c, struct thread *t)
+{
+	renew_from(c, t, t->state);
+}
+
 static inline void renew_cpu(struct ctl *c, struct cpu *k)
 {
 	if (k->epoch == c->epoch)
 		return;
+#ifdef FOLLOWED
+	keep_cpu(k);
+#endif
 	k->epoch = c->epoch;
 	k->idle_ns = k->other_ns = 0;
 	k->since_ns = c->start_ns;
@@ -223,6 +266,18 @@ static inline void open_window(struct ctl *c, struct thread *t, u64 now)
 	renew(c, t);
 }
 
+#ifdef FOLLOWED
+/* The window ends and the next one begins, at an event: no program runs between reading the clock
+ * and the change. */
+static inline void next_window(struct ctl *c, u64 now)
+{
+	if (__sync_val_compare_and_swap(&c->next_wanted, 1, 0) != 1)
+		return;
+	c->start_ns = now;
+	__sync_fetch_and_add(&c->epoch, 1);
+}
+#endif
+
 static inline void close_window(struct ctl *c, struct thread *t, u32 slot, u64 now)
 {
 	if (__sync_val_compare_and_swap(&c->end_slot, 0, slot))
@@ -299,8 +354,8 @@ static inline void create(struct ctl *c, struct thread *t, struct thread *parent
 			  u32 tid, u32 tgid, u64 task)
 {
 	renew(c, parent);
-	t->epoch = c->epoch - 1; /* all sums are zeroed by renew, in place */
-	renew(c, t);
+	renew(c, t); /* of the thread that had the row */
+	begin_row(c, t);
 	t->is_worker = is_kernels_worker(task) != 0;
 	t->on_cpu_part = t->is_worker ? PART_KERNEL_WORKERS : PART_USER;
 	t->blocked_part = PART_BLOCKED_OTHER;
@@ -343,6 +398,7 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 		return;
 	if (tgid == c->first_tgid)
 		__sync_fetch_and_add(&c->first_threads, 1);
+	t->slot = slot;
 	create(c, t, parent, cpu, now, tid, tgid, task);
 	hook_created(cpu, t, slot, parent_slot, now);
 	t->state = THREAD_WAKING;
@@ -516,6 +572,10 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
+#ifdef FOLLOWED
+	if (c->next_wanted)
+		next_window(c, now);
+#endif
 	slot = running_slot(c, k, cpu, prev_tid, now);
 	if (!slot && prev_tid && c->phase == PHASE_OPEN)
 		other_ran(cpu, since(now, k->since_ns > c->start_ns ? k->since_ns : c->start_ns));
@@ -668,7 +728,7 @@ static inline void wake(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t,
 			 * the thread had found nothing and gone to sleep again */
 			old = __sync_val_compare_and_swap(&t->state, seen, THREAD_WAKING);
 			if (old == seen) {
-				renew(c, t);
+				renew_from(c, t, seen);
 				t->waking_cpu = cpu;
 				t->source = source;
 				hand_over(c, k, t, waker, now);
@@ -722,7 +782,12 @@ static inline void on_migrate(u32 cpu, u64 now, u32 tid, u64 task, u32 to_cpu)
 	if (!c || c->phase != PHASE_OPEN)
 		return;
 	slot = resolve(tid, task);
-	if (slot && (t = thread_at(slot)) && t->epoch == c->epoch) {
+	if (!slot || !(t = thread_at(slot)))
+		return;
+#ifdef FOLLOWED /* its row is this CPU's: it waits in a queue that is locked here */
+	renew(c, t);
+#endif
+	if (t->epoch == c->epoch) {
 		t->migrations++;
 		hook_migrated(cpu, t);
 		move_queue(c, t, to_cpu, now);

@@ -30,7 +30,9 @@ struct ctl {
 	u32 follow;         /* 1: processes forked by the target belong to it */
 	u32 first_tgid;     /* the command's process, whose threads are counted */
 	u32 exit_slot;      /* the thread that ended that process, 0 for none yet */
-	u32 pad[15];        /* what follows changes often: a cache line of its own */
+	u32 pad_wanted;
+	u64 next_wanted;    /* with --interval: 1 asks for the next window to begin */
+	u32 pad[12];        /* what follows changes often: a cache line of its own */
 	/* u64: BCC 0.26 compiles 32-bit atomics without their result */
 	u64 regs_offset;    /* from a thread's stack to its registers in a call, 0: not known yet */
 	u64 end_slot;       /* the thread that closed the window */
@@ -49,6 +51,7 @@ struct cpu {
 	u32 hard, timer, soft, raised;
 	u32 epoch;
 	u64 regs;           /* where the caller of the last call keeps its registers, 0 after a switch */
+	u64 number;         /* this CPU's */
 	u64 since_ns;
 	u64 idle_ns, other_ns;
 	u64 idle_in_ns, idle_out_ns;
@@ -96,6 +99,7 @@ struct thread {
 	u64 queue_ns, queue_idle_ns, queue_other_ns;
 	u64 queued_held_ns, queued_other_ns;
 	u32 queue_epoch, is_throttled;
+	u32 slot, pad;      /* the number of this row */
 	u64 task;           /* its task_struct */
 	u64 birth_ns, death_ns;
 	u64 voluntary, involuntary, migrations;

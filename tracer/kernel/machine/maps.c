@@ -14,6 +14,9 @@
 BPF_F_TABLE("array", u32, struct ctl, ctl, 1, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct cpu, cpus, MAX_CPUS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct thread, threads, MAX_THREADS, BPF_F_MMAPABLE);
+/* With --interval: the rows as they were at the end of the window before (see renew). */
+BPF_F_TABLE("array", u32, struct cpu, cpus_before, CPUS_BEFORE, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct thread, threads_before, THREADS_BEFORE, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, u32, slots, MAX_TIDS, BPF_F_MMAPABLE);       /* tid -> slot */
 BPF_F_TABLE("array", u32, u32, free_slots, MAX_THREADS, BPF_F_MMAPABLE); /* ring of retired slots */
 BPF_F_TABLE("array", u32, u64, call_info, MAX_CALLS, BPF_F_MMAPABLE);  /* nr -> class, row << CALL_ROW_SHIFT */
@@ -21,6 +24,8 @@ BPF_F_TABLE("array", u32, u64, call_info, MAX_CALLS, BPF_F_MMAPABLE);  /* nr -> 
 static inline struct ctl *ctl_at(u32 i) { return ctl.lookup(&i); }
 static inline struct cpu *cpu_at(u32 i) { return cpus.lookup(&i); }
 static inline struct thread *thread_at(u32 i) { return threads.lookup(&i); }
+static inline struct cpu *cpu_before_at(u32 i) { return cpus_before.lookup(&i); }
+static inline struct thread *thread_before_at(u32 i) { return threads_before.lookup(&i); }
 static inline u32 *slot_entry(u32 tid) { return slots.lookup(&tid); }
 static inline u32 *free_at(u32 i) { return free_slots.lookup(&i); }
 static inline u64 *call_info_at(u32 nr) { return call_info.lookup(&nr); }
