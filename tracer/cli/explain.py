@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from tracer.cli import _options as options
@@ -29,6 +31,7 @@ def command() -> None:
         options.rounds_option("Blocks; each holds every placement and intervention once."),
         options.quick_option(),
         *options.start_options(),
+        options.plot_option("Draw the time by number of CPUs"),
         options.json_option(),
     ],
 )
@@ -38,6 +41,7 @@ def pinning(
     quick: bool,
     wait_quiet: float | None,
     fresh: bool,
+    plot_path: str | None,
     json_path: str | None,
 ) -> int:
     """Why are threads slower free to move than pinned to one CPU?
@@ -52,12 +56,14 @@ def pinning(
     from tracer.experiment.pinning import run_pinning
     from tracer.progress import Progress
     from tracer.report import pinning as report
+    from tracer.report.chart import draw
+    from tracer.report.pinning_cpus import chart
 
     rounds, units = options.effort(rounds, quick)
     base = condition(line, "base", units)
     if base.cpus:
         raise click.UsageError("--workload may not have --cpus: placements are the experiment")
-    with outputs(json_path) as out:
+    with outputs(json_path, plot_path=plot_path) as out:
         runs = run_pinning(base, rounds, Progress(), options.start(wait_quiet, fresh))
         load = runs.load
         evidence = Evidence(
@@ -70,6 +76,7 @@ def pinning(
             line,
             runs.missing,
             judged=load.allows_verdict,
+            cpus=runs.cpus,
         )
         note = _note(min(rounds, answer.blocks))
         out.report(
@@ -78,6 +85,8 @@ def pinning(
             ),
             lambda width: report.render(answer, base.unit, note, width, load),
         )
+        where = f"Linux {runs.host['kernel']}, {runs.host['cpu']}"
+        out.plot(partial(draw, chart(answer.rungs, line, base.unit, answer.blocks, where)))
     stop_if_broken_off(runs.interrupted)
     return 0
 

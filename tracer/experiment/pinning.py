@@ -50,7 +50,8 @@ _INTERVENTIONS = (
 
 @dataclass(frozen=True)
 class PinningRuns:
-    """Outcomes, labels in the order to show, what could not be run, the stored prediction."""
+    """Outcomes, labels in the order to show, what could not be run, the stored prediction; `cpus`:
+    how many CPUs an unpinned run may use."""
 
     outcomes: Sequence[Outcome]
     labels: Sequence[str]
@@ -59,6 +60,7 @@ class PinningRuns:
     host: Mapping[str, str]
     load: Load
     interrupted: int | None = None
+    cpus: int = 0
 
 
 def conditions(base: Condition) -> tuple[list[Condition], dict[str, str]]:
@@ -156,4 +158,13 @@ def run_pinning(
     if not noted and any(is_disturbed(o) for o in done.outcomes if o.trial.block < 0):
         missing["the prediction"] = BUSY
     prediction = Prediction(**noted) if noted else None
-    return PinningRuns(done.outcomes, shown, missing, prediction, host, done.load, done.interrupted)
+    return PinningRuns(
+        done.outcomes,
+        shown,
+        missing,
+        prediction,
+        host,
+        done.load,
+        done.interrupted,
+        len(os.sched_getaffinity(0)),
+    )

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tracer.analysis.pinning.conditions import PINNED
+from tracer.analysis.pinning.conditions import PINNED, with_cpus
 from tracer.host.cpus import Cpu, read_cpus
 
 #: A core is of the slower kind when its capacity is below this share of the fastest one's.
@@ -62,6 +62,41 @@ def placements(cpus: list[Cpu]) -> list[Placement]:
     return kinds
 
 
+def rungs(cpus: list[Cpu]) -> list[Placement]:
+    """On 2, 4, 8, ... CPUs, fewer than all: each holds the one before it, and the pinned CPU."""
+    order = _nearest_first(cpus)
+    counts = (2**power for power in range(1, len(cpus).bit_length()))
+    return [
+        Placement(with_cpus(count), tuple(sorted(order[:count])))
+        for count in counts
+        if count < len(cpus)
+    ]
+
+
+def _nearest_first(cpus: list[Cpu]) -> list[int]:
+    """From the pinned CPU on, each CPU as near as possible to those before it: the fast ones first,
+    then those of the same node and last-level cache, there one hardware thread of each core before
+    its sibling."""
+    fastest = max((cpu.capacity for cpu in cpus), default=0)
+    chosen: list[Cpu] = []
+    left = sorted(cpus, key=lambda cpu: -cpu.number)
+    while left:
+        known = {what: {getattr(cpu, what) for cpu in chosen} for what in ("node", "cache", "core")}
+        nearest = min(
+            left,
+            key=lambda cpu: (
+                cpu.capacity < _SLOWER * fastest,
+                cpu.node not in known["node"],
+                cpu.cache not in known["cache"],
+                cpu.core in known["core"],
+            ),
+        )
+        chosen.append(nearest)
+        left.remove(nearest)
+    return [cpu.number for cpu in chosen]
+
+
 def here() -> list[Placement]:
-    """The placements of this machine."""
-    return placements(read_cpus(os.sched_getaffinity(0)))
+    """The placements of this machine, and the numbers of CPUs between one and all."""
+    cpus = read_cpus(os.sched_getaffinity(0))
+    return [*placements(cpus), *rungs(cpus)]

@@ -12,6 +12,7 @@ from tracer.analysis.pinning.theories import NO_GAP, NOT_TESTED, Verdict
 from tracer.analysis.quiet import BUSY, QUIET, Load
 from tracer.analysis.statistics.intervals import Interval
 from tracer.analysis.statistics.wording import interval_heading, microseconds_bounds
+from tracer.report import pinning_cpus
 from tracer.report.layout import WIDTH, fit, page, table
 from tracer.report.load import document as load_data
 from tracer.report.load import lines
@@ -133,6 +134,7 @@ def render(
         [*explanation.answer, *([note] if note else [])],
         _advice(explanation),
         _steps(explanation, unit, width),
+        pinning_cpus.lines(explanation.rungs, unit, explanation.blocks, width),
         _ledgers(explanation, unit, width),
         _costs(explanation),
         _theories(explanation, width),
@@ -162,6 +164,7 @@ def document(
         "host": dict(host),
         "answer": list(explanation.answer),
         "steps": [asdict(step) for step in explanation.steps],
+        "rungs": pinning_cpus.data(explanation.rungs),
         "lines": [
             {"name": label, "unpinned_ns": unpinned, "pinned_ns": pinned}
             for label, unpinned, pinned in explanation.lines

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
-from tracer.experiment.placements import Placement, placements
+from tracer.experiment.placements import Placement, placements, rungs
 from tracer.host.cpus import read_cpus
 
 
@@ -91,3 +92,59 @@ def test_a_host_that_tells_nothing(tmp_path: Path) -> None:
     found = {placement.name: placement for placement in placements(read_cpus({0, 1, 2}, tmp_path))}
     assert placed(found)["one CPU"] == (2,)
     assert not found["SMT siblings"].cpus and not found["two nodes"].cpus
+
+
+# ---- numbers of CPUs ----
+
+
+def by_count(base: Path, cpus: list[tuple[str, str, str, int]], allowed: set[int] | None = None
+             ) -> dict[str, tuple[int, ...]]:  # fmt: skip
+    known = read_cpus(allowed or range(len(cpus)), sysfs(base, cpus))
+    found = {rung.name: rung.cpus for rung in rungs(known)}
+    (pinned,) = (p.cpus for p in placements(known) if p.name == "one CPU")
+    nested = [set(pinned), *map(set, found.values())]
+    assert all(less < more for less, more in itertools.pairwise(nested))
+    return found
+
+
+def test_sixteen_cpus_have_rungs_of_2_4_and_8(tmp_path: Path) -> None:
+    """Two nodes, a last-level cache for each four CPUs: the near ones come first."""
+    cpus = [
+        (str(n), f"{n // 4 * 4}-{n // 4 * 4 + 3}", f"node{n // 8}", 0) for n in range(16)
+    ]  # fmt: skip
+    assert by_count(tmp_path, cpus) == {
+        "2 CPUs": (14, 15),
+        "4 CPUs": (12, 13, 14, 15),
+        "8 CPUs": tuple(range(8, 16)),
+    }
+
+
+def test_cores_come_before_their_second_hardware_threads(tmp_path: Path) -> None:
+    """16 hardware threads of 8 cores, numbered as Linux does: n and n + 8 are of one core."""
+    cpus = [(f"{n % 8},{n % 8 + 8}", "0-15", "node0", 0) for n in range(16)]
+    assert by_count(tmp_path, cpus) == {
+        "2 CPUs": (14, 15),
+        "4 CPUs": (12, 13, 14, 15),
+        "8 CPUs": tuple(range(8, 16)),
+    }
+
+
+def test_a_cache_is_filled_before_the_next_one(tmp_path: Path) -> None:
+    """Two caches of two cores with two hardware threads each."""
+    cpus = [(f"{n // 2 * 2}-{n // 2 * 2 + 1}", f"{n // 4 * 4}-{n // 4 * 4 + 3}", "node0", 0)
+            for n in range(8)]  # fmt: skip
+    assert by_count(tmp_path, cpus) == {"2 CPUs": (5, 7), "4 CPUs": (4, 5, 6, 7)}
+
+
+def test_slow_cores_come_last(tmp_path: Path) -> None:
+    cpus = [(str(n), "0-5", "node0", 1024 if n < 4 else 446) for n in range(6)]
+    assert by_count(tmp_path, cpus) == {"2 CPUs": (2, 3), "4 CPUs": (0, 1, 2, 3)}
+
+
+def test_one_and_all_cpus_are_no_rungs_of_their_own(tmp_path: Path) -> None:
+    same = [(str(n), "0-7", "node0", 0) for n in range(8)]
+    assert by_count(tmp_path / "2", same[:2]) == {}
+    assert by_count(tmp_path / "3", same[:3]) == {"2 CPUs": (1, 2)}
+    assert by_count(tmp_path / "4", same[:4]) == {"2 CPUs": (2, 3)}
+    assert list(by_count(tmp_path / "8", same)) == ["2 CPUs", "4 CPUs"]
+    assert by_count(tmp_path / "allowed", same, {1, 4, 6}) == {"2 CPUs": (4, 6)}

@@ -10,6 +10,7 @@ from tracer.analysis.pinning.conditions import FREE, PINNED, WITHOUT_SHARE
 from tracer.analysis.pinning.evidence import Evidence, Reading, count_of
 from tracer.analysis.pinning.manipulations import no_effect
 from tracer.analysis.pinning.prediction import CheckedPrediction, Prediction, check
+from tracer.analysis.pinning.rungs import Rung, rungs
 from tracer.analysis.pinning.sentences import answer
 from tracer.analysis.pinning.theories import (
     CAUSE,
@@ -46,7 +47,7 @@ class Explanation:
 
     `lines` are the wall ledger's lines with their means over traced runs, ns per unit: label,
     unpinned, pinned. `missing` is what could not be run, and why. `costs` are estimates of single
-    mechanisms as text. Intervals are over at least `blocks`.
+    mechanisms as text. `rungs`: by number of CPUs. Intervals are over at least `blocks`.
     """
 
     blocks: int
@@ -58,6 +59,7 @@ class Explanation:
     advice: Sequence[Advice]
     missing: Mapping[str, str]
     costs: Sequence[tuple[str, str]]
+    rungs: Sequence[Rung] = ()
 
 
 def explain(
@@ -68,11 +70,13 @@ def explain(
     missing: Mapping[str, str],
     *,
     judged: bool = True,
+    cpus: int = 0,
 ) -> Explanation:
-    """All of it. `labels` in the order to show them; `name`: of the workload. Where it is not to be
+    """All of it. `labels` in the order to show them; `name`: of the workload; `cpus`: how many an
+    unpinned run may use. Where it is not to be
     `judged`, since the host was busy, the figures are there without any verdict."""
     if not judged:
-        return _unjudged(evidence, labels, missing)
+        return _unjudged(evidence, labels, missing, cpus)
     verdicts = [judge(theory, evidence) for theory in THEORIES]
     checked = check(prediction, evidence.documents(PINNED)) if prediction else None
     order = {CAUSE: 0, CONTRIBUTES: 1, REFUTED: 2}
@@ -86,10 +90,13 @@ def explain(
         advice=advice(evidence),
         missing=missing,
         costs=costs(evidence),
+        rungs=rungs(evidence, labels, cpus),
     )
 
 
-def _unjudged(evidence: Evidence, labels: Sequence[str], missing: Mapping[str, str]) -> Explanation:
+def _unjudged(
+    evidence: Evidence, labels: Sequence[str], missing: Mapping[str, str], cpus: int
+) -> Explanation:
     steps = [_step(evidence, label, ns) for label in labels if (ns := evidence.ns(label))]
     return Explanation(
         blocks=evidence.blocks.fewest,
@@ -103,6 +110,7 @@ def _unjudged(evidence: Evidence, labels: Sequence[str], missing: Mapping[str, s
         advice=[],
         missing=missing,
         costs=[],
+        rungs=rungs(evidence, labels, cpus),
     )
 
 

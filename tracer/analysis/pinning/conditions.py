@@ -5,6 +5,8 @@ The labels stand in reports, in JSON documents and in the files of unfinished ex
 
 from __future__ import annotations
 
+import re
+
 #: The two placements whose difference is to be explained.
 FREE, PINNED = "unpinned", "one CPU"
 #: Free to move, each with one mechanism switched off.
@@ -21,3 +23,17 @@ WITHOUT_SHARE = frozenset({FREE, PINNED, FLOOR, MEMORY, MEMORY_PINNED, PROCESSES
 
 #: Both keep idle CPUs from sleeping; where the first has no effect the second can tell.
 SLEEPLESS = (POLLING, SPINNERS)
+
+
+def with_cpus(count: int) -> str:
+    """The label of the base on so many CPUs, fewer than all and more than one."""
+    return f"{count} CPUs"
+
+
+def cpus_of(label: str, every: int) -> int | None:
+    """On how many CPUs the base runs in this condition, `every` being all that it may use; None of
+    conditions that change something else."""
+    if label in (FREE, PINNED):
+        return every if label == FREE else 1
+    match = re.fullmatch(r"(\d+) CPUs", label)
+    return int(match[1]) if match else None
