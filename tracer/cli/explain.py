@@ -8,13 +8,30 @@ import click
 
 from tracer.cli import _options as options
 from tracer.cli._output import outputs, stop_if_broken_off
+from tracer.cli._why import command as why
+from tracer.cli._why import words_of_why
 
 _FEW_BLOCKS = "Few blocks: the intervals are wide, and nothing here is a firm claim."
 
 
-@click.group("explain", short_help="Run an experiment, test the theories about it, say why.")
+class _Questions(click.Group):
+    """Without the name of a question it is `why`, of the command after `--`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, words_of_why(args, self.list_commands(ctx)))
+
+
+@click.group(
+    "explain",
+    cls=_Questions,
+    subcommand_metavar="QUESTION [OPTIONS] | [why] [OPTIONS] -- COMMAND",
+    short_help="Run an experiment, test the theories about it, say why.",
+)
 def command() -> None:
     """Run an experiment, test the theories about it, and say why."""
+
+
+command.add_command(why)
 
 
 @command.command(

@@ -544,6 +544,10 @@ def test_a_workload_keeps_its_own_options(parsed: Parsed) -> None:
         (("run", "--unit-from", "n ([0-9]+)", "--delay", "1", "--", "ls"), "counts a whole run"),
         (("run", "--unit-from", "(1)", "--units", "1", "--", "ls"), "contradict each other"),
         (("run", "--unit-from", "n [0-9]+", "--", "ls"), "has no group: put the number in"),
+        (("explain", "--quick", "--"), "the command is missing"),
+        (("explain", "why", "ls"), "the command goes after `--`: tracer explain -- COMMAND"),
+        (("explain", "--rouns", "3", "--", "ls"), "No such option '--rouns'"),
+        (("explain", "--unit-from", "(1)", "--units", "1", "--", "ls"), "contradict each other"),
         (("run", "--unit-from", "n (", "--", "ls"), "is not a regular expression"),
         (
             ("compare", "--unit-from", "n (1)", "one-thread-brigade", "one-thread-brigade"),
