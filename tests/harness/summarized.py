@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tracer.analysis.run.allowed import Allowed
 from tracer.analysis.run.counts import GroupRow, Switches, ThreadRow
 from tracer.analysis.run.estimate import Estimate
+from tracer.analysis.run.kernel_time import KernelTime
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.summary import CommandLine, HostSummary, Summary, TargetSummary
 from tracer.model import states
@@ -115,6 +117,8 @@ def planted_summary(**changes: Any) -> Summary:
         "losses": dict.fromkeys((*states.LOSSES, "recursion"), 0),
         "repairs": dict.fromkeys(states.REPAIRS, 0),
         "behind": behind,
+        "allowed": Allowed((0, 1), (0, 1), 3),
+        "kernel_time": KernelTime(None, 0, None, None, None, "less than 10 clock ticks"),
         "top": (row,),
         "rest": ThreadRow(0, "2 others", row.parts, behind, 0, 0, 0),
     }

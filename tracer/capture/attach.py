@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracer.capture.finish import Closed, Tally, recording_of, thread_names
+from tracer.capture.living import Living
 from tracer.capture.python_threads import PythonThreads
 from tracer.capture.window import (
     choose_path,
@@ -27,7 +28,7 @@ from tracer.kernel.follow import Follower
 from tracer.kernel.samples import Sampler
 from tracer.kernel.seed import Seeder
 from tracer.model.cost import Calibration, Cost
-from tracer.model.recording import Process, Recording
+from tracer.model.recording import Edges, Process, Recording
 from tracer.model.states import LOSSES
 
 #: How often new members of a control group, and the end of the last process, are looked for.
@@ -135,6 +136,8 @@ class _Watch:
         self._python.look(outside=True)
         self._tally = tally
         self._follower = Follower(engine) if request.interval_s is not None else None
+        self._living = Living(engine)
+        self._living.opens()
 
     def windows(self, on_open: Callable[[int, int], None]) -> Iterator[Recording]:
         request = self._request
@@ -153,11 +156,12 @@ class _Watch:
             except Interrupted as stop:
                 over, stopped = True, stop
             kernels = thread_names(self._engine)
+            edges = self._living.closes()
             data = self._ended(over)
             if over:
                 self._python.look(outside=True)
             if has_threads(data):
-                yield self._recording(data, self._python.over(kernels))
+                yield self._recording(data, self._python.over(kernels), edges)
             elif number == 1:
                 raise TracerError(f"process {self._main} has ended already", exit_code=2)
             if stopped is not None:
@@ -196,7 +200,7 @@ class _Watch:
         if self._seeder.settle():
             self._python.rescan()
 
-    def _recording(self, data: Snapshot, names: Mapping[int, str]) -> Recording:
+    def _recording(self, data: Snapshot, names: Mapping[int, str], edges: Edges) -> Recording:
         engine = self._engine
         load = self._tally.closes()
         self._seeder.drop_doubles(data)
@@ -206,7 +210,7 @@ class _Watch:
             path_of = str(last) if path_of == "busiest" else path_of
         data["cpus"]["losses"][0, LOSSES.index("thread_table_full")] += self._seeder.refused
         path = choose_path(data, path_of, self._main)
-        closed = Closed(data, load, names, path)
+        closed = Closed(data, load, names, path, edges=edges)
         recording = recording_of(engine, self._tally, closed)
         return dataclasses.replace(
             recording,

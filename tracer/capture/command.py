@@ -14,6 +14,7 @@ from typing import Any
 
 from tracer.capture.child import Target
 from tracer.capture.finish import Closed, Tally, recording_of, thread_names, with_result
+from tracer.capture.living import Living
 from tracer.capture.python_threads import PythonThreads
 from tracer.capture.window import choose_path, close_now, is_open, open_now, processes_of
 from tracer.errors import Interrupted, TracerError
@@ -175,11 +176,12 @@ def run_command(
         engine.ctl["tracer_tid"] = 0  # no wake-up may close this window
         if not options.delay_s:
             engine.ctl["command_tgid"] = target.pid
-        tally, sampler = Tally(engine), Sampler(engine)
+        tally, sampler, living = Tally(engine), Sampler(engine), Living(engine)
+        living.opens()
         try:
             engine.attach()
             with sampler if calibration else contextlib.nullcontext():
-                closed = _follow(engine, target, options, tally)
+                closed = _follow(engine, target, options, tally, living)
         finally:
             engine.detach()
         recording = recording_of(engine, tally, closed)
@@ -191,7 +193,9 @@ def run_command(
         return dataclasses.replace(recording, switch_cost_ns=switch_cost_ns, cost=cost)
 
 
-def _follow(engine: Engine, target: Target, options: CommandOptions, tally: Tally) -> Closed:
+def _follow(
+    engine: Engine, target: Target, options: CommandOptions, tally: Tally, living: Living
+) -> Closed:
     """From the opening of the gate to the end of the command."""
     python = PythonThreads(engine, tally.look)
 
@@ -203,6 +207,7 @@ def _follow(engine: Engine, target: Target, options: CommandOptions, tally: Tall
     began_ns = time.monotonic_ns()
     if options.delay_s:
         _delay(target, wait, options.delay_s)
+        living.opens()
         tally.opens()
         open_now(engine, target.pid)
     stopped = wait(options.duration_s)
@@ -211,16 +216,18 @@ def _follow(engine: Engine, target: Target, options: CommandOptions, tally: Tall
     if int(engine.ctl["phase"]) == Phase.BEFORE and (target.exit_status or 0) < 0:
         raise Interrupted(-(target.exit_status or 0))  # between fork and exec
     if target.exit_status is not None:
-        return _ended(engine, target, python, load, took_ns, stopped)
+        closed = _ended(engine, target, python, load, took_ns, stopped)
+        return dataclasses.replace(closed, edges=living.ended())
     # the duration is over; the command goes on
     kernel_names = thread_names(engine)
+    edges = living.closes()
     data = close_now(engine)
     python.look(outside=True)
     names = python.over(kernel_names)
     path = choose_path(data, "busiest", target.pid)
     stopped = wait(None, readable)
     survivors = tuple(_survivors(engine, target))
-    return Closed(data, load, names, path, interrupted=stopped, survivors=survivors)
+    return Closed(data, load, names, path, interrupted=stopped, survivors=survivors, edges=edges)
 
 
 def _delay(target: Target, wait: Callable[[float | None], int | None], delay_s: float) -> None:

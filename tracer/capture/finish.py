@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
 from tracer.model import threads
 from tracer.model.probe import Context
-from tracer.model.recording import HostLoad, PathThread, Process, Quota, Recording
+from tracer.model.recording import Edges, HostLoad, PathThread, Process, Quota, Recording
 from tracer.model.states import Phase
 
 
@@ -102,6 +102,7 @@ class Closed:
     closed_late: bool = False
     survivors: tuple[Process, ...] = ()
     took_ns: int = 0
+    edges: Edges = field(default_factory=Edges)
 
 
 def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
@@ -128,6 +129,8 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
         missed_calls=missed_calls,
         others=data["others"],
         quotas=tally.quotas,
+        affinities=data["affinities"],
+        edges=closed.edges,
         load=closed.load,
         interrupted=closed.interrupted,
         closed_late=closed.closed_late,

@@ -9,6 +9,7 @@ from typing import Any
 
 from tracer.capture.child import CONTROL_FD, Target
 from tracer.capture.finish import Closed, Tally, recording_of, thread_names, with_result
+from tracer.capture.living import Living
 from tracer.capture.window import choose_path, close_now, is_open
 from tracer.errors import Interrupted, TracerError
 from tracer.kernel.engine import Engine
@@ -77,6 +78,8 @@ def _controlled(
     """From the opening of the gate to the workload's result."""
     target.open_gate()
     tid, _ns = target.expect("begin", BEGIN_TIMEOUT_S, progress)
+    living = Living(engine)
+    living.opens()
     tally.opens()
     engine.ctl["armed_tid"] = int(tid)
     target.go()
@@ -88,13 +91,15 @@ def _controlled(
         if not is_open(engine):
             raise
         stopped, closed = signal, _cut_short(engine, target, tally, signal.number)
+    edges = living.closes()
     result: Mapping[str, Any] = {}
     if stopped is not None:
         target.kill()
     else:
         target.go()
         result = _result(target)
-    recording = recording_of(engine, tally, closed)
+        edges = dataclasses.replace(edges, usage=None)  # its own figures are finer
+    recording = recording_of(engine, tally, dataclasses.replace(closed, edges=edges))
     return with_result(recording, target.spec.argv, target.exit_status, result)
 
 

@@ -22,6 +22,7 @@ CORE_ARRAYS = (
     "free_slots",
     "call_info",
     "words",
+    "affinities",
     "cpus_before",
     "threads_before",
 )

@@ -29,10 +29,12 @@ _TS_COMPAT = 2
 FREE_RESERVE = 256
 #: Futex words whose holders are known at a time, a power of two, and threads known of each.
 _WORDS, _WORD_THREADS = 1 << 14, 12
+#: Calls of sched_setaffinity that are kept, and two.
+MAX_AFFINITIES = 1024
 #: Programs outside the target that each CPU can tell apart.
 CPU_OTHERS = 64
 #: Calls that the state machine treats on their own.
-_CALLS = ("execve", "execveat", "sched_yield", "exit_group", "restart_syscall")
+_CALLS = ("execve", "execveat", "sched_yield", "exit_group", "restart_syscall", "sched_setaffinity")
 #: The call in which the target's first thread waits for the gate.
 GATE_CALL = "read"
 
@@ -94,6 +96,7 @@ def macros(
         "WORD_THREADS": _WORD_THREADS,
         "CPU_OTHERS": CPU_OTHERS,
         **_numbers_of_machine(machine),
+        "MAX_AFFINITIES": MAX_AFFINITIES,
         **hooks(names),
     }
     for name in names:

@@ -15,6 +15,8 @@ from tracer.model.cost import Cost
 
 #: The members of `struct other` that are read.
 OTHER_DTYPE = np.dtype([("ns", "u8"), ("tgid", "u4"), ("comm", "S16")])
+#: `struct affinity`.
+AFFINITY_DTYPE = np.dtype([("ns", "u8"), ("mask", "u8", (16,))])
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,37 @@ class Quota:
             throttled_periods=self.throttled_periods - before.throttled_periods,
             throttled_ns=self.throttled_ns - before.throttled_ns,
         )
+
+
+@dataclass(frozen=True)
+class Usage:
+    """CPU time and page faults of processes; `resolution_ns`: by how much each time may be off."""
+
+    user_ns: int
+    system_ns: int
+    minor_faults: int
+    major_faults: int
+    resolution_ns: int = 0
+
+    def since(self, before: Usage) -> Usage:
+        """The difference to an earlier one, less than nothing where processes have gone."""
+        return Usage(
+            self.user_ns - before.user_ns,
+            self.system_ns - before.system_ns,
+            self.minor_faults - before.minor_faults,
+            self.major_faults - before.major_faults,
+            max(self.resolution_ns, before.resolution_ns),
+        )
+
+
+@dataclass(frozen=True)
+class Edges:
+    """What the living target showed at the window's start and end: the CPUs that its threads were
+    allowed (empty: not known), and what it used between them (None: not known)."""
+
+    allowed_start: tuple[int, ...] = ()
+    allowed_end: tuple[int, ...] = ()
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +121,11 @@ class Recording:
         The CPU quotas that held threads back in the window.
     others:
         Structured (`struct other`): programs outside the target, by CPU.
+    affinities:
+        Structured (`struct affinity`): the calls of sched_setaffinity that `affinity` of a thread's
+        row refers to; row 0 stands for none, the last one for calls that found no row.
+    edges:
+        What the living target showed at the window's edges.
     probes:
         What each probe's `read` returned, by its name; absent when the probe was off.
     interrupted:
@@ -136,6 +174,8 @@ class Recording:
     missed_calls: int = 0
     quotas: tuple[Quota, ...] = ()
     others: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, OTHER_DTYPE))
+    affinities: NDArray[np.void] = field(default_factory=lambda: np.zeros(2, AFFINITY_DTYPE))
+    edges: Edges = field(default_factory=Edges)
 
     @property
     def window_ns(self) -> int:

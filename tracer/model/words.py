@@ -19,6 +19,7 @@ BEHIND_LINES = {
     "other": "behind other programs",
     "held": "held back: by a quota, or its CPU was idle",
 }
+KERNEL_LINE = "~ the kernel's, outside calls (estimate)"
 WAITING_LINES = {
     "sleep": "for a timer",
     "timed_wait": "for a lock or an event, until a time-out",
@@ -59,13 +60,16 @@ WORDS: dict[str, str] = {
     "idle state": "What a CPU without work does: it polls for work, or halts and must be"
     " interrupted. Deeper states save more energy and take longer to leave.",
     "IPI": "An interrupt that one CPU sends to another, here to make it look at its run queue.",
+    "kernel time outside calls": "Page faults, deferred work, entering and leaving system calls,"
+    " and tracing them: the kernel's part of the time outside calls. An estimate (~): system time,"
+    " which the kernel samples at its clock tick, minus the time in calls.",
     "kernel workers": "Threads that the kernel runs for the program: io_uring's pollers and"
     " workers.",
     "losses": "Events that could not be recorded; the numbers they affect are too small.",
     "migration": "The kernel moves a thread from one CPU's run queue to another's.",
     "observer effect": "The slowdown caused by the tracing itself: the same workload run with and"
     " without the probes, in pairs.",
-    "own code": "Time on a CPU outside the kernel, including page faults and interrupts there.",
+    "own code": "Time on a CPU outside system calls, including page faults and interrupts there.",
     "preempted": "Taken off its CPU in favour of another thread while still runnable.",
     "residual": "Measured time without a name: the total minus all parts.",
     "steal": "Time in which the host ran something else on a CPU of this virtual machine.",

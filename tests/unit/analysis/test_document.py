@@ -11,8 +11,10 @@ import pytest
 from harness.summarized import histogram, planted_host, planted_summaries, planted_summary
 
 from tracer.analysis.run import reader
+from tracer.analysis.run.allowed import Allowed
 from tracer.analysis.run.document import SCHEMA, document
 from tracer.analysis.run.estimate import Estimate
+from tracer.analysis.run.kernel_time import KernelTime
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.observer import Pair, observe
 from tracer.errors import TracerError
@@ -124,6 +126,14 @@ def test_host_and_target() -> None:
         "processes": [],
         "survivors": [{"pid": 7, "own_pid": 3, "name": "a\x1b", "has_own_session": True}],
         "path_of": None,
+        "allowed_cpus": {
+            "start": [0, 1],
+            "end": [0, 1],
+            "threads": 3,
+            "narrowed": 0,
+            "narrowed_to": [],
+            "narrowed_ns": None,
+        },
     }
     assert document(SUMMARIES["pinned"])["target"]["cpus"] == [1]
     assert document(SUMMARIES["attach"])["target"]["path_of"] == {
@@ -131,6 +141,26 @@ def test_host_and_target() -> None:
         "name": "a",
         "asleep_ns": 5,
     }
+
+
+def test_the_cpus_that_were_allowed() -> None:
+    allowed = Allowed((0, 1), (), 3, 2, (1,), 7)
+    assert document(planted_summary(allowed=allowed))["target"]["allowed_cpus"] == {
+        "start": [0, 1], "end": None, "threads": 3,
+        "narrowed": 2, "narrowed_to": [1], "narrowed_ns": 7,
+    }  # fmt: skip
+
+
+def test_kernel_time_outside_calls(schema: dict[str, Any]) -> None:
+    data = document(planted_summary(kernel_time=KernelTime(30, 4, None, 7, 1)))
+    assert data["kernel_time"] == {
+        "outside_calls_ns": 30, "error_ns": 4, "on_path_ns": None,
+        "minor_faults": 7, "major_faults": 1, "why_unknown": None,
+    }  # fmt: skip
+    jsonschema.Draft202012Validator(schema).validate(data)
+    unknown = document(planted_summary())["kernel_time"]
+    assert (unknown["outside_calls_ns"], unknown["error_ns"]) == (None, None)
+    assert unknown["why_unknown"] == "less than 10 clock ticks"
 
 
 def test_times_of_the_workload_are_rounded_and_its_counts_are_not() -> None:

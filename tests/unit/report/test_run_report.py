@@ -16,25 +16,29 @@ from harness.summarized import (
     planted_target,
 )
 
+from tracer.analysis.run.allowed import Allowed
 from tracer.analysis.run.bounds import WhatIf
 from tracer.analysis.run.counts import GroupRow, Switches
 from tracer.analysis.run.estimate import Estimate
+from tracer.analysis.run.kernel_time import KernelTime
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.observer import Pair, observe
 from tracer.analysis.run.summary import CommandLine, Summary
 from tracer.model import states
 from tracer.model.recording import HostLoad, PathThread, Process, Quota
 from tracer.model.section import Section, Table
-from tracer.model.words import BEHIND_LINES, LINES, WAITING_LINES
+from tracer.model.words import BEHIND_LINES, KERNEL_LINE, LINES, WAITING_LINES
 from tracer.report.run import advice
 from tracer.report.run.activity import calls, scheduler
 from tracer.report.run.head import head, path_title
 from tracer.report.run.path import path
+from tracer.report.run.place import place
 from tracer.report.run.text import render
 from tracer.report.run.threads import groups, threads
 from tracer.report.run.trust import trust, warning
 
 SUMMARIES = planted_summaries()
+UNKNOWN = "~ kernel time outside calls: unknown (less than 10 clock ticks)"
 WIDTH = 100
 
 
@@ -69,6 +73,7 @@ def test_head_of_a_workload() -> None:
         "thread-brigade  3 tasks x 2 iterations, socketpair, CPUs 0-1 (free to move), Linux 6.18",
         "one trip 49.5 ns (sd 0.40 ns), 16.7 ns per hop   user 1 ns, system 1 ns, 2 % CPU",
         "trips: fastest 49 ns, p50 49 ns, p99 50 ns, slowest 50 ns; 1 byte resident, 2 page faults",
+        UNKNOWN,
     ]
 
 
@@ -89,6 +94,7 @@ def test_head_of_a_workload_that_was_ended_early() -> None:
     assert head(SUMMARIES["partial"]) == [
         "thread-brigade  --tasks 3, socketpair, CPUs 0-1 (free to move), Linux 6.18",
         "PARTIAL: ended by SIGINT after 100 ns; totals until then, not per hop",
+        UNKNOWN,
     ]
 
 
@@ -108,6 +114,7 @@ def test_head_of_a_command(status: int | None, text: str) -> None:
     assert head(run) == [
         "make -j2  CPUs 0-1 (free to move), Linux 6.18",
         f"100 ns from start to end, {text}   {own}; 2 page faults, 1 byte resident",
+        UNKNOWN,
     ]
     assert head(replace(run, light=True))[1].split("   ")[1].startswith("60 ns on CPUs, 60 % CPU;")
 
@@ -128,15 +135,75 @@ def test_a_long_command_is_cut() -> None:
 
 def test_head_of_an_attach() -> None:
     run = SUMMARIES["attach"]
-    first, second = head(run)
+    first, second, _kernel = head(run)
     assert first == "process 7 (a, 3 in its container), CPUs 0-1 (free to move), Linux 6.18"
     own = "own code 1 ns, system calls 8 ns, kernel workers 1 ns, 10 % CPU"
     assert second == f"watched for 100 ns   {own}"
     processes = tuple(Process(n, n, f"p{n}") for n in range(6))
     many = replace(run, target=replace(run.target, processes=processes), interrupted=2)
-    first, second = head(many)
+    first, second, _kernel = head(many)
     assert first.startswith("processes 0 (p0), 1 (p1), 2 (p2), 3 (p3) and 2 more, CPUs")
     assert second.endswith("% CPU; ended by SIGINT")
+
+
+def test_kernel_time_outside_calls() -> None:
+    def line(**found: Any) -> str:
+        known = KernelTime(**{"outside_ns": 30, "error_ns": 4, "on_path_ns": 25,
+                              "minor_faults": 7, "major_faults": 1, **found})  # fmt: skip
+        return head(command(kernel_time=known, threads=Ledger(100, parts)))[2]
+
+    parts = {**SUMMARIES["command"].threads.parts, "user": 40}
+    assert line() == (
+        "~ kernel time outside calls: 30 ns of the own code's 40 ns: 8 page faults, entry and exit"
+        " of calls, tracing"
+    )
+    assert line(error_ns=31) == "~ kernel time outside calls: <31 ns of 40 ns; 8 page faults"
+    assert len(head(SUMMARIES["light"])) == 3, "all time on a CPU is one"
+
+
+def test_the_kernels_part_of_the_path() -> None:
+    known = KernelTime(30, 4, 25, 7, 1)
+    wall = Ledger(100, {**SUMMARIES["command"].wall.parts, "user": 40})
+    share = replace(SUMMARIES["command"].headline, user=0.4)
+    run = command(kernel_time=known, wall=wall, headline=share)
+    lines = path(run, WIDTH)
+    at = next(n for n, text in enumerate(lines) if LINES["user"] in text)
+    assert cells(lines[at + 1]) == [KERNEL_LINE, "25 ns", "25.0 %"]
+    assert advice.in_words(run) == (
+        "In words: for 40 % of the time the program was outside calls, ~62 % of that in the kernel:"
+        " 8 page faults, entry and exit of calls, tracing."
+    )
+    for unsure in ({"on_path_ns": None}, {"error_ns": 30}, {"on_path_ns": 0}):
+        other = replace(run, kernel_time=replace(known, **unsure))  # type: ignore[arg-type]
+        assert KERNEL_LINE not in "".join(path(other, WIDTH))
+        assert "computing in its own code" in advice.in_words(other)
+
+
+@pytest.mark.parametrize(
+    ("pinned", "allowed", "text"),
+    [
+        ((), Allowed((0, 1), (0, 1), 3), "CPUs 0-1 (free to move), Linux 6.18"),
+        ((), Allowed((0, 1), (), 3), "CPUs 0-1 (free to move), Linux 6.18"),
+        ((), Allowed((1,), (1,), 3), "CPU 1 (it was allowed no others), Linux 6.18"),
+        ((1,), Allowed((1,), (1,), 3), "pinned to CPU 1, Linux 6.18"),
+        ((), Allowed((0, 1), (1,), 3), "CPUs 0-1 (free to move), Linux 6.18; CPU 1 at the end"),
+        (
+            (),
+            Allowed((0, 1), (0,), 5, 5, (0,), 1200),
+            "CPUs 0-1 (free to move), Linux 6.18; 5 of 5 threads narrowed to CPU 0 by"
+            " sched_setaffinity, the first one 1.20 us after the start",
+        ),
+        (
+            (0, 1),
+            Allowed((0, 1), (0, 1), 1, 1, (0,), 0),
+            "pinned to CPUs 0-1, Linux 6.18; 1 of 1 thread narrowed to CPU 0 by sched_setaffinity,"
+            " before the measured part",
+        ),
+    ],
+)
+def test_the_cpus_it_was_allowed(pinned: tuple[int, ...], allowed: Allowed, text: str) -> None:
+    run = SUMMARIES["command"]
+    assert place(replace(run, allowed=allowed, target=replace(run.target, cpus=pinned))) == text
 
 
 def test_whose_path_it_is() -> None:

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from tracer.analysis.run.allowed import Allowed
 from tracer.analysis.run.counts import GroupRow, ThreadRow, on_cpu_ns
+from tracer.analysis.run.kernel_time import KernelTime
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.summary import HostSummary, Summary
 from tracer.model.recording import Process, Quota
@@ -60,6 +62,7 @@ def document(summary: Summary) -> dict[str, Any]:
         },
         "headline": _headline(summary.headline),
         "what_if": asdict(summary.what_if),
+        "kernel_time": _kernel_time(summary.kernel_time),
         "thread_groups": [_group(group) for group in summary.groups],
         "threads": [
             _thread(row) for row in [*summary.top, *([summary.rest] if summary.rest else [])]
@@ -94,6 +97,29 @@ def _target(summary: Summary) -> dict[str, Any]:
             for process in target.survivors
         ],
         "path_of": None if target.path_thread is None else asdict(target.path_thread),
+        "allowed_cpus": _allowed(summary.allowed),
+    }
+
+
+def _allowed(allowed: Allowed) -> dict[str, Any]:
+    return {
+        "start": list(allowed.start),
+        "end": list(allowed.end) or None,
+        "threads": allowed.threads,
+        "narrowed": allowed.narrowed,
+        "narrowed_to": list(allowed.narrowed_to),
+        "narrowed_ns": allowed.narrowed_ns,
+    }
+
+
+def _kernel_time(found: KernelTime) -> dict[str, Any]:
+    return {
+        "outside_calls_ns": found.outside_ns,
+        "error_ns": None if found.outside_ns is None else found.error_ns,
+        "on_path_ns": found.on_path_ns,
+        "minor_faults": found.minor_faults,
+        "major_faults": found.major_faults,
+        "why_unknown": found.why or None,
     }
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from tracer import probes
 from tracer.analysis.run import counts, ledger
+from tracer.analysis.run.allowed import Allowed, allowed
 from tracer.analysis.run.bounds import UNKNOWN, WhatIf, what_if
 from tracer.analysis.run.counts import GroupRow, OtherProgram, Switches, ThreadRow
 from tracer.analysis.run.estimate import Estimate, Load, estimate
+from tracer.analysis.run.kernel_time import KernelTime, kernel_time
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.observer import Observer
 from tracer.host.fingerprint import fingerprint
@@ -114,6 +116,8 @@ class Summary:
     losses: Mapping[str, int]
     repairs: Mapping[str, int]
     behind: Mapping[str, int]
+    allowed: Allowed
+    kernel_time: KernelTime
     inferred_ns: int = 0
     others: tuple[OtherProgram, ...] = ()
     observer: Observer | None = None
@@ -188,7 +192,8 @@ def summarize(
     scale = Scale(unit if units else "run", units or 1, recording.window_ns)
     busiest, rest = counts.top_threads(recording, top) if top else ([], None)
     command_line = command_line or CommandLine(f"tracer run {name}")
-    path, headline = ledger.wall(recording), ledger.headline(recording)
+    wall, threads = ledger.wall(recording), ledger.threads(recording)
+    headline = ledger.headline(recording)
     return Summary(
         target=_target(recording, kind, name, transport, cpus, command_line),
         host=_host(recording),
@@ -200,8 +205,8 @@ def summarize(
         closed_late=recording.closed_late,
         light=recording.light,
         result=recording.result,
-        wall=path,
-        threads=ledger.threads(recording),
+        wall=wall,
+        threads=threads,
         cpu=ledger.cpu(recording),
         headline=headline,
         switches=counts.switches(recording),
@@ -213,6 +218,8 @@ def summarize(
         losses=counts.losses(recording),
         repairs=counts.repairs(recording),
         behind=ledger.path_behind(recording),
+        allowed=allowed(recording),
+        kernel_time=kernel_time(recording, threads, wall),
         inferred_ns=counts.inferred_ns(recording),
         others=tuple(counts.other_programs(recording)[:_MOST_OTHERS]),
         observer=observer,
@@ -224,7 +231,7 @@ def summarize(
         idle_path=idle.path if idle else None,
         what_if=UNKNOWN
         if kind == "attach"
-        else what_if(path, headline, recording.probes.get("sched")),
+        else what_if(wall, headline, recording.probes.get("sched")),
     )
 
 

@@ -369,6 +369,7 @@ static inline void create(struct ctl *c, struct thread *t, struct thread *parent
 	t->fresh = 1;
 	t->reads_control = t->exec_slot = 0;
 	t->word = 0;
+	t->affinity = parent->affinity;
 	t->task = task;
 	t->comm[0] = 0;
 	charge(parent, parent->on_cpu_part, now);
@@ -965,6 +966,9 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 		charge(t, t->on_cpu_part, now);
 		if (t->on_cpu_part == PART_SYSCALL_FUTEX && t->call_nr < CALLS_OF_COMPAT)
 			futex_ends(t, slot, result);
+		else if (t->on_cpu_part == PART_SYSCALL_PROCESS &&
+			 t->call_nr == NR_SCHED_SETAFFINITY && !result)
+			affinity_set(c, t, regs, now);
 		if (c->phase == PHASE_OPEN && t->on_cpu_part != PART_UNKNOWN) {
 			from = t->call_start_ns > c->start_ns ? t->call_start_ns : c->start_ns;
 			hook_call_ended(cpu, c, k, t, slot, result, since(now, from), now);

@@ -39,6 +39,7 @@ struct ctl {
 	u64 first_threads;  /* of `first_tgid`, that have not switched out for good */
 	u64 next_slot;      /* slots handed out so far; slot 0 is "no thread" */
 	u64 next_call;      /* rows of probe syscalls handed out */
+	u64 affinities;     /* calls of sched_setaffinity */
 	u64 free_head;
 	u64 free_tail;
 };
@@ -66,6 +67,12 @@ struct cpu {
 	u64 recycled_yielded;
 	u64 recycled_own[N_OWN];
 	u64 recycled_behind[N_BEHIND];
+};
+
+/* The CPUs that a thread has allowed itself, bit by bit. */
+struct affinity {
+	u64 ns;
+	u64 mask[16];
 };
 
 /* One thread of the target. */
@@ -99,7 +106,8 @@ struct thread {
 	u64 queue_ns, queue_idle_ns, queue_other_ns;
 	u64 queued_held_ns, queued_other_ns;
 	u32 queue_epoch, is_throttled;
-	u32 slot, pad;      /* the number of this row */
+	u32 slot;           /* the number of this row */
+	u32 affinity;       /* row of the call that chose its CPUs, 0 for none */
 	u64 task;           /* its task_struct */
 	u64 birth_ns, death_ns;
 	u64 voluntary, involuntary, migrations;

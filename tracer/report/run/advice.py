@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tracer.analysis.run.summary import Summary
-from tracer.units import plain
+from tracer.report.run.kernel_time import on_path_ns
+from tracer.units import counted, plain
 
 _SWITCHING_CAUSES = {
     "wakeup:idle": "while a sleeping CPU woke up",
@@ -44,12 +45,23 @@ def in_words(run: Summary) -> str:
         return f"{amount} {_switching(run)}."
     return {
         "io": f"{amount} a thread was moving data: inside read, write and poll calls.",
-        "user": f"{amount} the program was computing in its own code.",
+        "user": f"{amount} {_own_code(run)}.",
         "system": f"{amount} a thread was inside system calls other than I/O.",
         "on_cpu": f"{amount} a thread was running; --light does not separate code from system"
         " calls.",
         "waiting": f"{amount} the path waited, mostly for {_waited_for(run)}.",
     }[largest]
+
+
+def _own_code(run: Summary) -> str:
+    share = on_path_ns(run) / max(run.wall.parts["user"], 1)
+    if share < 0.5:
+        return "the program was computing in its own code"
+    faults = (run.kernel_time.minor_faults or 0) + (run.kernel_time.major_faults or 0)
+    return (
+        f"the program was outside calls, ~{100 * share:.0f} % of that in the kernel:"
+        f" {counted(faults, 'page fault')}, entry and exit of calls, tracing"
+    )
 
 
 def _switching(run: Summary) -> str:

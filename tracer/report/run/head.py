@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracer.analysis.run.summary import Summary
-from tracer.host.cpus import cpu_list
 from tracer.model.recording import Process
+from tracer.report.run.kernel_time import kernel_time
+from tracer.report.run.place import place
 from tracer.units import count, counted, duration, plain, size
 
 #: A longer command line is cut.
@@ -19,7 +20,8 @@ _MOST_PROCESSES = 4
 
 def head(run: Summary) -> list[str]:
     """The lines for this kind of target."""
-    return {"workload": _workload, "command": _command, "attach": _attach}[run.target.kind](run)
+    lines = {"workload": _workload, "command": _command, "attach": _attach}[run.target.kind](run)
+    return [*lines, *kernel_time(run)]
 
 
 def path_title(run: Summary) -> str:
@@ -32,16 +34,6 @@ def path_title(run: Summary) -> str:
     return f"the chain of events that led to what thread {name} did at the end"
 
 
-def _place(run: Summary) -> str:
-    kernel = ".".join(run.host.kernel.split("-")[0].split(".")[:2])
-    cpus = (
-        f"pinned to CPU {cpu_list(run.target.cpus)}"
-        if run.target.cpus
-        else f"CPUs {cpu_list(run.host.online_cpus)} (free to move)"
-    )
-    return f"{cpus}, Linux {kernel}"
-
-
 def _faults(usage: Mapping[str, Any]) -> str:
     return counted(usage["minor_faults"] + usage["major_faults"], "page fault")
 
@@ -52,7 +44,7 @@ def _faults(usage: Mapping[str, Any]) -> str:
 def _workload(run: Summary) -> list[str]:
     target = run.target
     transport = f", {target.transport}" if target.transport else ""
-    where = f"{transport}, {_place(run)}"
+    where = f"{transport}, {place(run)}"
     if run.units is None:
         number = signal.Signals(run.interrupted or signal.SIGINT).name
         return [
@@ -103,7 +95,7 @@ def _command(run: Summary) -> list[str]:
     name = plain(run.target.name)
     if len(name) > _LONGEST_NAME:
         name = f"{name[: _LONGEST_NAME - 3]}..."
-    lines = [f"{name}  {_place(run)}"]
+    lines = [f"{name}  {place(run)}"]
     if run.interrupted is not None:
         lines.append(
             f"PARTIAL: tracer was ended by {signal.Signals(run.interrupted).name} after"
@@ -160,7 +152,7 @@ def _attach(run: Summary) -> list[str]:
     others = f" and {more} more" if more > 0 else ""
     ended = "" if run.interrupted is None else f"; ended by {signal.Signals(run.interrupted).name}"
     return [
-        f"{'process' if len(processes) == 1 else 'processes'} {named}{others}, {_place(run)}",
+        f"{'process' if len(processes) == 1 else 'processes'} {named}{others}, {place(run)}",
         f"watched for {duration(run.window_ns)}   {_cpu_time(run)}{ended}",
     ]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from tracer.analysis.run.ledger import Ledger
 from tracer.analysis.run.summary import Summary
 from tracer.model.states import PREEMPTED, WAKEUP_QUEUED, YIELDED
-from tracer.model.words import BEHIND_LINES, LINES, WAITING_LINES
+from tracer.model.words import BEHIND_LINES, KERNEL_LINE, LINES, WAITING_LINES
 from tracer.report.run.advice import in_words, try_next, what_if
 from tracer.report.run.head import path_title
+from tracer.report.run.kernel_time import on_path_ns
 from tracer.units import duration, percent
 
 #: Shorter units of work than this are shown in ns: a tenth of a us would be too coarse.
@@ -117,9 +118,11 @@ def _on_cpu(run: Summary, rows: _Rows) -> list[str]:
     if headline.io is None or headline.user is None or headline.system is None:
         text = "on a CPU (not split: run without --light)"
         return [rows.row(text, headline.on_cpu * window_ns)]
+    kernel_ns = on_path_ns(run)
     return [
         rows.line("io", headline.io * window_ns),
         rows.line("user", headline.user * window_ns),
+        *([rows.row(f"  {KERNEL_LINE}", kernel_ns)] if kernel_ns else []),
         rows.line("system", headline.system * window_ns),
     ]
 
