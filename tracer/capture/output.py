@@ -78,8 +78,10 @@ class Output:
             chunk = os.read(self._read_end, _PIPE_SIZE)
             if not chunk or not self._take(chunk):
                 return
-            if stop.poll(_NAP_MS):
+            if self._stop_read in ready:  # read after the end: of what the pipe held then
                 left -= len(chunk)
+            else:
+                stop.poll(_NAP_MS)
 
     def _take(self, chunk: bytes) -> bool:
         """Keep it and pass it on; False when nobody reads what is passed on: then the command is
