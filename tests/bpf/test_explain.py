@@ -34,6 +34,14 @@ def finished(state: Path, *words: str, before: tuple[str, ...] = ()) -> tuple[in
     return running.returncode, out, err
 
 
+def finished_from(state: Path, document: dict) -> dict:
+    """What `explain --from` makes of a report."""
+    file = state / "kept.json"
+    file.write_text(json.dumps(document))
+    words = (*PINNING[:-1], "--from", str(file), "--json", "-")
+    return json.loads(subprocess.run(words, cwd=ROOT, capture_output=True, check=True).stdout)
+
+
 def saved(state: Path) -> list[dict]:
     """The whole lines of the state file, without the first, which says what it is."""
     files = list((state / "tracer").glob("explain-pinning-*"))
@@ -120,19 +128,25 @@ def test_interrupted_after_the_first_pinned_run_and_continued(tmp_path):
              "first" if line.get("trial", {}).get("block", 0) < 0 else
              line.get("note", "other") for line in lines]  # fmt: skip
     assert order.index("theories") == 0, "what each theory predicts is written down first"
-    assert order[1:7] == ["first"] * 5 + ["prediction"]
-    assert "pinned" in order[7:]
+    assert order[1:12] == ["first"] * 10 + ["prediction"], "the calibration and unpinned runs"
+    assert "pinned" in order[12:]
     kept = next(line["value"] for line in lines if line.get("note") == "prediction")
     for line in lines:
-        if line.get("trial", {}).get("block", 0) < 0:
-            assert line["trial"]["traced"]
-            assert len(line["report"]["target"]["cpus"]) > 1
+        trial = line.get("trial", {})
+        if trial.get("block", 0) < 0:
+            assert trial["traced"]
+            if trial["condition"] == "two threads on one CPU":
+                woken = line["report"]["sched"]["wakeups"]
+                assert woken["same_cpu"] > 1000
+                assert woken["cross_cpu_idle"] == woken["cross_cpu_busy"] == 0
 
     status, out, err = finished(tmp_path, *words)
     assert status == 0, err
     assert not list((tmp_path / "tracer").iterdir()), "a complete experiment leaves no file"
     document = json.loads(out)
     check(document)
+    again = finished_from(tmp_path, document)
+    assert again == document, "the file alone gives the same answer"
     if document["prediction"] is not None:
         assert {name: document["prediction"][name] for name in kept} == kept
 

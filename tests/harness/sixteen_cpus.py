@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.explained import PlantedCondition, PlantedExperiment, TracedRun, document
+from harness.explained import UNITS, PlantedCondition, PlantedExperiment, TracedRun, document
 from tracer.analysis.pinning import conditions as labels
+from tracer.analysis.pinning.recorded import CALIBRATION, FIRST, Recorded
+from tracer.analysis.quiet import Load, block_loads
+from tracer.model.trial import Outcome, Surroundings, Trial
 
 HOST = {
     "kernel": "6.18.44",
@@ -19,8 +22,9 @@ HOST = {
     "idle": "none, menu",
     "machine": "virtual machine",
 }
-#: Assumed: us per hop between two threads on one CPU, traced, in the calibration's runs.
-CALIBRATION_NS = (4400.0, 4500.0, 4600.0)
+#: Assumed: ns per hop between two threads on one CPU, traced, in the calibration's runs;
+#: the first is a warm-up.
+CALIBRATION_NS = (9000.0, 4400.0, 4500.0, 4500.0, 4600.0)
 #: ns per hop of the unpinned runs before the others, and what of it a crossing takes.
 FIRST_NS = (22000.0, 22300.0, 22500.0, 22700.0, 23000.0)
 _TWO = "two CPUs of one last-level cache"
@@ -69,3 +73,24 @@ def first_runs() -> list[dict[str, Any]]:
 def calibration_runs() -> list[dict[str, Any]]:
     """Two threads on one CPU."""
     return [document(TracedRun(ns, same_ns=ns / 2, handover_ns=ns / 2)) for ns in CALIBRATION_NS]
+
+
+def recorded(blocks: int = 12) -> Recorded:
+    """The same as an experiment that was recorded, with the runs before the blocks."""
+    planted = experiment(blocks)
+    quiet = Surroundings(10**7, 10**7, 10**9, 0, 0, 16)
+    before = [*_before(FIRST, first_runs()), *_before(CALIBRATION, calibration_runs())]
+    early = [
+        Outcome(Trial(label, True, -1 - n), {"units": UNITS}, quiet, report)
+        for n, (label, report) in enumerate(before)
+    ]
+    outcomes = [*early, *planted.outcomes()]
+    load = Load(None, block_loads(outcomes))
+    return Recorded(
+        "thread-brigade", "hop", blocks, False, True, HOST, list(planted.conditions), {},
+        outcomes, load,
+    )  # fmt: skip
+
+
+def _before(label: str, reports: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    return [(label, report) for report in reports]

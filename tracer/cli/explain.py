@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tracer.cli import _options as options
-from tracer.cli._output import outputs, stop_if_broken_off
+from tracer.cli._output import Outputs, outputs, stop_if_broken_off
 from tracer.cli._why import command as why
 from tracer.cli._why import words_of_why
+from tracer.errors import TracerError
+
+if TYPE_CHECKING:
+    from tracer.analysis.pinning.answer import Explanation
+    from tracer.analysis.pinning.recorded import Recorded
 
 _FEW_BLOCKS = "Few blocks: the intervals are wide, and nothing here is a firm claim."
 
@@ -26,9 +34,35 @@ class _Questions(click.Group):
     cls=_Questions,
     subcommand_metavar="QUESTION [OPTIONS] | [why] [OPTIONS] -- COMMAND",
     short_help="Run an experiment, test the theories about it, say why.",
+    invoke_without_command=True,
+    params=[
+        click.Option(
+            ["--from", "saved"],
+            metavar="FILE",
+            help="Give the answer again from the JSON report of an earlier `explain pinning`,"
+            " of any machine; needs no rights.",
+        ),
+        options.json_option(),
+    ],
 )
-def command() -> None:
+@click.pass_context
+def command(ctx: click.Context, saved: str | None, json_path: str | None) -> int:
     """Run an experiment, test the theories about it, and say why."""
+    if ctx.invoked_subcommand is not None:
+        if saved is not None or json_path is not None:
+            question = ctx.invoked_subcommand
+            raise click.UsageError(
+                f"--json stands after {question}"
+                if saved is None
+                else f"--from runs nothing, so it stands without {question}"
+            )
+        return 0
+    if saved is None:
+        click.echo(ctx.get_help())
+        return 0
+    with outputs(json_path) as out:
+        _tell(_recorded(saved), out)
+    return 0
 
 
 command.add_command(why)
@@ -67,12 +101,10 @@ def pinning(
     prediction from unpinned runs that is stored before the first pinned one; a verdict on each
     theory. Runs are saved as they end: after Ctrl-C the same command continues.
     """
-    from tracer.analysis.pinning.answer import explain
-    from tracer.analysis.pinning.evidence import Evidence
+    from tracer.analysis.pinning.recorded import Recorded
     from tracer.experiment.line import condition
     from tracer.experiment.pinning import run_pinning
     from tracer.progress import Progress
-    from tracer.report import pinning as report
     from tracer.report.chart import draw
     from tracer.report.pinning_cpus import chart
 
@@ -82,30 +114,77 @@ def pinning(
         raise click.UsageError("--workload may not have --cpus: placements are the experiment")
     with outputs(json_path, plot_path=plot_path) as out:
         runs = run_pinning(base, rounds, Progress(), options.start(wait_quiet, fresh))
-        load = runs.load
-        evidence = Evidence(
-            load.usable(runs.outcomes), base.workload != "process-brigade", base.unit, runs.host
-        )
-        answer = explain(
-            evidence,
-            runs.labels,
-            runs.prediction,
-            line,
-            runs.missing,
-            judged=load.allows_verdict,
+        recorded = Recorded(
+            line=line,
+            unit=base.unit,
+            rounds=rounds,
+            in_python=base.in_python,
+            one_address_space=base.workload != "process-brigade",
+            host=runs.host,
+            labels=runs.labels,
+            missing=runs.missing,
+            outcomes=runs.outcomes,
+            load=runs.load,
             cpus=runs.cpus,
         )
-        note = _note(min(rounds, answer.blocks))
-        out.report(
-            report.document(
-                answer, line, base.unit, rounds, runs.host, in_python=base.in_python, load=load
-            ),
-            lambda width: report.render(answer, base.unit, note, width, load),
-        )
+        answer = _tell(recorded, out)
         where = f"Linux {runs.host['kernel']}, {runs.host['cpu']}"
         out.plot(partial(draw, chart(answer.rungs, line, base.unit, answer.blocks, where)))
     stop_if_broken_off(runs.interrupted)
     return 0
+
+
+def _tell(recorded: Recorded, out: Outputs) -> Explanation:
+    """Write the explanation of a recorded experiment on pinning, and return it."""
+    from tracer.report import pinning as report
+
+    answer, load = recorded.explained(), recorded.load
+    note = _note(min(recorded.rounds, answer.blocks))
+    out.report(
+        report.document(
+            answer,
+            recorded.line,
+            recorded.unit,
+            recorded.rounds,
+            recorded.host,
+            in_python=recorded.in_python,
+            load=load,
+            kept=recorded.kept(),
+        ),
+        lambda width: report.render(answer, recorded.unit, note, width, load),
+    )
+    return answer
+
+
+def _recorded(path: str) -> Recorded:
+    """The experiment in the JSON report of an explanation; TracerError (exit status 2) where the
+    file is none, is of another schema, or holds no runs."""
+    from tracer.analysis.pinning.recorded import Recorded
+    from tracer.report.pinning import SCHEMA
+
+    again = "make one: sudo tracer explain pinning --json FILE"
+    try:
+        data = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise TracerError(f"cannot read {path}: {error.strerror}", again, exit_code=2) from None
+    except ValueError:
+        raise TracerError(f"{path} is not a JSON report", again, exit_code=2) from None
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema != SCHEMA:
+        raise TracerError(
+            f"{path} is of the schema {schema}; the answer is given again from {SCHEMA}, which"
+            " keeps the runs",
+            f"run the experiment again with this version; {again}",
+            exit_code=2,
+        )
+    if data.get("question") != "pinning" or "trials" not in data:
+        raise TracerError(f"{path} keeps no runs of `explain pinning`", again, exit_code=2)
+    try:
+        return Recorded.from_document(data)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TracerError(
+            f"{path} is incomplete: {type(error).__name__} {error}", again, exit_code=2
+        ) from None
 
 
 @command.command(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tracer.analysis.pinning import conditions as labels
-from tracer.analysis.pinning.prediction import Prediction, predict
+from tracer.analysis.pinning.recorded import CALIBRATION, FIRST, prediction
 from tracer.analysis.pinning.theories import THEORIES
 from tracer.analysis.quiet import BUSY, Load, is_disturbed
 from tracer.errors import TracerError
@@ -28,7 +28,8 @@ from workloads import available
 _PROBES = ("sched", "syscalls", "idle")
 #: The runs that the prediction is made from, and the least units of work of each.
 _FIRST_RUNS, _FIRST_UNITS = 5, 40_000
-_FIRST = "unpinned, before the others"
+#: The calibration: short runs (about 50 ms) of two tasks of the same workload on one CPU.
+_CALIBRATION_RUNS, _CALIBRATION_UNITS, _CALIBRATION_TASKS = 5, 5_000, 2
 #: The workload that the others are controls of.
 _BASE = "thread-brigade"
 #: Label, workload that does the base's work another way, whether pinned.
@@ -50,13 +51,12 @@ _INTERVENTIONS = (
 
 @dataclass(frozen=True)
 class PinningRuns:
-    """Outcomes, labels in the order to show, what could not be run, the stored prediction; `cpus`:
-    how many CPUs an unpinned run may use."""
+    """Outcomes, labels in the order to show, what could not be run; `cpus`: how many CPUs an
+    unpinned run may use."""
 
     outcomes: Sequence[Outcome]
     labels: Sequence[str]
     missing: Mapping[str, str]
-    prediction: Prediction | None
     host: Mapping[str, str]
     load: Load
     interrupted: int | None = None
@@ -101,7 +101,7 @@ def _control(base: Condition, label: str, workload: str, cpus: tuple[int, ...]) 
 
 def _first_condition(base: Condition) -> Condition:
     """What the prediction is made from: unpinned, and not shorter than a prediction needs."""
-    first = dataclasses.replace(base, label=_FIRST, cpus=())
+    first = dataclasses.replace(base, label=FIRST, cpus=())
     units = base.tasks * int(base.values.get("tokens") or 1) * int(base.values.get("iters") or 1)
     return with_units(first, _FIRST_UNITS) if units < _FIRST_UNITS else first
 
@@ -112,11 +112,23 @@ def _note_theories(store: Store) -> None:
 
 
 def _note_prediction(store: Store) -> None:
-    """The prediction, from the unpinned runs so far that met a quiet host; written down
-    before a pinned one."""
-    reports = [o.report for o in store.outcomes if o.trial.block < 0 and not is_disturbed(o)]
-    prediction = predict([report for report in reports if report is not None])
-    store.note("prediction", dataclasses.asdict(prediction) if prediction else None)
+    """The prediction, from the runs so far; written down before a pinned one of the workload."""
+    predicted = prediction(store.outcomes)
+    store.note("prediction", dataclasses.asdict(predicted) if predicted else None)
+
+
+def _calibration(base: Condition, cpus: tuple[int, ...]) -> Condition | None:
+    """Two tasks of the workload on one CPU; None where it has no such size."""
+    if not {"tasks", "iters"} <= base.values.keys() or not cpus:
+        return None
+    values = {**base.values, "tasks": _CALIBRATION_TASKS}
+    two = dataclasses.replace(base, label=CALIBRATION, cpus=cpus[:1], values=values)
+    return with_units(two, _CALIBRATION_UNITS)
+
+
+def _before(label: str, runs: int, after: int = 0) -> list[Trial]:
+    """Traced runs before the blocks, numbered downwards from -1, `after` others."""
+    return [Trial(label, True, -1 - after - n) for n in range(runs)]
 
 
 def run_pinning(
@@ -139,32 +151,35 @@ def run_pinning(
     for condition in every:
         condition.require_built()
     first = _first_condition(base)
-    with Runner([first, *every], _PROBES, progress) as runner:
+    pinned = next((one.cpus for one in every if one.label == labels.PINNED), ())
+    two = _calibration(base, pinned)
+    with Runner([first, *([two] if two else []), *every], _PROBES, progress) as runner:
         runnable, failed = runner.runnable(every)
         missing |= failed
         for label in (labels.FREE, labels.PINNED):
             if label in missing:
                 raise TracerError(missing[label])
         shown = [condition.label for condition in runnable]
-        more = {"first": [_FIRST_RUNS, first.plain()]}
+        calibrated = two is not None and runner.why_not(two) is None
+        more = {
+            "first": [_FIRST_RUNS, first.plain()],
+            "calibration": [_CALIBRATION_RUNS, two.plain()] if two and calibrated else None,
+        }
         experiment = Experiment("explain-pinning", runnable, rounds, host, _PROBES, more)
         stages = [
             Stage((), _note_theories),
-            Stage([Trial(_FIRST, True, -1 - n) for n in range(_FIRST_RUNS)], _note_prediction),
+            Stage(_before(CALIBRATION, _CALIBRATION_RUNS, _FIRST_RUNS) if calibrated else []),
+            Stage(_before(FIRST, _FIRST_RUNS), _note_prediction),
             Stage(Design(shown, rounds).trials()),
         ]
         done = run_experiment(experiment, stages, runner, progress, start)
-    noted = done.notes.get("prediction")
-    if not noted and any(is_disturbed(o) for o in done.outcomes if o.trial.block < 0):
-        missing["the prediction"] = BUSY
-    prediction = Prediction(**noted) if noted else None
-    return PinningRuns(
-        done.outcomes,
-        shown,
-        missing,
-        prediction,
-        host,
-        done.load,
-        done.interrupted,
-        len(os.sched_getaffinity(0)),
-    )
+    if not done.notes.get("prediction"):
+        missing["the prediction"] = _why_unpredicted(done.outcomes)
+    cpus = len(os.sched_getaffinity(0))
+    return PinningRuns(done.outcomes, shown, missing, host, done.load, done.interrupted, cpus)
+
+
+def _why_unpredicted(outcomes: Sequence[Outcome]) -> str:
+    if any(is_disturbed(outcome) for outcome in outcomes if outcome.trial.block < 0):
+        return BUSY
+    return "the runs before the others do not give the price of each kind of wake-up"

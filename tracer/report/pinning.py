@@ -151,8 +151,10 @@ def document(
     *,
     in_python: bool = False,
     load: Load = QUIET,
+    kept: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The explanation as JSON data, `tracer.explain/2`; times in ns."""
+    """The explanation as JSON data, `tracer.explain/2`; times in ns. `kept`: what it was made from
+    (`Recorded.kept`)."""
     return {
         "schema": SCHEMA,
         "question": "pinning",
@@ -174,6 +176,7 @@ def document(
         "advice": [asdict(advice) for advice in explanation.advice],
         "estimates": [list(cost) for cost in explanation.costs],
         "missing": dict(explanation.missing),
+        **(kept or {}),
     }
 
 

@@ -18,7 +18,7 @@ from tracer.analysis.pinning.conditions import (
     SPINNERS,
 )
 from tracer.analysis.pinning.manipulations import no_effect
-from tracer.analysis.pinning.prediction import CONFIRMED, calibrate, predict
+from tracer.analysis.pinning.prediction import CONFIRMED, predict
 from tracer.report import pinning as report
 
 NOTHING_ASKS = "had no effect here: no idle driver asks for the latency"
@@ -103,17 +103,13 @@ def _explained(planted: PlantedExperiment) -> Explanation:
 # ---- the facts of a machine of 16 CPUs ----
 
 
+@pytest.fixture(scope="module")
 def sixteen() -> Explanation:
-    planted = sixteen_cpus.experiment()
-    calibration = calibrate(sixteen_cpus.calibration_runs())
-    assert calibration is not None
-    planted.same_cpu_ns = calibration.ns
-    prediction = predict(sixteen_cpus.first_runs(), calibration)
-    return explain(planted.evidence(), list(planted.conditions), prediction, "thread-brigade", {})
+    return sixteen_cpus.recorded().explained()
 
 
-def test_on_16_cpus_placement_is_the_cause_and_polling_is_no_evidence() -> None:
-    x = sixteen()
+def test_on_16_cpus_placement_is_the_cause_and_polling_is_no_evidence(sixteen: Explanation) -> None:
+    x = sixteen
     verdicts = {v.theory.number: v for v in x.verdicts}
     assert verdicts[8].verdict == "cause", verdicts[8].why
     assert {n: verdicts[n].verdict for n in (1, 3)} == {1: "cause", 3: "cause"}
@@ -126,17 +122,17 @@ def test_on_16_cpus_placement_is_the_cause_and_polling_is_no_evidence() -> None:
     assert f"Asking that idle CPUs poll {NOTHING_ASKS}." in x.answer
 
 
-def test_on_16_cpus_guest_polling_is_advised_and_not_tried() -> None:
-    advice = {a.text.split(" (")[0]: a.gain for a in sixteen().advice}
+def test_on_16_cpus_guest_polling_is_advised_and_not_tried(sixteen: Explanation) -> None:
+    advice = {a.text.split(" (")[0]: a.gain for a in sixteen.advice}
     assert list(advice) == [
         "pin it to one CPU", "let idle CPUs poll for a moment before they sleep"
     ]  # fmt: skip
     assert advice["let idle CPUs poll for a moment before they sleep"] is None
-    assert "  not tried: let idle CPUs poll" in report.render(sixteen(), "hop")
+    assert "  not tried: let idle CPUs poll" in report.render(sixteen, "hop")
 
 
-def test_on_16_cpus_the_pinned_time_is_predicted_from_the_calibration() -> None:
-    checked = sixteen().checked
+def test_on_16_cpus_the_pinned_time_is_predicted_from_the_calibration(sixteen: Explanation) -> None:
+    checked = sixteen.checked
     assert checked is not None
     assert checked.prediction.same_from == "calibration"
     assert abs(checked.prediction.ns / 5160 - 1) < 0.25, "traced"

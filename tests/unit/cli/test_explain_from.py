@@ -1,0 +1,103 @@
+"""`tracer explain --from FILE`: the same answer again, or why there is none."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import sixteen_cpus
+
+from tracer.analysis.pinning.recorded import Recorded
+from tracer.report import pinning as report
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return written(sixteen_cpus.recorded())
+
+
+def written(kept: Recorded) -> dict[str, Any]:
+    """The JSON document of a recorded experiment."""
+    data = report.document(
+        kept.explained(), kept.line, kept.unit, kept.rounds, kept.host, load=kept.load,
+        kept=kept.kept(),
+    )  # fmt: skip
+    return json.loads(json.dumps(data))  # type: ignore[no-any-return]
+
+
+def told(*words: str) -> tuple[int, str, str]:
+    """Status, output and messages of `tracer explain` with these words, as an ordinary user."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tracer", "explain", *words],
+        cwd=ROOT, text=True, capture_output=True, check=False, timeout=120,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_report_gives_its_own_answer_again(
+    document: dict[str, Any],
+    tmp_path: Path,
+    validate_document,  # type: ignore[no-untyped-def]
+) -> None:
+    validate_document(document)
+    assert written(Recorded.from_document(document)) == document
+    file, again = tmp_path / "x.json", tmp_path / "again.json"
+    file.write_text(json.dumps(document))
+    status, out, err = told("--from", str(file), "--json", str(again))
+    assert (status, err) == (0, "")
+    assert json.loads(again.read_text()) == document
+    shown = " ".join(out.split())
+    assert document["answer"][0] in shown
+    assert "had no effect here: no idle driver asks for the latency" in shown
+    assert "cause 8. placement prefers an idle CPU to the waker's" in shown
+    assert "and a calibration (two threads on one CPU)" in shown
+
+
+def test_only_the_runs_count_not_the_answer_in_the_file(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    changed = {**document, "answer": ["Nothing."], "theories": [], "steps": [], "prediction": None}
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps(changed))
+    status, out, _ = told("--from", str(file), "--json", "-")
+    assert status == 0 and json.loads(out) == document
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"schema": "tracer.explain/1"}', "is of the schema tracer.explain/1; the answer is given"
+         " again from tracer.explain/2"),
+        ('{"schema": "tracer.run/2"}', "is of the schema tracer.run/2"),
+        ("[1]", "is of the schema None"),
+        ("{", "is not a JSON report"),
+        ('{"schema": "tracer.explain/2", "question": "async"}', "keeps no runs of `explain pin"),
+        ('{"schema": "tracer.explain/2", "question": "pinning"}', "keeps no runs of"),
+        ('{"schema": "tracer.explain/2", "question": "pinning", "trials": [{}]}', "is incomplete:"
+         " KeyError 'trial'"),
+        (None, "cannot read"),
+    ],
+)  # fmt: skip
+def test_what_is_no_such_report_is_refused(
+    content: str | None, message: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.json"
+    if content is not None:
+        file.write_text(content)
+    status, out, err = told("--from", str(file))
+    assert (status, out) == (2, "")
+    assert message in " ".join(err.split())
+    assert "sudo tracer explain pinning --json FILE" in err and "Traceback" not in err
+
+
+def test_alone_it_shows_its_help_and_before_a_question_the_option_is_refused() -> None:
+    status, out, _ = told()
+    assert status == 0 and "--from FILE" in out
+    status, _, err = told("--from", "x.json", "pinning")
+    assert status == 2 and "--from runs nothing, so it stands without pinning" in err
