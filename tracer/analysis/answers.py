@@ -10,7 +10,7 @@ from tracer.analysis.blocks import Blocks
 from tracer.analysis.brigades import ASYNC, FLOOR, PINNED, SINGLE, THREADS, URING, Answer
 from tracer.analysis.run import reader
 from tracer.analysis.run.reader import Document
-from tracer.analysis.statistics.intervals import Ratio
+from tracer.analysis.statistics.intervals import FEWEST_FOR_VERDICT, Ratio
 from tracer.analysis.statistics.wording import duration_text, ratio_text
 from tracer.units import counted, duration
 
@@ -63,7 +63,10 @@ def _verdict(ratio: Ratio | None, slower: str, faster: str, same: str) -> str:
     numbers = f"{ratio_text(ratio)}, {counted(ratio.blocks, 'round')}"
     if not ratio.differs:
         return f"{same} ({numbers})."
-    return f"{slower if ratio.median > 1 else faster} ({numbers})."
+    answer = slower if ratio.median > 1 else faster
+    if ratio.blocks < FEWEST_FOR_VERDICT:
+        answer = f"seen once, no verdict: {answer.removeprefix('yes: ')}"
+    return f"{answer} ({numbers})."
 
 
 def _against_eagain(blocks: Blocks) -> str:
@@ -77,6 +80,8 @@ def _against_eagain(blocks: Blocks) -> str:
         verdict = f"no, less: {switch.median / receive_ns:.2f} times"
     else:
         verdict = "they cost about the same"
+    if len(blocks.paired(THREADS + PINNED, FLOOR + PINNED)) < FEWEST_FOR_VERDICT:
+        verdict = f"seen once, no verdict: {verdict}"
     return (
         f"{verdict}: block, wake and switch {duration_text(switch)} per hop (CPU time of threads"
         " less the I/O floor, one CPU, untraced); a receive that finds nothing and the share of"

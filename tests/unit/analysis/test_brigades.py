@@ -151,6 +151,18 @@ def test_every_question_is_answered_from_the_numbers() -> None:
     ]
 
 
+@pytest.mark.parametrize("rounds", [2, 5, 6])
+def test_from_few_rounds_no_question_is_answered_with_yes(rounds: int) -> None:
+    texts = [answer.text for answer in planted(rounds).answers]
+    assert any("seen once, no verdict: " in text for text in texts) is (rounds < 6)
+    assert any(text.startswith("yes") for text in texts) is (rounds == 6)
+    if rounds == 2:
+        assert texts[0] == (
+            "seen once, no verdict: free to move they are slower than pinned (2.00x [2.00, 2.00],"
+            " 2 rounds)."
+        )
+
+
 def test_what_was_left_out_is_named_wherever_it_is_missing() -> None:
     brigades = planted(without=("uring-brigade", "uring-brigade pinned", "thread-mem-brigade"))
     assert brigades.answers[3].text == "not measured in this run."

@@ -69,6 +69,29 @@ def test_few_blocks_print_no_p() -> None:
     assert size.endswith("slower in 4 of 4 blocks).")
 
 
+@pytest.mark.parametrize("blocks", [2, 4, 5, 6])
+def test_from_few_blocks_nothing_is_more_than_seen_once(blocks: int) -> None:
+    x = explained(PlantedExperiment(blocks=blocks))
+    verdicts = {verdict.verdict for verdict in x.verdicts}
+    assert x.checked is not None
+    if blocks >= 6:
+        assert verdicts == {"cause", "contributes", "refuted", "not tested"}
+        assert x.answer[0].startswith("thread-brigade is slower") and x.checked.is_confirmed
+        assert "seen once" not in " ".join(x.answer)
+        return
+    assert verdicts == {"seen once", "not seen", "not tested"}
+    assert x.checked.verdict == "seen once" and not x.checked.is_confirmed
+    assert x.answer[0].startswith("thread-brigade was slower free to move than pinned: ")
+    assert x.answer[2].endswith("seen once: most of the cost is the sleep.")
+    assert x.answer[-2].endswith(" % off: as predicted, seen once.")
+    assert x.answer[-1] == f"All this was seen once, in {blocks} blocks; a verdict needs 6 or more."
+
+
+def test_from_few_blocks_pinning_only_slowed_down() -> None:
+    x = explained(PlantedExperiment(blocks=4).take(FREE, ns=6000))
+    assert x.answer[0].startswith("Pinning slowed thread-brigade down: ")
+
+
 def test_one_block_makes_no_claim() -> None:
     x = explained(PlantedExperiment(blocks=1))
     assert x.answer == [
@@ -247,7 +270,7 @@ def test_only_an_interval_that_could_have_failed_confirms(
     low: float, high: float, unpinned_ns: float, verdict: str
 ) -> None:
     prediction = Prediction(12000, low, high, 5, unpinned_ns, 0.4, 42000, 7000)
-    checked = check(prediction, [document(TracedRun(12000))])
+    checked = check(prediction, [document(TracedRun(12000))] * 6)
     assert checked is not None
     assert (checked.verdict, checked.is_confirmed) == (verdict, verdict == CONFIRMED)
 
@@ -265,7 +288,7 @@ def test_where_nothing_crosses_pinning_changes_nothing() -> None:
 
 @pytest.mark.parametrize(("measured", "confirmed"), [(11000, True), (13000, True), (13100, False)])
 def test_a_prediction_is_held_against_its_own_interval(measured: float, confirmed: bool) -> None:
-    checked = check(PREDICTION, [document(TracedRun(measured))])
+    checked = check(PREDICTION, [document(TracedRun(measured))] * 6)
     assert checked is not None and checked.is_confirmed is confirmed
     assert checked.error == pytest.approx(12000 / measured - 1)
     last = explained(PlantedExperiment().see(PINNED, ns=measured)).answer[-1]

@@ -15,8 +15,10 @@ from tracer.analysis.pinning.sentences import answer
 from tracer.analysis.pinning.theories import (
     CAUSE,
     CONTRIBUTES,
+    NOT_SEEN,
     NOT_TESTED,
     REFUTED,
+    SEEN_ONCE,
     THEORIES,
     Verdict,
     judge,
@@ -79,7 +81,7 @@ def explain(
         return _unjudged(evidence, labels, missing, cpus)
     verdicts = [judge(theory, evidence) for theory in THEORIES]
     checked = check(prediction, evidence.documents(PINNED)) if prediction else None
-    order = {CAUSE: 0, CONTRIBUTES: 1, REFUTED: 2}
+    order = {CAUSE: 0, SEEN_ONCE: 0, CONTRIBUTES: 1, REFUTED: 2, NOT_SEEN: 2}
     return Explanation(
         blocks=evidence.blocks.fewest,
         answer=answer(evidence, name, verdicts, checked),

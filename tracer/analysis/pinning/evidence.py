@@ -12,7 +12,13 @@ from tracer.analysis.blocks import Blocks
 from tracer.analysis.pinning.conditions import FREE, PINNED
 from tracer.analysis.run import reader
 from tracer.analysis.run.reader import Document
-from tracer.analysis.statistics.intervals import Interval, Ratio, median_interval, share_interval
+from tracer.analysis.statistics.intervals import (
+    FEWEST_FOR_VERDICT,
+    Interval,
+    Ratio,
+    median_interval,
+    share_interval,
+)
 from tracer.model.trial import Outcome
 
 #: A smaller relative difference between the placements is no gap to explain.
@@ -44,6 +50,11 @@ class Evidence:
         self.unit = unit
         self.host = host or {}
         self.same_cpu_ns = same_cpu_ns
+
+    @property
+    def has_few_blocks(self) -> bool:
+        """Too few for a verdict: whatever they show was seen once."""
+        return self.blocks.fewest < FEWEST_FOR_VERDICT
 
     # ---- the gap ----
 

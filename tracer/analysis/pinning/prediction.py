@@ -19,7 +19,7 @@ import numpy as np
 from tracer.analysis.pinning.crossings import CrossingCosts, crossing_costs
 from tracer.analysis.run import reader
 from tracer.analysis.run.reader import Document
-from tracer.analysis.statistics.intervals import student_t
+from tracer.analysis.statistics.intervals import FEWEST_FOR_VERDICT, student_t
 
 #: An interval of a time that is wider than this share of what it predicts says nothing.
 _WIDEST = 0.5
@@ -135,23 +135,29 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 CONFIRMED, OUTSIDE, UNDECIDED = "confirmed", "outside", "the interval says nothing"
+#: What `confirmed` is called where it was measured too seldom.
+AGREED_ONCE = "seen once"
 
 
 @dataclass(frozen=True)
 class CheckedPrediction:
-    """A prediction against what was measured later; `error` is a share of what was measured."""
+    """A prediction against what was measured later in so many `runs`; `error` is a share of what
+    was measured."""
 
     prediction: Prediction
     measured_ns: float
     error: float
+    runs: int
 
     @property
     def verdict(self) -> str:
-        """CONFIRMED, OUTSIDE, or UNDECIDED: an interval so wide, or one that holds the unpinned
-        time too, confirms nothing."""
+        """CONFIRMED (of few runs AGREED_ONCE), OUTSIDE, or UNDECIDED: an interval so wide, or one
+        that holds the unpinned time too, confirms nothing."""
         if not self.prediction.low <= self.measured_ns <= self.prediction.high:
             return OUTSIDE
-        return CONFIRMED if self.prediction.says_something else UNDECIDED
+        if not self.prediction.says_something:
+            return UNDECIDED
+        return CONFIRMED if self.runs >= FEWEST_FOR_VERDICT else AGREED_ONCE
 
     @property
     def is_confirmed(self) -> bool:
@@ -163,4 +169,5 @@ def check(prediction: Prediction, documents: Sequence[Document]) -> CheckedPredi
     if not documents:
         return None
     measured_ns = float(np.median([reader.ns_per_unit(document) for document in documents]))
-    return CheckedPrediction(prediction, measured_ns, prediction.ns / measured_ns - 1)
+    error = prediction.ns / measured_ns - 1
+    return CheckedPrediction(prediction, measured_ns, error, len(documents))

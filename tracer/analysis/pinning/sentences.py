@@ -9,16 +9,17 @@ from tracer.analysis.pinning.conditions import BATCH, FREE, PINNED, POLLING, SLE
 from tracer.analysis.pinning.evidence import Evidence, line_of
 from tracer.analysis.pinning.manipulations import first_that_acted, no_effect
 from tracer.analysis.pinning.prediction import (
+    AGREED_ONCE,
     CONFIRMED,
     OUTSIDE,
     SAME_RUNS,
     UNDECIDED,
     CheckedPrediction,
 )
-from tracer.analysis.pinning.theories import CONTRIBUTES, STEAL, Verdict
+from tracer.analysis.pinning.theories import CONTRIBUTES, SEEN_ONCE, STEAL, Verdict
 from tracer.analysis.pinning.wording import gone
 from tracer.analysis.run import reader
-from tracer.analysis.statistics.intervals import Interval
+from tracer.analysis.statistics.intervals import FEWEST_FOR_VERDICT, Interval
 from tracer.analysis.statistics.modes import find_modes
 from tracer.analysis.statistics.wording import duration_text, ratio_text, share_text
 from tracer.model.words import LINES, in_prose
@@ -31,6 +32,7 @@ _SLEEPLESS = {
 }
 _CHECKED = {
     CONFIRMED: "confirmed",
+    AGREED_ONCE: "as predicted, seen once",
     OUTSIDE: "outside that interval, so NOT confirmed",
     UNDECIDED: "inside, but an interval so wide confirms nothing",
 }
@@ -48,6 +50,17 @@ def answer(
         *_interventions(evidence),
         *_steal(verdicts),
         *_predicted(checked, evidence.unit),
+        *_once(evidence),
+    ]
+
+
+def _once(evidence: Evidence) -> list[str]:
+    """What was seen in few blocks may be gone in the next ones."""
+    if not evidence.has_few_blocks:
+        return []
+    return [
+        f"All this was seen once, in {counted(evidence.blocks.fewest, 'block')}; a verdict needs"
+        f" {FEWEST_FOR_VERDICT} or more."
     ]
 
 
@@ -65,8 +78,12 @@ def _size(evidence: Evidence, name: str) -> list[str]:
     p = f", p {ratio.p:.2g}" if ratio.is_enough else ""
     numbers = f"({ratio_text(ratio)}, slower in {ratio.slower} of {ratio.blocks} blocks{p})"
     if evidence.has_gap:
-        return [f"{name} is slower free to move than pinned: {both} {numbers}.", *_modes(evidence)]
+        is_slower = "was" if evidence.has_few_blocks else "is"
+        size = f"{name} {is_slower} slower free to move than pinned: {both} {numbers}."
+        return [size, *_modes(evidence)]
     if evidence.is_reversed:
+        if evidence.has_few_blocks:
+            return [f"Pinning slowed {name} down: {both} {numbers}.", *_once(evidence)]
         return [
             f"There is no pinning anomaly: pinning slows {name} down: {both} {numbers}.",
             "On one CPU its work cannot run in parallel.",
@@ -129,6 +146,7 @@ def _without_sleep(evidence: Evidence) -> list[str]:
         "most of the cost is the sleep",
         "most of the cost is not the sleep",
         "these runs cannot tell how much of the cost is the sleep",
+        once=evidence.has_few_blocks,
     )
     sentences.append(f"When {_SLEEPLESS[knob]}, {gone(recovered)}{still}: {conclusion}.")
     return sentences
@@ -146,13 +164,16 @@ def _without_preemption(evidence: Evidence) -> list[str]:
         "that preemption is why wake-ups cross",
         "that preemption is not the main reason",
         "these runs cannot tell whether that preemption is the reason",
+        once=evidence.has_few_blocks,
     )
     return [f"When a woken thread may not push its waker off the CPU, {gone(batch)}: {conclusion}."]
 
 
-def _half(share: Interval, more: str, less: str, unknown: str) -> str:
-    """Is it certainly more than half, certainly less, or neither?"""
-    return more if share.low > 0.5 else less if share.high < 0.5 else unknown
+def _half(share: Interval, more: str, less: str, unknown: str, *, once: bool) -> str:
+    """Is it certainly more than half, certainly less, or neither? `once`: in few blocks."""
+    if not share.low > 0.5 and not share.high < 0.5:
+        return unknown
+    return ("seen once: " if once else "") + (more if share.low > 0.5 else less)
 
 
 def _steal(verdicts: Sequence[Verdict]) -> list[str]:
@@ -162,7 +183,7 @@ def _steal(verdicts: Sequence[Verdict]) -> list[str]:
         f" {share_text(verdict.signal.share)} of the gap."
         for verdict in verdicts
         if verdict.theory.number == STEAL
-        and verdict.verdict == CONTRIBUTES
+        and verdict.verdict in (CONTRIBUTES, SEEN_ONCE)
         and verdict.signal
         and verdict.signal.share
     ]

@@ -18,6 +18,9 @@ from tracer.analysis.run import reader
 from tracer.analysis.statistics.intervals import Interval
 
 CAUSE, CONTRIBUTES, REFUTED, NOT_TESTED = "cause", "contributes", "refuted", "not tested"
+#: What they are called where there are too few blocks for a verdict.
+SEEN_ONCE, NOT_SEEN = "seen once", "not seen"
+_FEW_BLOCKS = {CAUSE: SEEN_ONCE, CONTRIBUTES: SEEN_ONCE, REFUTED: NOT_SEEN}
 #: A mechanism whose share of the gap is at least this is a cause.
 _CAUSE = 0.5
 #: One whose share is certainly below this is refuted.
@@ -65,11 +68,14 @@ def judge(theory: Theory, evidence: Evidence) -> Verdict:
     """The verdict on one theory: all that was measured of it must agree.
 
     What could not be seen or switched off is not tested, and so is what the runs do not decide.
+    Of few blocks nothing is more than seen once.
     """
     signal = theory.signal(evidence)
     knob = first_that_acted(evidence, theory.knobs) or ""
     recovered = evidence.recovered(knob) if knob else None
     verdict, why = _decide(theory, evidence, signal, knob)
+    if evidence.has_few_blocks:
+        verdict = _FEW_BLOCKS.get(verdict, verdict)
     return Verdict(theory, verdict, why, signal, recovered, knob)
 
 

@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 #: Fewer blocks are not enough for a claim.
 ENOUGH_BLOCKS = 12
+#: Of fewer blocks no exact p can be below 0.05, so nothing is more than seen once.
+FEWEST_FOR_VERDICT = 6
 #: Fewer values than this have no 95 % interval: minimum to maximum takes its place.
 INTERVAL_VALUES = 5
 _RESAMPLES = 10_000
