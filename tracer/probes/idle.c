@@ -25,6 +25,11 @@ struct idle_row {
 	struct hist whole;
 };
 
+/* Wake-ups that met one CPU asleep, by how long it had slept: an octave each. */
+struct idle_sleep {
+	struct hist delivery;
+};
+
 /* One thread's present wake-up, and the parts of `wakeup:idle` along its path. */
 struct idle_thread {
 	u64 enqueued_ns;
@@ -37,10 +42,13 @@ struct idle_thread {
 
 BPF_F_TABLE("array", u32, struct idle_cpu, idle_cpus, MAX_CPUS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct idle_row, idle_rows, MAX_CPUS * N_IDLE_STATES, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct idle_sleep, idle_sleeps, MAX_CPUS * N_IDLE_SLEEPS,
+	    BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct idle_thread, idle_threads, MAX_THREADS, BPF_F_MMAPABLE);
 
 static inline struct idle_cpu *idle_cpu_at(u32 i) { return idle_cpus.lookup(&i); }
 static inline struct idle_row *idle_row_at(u32 i) { return idle_rows.lookup(&i); }
+static inline struct idle_sleep *idle_sleep_at(u32 i) { return idle_sleeps.lookup(&i); }
 static inline struct idle_thread *idle_thread_at(u32 i) { return idle_threads.lookup(&i); }
 
 /* ---- hooks of the state machine ---- */
@@ -109,6 +117,43 @@ static inline u32 idle_state_at(struct idle_cpu *s, u64 then)
 	return IDLE_BETWEEN;
 }
 
+/* How long the CPU had been in that state at `then`; 0 between two stays. */
+static inline u64 idle_slept_ns(struct idle_cpu *s, u64 then)
+{
+	if (s->enter_ns && then >= s->enter_ns && (s->exit_ns < s->enter_ns || then < s->exit_ns))
+		return then - s->enter_ns;
+	if (s->before_enter_ns && then >= s->before_enter_ns && then < s->before_exit_ns)
+		return then - s->before_enter_ns;
+	return 0;
+}
+
+/* The octave of a sleep, counted from 2^IDLE_SLEEP_FIRST ns; the first holds the shorter ones, the
+ * last the longer. */
+static inline u32 idle_octave(u64 ns)
+{
+	u32 octave = 0;
+
+	ns >>= IDLE_SLEEP_FIRST;
+#pragma clang loop unroll(full)
+	for (int n = 1; n < N_IDLE_SLEEPS; n++)
+		octave += (ns >> n) != 0;
+	return octave;
+}
+
+/* The longer a CPU has slept, the longer it may take to wake. What a flag reached was polling. */
+static inline void idle_woke_up(u32 cpu, struct idle_cpu *s, u64 woken_ns, u32 sent, u64 delivery)
+{
+	u64 slept = idle_slept_ns(s, woken_ns);
+	u32 octave = idle_octave(slept);
+	struct idle_sleep *row;
+
+	if (!slept || sent == SENT_FLAG || octave >= N_IDLE_SLEEPS)
+		return;
+	row = idle_sleep_at(cpu * N_IDLE_SLEEPS + octave);
+	if (row)
+		hist_add(&row->delivery, delivery);
+}
+
 /* Splits the wake-up of a thread that comes in now at the moments when it was enqueued
  * (`seen_ns`, 0: not seen) and when its CPU left its idle state. */
 static inline void idle_split(struct idle_cpu *s, u64 from, u64 seen_ns, u64 now, u64 *ns)
@@ -166,6 +211,8 @@ static inline void idle_switched_in(u32 cpu, struct ctl *c, struct thread *t, u3
 	for (int n = 0; n < N_IDLE_PARTS; n++)
 		hist_add(&w->parts[n], ns[n]);
 	hist_add(&w->whole, now - from);
+	if (seen_ns) /* else all of it counts as delivery */
+		idle_woke_up(cpu, s, t->woken_ns, sent, ns[IDLE_DELIVERY]);
 }
 
 /* ---- tracepoints of its own ---- */

@@ -25,6 +25,8 @@ STATES = 12  #: rows by state: the kernel's CPUIDLE_STATE_MAX is 10, then
 _OTHER, _BETWEEN = 10, 11
 SYSFS = Path("/sys/devices/system/cpu")
 _SHOWN_CPUS = 8
+#: Sleeps are told apart by octaves, from 2^SLEEP_FIRST ns (1 us) to 2^26 ns (67 ms).
+SLEEP_FIRST, SLEEPS = 10, 17
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,15 @@ class IdleCpu:
 
 
 @dataclass(frozen=True)
+class Sleeps:
+    """Wake-ups that met a CPU which had slept from `from_ns` to twice that: until it had the thread
+    on its queue, ns. The first and the last octave hold all shorter and all longer sleeps."""
+
+    from_ns: int
+    delivery: Histogram
+
+
+@dataclass(frozen=True)
 class IdleRecord:
     """`path`: the parts of the wall ledger's `wakeup:idle` in ns, summing to it.
 
@@ -68,6 +79,7 @@ class IdleRecord:
     wakes: Sequence[Wakes]
     cpus: Sequence[IdleCpu]
     held: Mapping[str, Histogram]
+    sleeps: Sequence[Sleeps] = ()
 
 
 def _macros(_types: KernelTypes) -> dict[str, object]:
@@ -80,6 +92,8 @@ def _macros(_types: KernelTypes) -> dict[str, object]:
         "N_IDLE_STATES": STATES,
         **indices("SENT_", SENT),
         "N_SENT": len(SENT),
+        "IDLE_SLEEP_FIRST": SLEEP_FIRST,
+        "N_IDLE_SLEEPS": SLEEPS,
     }
 
 
@@ -131,6 +145,7 @@ def _read(arrays: Arrays, _context: Context) -> IdleRecord:
         wakes=[_wakes(name, states[tuple(zip(*at, strict=True))]) for name, at in where.items()],
         cpus=found,
         held={name: Histogram.merged(cpus["held"][:, n]) for n, name in enumerate(SENT)},
+        sleeps=_sleeps(arrays["idle_sleeps"].reshape(len(cpus), SLEEPS)),
     )
 
 
@@ -140,6 +155,15 @@ def _path(thread: np.void, epoch: int) -> list[int]:
         if int(thread[of]) == epoch:
             return [int(ns) for ns in thread[field]]
     return [0] * len(PARTS)
+
+
+def _sleeps(rows: NDArray[np.void]) -> list[Sleeps]:
+    """The octaves that have wake-ups, over all CPUs; rows of shape (CPUs, SLEEPS)."""
+    octaves = [
+        Sleeps(1 << SLEEP_FIRST + n, Histogram.merged(rows["delivery"][:, n]))
+        for n in range(SLEEPS)
+    ]
+    return [octave for octave in octaves if octave.delivery.count]
 
 
 def _wakes(state: str, rows: NDArray[np.void]) -> Wakes:
@@ -170,6 +194,10 @@ def _data(record: IdleRecord) -> dict[str, Any]:
             }
             for w in record.wakes
         ],
+        "sleeps": [
+            {"from_ns": octave.from_ns, "delivery_ns": octave.delivery.data()}
+            for octave in record.sleeps
+        ],
         "sender_held_ns": {name: record.held[name].data() for name in SENT[1:]},
         "cpus": [
             {
@@ -199,6 +227,20 @@ def _wake_table(record: IdleRecord) -> Table:
     columns = ["idle state", "woken", "IPI", "flag"]
     columns += ["delivery", "leaving", "switch-in", "p50", "p99"]
     return Table(columns, rows)
+
+
+def _sleep_table(record: IdleRecord) -> Table:
+    """How long the CPU had slept against how long the wake-up took to reach its queue."""
+    rows = [
+        [
+            f"{duration(octave.from_ns)} to {duration(2 * octave.from_ns)}",
+            count(octave.delivery.count),
+            duration(octave.delivery.mean_ns),
+            *(duration(octave.delivery.percentile_ns(q)) for q in (50, 90, 99)),
+        ]
+        for octave in record.sleeps
+    ]
+    return Table(["it had slept for", "woken", "delivery", "p50", "p90", "p99"], rows)
 
 
 def _cpu_table(record: IdleRecord, scale: Scale) -> Table:
@@ -235,6 +277,9 @@ def _report(record: IdleRecord, scale: Scale) -> Section:
     ]
     if held:
         blocks.append(f"from sending to the waker's next event, median: {', '.join(held)}")
+    if record.sleeps:
+        title = "Delivery by how long the CPU had slept (the ends hold shorter and longer sleeps)"
+        blocks += ["", title, _sleep_table(record)]
     blocks += ["", "Idle states and interrupts of each CPU", _cpu_table(record, scale)]
     left_out = len(record.cpus) - _SHOWN_CPUS
     if left_out > 0:
@@ -246,7 +291,7 @@ def _report(record: IdleRecord, scale: Scale) -> Section:
 PROBE = Probe(
     summary="idle CPUs: the state a wake-up met, its parts, interrupts; time in each state",
     hooks=("cpu_event", "waking", "created", "switched_in", "called"),
-    arrays=("idle_cpus", "idle_rows", "idle_threads"),
+    arrays=("idle_cpus", "idle_rows", "idle_sleeps", "idle_threads"),
     read=_read,
     report=_report,
     states={

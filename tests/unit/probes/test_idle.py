@@ -254,6 +254,40 @@ def test_without_cpuidle_the_states_are_known_by_number(
     assert idle.state_names(0)[:3] == ["POLL", "HLT", "state 2"]
 
 
+@pytest.mark.parametrize(
+    ("slept_ns", "octave"),
+    [(50, 0), (2047, 0), (2048, 1), (4095, 1), (1 << 20, 10), (1 << 26, 16), (1 << 29, 16)],
+)
+def test_a_wake_up_counts_by_how_long_the_cpu_had_slept(
+    w: World, other: Task, slept_ns: int, octave: int
+) -> None:
+    w.raw(1050, 1, "cpu_idle", HALT, 1)
+    woken = 1050 + slept_ns
+    wake(w, other, woken)
+    w.raw(woken + 41, 1, "sched_wakeup", other.at)
+    w.raw(woken + 50, 1, "cpu_idle", EXIT, 1)
+    w.switch(woken + 70, 1, other)
+    (sleeps,) = w.recorded("idle").sleeps
+    assert sleeps.from_ns == 1 << idle.SLEEP_FIRST + octave
+    assert (sleeps.delivery.count, sleeps.delivery.sum_ns) == (1, 41)
+
+
+@pytest.mark.parametrize("how", ["flag", "between", "not enqueued"])
+def test_what_met_no_sleep_or_was_not_seen_counts_for_none(w: World, other: Task, how: str) -> None:
+    w.raw(1050, 1, "cpu_idle", POLL if how == "flag" else HALT, 1)
+    if how == "between":
+        w.raw(1060, 1, "cpu_idle", EXIT, 1)
+    wake(w, other, 1100, "flag" if how == "flag" else "call_function")
+    if how != "not enqueued":
+        w.raw(1141, 1, "sched_wakeup", other.at)
+    if how != "between":
+        w.raw(1150, 1, "cpu_idle", EXIT, 1)
+    w.switch(1170, 1, other)
+    record = w.recorded("idle")
+    assert sum(wakes.whole.count for wakes in record.wakes) == 1
+    assert record.sleeps == []
+
+
 def test_the_report_has_the_wake_ups_and_the_cpus(
     w: World, other: Task, validate: Callable[[str, Mapping[str, object]], None]
 ) -> None:
@@ -263,8 +297,10 @@ def test_the_report_has_the_wake_ups_and_the_cpus(
     w.raw(1150, 1, "cpu_idle", EXIT, 1)
     w.switch(1170, 1, other)
     section = idle.PROBE.report(w.recorded("idle"), Scale("hop", 2, 1000))
-    first, second = (block for block in section.blocks if isinstance(block, Table))
+    first, slept, second = (block for block in section.blocks if isinstance(block, Table))
     assert first.rows[0] == [*("C1", "1", "1", "0", "41 ns", "9 ns", "20 ns", "69 ns", "69 ns")]
+    assert slept.rows == [["1.02 us to 2.05 us", "1", "41 ns", "40 ns", "40 ns", "40 ns"]]
+    assert section.data["sleeps"][0]["from_ns"] == 1024
     assert second.rows[0] == ["1", "C1", "1", "100 ns", "10.0 %", "0", "0"]
     (data,) = section.data["wakeups"]
     assert data["sum_ns"] == {"delivery": 41, "leaving_idle": 9, "switch_in": 20}

@@ -98,3 +98,49 @@ def test_only_a_preempted_thread_is_pulled(w: World, other: Task) -> None:
     w.migrate(1099, 1, w.main)  # it runs again
     assert w.recorded("sched").pulled == 1
     assert int(w.row(w.main)["migrations"]) == 2
+
+
+def test_time_on_a_cpu_counts_by_the_wait_before(w: World, other: Task) -> None:
+    w.enter(1050, 0, "write", 5)
+    w.waking(1060, 0, other)
+    w.switch(1070, 0, other, preempt=True)  # on the waker's CPU, which it takes from it
+    w.leave(1075, 0, 1)
+    w.enter(1080, 0, "read", 6)
+    w.switch(1090, 0, w.main, SLEEPING)
+    w.leave(1092, 0, 1)
+    w.switch(1095, 0, None, SLEEPING)
+    record = w.recorded("sched")
+    ran = {kind: [h.count, h.sum_ns] for kind, h in record.ran.items() if h.count}
+    # the first thread from the window's start on, and after it was pushed off; the second one
+    assert ran["same_cpu"] == [1, 20] and ran["preempted"] == [1, 5]
+    assert record.slice.sum_ns == 70 + 20 + 5 + (record.slice.sum_ns - 95)
+    assert record.slice.count >= 3
+
+
+def test_wake_ups_count_by_how_many_could_run_on_the_wakers_cpu(w: World, other: Task) -> None:
+    third = w.create(1045, 0, 102)
+    w.switch(1046, 2, third)
+    w.leave(1047, 2)
+    w.enter(1048, 2, "read", 8)
+    w.switch(1049, 2, None, SLEEPING)
+    before = w.recorded("sched").placed
+    w.enter(1050, 0, "write", 5)
+    w.waking(1060, 0, other)  # the first thread alone can run there
+    w.switch(1070, 0, other, preempt=True)  # and is pushed off by the one it woke
+    w.leave(1075, 0, 1)
+    w.enter(1080, 0, "write", 8)
+    w.waking(1085, 0, third)  # two could run
+    w.switch(1090, 2, third)
+    w.leave(1095, 2, 1)
+    w.enter(1096, 2, "read", 8)
+    w.switch(1097, 2, None, SLEEPING)
+    w.leave(1098, 0, 1)
+    w.enter(1099, 0, "read", 6)
+    w.switch(1100, 0, w.main, SLEEPING)  # the first one has its CPU again, alone
+    w.leave(1101, 0, 1)
+    w.enter(1102, 0, "write", 8)
+    w.waking(1103, 0, third)
+    w.switch(1110, 2, third)
+    after = w.recorded("sched").placed
+    more = {n: tuple(a - b for a, b in zip(after[n], before[n], strict=True)) for n in after}
+    assert more == {1: (1, 1), 2: (0, 1), 3: (0, 0)}

@@ -193,6 +193,11 @@ def _sched(summary: Summary, record: SchedRecord) -> dict[str, Any]:
         "preempted_ns": record.preempted.data(),
         "slice_ns": record.slice.data(),
         "handover_ns": {kind: histogram.data() for kind, histogram in record.handed.items()},
+        "ran_ns": {kind: histogram.data() for kind, histogram in record.ran.items()},
+        "placed": [
+            {"runnable": runnable, "same_cpu": here, "other_cpu": away}
+            for runnable, (here, away) in record.placed.items()
+        ],
         "outside_wakers": dict(summary.outside_wakers),
     }
 

@@ -475,7 +475,8 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 	renew(c, t);
 	charge(t, t->on_cpu_part, now);
 	if (c->phase == PHASE_OPEN)
-		hook_switched_out(cpu, t, since(now, t->in_ns > c->start_ns ? t->in_ns : c->start_ns));
+		hook_switched_out(cpu, t, slot, since(now, t->in_ns > c->start_ns ? t->in_ns : c->start_ns),
+				  !(prev_state & TASK_STATE_DEAD) && (preempt || !prev_state));
 	t->out_ns = now;
 	if (prev_state & TASK_STATE_DEAD) {
 		/* as getrusage counts: a thread is summed up before its last switch, the first thread

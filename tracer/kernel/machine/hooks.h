@@ -41,9 +41,10 @@
 #define hook_switched_in(cpu, c, t, slot, kind, part, now) ((void)0)
 #endif
 
-/* Window open: `t` leaves this CPU after `ns` on it (inside the window). */
+/* Window open: `t` leaves this CPU after `ns` on it (inside the window); `runnable`: it was pushed
+ * off or yielded, and waits there. */
 #ifndef hook_switched_out
-#define hook_switched_out(cpu, t, ns) ((void)0)
+#define hook_switched_out(cpu, t, slot, ns, runnable) ((void)0)
 #endif
 
 /* Window open: the kernel assigned `t` to another CPU. */
