@@ -91,7 +91,7 @@ def check(document: dict) -> None:
             assert theory["signal"] is not None
             assert theory["knob"] is None or theory["recovered"] or theory["verdict"] == "refuted"
     assert [t["number"] for t in sorted(document["theories"], key=lambda t: t["number"])] == [
-        *range(1, 19)
+        *range(1, 20)
     ]
     prediction = document["prediction"]
     if not document["load"]["verdict_allowed"]:

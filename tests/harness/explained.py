@@ -28,7 +28,7 @@ WOBBLE = (1.0, 1.02, 0.98, 1.01, 0.99, 1.03, 0.97, 1.0, 1.01, 0.99, 1.02, 0.98)
 #: The times of a traced run, which the factor changes.
 _TIMES = (
     *("ns", "cross_ns", "same_ns", "handover_ns", "held_ns"),
-    *("delivery", "leaving", "switch_in", "queued"),
+    *("delivery", "leaving", "switch_in", "queued", "slower_ns", "long_ns"),
 )
 
 
@@ -50,6 +50,11 @@ class TracedRun:
     switch_in: float = 0.0
     queued: float = 3000.0
     asleep: float = 0.0
+    slower_ns: float = 0.0  # on a CPU after a crossing
+    with_two: float = 0.0  # of the wake-ups: the waker's CPU has a second runnable thread
+    two_cross: float = 0.0  # of the crossings: it had
+    has_joint_counts: bool = True  # False: of a version before them
+    long_ns: float = 0.0  # delivery after long sleeps beyond that after short ones
 
 
 @dataclass(frozen=True)
@@ -91,11 +96,12 @@ def document(run: TracedRun, sections: tuple[str, ...] = ("sched", "idle")) -> d
             },
             "handover_ns": {
                 "same_cpu": _times(run.handover_ns, same),
-                "cross_cpu_idle": _times(run.handover_ns, crossing),
+                "cross_cpu_idle": _times(run.handover_ns + run.slower_ns, crossing),
                 "cross_cpu_busy": _times(0, 0),
             },
             "migrations": crossing,
             "pulled": run.pulled * UNITS,
+            "placed": _placed(run),
         },
         "idle": {
             "path": {"delivery": run.delivery * UNITS, "leaving_idle": run.leaving * UNITS,
@@ -103,6 +109,11 @@ def document(run: TracedRun, sections: tuple[str, ...] = ("sched", "idle")) -> d
             "wakeups": [{"state": "C1", "polling": False,
                          "sent": {"nothing": 0, "call_function": run.interrupts * UNITS,
                                   "reschedule": 0, "flag": 0}}],
+            "sleeps": [
+                {"from_ns": from_ns, "delivery_ns": _times(mean, crossing / 2)}
+                for from_ns, mean in ((4096, 5000), (65536, 5000 + run.long_ns))
+                if crossing
+            ],
             "sender_held_ns": {"call_function": _times(run.held_ns * UNITS / 100, 100),
                                "reschedule": _times(0, 0), "flag": _times(0, 0)},
             "cpus": [{"cpu": 0, "reschedule_interrupts": 0, "call_function_interrupts": 0,
@@ -110,17 +121,30 @@ def document(run: TracedRun, sections: tuple[str, ...] = ("sched", "idle")) -> d
                                   "residency_ns": run.asleep * total}]}],
         },
     }  # fmt: skip
+    if not run.has_joint_counts:
+        del data["sched"]["placed"], data["idle"]["sleeps"]
     for name in ("sched", "idle"):
         if name not in sections:
             data[name] = None
     return data
 
 
+def _placed(run: TracedRun) -> list[dict[str, float]]:
+    """Wake-ups by how many threads can run on the waker's CPU: onto it, and away."""
+    two, away = run.with_two * UNITS, run.crossings * UNITS
+    two_away = run.two_cross * away
+    return [
+        {"runnable": 1, "same_cpu": UNITS - two - (away - two_away),
+         "other_cpu": away - two_away},
+        {"runnable": 2, "same_cpu": two - two_away, "other_cpu": two_away},
+    ]  # fmt: skip
+
+
 def conditions() -> dict[str, PlantedCondition]:
     """A gap of 14 us of 24, made by crossings to sleeping CPUs, which preemption brings about."""
     free = TracedRun(26000, crossings=0.4, cross_ns=40000, interrupts=0.4, held_ns=4000,
                      delivery=8000, leaving=2000, switch_in=2000,
-                     asleep=0.4)  # fmt: skip
+                     asleep=0.4, with_two=0.4, two_cross=0.95, long_ns=8000)  # fmt: skip
     pinned = TracedRun(12000)
     polling = TracedRun(12500, crossings=0.3, cross_ns=6000)
     batch = TracedRun(14000, crossings=0.03, cross_ns=20000, involuntary=0)

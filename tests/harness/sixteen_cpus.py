@@ -34,7 +34,7 @@ _CROSSING = {"crossings": 1.002, "interrupts": 1.001, "involuntary": 0.0, "queue
 def _free(ns: float) -> TracedRun:
     return TracedRun(
         ns, cross_ns=17000, handover_ns=7000, held_ns=353, delivery=15100, leaving=600,
-        switch_in=989, asleep=0.95, **_CROSSING,
+        switch_in=989, asleep=0.95, has_joint_counts=False, **_CROSSING,
     )  # fmt: skip
 
 

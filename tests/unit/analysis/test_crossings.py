@@ -82,3 +82,17 @@ def test_single_numbers_are_those_of_the_costs() -> None:
     assert crossings.extra_ns(data) == pytest.approx(0.3 * 400)
     for of in (crossing_costs, crossings.cross_ns, crossings.same_ns, crossings.extra_ns):
         assert of({"result": {"units": 10}, "sched": None}) is None
+
+
+def test_what_crossing_costs_on_a_cpu() -> None:
+    data = document(100, 500, 900)
+    data["sched"]["handover_ns"] = {"same_cpu": {"mean": 10}, "cross_cpu_idle": {"mean": 30},
+                                    "cross_cpu_busy": {"mean": 70}}  # fmt: skip
+    assert crossings.on_cpu_ns(data, ("same_cpu",)) == 10
+    assert crossings.extra_on_cpu_ns(data, 5) == pytest.approx(0.4 * (40 - 10))
+    alone = document(100, 500, 900, times=(4, 900, 96))
+    assert crossings.on_cpu_ns(alone, ("same_cpu",)) is None
+    assert crossings.extra_on_cpu_ns(alone) is None
+    assert crossings.extra_on_cpu_ns(alone, 4) == pytest.approx(0.996 * 6)
+    assert crossings.extra_on_cpu_ns(document(100, None, None)) == 0
+    assert crossings.extra_on_cpu_ns({"result": {"units": 10}, "sched": None}) is None

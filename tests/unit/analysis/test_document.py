@@ -409,6 +409,18 @@ def test_idle_cpus() -> None:
     assert reader.sender_held_ns(data) == 0
 
 
+def test_joint_counts_are_none_in_older_reports_and_need_enough_events() -> None:
+    data = document(planted_summary())
+    data["sched"]["placed"] = [{"runnable": 1, "same_cpu": 5, "other_cpu": 7}]
+    assert reader.placed(data) == [(1, 5, 7)]
+    times = {"count": 500, "mean": 4000}
+    data["idle"] = {"sleeps": [{"from_ns": 1024, "delivery_ns": {"count": 99, "mean": 9}},
+                               {"from_ns": 2048, "delivery_ns": times}]}  # fmt: skip
+    assert reader.sleeps(data) == [(2048, 500, 4000)]
+    del data["sched"]["placed"], data["idle"]["sleeps"]
+    assert reader.placed(data) is reader.sleeps(data) is None
+
+
 def test_wakeups_that_met_a_sleeping_cpu_and_time_asleep() -> None:
     data = document(planted_summary())
     assert reader.sleeping_wakeups(data) is reader.asleep_share(data) is None

@@ -114,6 +114,8 @@ def test_on_16_cpus_placement_is_the_cause_and_polling_is_no_evidence(sixteen: E
     assert verdicts[8].verdict == "cause", verdicts[8].why
     assert {n: verdicts[n].verdict for n in (1, 3)} == {1: "cause", 3: "cause"}
     assert verdicts[4].verdict == "contributes" and verdicts[4].knob == SPINNERS
+    assert verdicts[9].verdict == "contributes", "a quarter of the gap lies on the CPU"
+    assert {verdicts[n].verdict for n in (7, 19)} == {"not tested"}, "not measured there"
     steps = {step.label: step for step in x.steps}
     assert steps[POLLING].no_effect == NOTHING_ASKS and steps[POLLING].recovered is None
     assert steps[SPINNERS].no_effect is None

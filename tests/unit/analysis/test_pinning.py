@@ -82,7 +82,7 @@ def test_from_few_blocks_nothing_is_more_than_seen_once(blocks: int) -> None:
     assert verdicts == {"seen once", "not seen", "not tested"}
     assert x.checked.verdict == "seen once" and not x.checked.is_confirmed
     assert x.answer[0].startswith("thread-brigade was slower free to move than pinned: ")
-    assert x.answer[2].endswith("seen once: most of the cost is the sleep.")
+    assert x.answer[2].endswith("seen once, most of the cost is the sleep.")
     assert x.answer[-2].endswith(" % off: as predicted, seen once.")
     assert x.answer[-1] == f"All this was seen once, in {blocks} blocks; a verdict needs 6 or more."
 

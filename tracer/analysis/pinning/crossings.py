@@ -80,3 +80,34 @@ def extra_ns(document: Document, same_ns: float | None = None) -> float | None:
     """`CrossingCosts.extra_ns`."""
     costs = crossing_costs(document)
     return None if costs is None else costs.extra_ns(same_ns)
+
+
+# ---- on a CPU ----
+
+
+def on_cpu_ns(document: Document, kinds: tuple[str, ...]) -> float | None:
+    """Mean time on a CPU, from coming in after a wake-up of these kinds to waking the next thread;
+    None where too few were seen."""
+    wakeups = reader.wakeups(document)
+    if wakeups is None:
+        return None
+    times = [(wakeups[k], reader.mean_handover_ns(document, k)) for k in kinds if wakeups[k]]
+    count = sum(n for n, _ in times)
+    of = sum(wakeups.get(kind, 0) for kind in WAKEUP_KINDS)
+    if not reader.is_seen(count, of):
+        return None
+    return sum(n * (mean_ns or 0.0) for n, mean_ns in times) / count
+
+
+def extra_on_cpu_ns(document: Document, same_ns: float | None = None) -> float | None:
+    """What threads take longer on a CPU after a crossing than after a wake-up on the same CPU, ns
+    per unit; None where one of the two was not seen. `same_ns` takes the place of the latter."""
+    costs = crossing_costs(document)
+    if costs is None:
+        return None
+    if costs.hardly:
+        return 0.0
+    here = on_cpu_ns(document, ("same_cpu",))
+    there = on_cpu_ns(document, ("cross_cpu_idle", "cross_cpu_busy"))
+    here = same_ns if here is None else here
+    return None if here is None or there is None else costs.count * (there - here)

@@ -173,7 +173,7 @@ def _half(share: Interval, more: str, less: str, unknown: str, *, once: bool) ->
     """Is it certainly more than half, certainly less, or neither? `once`: in few blocks."""
     if not share.low > 0.5 and not share.high < 0.5:
         return unknown
-    return ("seen once: " if once else "") + (more if share.low > 0.5 else less)
+    return ("seen once, " if once else "") + (more if share.low > 0.5 else less)
 
 
 def _steal(verdicts: Sequence[Verdict]) -> list[str]:

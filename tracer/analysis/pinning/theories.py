@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tracer.analysis.pinning import signals
+from tracer.analysis.pinning import joint_signals, signals
 from tracer.analysis.pinning.conditions import BATCH, SLEEPLESS
 from tracer.analysis.pinning.evidence import Evidence, count_of, idle_part
 from tracer.analysis.pinning.manipulations import first_that_acted, no_effect
@@ -146,15 +146,16 @@ THEORIES = (
            count_signal(count_of("of them involuntary"), "preemptions", 0.02), (BATCH,)),
     Theory(7, "the hint that the waker is about to sleep fails when two threads are runnable",
            "wake-ups cross when the waker's CPU has two runnable threads, hardly ever with one",
-           signals.unseen),
+           joint_signals.two_runnable, shared=True),
     Theory(8, "placement prefers an idle CPU to the waker's",
            "wake-ups cross to another CPU, and their extra cost accounts for the gap",
            signals.crossing),
     Theory(9, "moved threads find cold caches",
-           "threads that cross are slower even when no CPU sleeps", signals.crossing_without_sleep),
+           "threads take longer on the CPU after a crossing (caches, moving data and a CPU that"
+           " has just woken are not told apart)", joint_signals.slower_on_cpu, shared=True),
     Theory(10, "the data passed on moves between caches",
-           "a part of the gap is left when CPUs poll and threads still cross",
-           signals.crossing_without_sleep),
+           "threads take longer on the CPU after a crossing, and a part of the gap is left when no"
+           " CPU sleeps and threads still cross", joint_signals.slower_without_sleep),
     Theory(11, "CPUs contend for the lock of a run queue",
            "lock contention in the scheduler, more with more CPUs", signals.unseen),
     Theory(12, "an idle CPU pulls the preempted waker to its own queue",
@@ -174,4 +175,7 @@ THEORIES = (
     Theory(17, "ticks, interrupts and other tasks",
            "others use more CPU time in the same time in the unpinned runs", signals.others),
     Theory(18, "the tracer itself", "without probes there is no gap", signals.tracer_itself),
+    Theory(19, "the longer a CPU has slept, the longer it takes to wake",
+           "delivery takes longer after long sleeps; CPUs that do not sleep have no gap",
+           joint_signals.longer_sleep, SLEEPLESS, shared=True),
 )  # fmt: skip

@@ -8,7 +8,7 @@ never zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracer.model.states import BETWEEN_IDLE_STATES, PREEMPTED, WAKEUP_IDLE, WAKEUP_QUEUED, YIELDED
@@ -173,6 +173,16 @@ def _mean_of(document: Document, field: str, kind: str) -> float | None:
     return float(histogram["mean"]) if histogram and histogram["mean"] is not None else None
 
 
+def placed(document: Document) -> Sequence[tuple[int, int, int]] | None:
+    """Wake-ups by the target's threads: how many of them could run on the waker's CPU, how many
+    wake-ups stayed on it, and how many went to another. None too in older reports."""
+    sched = document.get("sched")
+    rows = sched.get("placed") if sched else None
+    if not rows:
+        return None
+    return [(row["runnable"], row["same_cpu"], row["other_cpu"]) for row in rows]
+
+
 # ---- the probe idle ----
 
 
@@ -219,6 +229,22 @@ def asleep_share(document: Document) -> float | None:
         if state["name"] != "POLL"
     )
     return asleep_ns / max(float(document["window_ns"]) * len(idle["cpus"]), 1.0)
+
+
+def sleeps(document: Document) -> Sequence[tuple[float, int, float]] | None:
+    """Octaves of sleep of which enough was seen, from short to long: ns from which on, wake-ups
+    that met a CPU asleep for so long, and their mean delivery, ns. None too in older reports."""
+    idle = document.get("idle")
+    rows = idle.get("sleeps") if idle else None
+    if rows is None:
+        return None
+    every = [(row["from_ns"], row["delivery_ns"]) for row in rows]
+    of = sum(times["count"] for _, times in every)
+    return [
+        (float(from_ns), times["count"], float(times["mean"]))
+        for from_ns, times in every
+        if is_seen(times["count"], of)
+    ]
 
 
 def sender_held_ns(document: Document) -> float | None:
