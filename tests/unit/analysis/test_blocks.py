@@ -50,6 +50,15 @@ def test_only_blocks_with_both_are_compared() -> None:
     assert product is not None and product.median == 300
 
 
+def test_what_is_saved_comes_from_the_ratio() -> None:
+    saved = BLOCKS.saved("A", "B")
+    assert saved is not None
+    # of 40: one half in the block where A takes twice as long, three quarters in the other
+    assert (saved.low, saved.high) == (pytest.approx(20), pytest.approx(30))
+    assert saved.median == pytest.approx(40 * (1 - 8**-0.5))
+    assert BLOCKS.saved("A", "C") is None
+
+
 def test_the_interval_is_over_all_blocks_of_a_label() -> None:
     interval = BLOCKS.interval("A")
     assert interval is not None
