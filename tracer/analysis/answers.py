@@ -74,6 +74,8 @@ def _against_eagain(blocks: Blocks) -> str:
     receive_ns = _receive_and_epoll_ns(blocks.documents(ASYNC + PINNED))
     if switch is None or receive_ns is None:
         return _NOT_MEASURED
+    if switch.median <= 0:
+        return "unknown: with switches no more CPU time was measured than without them"
     if switch.low > receive_ns:
         verdict = f"yes, {switch.median / receive_ns:.1f} times"
     elif switch.high < receive_ns:

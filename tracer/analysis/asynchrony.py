@@ -175,10 +175,11 @@ def _epoll(document: Document) -> float | None:
 
 
 def _less(a: Interval | None, b: Interval | None) -> Interval | None:
-    """The difference of two medians, with the widest interval that theirs allow."""
+    """The difference of two medians, with the widest interval that theirs allow; it is a cost, and
+    so not below zero."""
     if a is None or b is None:
         return None
-    return Interval(a.median - b.median, a.low - b.high, a.high - b.low)
+    return Interval(*(max(ns, 0.0) for ns in (a.median - b.median, a.low - b.high, a.high - b.low)))
 
 
 # ---- where the choice matters ----
@@ -256,6 +257,11 @@ def _switch_against_receive(blocks: Blocks) -> str | None:
     switch = blocks.on_cpu_difference(THREADS, FLOOR)
     if receive is None or switch is None:
         return None
+    if switch.median <= 0:
+        return (
+            "What block, wake and switch cost is unknown: with them no more CPU time was measured"
+            " than without them."
+        )
     return (
         f"Block, wake and switch cost {duration(switch.median)} per hop (CPU time, untraced,"
         f" less the floor), an empty receive and the share of epoll_wait {duration(receive.median)}"

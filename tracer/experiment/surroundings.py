@@ -59,7 +59,7 @@ class Watch:
             spin_after_ns=spin_after_ns,
             wall_ns=after.at_ns - self._before.at_ns,
             steal_ns=load.steal_ns,
-            others_ns=load.busy_ns - own_ns,
+            others_ns=max(load.busy_ns - own_ns, 0),  # of which one is in whole clock ticks
             cpus=len(self._cpus),
         )
 
@@ -70,7 +70,7 @@ def look() -> HostShare:
     time.sleep(LOOK_S)
     around = watch.ended(spin=False)
     total_ns = max(around.cpu_time_ns, 1)
-    return HostShare(max(around.others_ns, 0) / total_ns, around.steal_ns / total_ns)
+    return HostShare(around.others_ns / total_ns, around.steal_ns / total_ns)
 
 
 def wait_until_quiet(limit_s: float, progress: Progress) -> HostShare:

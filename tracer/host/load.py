@@ -39,5 +39,7 @@ class HostTimes:
         return cls(steal * TICK_NS, busy * TICK_NS, sum(fields) * TICK_NS, time.monotonic_ns())
 
     def load_since(self, before: HostTimes) -> HostLoad:
-        """Steal and busy time between two moments."""
-        return HostLoad(self.steal_ns - before.steal_ns, self.busy_ns - before.busy_ns)
+        """Steal and busy time between two moments; the kernel's counters can step back a little."""
+        return HostLoad(
+            max(self.steal_ns - before.steal_ns, 0), max(self.busy_ns - before.busy_ns, 0)
+        )

@@ -9,6 +9,7 @@ from typing import Any
 from tracer.analysis.brigades import PINNED, BrigadeRow, Brigades, TableCell
 from tracer.analysis.quiet import QUIET, Load
 from tracer.analysis.statistics.wording import (
+    cost_text,
     interval_heading,
     interval_name,
     microseconds_bounds,
@@ -41,7 +42,7 @@ def _rows(rows: Sequence[BrigadeRow], rounds: int, unit: str, width: int) -> lis
     columns += ["switches", "calls", "CPU us"]
     cells = []
     for row in rows:
-        above = microseconds(row.above.median) if row.above else "-"
+        above = cost_text(row.above.median, microseconds) if row.above else "-"
         cells.append(
             [
                 row.label.removesuffix(PINNED) + (IN_PYTHON if row.in_python else ""),
@@ -81,6 +82,8 @@ def _here(kind: str, cell: TableCell | None) -> str:
         kernel_kib = cell.kernel.median / 1024 if cell.kernel else 0.0
         kernel = f" + {kernel_kib:.1f} KiB kernel" if kernel_kib >= _LEAST_KIB else " KiB"
         return f"{here.median / 1024:.1f}{kernel}"
+    if here.median < 0:
+        return cost_text(here.median, microseconds)
     text = microseconds if kind == "us" else count
     bounds = f" [{text(here.low)}, {text(here.high)}]" if here.low != here.high else ""
     return f"{text(here.median)}{bounds}"

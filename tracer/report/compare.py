@@ -19,6 +19,8 @@ from tracer.units import counted, duration, microseconds, percent, plain, rate
 SCHEMA = "tracer.compare/1"
 #: A line that makes less than this share of the gap is not named in the answer.
 _NAMED = 0.2
+#: Less than this is shown as 0.
+_SMALLEST_NS = 5.0
 #: Above this share of all CPUs' time, other processes or steal hide small differences.
 _NOISE = 0.05
 
@@ -85,11 +87,16 @@ def _ledgers(comparison: Comparison, width: int) -> list[str]:
 
 def _ledger_row(line: LedgerLine, has_intervals: bool) -> list[str]:
     times_ns = (line.a_ns, line.b_ns, line.a_ns - line.b_ns)
-    row = [LINES[line.name], *map(microseconds, times_ns)]
+    row = [LINES[line.name], *map(_amount, times_ns[:2]), microseconds(times_ns[2])]
     if has_intervals:
         row.append(microseconds_bounds(line.difference))
     row.append("" if line.share is None else f"{round(100 * line.share)} %")
     return row
+
+
+def _amount(ns: float) -> str:
+    """A line of one ledger: its residual is below zero where time was counted twice."""
+    return microseconds(ns) if ns > -_SMALLEST_NS else f"{microseconds(-ns)} twice"
 
 
 def _counted(comparison: Comparison, width: int) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from tracer.analysis.memory import GROUP, USER, Memory
 from tracer.analysis.quiet import QUIET, Load
 from tracer.analysis.statistics.regression import Slope
+from tracer.analysis.statistics.wording import cost_text
 from tracer.report.chart import Chart, Series, is_wide
 from tracer.report.layout import WIDTH, page, table
 from tracer.report.load import document as load_data
@@ -34,7 +35,7 @@ _PUBLISHED = "Published (a laptop, 2021): threads 9.5 KiB user + 10 KiB kernel, 
 
 
 def _kib(value_bytes: float) -> str:
-    return f"{two_decimals(value_bytes / 1024)} KiB"
+    return cost_text(value_bytes, lambda value: f"{two_decimals(value / 1024)} KiB")
 
 
 def _row(name: str, slope: Slope, has_program: bool = False) -> list[str]:

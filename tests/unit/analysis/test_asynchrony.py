@@ -192,6 +192,23 @@ def test_without_cpu_times_no_price_of_a_switch_is_given() -> None:
     assert not any("Block, wake and switch cost" in sentence for sentence in answer)
 
 
+def test_a_price_that_comes_out_below_zero_is_unknown() -> None:
+    """The floor took longer than what it is the floor of: noise."""
+    x = explained({**TIMES, FLOOR: 50_000.0})
+    assert (
+        "What block, wake and switch cost is unknown: with them no more CPU time was measured than"
+        " without them."
+    ) in x.answer
+    slow = document(900, 60_000, 50_000)
+    noisy = [
+        Outcome(o.trial, o.result, AROUND, slow)
+        if o.trial.traced and o.trial.condition == FLOOR else o
+        for o in outcomes()
+    ]  # fmt: skip
+    below = explain(noisy, TOKENS, STEPS, {})
+    assert all(min(t.ns.median, t.ns.low) >= 0 for t in (*below.async_tax, *below.thread_tax))
+
+
 def test_a_tax_that_cannot_be_negative_has_no_negative_interval() -> None:
     noisy = [
         Outcome(o.trial, o.result, AROUND, document(4000, 1500, 2500, queued=o.trial.block % 2 * 9))

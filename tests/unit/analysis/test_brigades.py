@@ -109,6 +109,20 @@ def test_the_originals_table() -> None:
     assert switch[0].here.median == pytest.approx(3030)
 
 
+def test_a_cost_that_comes_out_below_zero_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The floor took longer than what it is the floor of: noise."""
+    for name in ("one-thread-brigade", "one-thread-brigade pinned"):
+        monkeypatch.setitem(ALL, name, 30_000.0)
+    result = planted()
+    text = report.render(result, 12)
+    rows = [re.split(r"  +", line) for line in text.splitlines()]
+    assert [row[4] for row in rows if row[0] == "thread-brigade"] == ["unknown", "unknown"]
+    switch = next(row for row in rows if row[0] == "a switch caused by I/O, us")
+    assert switch[1:] == ["unknown"] * 3
+    assert "unknown: with switches no more CPU time was measured than without them" in text
+    assert not re.search(r"(^|[\s\[])-\d", text)
+
+
 def test_memory_and_most_tasks_are_in_the_table() -> None:
     text = report.render(planted(), 12)
     rows = [re.split(r"  +", line) for line in text.splitlines()]

@@ -215,3 +215,11 @@ def test_the_interval_is_called_what_it_is(blocks: int, name: str) -> None:
     c = compared(SLOW[:blocks], FAST[:blocks])
     heading = next(x for x in report.render(c, ("x", "y")).splitlines() if "A - B" in x)
     assert name in heading
+
+
+def test_time_that_was_counted_twice_is_no_negative_time() -> None:
+    pair = [document(3000, 1000), document(0, 1000)]
+    wall = pair[1]["ledgers"]["wall"]
+    wall["residual_ns"] = -2000
+    text = report.render(compare_documents(pair[0], pair[1], ("A", "B")), ("x", "y"))
+    assert re.search(r"without a name +0\.00 +0\.02 twice +0\.02", text)

@@ -211,3 +211,8 @@ def test_refused_before_anything_runs(words: list[str], said: str) -> None:
                           capture_output=True, text=True, check=False)  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_memory_per_task_below_zero_is_unknown() -> None:
+    assert report._kib(-3.0) == "unknown"
+    assert report._kib(1536.0) == "1.50 KiB"

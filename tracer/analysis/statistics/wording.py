@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tracer.analysis.statistics.intervals import INTERVAL_VALUES, Interval, Ratio
 from tracer.units import duration, microseconds
 
@@ -19,6 +21,12 @@ def interval_heading(values: int) -> str:
 def ratio_text(ratio: Ratio | Interval) -> str:
     """`2.19x [2.02, 2.37]`."""
     return f"{ratio.median:.2f}x [{ratio.low:.2f}, {ratio.high:.2f}]"
+
+
+def cost_text(cost: float, text: Callable[[float], str]) -> str:
+    """A difference that can only be a cost, as `text` shows it; one below zero is noise, and the
+    cost is `unknown`."""
+    return text(cost) if cost >= 0 else "unknown"
 
 
 def share_text(share: Interval) -> str:
