@@ -144,7 +144,7 @@ def _row(blocks: Blocks, label: str, unit: str, ns: Interval) -> BrigadeRow:
         label=label,
         unit=unit,
         ns=ns,
-        above=blocks.difference(label, floor) if unit == "hop" else None,
+        above=blocks.saved(label, floor) if unit == "hop" else None,
         cpu_ns=float(np.median([(u["user_ns"] + u["system_ns"]) / n for u, n in usages])),
         switches=float(np.median([(u["voluntary"] + u["involuntary"]) / n for u, n in usages])),
         calls=float(np.median(calls)) if calls else None,
@@ -169,7 +169,7 @@ def _table(
         return TableCell(blocks.interval(label), why(label), published)
 
     def above(label: str, floor: str, published: str) -> TableCell:
-        return TableCell(blocks.difference(label, floor), why(label) or why(floor), published)
+        return TableCell(blocks.saved(label, floor), why(label) or why(floor), published)
 
     pinned_threads, pinned_floor = THREADS + PINNED, FLOOR + PINNED
     return [
