@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tracer.analysis.pinning.recorded import Recorded
 from tracer.report import pinning as report
 
 ROOT = Path(__file__).parents[3]
+REAL = ROOT / "tests" / "data" / "reports" / "tracer.explain-2.json.gz"
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,27 @@ def test_a_report_gives_its_own_answer_again(
     assert "had no effect here: no idle driver asks for the latency" in shown
     assert "cause 8. placement prefers an idle CPU to the waker's" in shown
     assert "and a calibration (two threads on one CPU)" in shown
+
+
+def test_a_real_report_of_two_cpus_is_answered_as_it_was() -> None:
+    """Four blocks, of which two met a busy host; the names of programs are left out."""
+    data = json.loads(gzip.decompress(REAL.read_bytes()))
+    kept = Recorded.from_document(data)
+    x = kept.explained()
+    assert kept.load.left_out == {1, 3} and x.blocks == 2
+    steps = {step.label: step for step in x.steps}
+    assert {step["label"]: step["ns"]["median"] for step in data["steps"]} == {
+        label: step.ns.median for label, step in steps.items()
+    }
+    assert all(step.no_effect is None for step in steps.values()), "each change acted"
+    verdicts = {v.theory.number: v.verdict for v in x.verdicts}
+    assert {n for n, verdict in verdicts.items() if verdict == "seen once"} == {1, 3, 4, 5, 6, 7, 8}
+    assert not set(verdicts.values()) & {"cause", "contributes", "refuted"}
+    seen = {v.theory.number: v.signal.text for v in x.verdicts if v.signal is not None}
+    assert seen[7] == (
+        "with two or more runnable threads 95.0 % of the wake-ups cross, with one 1.5 %"
+    )
+    assert x.checked is None, "the runs to predict from met a busy host"
 
 
 def test_only_the_runs_count_not_the_answer_in_the_file(
