@@ -106,7 +106,9 @@ def explain(
     knobs = [knob for knob in knobs if blocks.ratio(AS_IT_IS, knob.label) is not None]
     fixed = fixed_time(blocks, [knob.label for knob in knobs]) if unit == "run" else OWN_TIME
     is_judged = judged and fixed != FIXED_TIME
-    rows = [_row(blocks, Knob(AS_IT_IS, "COMMAND"), None, "")]
+    rows = []
+    if blocks.untraced(AS_IT_IS):
+        rows.append(_row(blocks, Knob(AS_IT_IS, "COMMAND"), None, ""))
     for knob in knobs:
         gain = blocks.ratio(AS_IT_IS, knob.label)
         assert gain is not None  # only those that have one are left
@@ -221,7 +223,9 @@ def _sentences(
     *,
     judged: bool,
 ) -> list[str]:
-    if not judged:
+    if len(rows) < 2:
+        found = ["Broken off before a block had the command as it is and under a change."]
+    elif not judged:
         found = [f"No verdict: {BUSY}."]
     elif fixed == FIXED_TIME:
         found = _of_fixed_time(rows)

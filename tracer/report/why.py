@@ -23,6 +23,8 @@ _SHOWN = 0.01
 
 
 def _changes(answer: Answer, unit: str, width: int) -> list[str]:
+    if not answer.rows:
+        return []
     ends = interval_heading(answer.blocks)
     columns = [f"time per {unit}", "median", ends, "as fast", ends, "CPU time", "switches", "so"]
     noise = answer.noise

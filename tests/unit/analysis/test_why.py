@@ -250,6 +250,16 @@ def test_on_a_busy_host_nothing_is_said_to_help() -> None:
     assert "helps" not in " ".join(answer.sentences)
 
 
+def test_an_experiment_broken_off_in_its_first_block_has_no_verdict() -> None:
+    runs = [
+        run for run in outcomes(MIXED) if run.trial.block < 0 or run.trial.condition != AS_IT_IS
+    ]
+    answer = why.explain(runs, [Knob("one CPU", "")], {}, "run")
+    assert answer.rows == []
+    assert answer.sentences[0].startswith("Broken off before")
+    assert report.render(answer, "run").startswith("Broken off")
+
+
 # ---- the report ----
 
 
