@@ -45,6 +45,8 @@ _SAME_TIME = 0.02
 _OTHER_WORK = math.log(1.10)
 #: Fewer switches, or less of the time on a CPU, say nothing of the work.
 _FEWEST_SWITCHES, _LEAST_CPU = 100, 0.05
+#: Nobody is asked for more blocks.
+_MOST_BLOCKS = 200
 #: A line of the ledger with less is not named in the answer.
 _NAMED = 0.1
 _WAITS = 0.9
@@ -314,7 +316,8 @@ def _unsure(rows: Sequence[Row], blocks: int) -> str:
     parts = [f"{row.label} ({ratio_text(row.gain)} as fast)" for row in rows if row.gain]
     needed = max(row.gain.blocks_needed() for row in rows if row.gain)
     more = max(needed, 2 * blocks, ENOUGH_BLOCKS)
-    return f"Cannot tell of {_listed(parts)}: --rounds {more} may."
+    way = f"--rounds {more} may" if more <= _MOST_BLOCKS else "its runs differ too much"
+    return f"Cannot tell of {_listed(parts)}: {way}."
 
 
 def _where(lines: Mapping[str, float]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tracer.analysis.quiet import QUIET, Load
 from tracer.analysis.statistics.intervals import INTERVAL_VALUES
-from tracer.analysis.statistics.wording import duration_bounds, interval_heading, ratio_text
+from tracer.analysis.statistics.wording import interval_heading, ratio_text
 from tracer.analysis.why import Answer, Row
 from tracer.model.trial import Outcome
 from tracer.model.words import LINES
@@ -26,7 +26,7 @@ def _changes(answer: Answer, unit: str, width: int) -> list[str]:
     if not answer.rows:
         return []
     ends = interval_heading(answer.blocks)
-    columns = [f"time per {unit}", "median", ends, "as fast", ends, "CPU time", "switches", "so"]
+    columns = [f"time per {unit}", "median", "as fast", ends, "CPU time", "switches", "so"]
     noise = answer.noise
     against = f"; the command against itself: {ratio_text(noise)}" if noise else ""
     return [
@@ -41,7 +41,6 @@ def _change(row: Row) -> list[str]:
     return [
         row.label,
         duration(row.ns.median),
-        duration_bounds(row.ns),
         "" if gain is None else f"{gain.median:.2f}x",
         "" if gain is None else f"[{gain.low:.2f}, {gain.high:.2f}]",
         duration(row.cpu_ns),
