@@ -16,10 +16,10 @@ void ev_waking(u32 cpu, u64 now, struct fake_task *by, struct fake_task *wakee)
 	on_waking(cpu, now, by->pid, wakee->pid, (u64)wakee);
 }
 
-void ev_new_thread(u32 cpu, u64 now, struct fake_task *by, struct fake_task *child)
+void ev_new_thread(u32 cpu, u64 now, struct fake_task *by, struct fake_task *child, u32 queue_cpu)
 {
 	current = by;
-	on_new_thread(cpu, now, by->pid, child->pid, child->tgid, (u64)child);
+	on_new_thread(cpu, now, by->pid, child->pid, child->tgid, (u64)child, queue_cpu);
 }
 
 void ev_exec(u32 cpu, u64 now, struct fake_task *by, u32 old_pid)

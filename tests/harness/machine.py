@@ -32,7 +32,7 @@ _TYPES = {
 _EVENTS = {
     "switch": "iqpiqp",
     "waking": "iqpp",
-    "new_thread": "iqpp",
+    "new_thread": "iqppi",
     "exec": "iqpi",
     "exit": "iqp",
     "migrate": "iqppi",

@@ -143,10 +143,20 @@ class World:
             row[name] = 0
         self.check()
 
-    def create(self, now: int, cpu: int, pid: int, tgid: int = FIRST_PID, flags: int = 0) -> Task:
-        """The current task of `cpu` creates a thread, or with its own `tgid` a process."""
+    def create(
+        self,
+        now: int,
+        cpu: int,
+        pid: int,
+        tgid: int = FIRST_PID,
+        flags: int = 0,
+        to_cpu: int | None = None,
+    ) -> Task:
+        """The current task of `cpu` creates a thread, or with its own `tgid` a process, which the
+        kernel puts on the queue of `to_cpu` (None: of the same CPU)."""
         child = self.task(pid, tgid, flags)
-        self.m.new_thread(cpu, now, self.on[cpu].at, child.at)
+        queue_cpu = cpu if to_cpu is None else to_cpu
+        self.m.new_thread(cpu, now, self.on[cpu].at, child.at, queue_cpu)
         child.slot = int(self.m.arrays["slots"][pid])
         if child.slot:
             self.targets.append(child)

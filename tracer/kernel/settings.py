@@ -133,6 +133,11 @@ def offsets(types: KernelTypes, machine: str) -> dict[str, object]:
         "OFFSET_TASK_STACK": types.offset_of("task_struct", "stack"),
         "OFFSET_TASK_SIGNAL": types.offset_of("task_struct", "signal"),
         "OFFSET_SIGNAL_FLAGS": types.offset_of("signal_struct", "flags"),
+        # moved in Linux 5.16, commit bcf9033e5449 ("sched: move CPU field back into thread_info if
+        # THREAD_INFO_IN_TASK=y"); where both exist, this one is in use
+        "OFFSET_TASK_CPU": types.offset_of(
+            "task_struct", "cpu" if types.has_member("task_struct", "cpu") else "thread_info.cpu"
+        ),
         **_throttled(types),
         **_registers(types, machine),
         **_compat(types, machine),

@@ -351,7 +351,7 @@ static inline u32 new_slot(struct ctl *c, struct cpu *k)
  * the kernel makes no calls and has a part of its own; its path is nobody's, since a poller that
  * spins would never let go of it. */
 static inline void create(struct ctl *c, struct thread *t, struct thread *parent, u32 cpu, u64 now,
-			  u32 tid, u32 tgid, u64 task)
+			  u32 tid, u32 tgid, u64 task, u32 queue_cpu)
 {
 	renew(c, parent);
 	renew(c, t); /* of the thread that had the row */
@@ -375,10 +375,12 @@ static inline void create(struct ctl *c, struct thread *t, struct thread *parent
 	charge(parent, parent->on_cpu_part, now);
 	t->last_ns = parent->last_ns; /* now, or later where clocks differ */
 	take_path(t, parent);
-	queue_begins(c, t, cpu, now);
+	queue_begins(c, t, queue_cpu, now);
 }
 
-static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 tgid, u64 task)
+/* `queue_cpu`: the kernel has put it on that CPU's queue, and says so in no event of its own. */
+static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 tgid, u64 task,
+				 u32 queue_cpu)
 {
 	struct ctl *c = ctl_at(0);
 	struct cpu *k = cpu_at(cpu);
@@ -400,7 +402,7 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 	if (tgid == c->first_tgid)
 		__sync_fetch_and_add(&c->first_threads, 1);
 	t->slot = slot;
-	create(c, t, parent, cpu, now, tid, tgid, task);
+	create(c, t, parent, cpu, now, tid, tgid, task, queue_cpu);
 	hook_created(cpu, t, slot, parent_slot, now);
 	t->state = THREAD_WAKING;
 	*entry = slot;

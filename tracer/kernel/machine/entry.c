@@ -31,7 +31,7 @@ int tp_sched_wakeup_new(struct bpf_raw_tracepoint_args *ctx)
 	u64 task = ctx->args[0];
 
 	on_new_thread(CPU, NOW, current_tid(), task_u32(task, OFFSET_TASK_PID),
-		      task_u32(task, OFFSET_TASK_TGID), task);
+		      task_u32(task, OFFSET_TASK_TGID), task, task_u32(task, OFFSET_TASK_CPU));
 	return 0;
 }
 

@@ -66,6 +66,15 @@ def test_moved_to_another_queue(w: World) -> None:
     assert behind(w, w.main) == {"other": 50}
 
 
+def test_a_new_thread_on_another_cpus_queue(w: World) -> None:
+    """Its creator sleeps and leaves an idle CPU, while the new thread waits behind a program."""
+    w.switch(1005, 1, w.task(900))
+    child = w.create(1010, 0, 111, to_cpu=1)
+    w.switch(1020, 0, None, SLEEPING)
+    w.switch(1060, 1, child, preempt=True)
+    assert behind(w, child, "own") == {"other": 50}
+
+
 def test_a_wait_from_before_the_window(world: World) -> None:
     world.start()
     other = world.create(140, 0, 101)
