@@ -202,8 +202,8 @@ def _follow(
     def wait(timeout_s: float | None, how: Wait = python.wait) -> int | None:
         return _ended_or_stopped(target, timeout_s, lambda: _session(engine, target), how)
 
+    tally.opens()  # before the gate: a short command is over before this thread runs again
     target.open_gate()
-    tally.opens()
     began_ns = time.monotonic_ns()
     if options.delay_s:
         _delay(target, wait, options.delay_s)

@@ -194,6 +194,8 @@ def test_the_observer_effect_by_pairs_or_as_an_estimate() -> None:
         "slowdown": {"median": 1.104, "low": 1.1, "high": 1.2, "pairs": 3},
         "estimate": None,
     }
+    hardly_ran = planted_summary(estimate=Estimate(10, 12, 12, 20, 3))
+    assert document(hardly_ran)["observer"]["estimate"] is None
     assert document(planted_summary(estimate=Estimate(10, 100, 12, 20, 3)))["observer"] == {
         "baseline_ns_per_unit": None,
         "traced_ns_per_unit": None,

@@ -161,7 +161,7 @@ def _observer(summary: Summary) -> dict[str, Any]:
             "pairs": observer.pairs if observer else 0,
         },
         "estimate": None
-        if estimate is None
+        if estimate is None or not estimate.is_known
         else {
             "events": estimate.events,
             "event_cost_ns": max(round(estimate.event_cost_ns), 1),

@@ -50,6 +50,11 @@ class Estimate:
     samples: int
 
     @property
+    def is_known(self) -> bool:
+        """The target ran for longer than its tracing can have taken."""
+        return self.low_ns < self.on_cpu_ns
+
+    @property
     def low(self) -> float:
         """The least more CPU time than without tracing, as a share of that; above 0."""
         return self._share(self.low_ns)

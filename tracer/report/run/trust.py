@@ -13,6 +13,8 @@ _SOME_NOISE = 0.05
 _MUCH_STEAL = 0.1
 #: A smaller effect is not told apart.
 _LEAST_SHOWN = 0.001
+#: More processes than these that outlive the command are left to the JSON report.
+_MOST_SURVIVORS = 8
 _NO_LOSSES = "Losses  none"
 #: What was inferred, by kind: its noun, and the plural where that is not the noun and an s.
 _INFERRED = {
@@ -65,6 +67,11 @@ def _observer(run: Summary) -> list[str]:
 
 
 def _estimate(estimate: Estimate, can_measure: bool) -> str:
+    if not estimate.is_known:
+        return (
+            "Observer effect  not estimated: the target was on CPUs for"
+            f" {duration(estimate.on_cpu_ns)}, which cannot be told from the cost of tracing"
+        )
     how = (
         f"timed in {counted(estimate.samples, 'sample')} of the run"
         if estimate.samples
@@ -83,7 +90,8 @@ def _range(estimate: Estimate) -> str:
         return f"<{percent(_LEAST_SHOWN)}"
     if estimate.low < _LEAST_SHOWN:
         return f"up to ~{percent(estimate.high)}"
-    return f"~{percent(estimate.low).removesuffix(' %')} to {percent(estimate.high)}"
+    low, high = percent(estimate.low), percent(estimate.high)
+    return f"~{high}" if low == high else f"~{low.removesuffix(' %')} to {high}"
 
 
 def _losses(run: Summary) -> str:
@@ -145,13 +153,15 @@ def _named(run: Summary) -> str:
 def _survivors(run: Summary) -> list[str]:
     processes = [
         f"{p.pid} ({plain(p.name)}{', a session of its own' if p.has_own_session else ''})"
-        for p in run.target.survivors
+        for p in run.target.survivors[:_MOST_SURVIVORS]
     ]
     if not processes:
         return []
+    rest = len(run.target.survivors) - len(processes)
+    more = f" and {count(rest)} more (--json has them)" if rest else ""
     return [
         "Still running after the command's end, and not in this report from then on:"
-        f" {', '.join(processes)}"
+        f" {', '.join(processes)}{more}"
     ]
 
 
