@@ -70,7 +70,7 @@ def test_a_signal_before_the_full_run_reports_nothing(tmp_path):
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=30)
     assert (running.returncode, out) == (130, "")
-    assert err == "tracer: ended by SIGINT; the workload was ended too\n"
+    assert err == "tracer: ended by SIGINT; what it had started was ended too\n"
     assert is_gone(child, within_s=1)
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]

@@ -113,7 +113,7 @@ def _status() -> int:
         return 2
     except Interrupted as stop:
         name = signal.Signals(stop.number).name
-        click.echo(f"tracer: ended by {name}; the workload was ended too", err=True)
+        click.echo(f"tracer: ended by {name}; what it had started was ended too", err=True)
         return 128 + stop.number
     except BrokenPipeError:  # the reader has read enough: `| head`
         _drop_stdout()

@@ -315,6 +315,7 @@ def headline(**shares: float) -> Summary:
         ("user", "the program was computing in its own code."),
         ("system", "a thread was inside system calls other than I/O."),
         ("waiting", "the path waited, mostly for a timer that it had set."),
+        ("unknown", "it is not known what the path did or waited for."),
     ],
 )
 def test_the_largest_share_in_words(largest: str, text: str) -> None:
@@ -360,6 +361,14 @@ def test_the_switches_themselves_in_words() -> None:
     assert advice.in_words(run) == (
         "In words: for 40 % of the time a CPU was busy switching between threads."
     )
+
+
+def test_threads_of_a_light_run_are_not_split() -> None:
+    split = [cells(line) for line in groups(SUMMARIES["command"], WIDTH)]
+    light = [cells(line) for line in groups(command(light=True), WIDTH)]
+    assert split[1][3:6] == ["user", "calls", "asleep"]
+    assert light[1][3:5] == ["on CPU", "asleep"]
+    assert len(light[3]) == len(split[3]) - 1
 
 
 def test_a_light_run_in_words() -> None:
@@ -548,6 +557,11 @@ def test_the_observer_effect() -> None:
             "up to ~0.2 % more CPU time than untraced, an estimate: 1 event of ~14 ns each,"
             " timed in 1 sample of the run",
         ),
+        (
+            Estimate(10, 10_000, 20.0, 20.4, 0),
+            "~0.2 % more CPU time than untraced, an estimate: 10 events of ~2 ns each, calibrated"
+            " before the run",
+        ),
     ],
 )  # fmt: skip
 def test_the_observer_effect_as_an_estimate(estimate: Estimate, text: str) -> None:
@@ -555,6 +569,25 @@ def test_the_observer_effect_as_an_estimate(estimate: Estimate, text: str) -> No
     assert trust(attach)[0] == f"Observer effect  {text}"
     assert trust(command(estimate=estimate))[0] == (
         f"Observer effect  {text}; --baseline measures it"
+    )
+
+
+def test_no_estimate_for_a_target_that_hardly_ran() -> None:
+    for on_cpu_ns in (0, 900):
+        attach = replace(SUMMARIES["attach"], estimate=Estimate(0, on_cpu_ns, 900, 2000, 3))
+        assert trust(attach)[0] == (
+            f"Observer effect  not estimated: the target was on CPUs for {on_cpu_ns} ns, which"
+            " cannot be told from the cost of tracing"
+        )
+
+
+def test_many_survivors_are_counted() -> None:
+    survivors = tuple(Process(n, n, "p") for n in range(1, 11))
+    target = replace(SUMMARIES["command"].target, survivors=survivors)
+    line = next(line for line in trust(command(target=target)) if line.startswith("Still running"))
+    assert line.endswith(
+        " then on: 1 (p), 2 (p), 3 (p), 4 (p), 5 (p), 6 (p), 7 (p), 8 (p) and 2"
+        " more (--json has them)"
     )
 
 

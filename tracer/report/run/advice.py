@@ -38,6 +38,7 @@ def in_words(run: Summary) -> str:
         "system": headline.system or 0.0,
         "waiting": headline.waiting,
         "on_cpu": headline.on_cpu if run.light else 0.0,
+        "unknown": headline.unknown,
     }
     largest = max(shares, key=lambda name: shares[name])
     amount = f"In words: for {100 * shares[largest]:.0f} % of the time"
@@ -50,6 +51,7 @@ def in_words(run: Summary) -> str:
         "on_cpu": f"{amount} a thread was running; --light does not separate code from system"
         " calls.",
         "waiting": f"{amount} the path waited, mostly for {_waited_for(run)}.",
+        "unknown": f"{amount} it is not known what the path did or waited for.",
     }[largest]
 
 

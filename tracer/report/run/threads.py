@@ -15,21 +15,26 @@ from tracer.units import count, duration, plain
 _MOST_GROUPS = 12
 #: A longer name is cut here, so that the figures have room; --json has it whole.
 _LONGEST = 24
-_HEADS = ("user", "calls", "asleep", "ready", "own/others/held", "vol", "invol")
+_HEADS = ("asleep", "ready", "own/others/held", "vol", "invol")
 _ABOVE = (
     "own time, sleep included; ready to run: behind the program's own threads, behind others, held"
 )
 
 
-def _cells(row: GroupRow | ThreadRow) -> list[str]:
-    """The cells below `_HEADS`."""
+def _heads(run: Summary) -> tuple[str, ...]:
+    """Of the columns of figures; with --light the time on CPUs is one."""
+    return (*(("on CPU",) if run.light else ("user", "calls")), *_HEADS)
+
+
+def _cells(run: Summary, row: GroupRow | ThreadRow) -> list[str]:
+    """The cells below `_heads`."""
     parts = row.parts
     blocked_ns = sum(ns for name, ns in parts.items() if name.startswith("blocked:"))
     calls_ns = sum(ns for name, ns in parts.items() if name.startswith("syscall:"))
     calls_ns += parts["kernel_workers"]
-    times_ns = (parts["user"], calls_ns, blocked_ns, sum(parts[name] for name in READY))
+    on_cpu_ns = [parts["user"] + calls_ns] if run.light else [parts["user"], calls_ns]
     return [
-        *map(duration, times_ns),
+        *map(duration, (*on_cpu_ns, blocked_ns, sum(parts[name] for name in READY))),
         _behind(row.behind),
         count(row.voluntary),
         count(row.involuntary),
@@ -52,12 +57,12 @@ def groups(run: Summary, width: int) -> list[str]:
     if sum(group.threads for group in run.groups) < 2:
         return []
     rows = [
-        [_name(g.name), count(g.threads), count(g.idle) if g.idle else "", *_cells(g)]
+        [_name(g.name), count(g.threads), count(g.idle) if g.idle else "", *_cells(run, g)]
         for g in run.groups[:_MOST_GROUPS]
     ]
     lines = [
         f"Threads by name ({_ABOVE}; those that never ran are left out)",
-        *table(rows, ["thread", "number", "never ran", *_HEADS], 1, width),
+        *table(rows, ["thread", "number", "never ran", *_heads(run)], 1, width),
     ]
     if len(run.groups) > _MOST_GROUPS:
         lines.append(f"and {len(run.groups) - _MOST_GROUPS} more names (--json has them)")
@@ -69,7 +74,10 @@ def threads(run: Summary, width: int) -> list[str]:
     if not run.top:
         return []
     rows = [
-        [str(thread.tid or ""), _name(thread.name), *_cells(thread)]
+        [str(thread.tid or ""), _name(thread.name), *_cells(run, thread)]
         for thread in [*run.top, *([run.rest] if run.rest else [])]
     ]
-    return [f"The busiest threads ({_ABOVE})", *table(rows, ["tid", "thread", *_HEADS], 2, width)]
+    return [
+        f"The busiest threads ({_ABOVE})",
+        *table(rows, ["tid", "thread", *_heads(run)], 2, width),
+    ]
