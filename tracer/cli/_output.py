@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,20 @@ from tracer.errors import Interrupted
 if TYPE_CHECKING:
     from tracer.analysis.run.budget import Budget
 
+_WIDTH = 100
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def say(text: str) -> None:
-    """One message for the user, on standard error."""
-    click.echo(f"tracer: {text}", err=True)
+    """One message for the user, on standard error, as wide as a report."""
+    lines = textwrap.wrap(
+        f"tracer: {text}",
+        _WIDTH,
+        subsequent_indent="  ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    click.echo("\n".join(lines), err=True)
 
 
 @dataclass(frozen=True)

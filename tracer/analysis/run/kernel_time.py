@@ -16,6 +16,7 @@ from tracer.analysis.run.ledger import Ledger, thread_times
 from tracer.host.load import TICK_NS
 from tracer.model.recording import Recording, Usage
 from tracer.model.states import KERNEL_WORKERS, OWN_PARTS, SYSCALL_PARTS, USER
+from tracer.units import duration
 
 #: With fewer clock ticks of CPU time the kernel's split is no more than chance.
 _LEAST_TICKS = 10
@@ -89,7 +90,10 @@ def _reason(recording: Recording, usage: Usage, threads: Ledger) -> str:
         return f"less than {_LEAST_TICKS} clock ticks of CPU time"
     slack_ns = _TOLERANCE * on_cpu_ns + usage.resolution_ns + recording.load.steal_ns
     if abs(used_ns - on_cpu_ns) > slack_ns:
-        return "the kernel's CPU time is not that of the same threads"
+        return (
+            f"the kernel's account has {duration(used_ns)} of CPU time, the ledger"
+            f" {duration(on_cpu_ns)}"
+        )
     return ""
 
 
