@@ -122,7 +122,7 @@ def test_an_output_without_the_count_is_an_error_after_the_report(tmp_path):
     done = run("--unit-from", "n ([0-9]+)", "--", "echo", "hello")
     assert (done.returncode, done.stdout) == (125, "hello\n")
     assert "matches nothing in the command's standard output, whose last line is 'hello'" in (
-        done.stderr
+        " ".join(done.stderr.split())
     )
     assert "Where the time went" in done.stderr
 
