@@ -77,10 +77,9 @@ def test_one_cpu_hurts_parallel_work(answer, compiled):
 
 def test_nothing_helps_a_sleep(answer):
     document = answer("--", "sleep", "0.15")
-    assert document["fixed_time"] == "no"
-    assert set(found(document).values()) == {"no difference"}, document["answer"]
-    assert document["answer"][0] == "Nothing that was tested is seen to help."
-    assert "no setting of CPUs or workers changes that" in " ".join(document["answer"])
+    assert document["fixed_time"] != "yes"
+    assert not {"helps", "hurts"} & set(found(document).values()), document["answer"]
+    assert not any("What helps" in sentence for sentence in document["answer"])
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tracer.capture.finish import Closed, Tally, recording_of, thread_names
 from tracer.capture.living import Living
 from tracer.capture.python_threads import PythonThreads
@@ -207,7 +209,7 @@ class _Watch:
         path_of = self._request.path_of
         if not processes_of(engine):  # the window ends with the last process, as a command's does
             last = self._end_at_last(data)
-            path_of = str(last) if path_of == "busiest" else path_of
+            path_of = str(last) if last and path_of == "busiest" else path_of
         data["cpus"]["losses"][0, LOSSES.index("thread_table_full")] += self._seeder.refused
         path = choose_path(data, path_of, self._main)
         closed = Closed(data, load, names, path, edges=edges)
@@ -221,9 +223,10 @@ class _Watch:
 
     @staticmethod
     def _end_at_last(data: Snapshot) -> int:
-        """Move the window's end to the end of the last thread; its number."""
+        """Move the window's end to the end of the last thread; its number, 0 where that row went
+        to another thread."""
         threads, ctl = data["threads"], data["ctl"][0]
-        last = int(threads["death_ns"].argmax())
+        last = int(np.where(threads["tid"] != 0, threads["death_ns"], 0).argmax())
         end_earlier(data, max(int(threads["death_ns"][last]), int(ctl["start_ns"]) + 1))
         return int(threads["tid"][last])
 
