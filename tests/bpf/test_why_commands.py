@@ -60,7 +60,8 @@ def test_one_cpu_helps_two_threads_that_take_turns(answer, compiled):
     assert pinned["label"] == "one CPU"
     spread = document["noise_floor"]["high"] - document["noise_floor"]["low"]
     if base["ns_per_unit"]["median"] < 1.1 * pinned["ns_per_unit"]["median"] or spread > 0.3:
-        pytest.skip(f"here both threads stay on one CPU by themselves: {document['changes'][:2]}")
+        assert found(document)["one CPU"] != "hurts"  # both stay on one CPU by themselves here
+        return
     assert found(document)["one CPU"] == "helps", document["answer"]
     assert document["answer"][0].startswith("What helps: ")
     assert re.search(r"one CPU, \d\.\d\dx \[.*\] as fast \(taskset -c \d+ COMMAND\)",
