@@ -21,6 +21,14 @@ static inline void take_path(struct thread *t, struct thread *from)
 	__builtin_memcpy(t->resumed, from->resumed, sizeof(t->resumed));
 }
 
+/* A call of this number, as a part. */
+static inline u32 part_of_number(u32 nr)
+{
+	u64 *info = call_info_at(nr);
+
+	return PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
+}
+
 /* Adds the time since the last event to one part of both vectors. Signed in effect: clocks of two
  * CPUs, read before a race was decided, may differ by some ns, and time must not run backwards. */
 static inline void charge(struct thread *t, u32 part, u64 now)
@@ -160,7 +168,6 @@ static inline u32 resolve(u32 tid, u64 task)
  * it had when it entered the kernel name its system call, and none after an interrupt. */
 static inline u32 part_of_registers(struct ctl *c, struct thread *t, u64 task)
 {
-	u64 *info;
 	s32 nr;
 
 	if (!c->regs_offset)
@@ -170,8 +177,7 @@ static inline u32 part_of_registers(struct ctl *c, struct thread *t, u64 task)
 		return PART_USER;
 	t->call_nr = table_number(nr, first_number(task));
 	t->call_start_ns = t->call_off_ns = 0;
-	info = call_info_at(t->call_nr);
-	return PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
+	return part_of_number(t->call_nr);
 }
 
 /* A thread that nobody saw come in runs here: its wait ends now. */
@@ -291,7 +297,7 @@ static inline void close_window(struct ctl *c, struct thread *t, u32 slot, u64 n
  * here, when its parent is told, on every kernel (memory is given back before sched_process_exit
  * on some and after it on others). The path is that of the thread that ended the process, and
  * what the exit took from that thread's last switch on. */
-static inline void end_at_exit(struct ctl *c, struct thread *last, u32 last_slot, u64 now)
+static inline void end_at_exit(struct ctl *c, u32 last_slot, u64 now)
 {
 	u32 slot = c->exit_slot ? c->exit_slot : last_slot;
 	struct thread *t = thread_at(slot);
@@ -431,7 +437,7 @@ static inline void retire(struct ctl *c, struct thread *t, u32 slot, u64 now)
 	if (c->first_tgid && t->tgid == c->first_tgid &&
 	    __sync_fetch_and_add(&c->first_threads, -1) == 1 && c->phase == PHASE_OPEN &&
 	    c->command_tgid)
-		end_at_exit(c, t, slot, now);
+		end_at_exit(c, slot, now);
 }
 
 static inline void on_exec(u32 cpu, u64 now, u32 tid, u32 old_tid)
@@ -856,10 +862,9 @@ static inline u32 is_end_of_window(struct ctl *c, struct thread *t, u32 nr, u32 
 static inline u32 part_of_call(struct thread *t, u64 regs)
 {
 	u32 nr = table_number(argument(regs, OFFSET_REGS_CALL), first_number(current_task()));
-	u64 *info = call_info_at(nr);
 
 	t->call_nr = nr;
-	return PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
+	return part_of_number(nr);
 }
 
 /* The return from a call whose entry was not seen: the call was refused before that (seccomp), or
@@ -917,10 +922,8 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 	nr = entered_number(nr, regs);
 	info = call_info_at(nr);
 	part = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
-	if (IS_CALL(nr, RESTART_SYSCALL)) { /* goes on with the call that a signal or a stop interrupted */
-		info = call_info_at(t->call_nr);
-		part = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
-	}
+	if (IS_CALL(nr, RESTART_SYSCALL)) /* goes on with the call that a signal or a stop interrupted */
+		part = part_of_number(t->call_nr);
 	if (is_end_of_window(c, t, nr, part, info, regs)) {
 		close_window(c, t, slot, now);
 		return;
