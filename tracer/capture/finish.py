@@ -48,23 +48,26 @@ class Tally:
         self._engine = engine
         self._missed = engine.missed()
         self._losses = engine.arrays["cpus"]["losses"].copy()
-        self._quotas = Quotas()
+        self._quotas = Quotas(lambda: processes_of(engine))
         self.quotas: tuple[Quota, ...] = ()  # of the window that closed last
-        self.opens()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._events = self._engine.arrays.events
+        self._times = HostTimes.now()
 
     def opens(self) -> None:
         """The window opens about now."""
-        self._events = self._engine.arrays.events
-        self._times = HostTimes.now()
+        self._begin()
         self._quotas.opens()
 
     def look(self) -> None:
         """To be called now and then in the window: what can be seen while the target lives."""
-        self._quotas.look(processes_of(self._engine))
+        self._quotas.look()
 
     def closes(self) -> HostLoad:
         """The window closes about now: the host's load in it."""
-        self.quotas = self._quotas.closes(processes_of(self._engine))
+        self.quotas = self._quotas.closes()
         return HostTimes.now().load_since(self._times)
 
     def take(self, data: Snapshot) -> tuple[int, int, int]:
@@ -82,7 +85,8 @@ class Tally:
             events - self._events,
         )
         self._missed, self._losses = missed, losses
-        self.opens()
+        self._begin()
+        self._quotas.goes_on()
         return counted
 
 

@@ -648,9 +648,10 @@ static inline u32 slept_part(struct thread *t)
 	       t->on_cpu_part == PART_SYSCALL_IO_URING ? PART_TIMED_WAIT : PART_SLEEP;
 }
 
-/* `t` takes over the path of a thread on another CPU, or on none, up to `at`. That thread may be
- * changing it meanwhile: what the copy lacks is what it does at present. */
-static inline void take_path_of_holder(struct ctl *c, struct thread *t, struct thread *from, u64 at)
+/* `t` takes over the path of a thread on another CPU, or on none, up to `at` or to that thread's last
+ * event, if that is later: the instant is returned. That thread may be changing its path meanwhile:
+ * what the copy lacks is what it does at present. */
+static inline u64 take_path_of_holder(struct ctl *c, struct thread *t, struct thread *from, u64 at)
 {
 	u32 part = from->state == THREAD_PREEMPTED ? PART_PREEMPTED : from->on_cpu_part;
 	u64 sum = 0;
@@ -665,8 +666,12 @@ static inline void take_path_of_holder(struct ctl *c, struct thread *t, struct t
 #pragma unroll
 	for (int i = 0; i < N_PATH; i++)
 		sum += t->path[i];
+	if (at < c->start_ns + sum)
+		return c->start_ns + sum;
+	asm volatile("" : "+r"(part)); /* as the verifier wants the bound: right before its use */
 	if (part < N_PATH)
 		t->path[part] += at - c->start_ns - sum;
+	return at;
 }
 
 /* The woken thread takes over its waker's path: what it slept through was work of the waker's
@@ -689,11 +694,13 @@ static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, str
 		if (mode < N_PATH && at > waker->last_ns)
 			t->path[mode] += at - waker->last_ns;
 	} else {
-		charge_own(t, t->blocked_part, at);
-		if (t->source == SOURCE_TIMER && (from = holder(t)))
-			take_path_of_holder(c, t, from, at);
+		from = t->source == SOURCE_TIMER ? holder(t) : 0;
+		asm volatile("" : "+r"(from)); /* the verifier needs the check below, where it is */
+		if (from)
+			at = take_path_of_holder(c, t, from, at);
 		else
 			t->path[slept_part(t)] += at - t->last_ns;
+		charge_own(t, t->blocked_part, at);
 		k->sources[t->source < N_SOURCES ? t->source : 0]++;
 	}
 	t->last_ns = at;

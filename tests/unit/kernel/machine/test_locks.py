@@ -139,6 +139,17 @@ def test_the_thread_of_another_process_has_no_lock_of_this_one(w: World) -> None
     assert w.path(w.main)["timed_wait"] == 390
 
 
+def test_a_holder_whose_last_event_is_later_than_the_time_out(w: World, holder: Task) -> None:
+    """Clocks of two CPUs are read one after the other: no part may get less than nothing."""
+    wake(w, 1070, 1)
+    w.enter(1100, 0, "futex", WORD, WAIT | PRIVATE, 2, TIME_OUT)
+    w.switch(1110, 0, None, SLEEPING)
+    w.enter(1503, 1, "getpid")
+    w.waking(1500, 0, w.main, timer=1)
+    assert w.path(w.main) == w.path(holder)
+    assert int(w.row(w.main)["last_ns"]) == 1503
+
+
 def test_a_row_that_another_word_has_taken_tells_nothing(w: World, holder: Task) -> None:
     """The table has a row for many words: the newest one has it."""
     wake(w, 1070, 1)
