@@ -8,7 +8,7 @@ from tracer.model.histogram import Histogram
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 from tracer.report.layout import table
-from tracer.units import count, duration, rate
+from tracer.units import count, counted, duration, rate
 
 #: A longer name of the unit would make the tables too wide.
 _LONGEST_UNIT = 8
@@ -26,7 +26,7 @@ def scheduler(run: Summary, width: int) -> list[str]:
     lines = [
         f"Context switches  {count(switches.total)}{_per_unit(run, switches.total)}:"
         f" {count(switches.voluntary)} voluntary, {count(switches.involuntary)} involuntary"
-        f"{_yielded(switches)}; {count(switches.migrations)} migrations"
+        f"{_yielded(switches)}; {counted(switches.migrations, 'migration')}"
     ]
     if run.sched is None or run.wakeups is None:
         return lines
