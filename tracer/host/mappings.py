@@ -28,7 +28,7 @@ def parse(text: str) -> list[Area]:
     """The lines of /proc/PID/maps, in their order; malformed ones are left out."""
     return [
         Area(int(m[1], 16), int(m[2], 16), int(m[4], 16), m[8],
-             (int(m[5], 16), int(m[6], 16)), int(m[7]), m[3][3] == "s")
+             (int(m[5], 16), int(m[6], 16)), int(m[7]), m[3][3] == "s", m[3][2] == "x")
         for m in map(_LINE.fullmatch, text.split("\n"))
         if m
     ]  # fmt: skip

@@ -88,11 +88,13 @@ def _records(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
 
 def _area(body: bytes) -> tuple[int, Area]:
     """Process and area of a record of a mapping."""
-    pid, _tid, start, length, offset, major, minor, inode, _, _, flags = _MAPPING.unpack_from(body)
+    pid, _tid, start, length, offset, *device, inode, _, rights, flags = _MAPPING.unpack_from(body)
     path = body[_MAPPING.size :].split(b"\0")[0].decode(errors="replace")
     path = "" if path == "//anon" else path
-    shared = bool(flags & _MAP_SHARED)
-    return pid, Area(start, start + length, offset, path, (major, minor), inode, shared)
+    shared, executable = bool(flags & _MAP_SHARED), bool(rights & mmap.PROT_EXEC)
+    major, minor = device
+    end = start + length
+    return pid, Area(start, end, offset, path, (major, minor), inode, shared, executable)
 
 
 class MappingLog:

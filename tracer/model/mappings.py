@@ -26,6 +26,7 @@ class Area:
     device: tuple[int, int] = (0, 0)
     inode: int = 0
     shared: bool = False
+    executable: bool = False
 
     def __contains__(self, address: int) -> bool:
         return self.start <= address < self.end
@@ -82,6 +83,15 @@ class Space:
         """The first area of a file: of the program, which exec maps before its libraries."""
         inherited = self._parent.program if self._parent else None
         return inherited or next(filter(_is_loaded, self._times), None)
+
+    def history(self) -> list[tuple[int, Area]]:
+        """What was mapped, with its times, in their order; first what the parent had mapped."""
+        inherited = self._parent.history() if self._parent else []
+        own = [(at, area) for area, times in self._times.items() for at in sorted({*times})]
+        return [
+            *((at, area) for at, area in inherited if at <= self.since_ns),
+            *sorted(own, key=lambda entry: entry[0]),
+        ]
 
     def _columns(self) -> _Columns:
         if self._known is None:

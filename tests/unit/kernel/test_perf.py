@@ -19,7 +19,8 @@ def record(kind: int, at_ns: int, body: bytes, flags: int = 0) -> bytes:
 
 def mapped(at_ns: int, pid: int, area: Area, path: bytes | None = None) -> bytes:
     head = struct.pack("=2I3Q2I2Q2I", pid, pid, area.start, area.end - area.start, area.offset,
-                       *area.device, area.inode, 0, 3, 1 if area.shared else 2)  # fmt: skip
+                       *area.device, area.inode, 0, 3 | 4 * area.executable,
+                       1 if area.shared else 2)  # fmt: skip
     return record(MMAP2, at_ns, head + (area.path.encode() if path is None else path) + b"\0")
 
 
@@ -60,11 +61,14 @@ def found(log: MappingLog, pid: int, address: int, at_ns: int) -> Area | None:
 def test_a_mapping_as_the_kernel_writes_it() -> None:
     shared = Area(0x7000, 0x8000, 0, "/dev/zero (deleted)", (0, 1), 99, shared=True)
     memory = Area(0x9000, 0xA000, 0x9000, "")
+    code = Area(0xB000, 0xC000, 0x1000, "/lib/code.so", (8, 1), 12, executable=True)
     data = mapped(10, 7, PROGRAM) + mapped(11, 7, shared) + mapped(12, 7, memory, b"//anon")
+    data += mapped(13, 7, code)
     log = log_of(Ring(data))
     assert found(log, 7, 0x2FFF, 20) == PROGRAM
     assert found(log, 7, 0x7000, 20) == shared
     assert found(log, 7, 0x9000, 20) == memory
+    assert found(log, 7, 0xB000, 20) == code
     assert found(log, 7, 0x9000, 11) is None
     assert log.spaces().missing == ""
 
