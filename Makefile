@@ -14,6 +14,7 @@ export PREFIX
 
 PYTHON := .venv/bin/python
 CRATE := --manifest-path workloads/native/Cargo.toml
+SYMBOLS := --manifest-path workloads/native/symbols/Cargo.toml
 
 # Under `sudo make` in a user's clone, what does not need root still runs as that
 # user, so that the files in the clone stay the user's.
@@ -49,6 +50,7 @@ test: setup ## set up and run all tests, those that need BPF as root
 	@$(SETUP) test-tools
 	@$(SETUP) examples
 	$(SETUP) cargo test --release --locked --quiet $(CRATE)
+	$(SETUP) cargo test --release --locked --quiet $(SYMBOLS)
 	$(USER_DOES) $(PYTHON) -m pytest --ignore=tests/bpf $(PYTEST_ARGS)
 	@$(ROOT) env $${TRACER_FORCE_BPF:+TRACER_FORCE_BPF="$$TRACER_FORCE_BPF"} \
 		$(PYTHON) -m pytest -rs -p no:cacheprovider --junitxml=build/tests-bpf.xml \
@@ -61,6 +63,8 @@ lint: setup ## check style and types: ruff, mypy, rustfmt, clippy
 	$(USER_DOES) $(PYTHON) -m mypy --strict tracer workloads benchmarks
 	$(SETUP) cargo fmt $(CRATE) --check
 	$(SETUP) cargo clippy --locked --quiet $(CRATE) --all-targets -- -D warnings
+	$(SETUP) cargo fmt $(SYMBOLS) --check
+	$(SETUP) cargo clippy --locked --quiet $(SYMBOLS) --all-targets -- -D warnings
 
 bench: setup ## measure overhead, probes, parity, estimates, start-up (BENCH_ARGS="...", REFERENCE=DIR)
 	@$(ROOT) $(PYTHON) -m benchmarks $(if $(REFERENCE),--reference '$(REFERENCE)') $(BENCH_ARGS); \

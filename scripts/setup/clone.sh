@@ -79,23 +79,33 @@ rust_digest() {
         xargs -0 sha256sum | sha256sum | cut -d' ' -f1
 }
 
-# build STAMP MESSAGE OPTION...
+# build STAMP MESSAGE MANIFEST OPTION...
 build() {
-    local stamp=$TARGET/$1 message=$2 key
-    shift 2
+    local stamp=$TARGET/$1 message=$2 manifest=$3 key
+    shift 3
     key="$REPO $(rust_digest)"
     [[ -f $stamp && $(<"$stamp") == "$key" ]] && return 0
     lock
     cmd_system
     step "$message" "Put that right and run the same command again." \
         with_cargo build --release --locked --quiet \
-        --manifest-path "$CRATE/Cargo.toml" --target-dir "$TARGET" "$@"
+        --manifest-path "$CRATE/$manifest" --target-dir "$TARGET" "$@"
     printf '%s\n' "$key" >"$stamp"
 }
 
-cmd_native() { build .stamp-native "building the Rust workloads"; }
+cmd_native() {
+    build .stamp-native "building the Rust workloads" Cargo.toml
+    build_symbols
+}
 
-cmd_examples() { build .stamp-examples "building the Rust examples" --examples; }
+# A package of its own: without it stacks have addresses instead of names, and all else works.
+build_symbols() {
+    exec 9<&- # the lock, which the subshell takes for itself
+    (build .stamp-symbols "building the program that names stacks" symbols/Cargo.toml) ||
+        say "stacks will have addresses instead of names; 'make setup' tries again"
+}
+
+cmd_examples() { build .stamp-examples "building the Rust examples" Cargo.toml --examples; }
 
 # Gives what root left in a user's clone to the clone's owner.
 cmd_own() {

@@ -1,0 +1,132 @@
+//! Names, files and lines of the code at a file's own addresses.
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::path::PathBuf;
+
+use blazesym::symbolize::source::{Elf, Source};
+use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
+
+use crate::wire::File;
+
+/// A longer name is cut off; the chain of functions inlined into each other too.
+const LONGEST: usize = 2000;
+const MOST_INLINED: usize = 100;
+
+/// A function that an address is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    pub name: String,
+    pub file: String,
+    /// 0 where it is unknown.
+    pub line: u32,
+    pub inlined: bool,
+}
+
+/// The functions at each address, from the innermost inlined one to the one that has the code;
+/// none where it is unknown.
+///
+/// The separate debug file comes first: it has what was stripped from the file itself.
+pub fn functions(file: &File, addresses: &[u64]) -> Vec<Vec<Function>> {
+    let mut found = vec![Vec::new(); addresses.len()];
+    for (descriptor, debug_info) in [
+        (file.debug, true),
+        (file.descriptor, true),
+        (file.descriptor, false),
+    ] {
+        let Some(descriptor) = descriptor else {
+            continue;
+        };
+        let missing: Vec<usize> = (0..found.len())
+            .filter(|at| found[*at].is_empty())
+            .collect();
+        let wanted: Vec<u64> = missing.iter().map(|at| addresses[*at]).collect();
+        if wanted.is_empty() {
+            break;
+        }
+        // A file that breaks the reader of its debug information may still have good symbols.
+        let answer = catch_unwind(AssertUnwindSafe(|| read(descriptor, debug_info, &wanted)));
+        for (at, functions) in missing.into_iter().zip(answer.unwrap_or_default()) {
+            found[at] = functions;
+        }
+    }
+    found
+}
+
+/// Empty where the file cannot be read.
+fn read(descriptor: i32, debug_info: bool, addresses: &[u64]) -> Vec<Vec<Function>> {
+    // One for each file: what it keeps of a file is freed with it.
+    let symbolizer = Symbolizer::new();
+    let mut elf = Elf::new(PathBuf::from(format!("/proc/self/fd/{descriptor}")));
+    elf.debug_syms = debug_info;
+    match symbolizer.symbolize(&Source::Elf(elf), Input::VirtOffset(addresses)) {
+        Ok(all) => all.iter().map(chain).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn chain(symbolized: &Symbolized) -> Vec<Function> {
+    let Symbolized::Sym(symbol) = symbolized else {
+        return Vec::new();
+    };
+    if !covers(symbol) {
+        return Vec::new();
+    }
+    let outer = function(&symbol.name, symbol.code_info.as_deref(), false);
+    let inlined = symbol.inlined.iter().rev().take(MOST_INLINED);
+    let inlined = inlined.map(|one| function(&one.name, one.code_info.as_ref(), true));
+    inlined.chain([outer]).collect()
+}
+
+/// Whether the symbol is known to reach as far as the address: not merely the last one before it.
+fn covers(symbol: &Sym) -> bool {
+    symbol.size.is_some_and(|size| symbol.offset < size)
+}
+
+fn function(name: &str, code: Option<&CodeInfo>, inlined: bool) -> Function {
+    let path = code.map(|code| code.to_path().to_string_lossy().into_owned());
+    Function {
+        name: shortened(name),
+        file: shortened(&path.unwrap_or_default()),
+        line: code.and_then(|code| code.line).unwrap_or(0),
+        inlined,
+    }
+}
+
+/// At most `LONGEST` bytes of a name.
+pub fn shortened(name: &str) -> String {
+    let mut end = name.len().min(LONGEST);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    name[..end].to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_between_characters() {
+        assert_eq!(shortened("short"), "short");
+        let cut = shortened(&"é".repeat(LONGEST));
+        assert_eq!(cut.len(), LONGEST);
+        assert_eq!(
+            shortened(&format!("x{}", "é".repeat(LONGEST))).len(),
+            LONGEST - 1
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_has_no_names() {
+        let file = File {
+            descriptor: Some(12345),
+            debug: None,
+        };
+        assert_eq!(functions(&file, &[1, 2]), vec![vec![], vec![]]);
+        let file = File {
+            descriptor: None,
+            debug: None,
+        };
+        assert_eq!(functions(&file, &[1]), vec![vec![]]);
+    }
+}
