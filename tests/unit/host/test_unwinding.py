@@ -1,0 +1,260 @@
+"""Stacks of small C programs, as they were planted, read from the stopped process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from harness.machine import compiler
+from harness.stopped import sample, sleeping, spaces_of
+
+from tracer.host import unwinding
+from tracer.host.unwinding import HELPER, unwind
+from tracer.model.mappings import AddressSpaces
+from tracer.model.stacks import StackSample, Unwound
+
+pytestmark = pytest.mark.skipif(not HELPER.exists(), reason="the symbol helper is not built")
+
+PROGRAM = """
+#include <unistd.h>
+#define APART __attribute__((noipa))
+APART int innermost(int n) {
+    char room[64];
+    int r = read(0, room, 1);
+    __asm__ volatile("" ::"r"(room) : "memory");
+    return r + n;
+}
+static inline __attribute__((always_inline)) int folded(int n) { return innermost(n) + 1; }
+APART int middle(int n) { volatile int v[40]; v[3] = n; return folded(v[3]) + 1; }
+APART int recursive(int n) {
+    int r = n ? recursive(n - 1) : middle(n);
+    __asm__ volatile("" : "+r"(r));
+    return r + 1;
+}
+int main(int argc, char **argv) { return recursive(argc - 1) & 1; }
+"""
+CHAIN = ["innermost", "middle", "recursive", "main"]
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Without frame pointers, with debug information."""
+    cc = compiler()
+    if cc is None:
+        pytest.skip("no C compiler")
+    folder = tmp_path_factory.mktemp("unwinding")
+    folder.chmod(0o755)
+    source = folder / "chain.c"
+    source.write_text(PROGRAM)
+    options = ["-O2", "-g", "-fomit-frame-pointer", "-Wl,--build-id"]
+    subprocess.run([cc, *options, str(source), "-o", str(folder / "chain")], check=True)
+    return folder / "chain"
+
+
+@contextmanager
+def running(program: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([program, *arguments], stdin=subprocess.PIPE) as process:
+        try:
+            sleeping(process.pid, "pipe_read")
+            yield process
+        finally:
+            process.kill()
+
+
+def taken(program: Path, *arguments: str, size: int = 8192) -> tuple[StackSample, AddressSpaces]:
+    """A sample of the program, which has ended by now, and what it had mapped."""
+    with running(program, *arguments) as process:
+        return sample(process.pid, size=size), spaces_of(process.pid)
+
+
+def names(unwound: Unwound, module: str = "chain", number: int = 0) -> list[str]:
+    frames = [unwound.frames[index] for index in unwound.stacks[number]]
+    return [frame.function for frame in frames if frame.module == module]
+
+
+def test_the_planted_chain_down_to_the_root(program: Path) -> None:
+    with running(program) as process:
+        found = unwind([sample(process.pid)], spaces_of(process.pid))
+    frames = [found.frames[index] for index in found.stacks[0]]
+    own = [frame for frame in frames if frame.module == "chain"]
+    assert [(f.function, f.inlined) for f in own] == [
+        ("innermost", False), ("folded", True), ("middle", False), ("recursive", False),
+        ("main", False), ("_start", False),
+    ]  # fmt: skip
+    text = PROGRAM.splitlines()
+    for frame, line in zip(own, ("read(0", "innermost(n) +", "folded(v", "middle(n);", "main"),
+                           strict=False):  # fmt: skip
+        assert frame.line and line in text[frame.line - 1]
+        assert frame.file.endswith("chain.c") and frame.kind == "native"
+    assert frames[0].module.startswith("libc"), "read"
+    assert found.whole == (True,) and found.broke_in == ("",) and found.missing == ""
+
+
+def test_addresses_are_those_of_the_symbol_table(program: Path) -> None:
+    done = subprocess.run(["nm", "-S", program], capture_output=True, text=True, check=True)
+    table = {row.split()[-1]: row.split() for row in done.stdout.splitlines()}
+    one, spaces = taken(program)
+    found = unwind([one], spaces)
+    for frame in found.frames:
+        if frame.module == "chain" and not frame.inlined:
+            start, size = (int(text, 16) for text in table[frame.function][:2])
+            assert start <= frame.offset < start + size
+
+
+def test_a_deep_recursion_is_counted(program: Path) -> None:
+    one, spaces = taken(program, *["x"] * 200, size=1 << 16)
+    found = unwind([one], spaces)
+    assert names(found).count("recursive") == 201
+    assert names(found)[-2:] == ["main", "_start"] and found.whole == (True,)
+
+
+def test_a_stack_that_was_not_copied_to_its_end_is_not_whole(program: Path) -> None:
+    one, spaces = taken(program, *["x"] * 200, size=2048)
+    found = unwind([one], spaces)
+    assert 10 < names(found).count("recursive") < 200
+    assert found.whole == (False,) and found.broke_in == ("chain",)
+
+
+def test_a_corrupted_stack_gives_no_wrong_names(program: Path) -> None:
+    one, spaces = taken(program)
+    limit = len(one.data) // 8
+    bad = [
+        replace(one, data=one.data[:at] + value.to_bytes(8, "little") * (limit - at // 8))
+        for value in (0, 0x4141414141414141, one.sp, one.ip + 1, (1 << 64) - 1)
+        for at in range(0, 512, 8)
+    ]
+    found = unwind([one, *bad], spaces)
+    right = [found.frames[index] for index in found.stacks[0]]
+    assert found.whole == (True, *[False] * len(bad))
+    for stack in found.stacks[1:]:
+        assert [found.frames[index] for index in stack] == right[: len(stack)]
+    assert {len(stack) for stack in found.stacks[1:]} > {2, 4, 5}, "they break at each frame"
+
+
+def test_a_stripped_file_has_no_names_but_the_whole_stack(program: Path, tmp_path: Path) -> None:
+    stripped = tmp_path / "chain"
+    subprocess.run(["strip", "-o", stripped, program], check=True)
+    one, spaces = taken(stripped)
+    found = unwind([one], spaces)
+    own = [found.frames[i] for i in found.stacks[0] if found.frames[i].module == "chain"]
+    assert {(frame.function, frame.kind) for frame in own} == {("", "unknown")}
+    assert len(own) == len(CHAIN) + 1 and found.whole == (True,)
+
+
+@pytest.mark.parametrize("folder", [".", ".debug"])
+def test_names_from_a_separate_debug_file(program: Path, tmp_path: Path, folder: str) -> None:
+    stripped, debug = tmp_path / "chain", tmp_path / folder / "chain.debug"
+    debug.parent.mkdir(exist_ok=True)
+    subprocess.run(["objcopy", "--only-keep-debug", program, debug], check=True)
+    link = f"--add-gnu-debuglink={debug}"
+    subprocess.run(["objcopy", "--strip-all", link, program, stripped], check=True)
+    one, spaces = taken(stripped)
+    found = unwind([one], spaces)
+    assert names(found) == ["innermost", "folded", *CHAIN[1:], "_start"]
+    debug.write_bytes(debug.read_bytes() + b"\0")  # another file: the checksum differs
+    assert set(names(unwind([one], spaces))) == {""}
+
+
+def test_names_from_a_debug_file_by_build_id(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stripped = tmp_path / "chain"
+    subprocess.run(["strip", "-o", stripped, program], check=True)
+    notes = subprocess.run(["readelf", "-n", program], capture_output=True, text=True, check=True)
+    build_id = notes.stdout.partition("Build ID: ")[2].split()[0]
+    debug = tmp_path / f"debug/.build-id/{build_id[:2]}/{build_id[2:]}.debug"
+    debug.parent.mkdir(parents=True)
+    subprocess.run(["objcopy", "--only-keep-debug", program, debug], check=True)
+    monkeypatch.setattr("tracer.host.debug_files._DEBUG", tmp_path / "debug")
+    one, spaces = taken(stripped)
+    assert names(unwind([one], spaces)) == ["innermost", "folded", *CHAIN[1:], "_start"]
+
+
+def test_a_replaced_file_is_never_used(program: Path, tmp_path: Path) -> None:
+    """Whatever replaces it: its inode, or its content in place."""
+    for how in ("moved over it", "written into it"):
+        copy = tmp_path / "chain"
+        copy.unlink(missing_ok=True)
+        shutil.copy(program, copy)
+        one, spaces = taken(copy)
+        time.sleep(0.05)
+        assert names(unwind([one], spaces))[0] == "innermost"
+        if how == "moved over it":
+            shutil.copy(program, tmp_path / "new")
+            (tmp_path / "new").rename(copy)
+        else:
+            copy.write_bytes(program.read_bytes())
+        found = unwind([one], spaces)
+        assert names(found) == [] or set(names(found)) == {""}, how
+        assert found.whole == (False,) and found.broke_in == ("chain",)
+
+
+def test_a_deleted_file_of_a_living_process(program: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "chain"
+    shutil.copy(program, copy)
+    with running(copy) as process:
+        copy.unlink()
+        one, spaces = sample(process.pid), spaces_of(process.pid)
+        found = unwind([one], spaces)
+        assert names(found)[0] == "innermost" and found.whole == (True,)
+    gone = unwind([one], spaces)
+    assert gone.whole == (False,) and gone.broke_in == ("chain",)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the helper gives up its rights")
+def test_a_file_that_only_root_may_read(program: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "chain"
+    shutil.copy(program, copy)
+    copy.chmod(0o700)
+    tmp_path.chmod(0o700)
+    one, spaces = taken(copy)
+    assert names(unwind([one], spaces)) == ["innermost", "folded", *CHAIN[1:], "_start"]
+
+
+def test_without_the_helper_there_are_addresses_and_what_to_type(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unwinding, "HELPER", Path("/nonexistent/tracer-symbols"))
+    one, spaces = taken(program)
+    found = unwind([one], spaces)
+    (frame,) = found.frames
+    assert frame.module.startswith("libc") and frame.function == "" and frame.offset
+    assert found.stacks == ((0,),) and found.whole == (False,)
+    assert "make setup" in found.missing
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("kill -SEGV $$", "signal 11"),
+        ("echo broken >&2; exit 3", "broken"),
+        ("exit 0", "cannot be read"),
+        ("sleep 60", "longer than"),
+    ],
+)
+def test_a_helper_that_fails_is_survived(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, why: str
+) -> None:
+    """A script cannot be run by its descriptor alone: the shell has to be able to open it."""
+    helper = tmp_path / "tracer-symbols"
+    helper.write_text(f"#!/bin/sh\n{script}\n")
+    helper.chmod(0o755)
+    monkeypatch.setattr(unwinding, "HELPER", helper)
+    one, spaces = taken(program)
+    found = unwind([one], spaces, timeout_s=1)
+    assert why in found.missing
+    assert len(found.stacks[0]) == 1 and found.whole == (False,)
+
+
+def test_nothing_is_known_of_a_process() -> None:
+    one = StackSample(1 << 30, 5, 0x1000, 0x2000, 0, 0, b"\0" * 64)
+    found = unwind([one], AddressSpaces())
+    assert found.stacks == ((),) and found.whole == (False,) and found.broke_in == ("",)
+    assert unwind([], AddressSpaces()) == Unwound((), (), (), ())
