@@ -36,11 +36,13 @@ struct fake_task {
 	u64 cx, ip;
 	u64 stack;
 	char comm[16];
+	u64 queue; /* what its scheduling group has of a run queue: a pointer to that queue */
 };
 
 static struct fake_task *current;
 
 static inline u64 bpf_get_current_task(void) { return (u64)current; }
+static inline u64 bpf_get_current_task_btf(void) { return (u64)current; }
 
 static u32 current_cpu;
 static u64 current_ns;

@@ -47,6 +47,11 @@ _OFFSETS = {
     ("io_kiocb", "flags"): 8,
     ("io_kiocb", "cqe.res"): 24,
     ("io_uring_cqe", "res"): 8,
+    ("task_struct", "se.cfs_rq"): 128,
+    ("cfs_rq", "rq"): 0,
+    ("rq", "nr_running"): 8,
+    ("rq", "cfs.h_nr_queued"): 12,
+    ("rq", "cfs.h_nr_runnable"): 16,
 }
 _ENUMERATORS = {"REQ_F_POLLED_BIT": 14}
 _ARGUMENTS = {

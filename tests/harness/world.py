@@ -35,6 +35,7 @@ class Task(ctypes.Structure):
         ("ip", ctypes.c_uint64),
         ("stack", ctypes.c_uint64),
         ("comm", ctypes.c_char * 16),
+        ("queue", ctypes.c_uint64),
     )
     slot = 0
 

@@ -25,9 +25,11 @@ struct idle_row {
 	struct hist whole;
 };
 
-/* Wake-ups that met one CPU asleep, by how long it had slept: an octave each. */
+/* Wake-ups that met one CPU asleep, by how long it had slept: an octave each; and the woken threads'
+ * stays on that CPU. */
 struct idle_sleep {
 	struct hist delivery;
+	u64 stays, ran_ns, ran_io_ns, ran_user_ns;
 };
 
 /* One thread's present wake-up, and the parts of `wakeup:idle` along its path. */
@@ -38,6 +40,8 @@ struct idle_thread {
 	u64 path[N_IDLE_PARTS];
 	u64 before_epoch;
 	u64 path_before[N_IDLE_PARTS];
+	u64 in_ns;                  /* when it came onto a CPU that had slept, and the rest: then */
+	u64 octave, io_ns, user_ns;
 };
 
 BPF_F_TABLE("array", u32, struct idle_cpu, idle_cpus, MAX_CPUS, BPF_F_MMAPABLE);
@@ -140,18 +144,25 @@ static inline u32 idle_octave(u64 ns)
 	return octave;
 }
 
-/* The longer a CPU has slept, the longer it may take to wake. What a flag reached was polling. */
-static inline void idle_woke_up(u32 cpu, struct idle_cpu *s, u64 woken_ns, u32 sent, u64 delivery)
+/* The longer a CPU has slept, the longer it may take to wake, and the slower it may be then. What
+ * a flag reached was polling. */
+static inline void idle_woke_up(u32 cpu, struct idle_cpu *s, struct idle_thread *i,
+				struct thread *t, u32 sent, u64 delivery, u64 now)
 {
-	u64 slept = idle_slept_ns(s, woken_ns);
+	u64 slept = idle_slept_ns(s, t->woken_ns);
 	u32 octave = idle_octave(slept);
 	struct idle_sleep *row;
 
 	if (!slept || sent == SENT_FLAG || octave >= N_IDLE_SLEEPS)
 		return;
 	row = idle_sleep_at(cpu * N_IDLE_SLEEPS + octave);
-	if (row)
-		hist_add(&row->delivery, delivery);
+	if (!row)
+		return;
+	hist_add(&row->delivery, delivery);
+	i->in_ns = now;
+	i->octave = octave;
+	i->io_ns = own_io_ns(t);
+	i->user_ns = t->own[PART_USER];
 }
 
 /* Splits the wake-up of a thread that comes in now at the moments when it was enqueued
@@ -212,7 +223,24 @@ static inline void idle_switched_in(u32 cpu, struct ctl *c, struct thread *t, u3
 		hist_add(&w->parts[n], ns[n]);
 	hist_add(&w->whole, now - from);
 	if (seen_ns) /* else all of it counts as delivery */
-		idle_woke_up(cpu, s, t->woken_ns, sent, ns[IDLE_DELIVERY]);
+		idle_woke_up(cpu, s, i, t, sent, ns[IDLE_DELIVERY], now);
+}
+
+/* The stay of a thread that a wake-up had brought onto a sleeping CPU ends, in the same window. */
+static inline void idle_switched_out(u32 cpu, struct thread *t, u32 slot, u64 ns, u32 runnable)
+{
+	struct idle_thread *i = idle_thread_at(slot);
+	struct idle_sleep *row;
+
+	if (!i || i->in_ns != t->in_ns || i->epoch != t->epoch || i->octave >= N_IDLE_SLEEPS)
+		return;
+	row = idle_sleep_at(cpu * N_IDLE_SLEEPS + (u32)i->octave);
+	if (!row)
+		return;
+	row->stays++;
+	row->ran_ns += ns;
+	row->ran_io_ns += own_io_ns(t) - i->io_ns;
+	row->ran_user_ns += t->own[PART_USER] - i->user_ns;
 }
 
 /* ---- tracepoints of its own ---- */

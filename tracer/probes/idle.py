@@ -27,6 +27,7 @@ SYSFS = Path("/sys/devices/system/cpu")
 _SHOWN_CPUS = 8
 #: Sleeps are told apart by octaves, from 2^SLEEP_FIRST ns (1 us) to 2^26 ns (67 ms).
 SLEEP_FIRST, SLEEPS = 10, 17
+_STAYS = ("stays", "ran_ns", "ran_io_ns", "ran_user_ns")
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,17 @@ class IdleCpu:
 @dataclass(frozen=True)
 class Sleeps:
     """Wake-ups that met a CPU which had slept from `from_ns` to twice that: until it had the thread
-    on its queue, ns. The first and the last octave hold all shorter and all longer sleeps."""
+    on its queue, ns. The first and the last octave hold all shorter and all longer sleeps.
+
+    `stays` of the woken threads there, until they left the CPU: `ran_ns` in all, of it in calls for
+    I/O and in own code."""
 
     from_ns: int
     delivery: Histogram
+    stays: int = 0
+    ran_ns: int = 0
+    ran_io_ns: int = 0
+    ran_user_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -159,8 +167,13 @@ def _path(thread: np.void, epoch: int) -> list[int]:
 
 def _sleeps(rows: NDArray[np.void]) -> list[Sleeps]:
     """The octaves that have wake-ups, over all CPUs; rows of shape (CPUs, SLEEPS)."""
+    sums = {name: rows[name].sum(axis=0).tolist() for name in _STAYS}
     octaves = [
-        Sleeps(1 << SLEEP_FIRST + n, Histogram.merged(rows["delivery"][:, n]))
+        Sleeps(
+            1 << SLEEP_FIRST + n,
+            Histogram.merged(rows["delivery"][:, n]),
+            **{name: values[n] for name, values in sums.items()},
+        )
         for n in range(SLEEPS)
     ]
     return [octave for octave in octaves if octave.delivery.count]
@@ -195,7 +208,11 @@ def _data(record: IdleRecord) -> dict[str, Any]:
             for w in record.wakes
         ],
         "sleeps": [
-            {"from_ns": octave.from_ns, "delivery_ns": octave.delivery.data()}
+            {
+                "from_ns": octave.from_ns,
+                "delivery_ns": octave.delivery.data(),
+                **{name: getattr(octave, name) for name in _STAYS},
+            }
             for octave in record.sleeps
         ],
         "sender_held_ns": {name: record.held[name].data() for name in SENT[1:]},
@@ -230,17 +247,23 @@ def _wake_table(record: IdleRecord) -> Table:
 
 
 def _sleep_table(record: IdleRecord) -> Table:
-    """How long the CPU had slept against how long the wake-up took to reach its queue."""
+    """How long the CPU had slept against how long the wake-up took to reach its queue, and how long
+    the woken thread then ran: calls for I/O and own code, means of a stay."""
     rows = [
         [
             f"{duration(octave.from_ns)} to {duration(2 * octave.from_ns)}",
             count(octave.delivery.count),
             duration(octave.delivery.mean_ns),
             *(duration(octave.delivery.percentile_ns(q)) for q in (50, 90, 99)),
+            *(
+                duration(ns / octave.stays) if octave.stays else "-"
+                for ns in (octave.ran_io_ns, octave.ran_user_ns)
+            ),
         ]
         for octave in record.sleeps
     ]
-    return Table(["it had slept for", "woken", "delivery", "p50", "p90", "p99"], rows)
+    columns = ["it had slept for", "woken", "delivery", "p50", "p90", "p99", "then I/O", "own code"]
+    return Table(columns, rows)
 
 
 def _cpu_table(record: IdleRecord, scale: Scale) -> Table:
@@ -290,7 +313,7 @@ def _report(record: IdleRecord, scale: Scale) -> Section:
 
 PROBE = Probe(
     summary="idle CPUs: the state a wake-up met, its parts, interrupts; time in each state",
-    hooks=("cpu_event", "waking", "created", "switched_in", "called"),
+    hooks=("cpu_event", "waking", "created", "switched_in", "switched_out", "called"),
     arrays=("idle_cpus", "idle_rows", "idle_sleeps", "idle_threads"),
     read=_read,
     report=_report,

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Probe sched: how long threads waited for a CPU and how long they kept it. N_RUNNABLE comes from
- * sched.py.
+ * Probe sched: how long threads waited for a CPU and how long they kept it. N_RUNNABLE and the
+ * offsets of run queues come from sched.py.
  */
 
 struct sched_cpu {
 	struct hist waited[N_WAITS];
 	struct hist ran[N_WAITS + 1]; /* the last one: after what is not known */
+	u64 ran_io_ns[N_WAITS], ran_user_ns[N_WAITS]; /* of it: calls for I/O, own code */
 	struct hist handed[N_WAITS];
 	u64 pulled;
 	u64 pushed_off;            /* threads of the target that this CPU was taken from, and wait */
-	u64 woke[N_RUNNABLE];      /* by threads of the target here: onto this CPU, */
-	u64 woke_away[N_RUNNABLE]; /* and onto another; by how many were runnable here */
+	/* Threads that come in here, woken by one of the target on this CPU or on another, by how many
+	 * could run on the waker's: of the target, and of all tasks. */
+	u64 woke[N_RUNNABLE], woke_away[N_RUNNABLE];
+	u64 woke_by_queue[N_RUNNABLE], woke_away_by_queue[N_RUNNABLE];
 };
 
-/* One thread: how many were runnable where it was woken from, and the CPU, plus one, that it was
- * pushed off and waits for. */
+/* One thread: how many could run where it was woken from (0: that does not count), the CPU, plus
+ * one, that it was pushed off and waits for, and what it had run when it came in. */
 struct sched_thread {
-	u32 runnable, waits_for;
+	u32 runnable, queued, waits_for;
+	u32 epoch;                 /* the window that these are of */
+	u64 io_ns, user_ns;
 };
 
 BPF_F_TABLE("array", u32, struct sched_cpu, sched_cpus, MAX_CPUS, BPF_F_MMAPABLE);
@@ -25,6 +30,30 @@ BPF_F_TABLE("array", u32, struct sched_thread, sched_threads, MAX_THREADS, BPF_F
 
 static inline struct sched_cpu *sched_at(u32 i) { return sched_cpus.lookup(&i); }
 static inline struct sched_thread *sched_thread_at(u32 i) { return sched_threads.lookup(&i); }
+
+/* The tasks that can run on this CPU, as placement counts them: the current one, which is the
+ * target's, and those queued here, of all programs. 0 where that cannot be read. The current task
+ * has a type that the verifier knows, and so has what it points to: three helpers would take 0.1 us. */
+static inline u32 sched_queued(void)
+{
+#ifdef OFFSET_RQ_RUNNING
+	u64 queue = *(volatile u64 *)(current_typed_task() + OFFSET_TASK_RQ_OF_GROUP);
+	u32 n;
+
+	if (queue)
+		queue = *(volatile u64 *)(queue + OFFSET_RQ_OF_GROUP_RQ);
+	if (!queue)
+		return 0;
+	n = *(volatile u32 *)(queue + OFFSET_RQ_RUNNING);
+#ifdef OFFSET_RQ_QUEUED /* tasks that sleep already and are still on the queue */
+	n -= *(volatile u32 *)(queue + OFFSET_RQ_QUEUED) -
+	     *(volatile u32 *)(queue + OFFSET_RQ_RUNNABLE);
+#endif
+	return n < N_RUNNABLE ? n : N_RUNNABLE;
+#else
+	return 0;
+#endif
+}
 
 /* A thread of the target wakes `t`: it runs, and the threads that were pushed off its CPU could. */
 static inline void sched_waking(u32 cpu, struct thread *t, u32 slot, u32 waker_slot)
@@ -35,11 +64,12 @@ static inline void sched_waking(u32 cpu, struct thread *t, u32 slot, u32 waker_s
 
 	if (!s || !own)
 		return;
-	own->runnable = 0;
+	own->runnable = own->queued = 0;
 	if (!waker_slot || t->source != SOURCE_PROCESS)
 		return;
 	others = s->pushed_off;
 	own->runnable = others < N_RUNNABLE - 1 ? (u32)others + 1 : N_RUNNABLE;
+	own->queued = sched_queued();
 }
 
 /* It waits for its CPU no longer. */
@@ -52,19 +82,25 @@ static inline void sched_waited(struct sched_thread *own)
 		__sync_fetch_and_add(&s->pushed_off, (u64)-1);
 }
 
-/* It was woken by a thread on `t->waking_cpu`, and comes in. */
-static inline void sched_placed(struct sched_thread *own, struct thread *t, u32 cpu)
+/* It was woken by a thread on `t->waking_cpu`, and comes in here. */
+static inline void sched_placed(struct sched_cpu *s, struct sched_thread *own, u32 is_same)
 {
-	struct sched_cpu *s = sched_at(t->waking_cpu);
-	u32 n = own->runnable - 1;
+	/* 64 bits: as the verifier wants the bounds */
+	u64 n = (u64)own->runnable - 1, queued = (u64)own->queued - 1;
 
 	own->runnable = 0;
-	if (!s || n >= N_RUNNABLE)
-		return;
-	if (t->waking_cpu == cpu)
-		__sync_fetch_and_add(&s->woke[n], 1);
-	else
-		__sync_fetch_and_add(&s->woke_away[n], 1);
+	if (n < N_RUNNABLE) {
+		if (is_same)
+			s->woke[n]++;
+		else
+			s->woke_away[n]++;
+	}
+	if (queued < N_RUNNABLE) {
+		if (is_same)
+			s->woke_by_queue[queued]++;
+		else
+			s->woke_away_by_queue[queued]++;
+	}
 }
 
 static inline void sched_switched_in(u32 cpu, struct ctl *c, struct thread *t, u32 slot, u32 kind,
@@ -79,8 +115,24 @@ static inline void sched_switched_in(u32 cpu, struct ctl *c, struct thread *t, u
 		return;
 	if (kind < N_WAITS)
 		hist_add(&s->waited[kind], since(now, t->last_ns));
-	if (own && own->runnable)
-		sched_placed(own, t, cpu);
+	if (!own)
+		return;
+	if (own->runnable)
+		sched_placed(s, own, t->waking_cpu == cpu);
+	own->epoch = t->epoch;
+	own->io_ns = own_io_ns(t);
+	own->user_ns = t->own[PART_USER];
+}
+
+/* Of a stay on a CPU, what were calls for I/O and what own code; the rest is other calls. In a
+ * later window than that in which it began, the thread's times are of that window alone. */
+static inline void sched_split(struct sched_cpu *s, struct sched_thread *own, struct thread *t,
+			       u32 wait)
+{
+	u32 began_here = own->epoch == t->epoch;
+
+	s->ran_io_ns[wait] += own_io_ns(t) - (began_here ? own->io_ns : 0);
+	s->ran_user_ns[wait] += t->own[PART_USER] - (began_here ? own->user_ns : 0);
 }
 
 static inline void sched_switched_out(u32 cpu, struct thread *t, u32 slot, u64 ns, u32 runnable)
@@ -92,6 +144,8 @@ static inline void sched_switched_out(u32 cpu, struct thread *t, u32 slot, u64 n
 	if (!s)
 		return;
 	hist_add(&s->ran[wait < N_WAITS ? wait : N_WAITS], ns);
+	if (own && wait < N_WAITS)
+		sched_split(s, own, t, wait);
 	if (own && runnable) {
 		own->waits_for = cpu + 1;
 		__sync_fetch_and_add(&s->pushed_off, 1);

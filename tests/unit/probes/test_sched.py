@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import pytest
 from harness.world import SLEEPING, Task, World
 
@@ -144,3 +146,69 @@ def test_wake_ups_count_by_how_many_could_run_on_the_wakers_cpu(w: World, other:
     after = w.recorded("sched").placed
     more = {n: tuple(a - b for a, b in zip(after[n], before[n], strict=True)) for n in after}
     assert more == {1: (1, 1), 2: (0, 1), 3: (0, 0)}
+
+
+def test_a_stay_is_split_by_the_wait_before(w: World, other: Task) -> None:
+    w.enter(1050, 0, "write", 5)
+    w.waking(1060, 0, other)
+    w.switch(1070, 0, other, preempt=True)  # in its read, until 1075
+    w.leave(1075, 0, 1)
+    w.enter(1083, 0, "getpid")
+    w.leave(1086, 0)
+    w.enter(1090, 0, "poll", 6)
+    w.switch(1093, 0, w.main, SLEEPING)  # in its write, until 1094
+    w.leave(1094, 0, 1)
+    w.switch(1100, 0, None, SLEEPING)
+    record = w.recorded("sched")
+    split = {kind: (record.ran_io_ns[kind], record.ran_user_ns[kind]) for kind in record.ran}
+    assert record.ran["same_cpu"].sum_ns == 23, "3 of them another call"
+    assert split["same_cpu"] == (5 + 3, 8 + 4)
+    assert split["preempted"] == (1, 6)
+
+
+def test_a_stay_that_began_before_the_window_is_split_from_its_start(world: World) -> None:
+    world.start()  # comes in at 120, and runs own code from 130 on
+    world.read_go()
+    world.enter(1030, 0, "read", 5)
+    world.switch(1040, 0, None, SLEEPING)
+    record = world.recorded("sched")
+    assert (record.ran_io_ns["cross_cpu_idle"], record.ran_user_ns["cross_cpu_idle"]) == (10, 30)
+
+
+class RunQueue(ctypes.Structure):
+    """A struct rq, as far as the programs look (harness/machine.py has the offsets)."""
+
+    _fields_ = (
+        ("itself", ctypes.c_uint64),
+        ("nr_running", ctypes.c_uint32),
+        ("queued", ctypes.c_uint32),
+        ("runnable", ctypes.c_uint32),
+    )
+
+
+@pytest.mark.parametrize(
+    ("running", "asleep", "row"), [(1, 0, 1), (2, 0, 2), (2, 1, 1), (3, 1, 2), (7, 2, 3)]
+)
+def test_wake_ups_count_by_the_run_queue_where_it_can_be_read(
+    w: World, other: Task, running: int, asleep: int, row: int
+) -> None:
+    """Tasks of other programs count, those that sleep and are still queued do not."""
+    queue = RunQueue(0, running, running, running - asleep)
+    group = ctypes.c_uint64(ctypes.addressof(queue))
+    w.main.queue = ctypes.addressof(group)
+    before = w.recorded("sched")
+    w.enter(1050, 0, "write", 5)
+    w.waking(1060, 0, other)
+    w.switch(1070, 1, other)
+    after = w.recorded("sched")
+    assert not before.placed_by_queue, "nothing was read yet"
+    assert after.placed_by_queue == {n: (0, int(n == row)) for n in (1, 2, 3)}
+    assert after.placed[1][1] == before.placed[1][1] + 1, "of the target the waker alone"
+
+
+def test_without_a_run_queue_to_read_the_own_threads_are_counted(w: World, other: Task) -> None:
+    w.enter(1050, 0, "write", 5)
+    w.waking(1060, 0, other)
+    w.switch(1070, 1, other)
+    record = w.recorded("sched")
+    assert record.placed_by_queue == {} and record.placed[1][1] >= 1

@@ -194,12 +194,23 @@ def _sched(summary: Summary, record: SchedRecord) -> dict[str, Any]:
         "slice_ns": record.slice.data(),
         "handover_ns": {kind: histogram.data() for kind, histogram in record.handed.items()},
         "ran_ns": {kind: histogram.data() for kind, histogram in record.ran.items()},
-        "placed": [
-            {"runnable": runnable, "same_cpu": here, "other_cpu": away}
-            for runnable, (here, away) in record.placed.items()
-        ],
+        "ran_parts_ns": None
+        if summary.light
+        else {
+            kind: {"io": record.ran_io_ns[kind], "user": record.ran_user_ns[kind]}
+            for kind in record.ran_io_ns
+        },
+        "placed": _placed(record.placed),
+        "placed_by_queue": _placed(record.placed_by_queue) or None,
         "outside_wakers": dict(summary.outside_wakers),
     }
+
+
+def _placed(rows: Mapping[int, tuple[int, int]]) -> list[dict[str, int]]:
+    return [
+        {"runnable": runnable, "same_cpu": here, "other_cpu": away}
+        for runnable, (here, away) in rows.items()
+    ]
 
 
 def _call(summary: Summary, call: CallRecord) -> dict[str, Any]:

@@ -173,11 +173,12 @@ def _mean_of(document: Document, field: str, kind: str) -> float | None:
     return float(histogram["mean"]) if histogram and histogram["mean"] is not None else None
 
 
-def placed(document: Document) -> Sequence[tuple[int, int, int]] | None:
-    """Wake-ups by the target's threads: how many of them could run on the waker's CPU, how many
-    wake-ups stayed on it, and how many went to another. None too in older reports."""
+def placed(document: Document, *, by_queue: bool = False) -> Sequence[tuple[int, int, int]] | None:
+    """Wake-ups by the target's threads: how many of them could run on the waker's CPU (`by_queue`:
+    how many tasks, of all programs), how many wake-ups stayed on it, and how many went to another.
+    None too in older reports."""
     sched = document.get("sched")
-    rows = sched.get("placed") if sched else None
+    rows = sched.get("placed_by_queue" if by_queue else "placed") if sched else None
     if not rows:
         return None
     return [(row["runnable"], row["same_cpu"], row["other_cpu"]) for row in rows]

@@ -36,6 +36,12 @@ static inline u64 since(u64 now, u64 then)
 	return now > then ? now - then : 0;
 }
 
+/* How long the thread has been on a CPU in calls for I/O, in the window up to its last event. */
+static inline u64 own_io_ns(struct thread *t)
+{
+	return t->own[PART_SYSCALL_IO] + t->own[PART_SYSCALL_POLL] + t->own[PART_SYSCALL_IO_URING];
+}
+
 static inline u32 slot_of(u32 tid)
 {
 	u32 *slot = slot_entry(tid);
@@ -64,6 +70,12 @@ static inline u32 current_tid(void)
 static inline u64 current_task(void)
 {
 	return bpf_get_current_task();
+}
+
+/* The same as a pointer of a type that the verifier knows: no helper is needed to read from it. */
+static inline u64 current_typed_task(void)
+{
+	return (u64)bpf_get_current_task_btf();
 }
 
 /* The first of the numbers that the present call of `task` is one of: those of 32-bit programs,
