@@ -23,12 +23,14 @@ from tracer.analysis.pinning.evidence import Evidence
 from tracer.model.trial import Outcome, Surroundings, Trial
 
 UNITS = 1000
+#: A stay on a CPU after a wake-up on the same one, ns: calls for I/O, own code.
+STAY_IO_NS, STAY_USER_NS = 3000.0, 1000.0
 #: Every block is slower or faster by this factor, all conditions alike.
 WOBBLE = (1.0, 1.02, 0.98, 1.01, 0.99, 1.03, 0.97, 1.0, 1.01, 0.99, 1.02, 0.98)
 #: The times of a traced run, which the factor changes.
 _TIMES = (
     *("ns", "cross_ns", "same_ns", "handover_ns", "held_ns"),
-    *("delivery", "leaving", "switch_in", "queued", "slower_ns", "long_ns"),
+    *("delivery", "leaving", "switch_in", "queued", "slower_ns", "long_ns", "long_stay_ns"),
 )
 
 
@@ -55,6 +57,10 @@ class TracedRun:
     two_cross: float = 0.0  # of the crossings: it had
     has_joint_counts: bool = True  # False: of a version before them
     long_ns: float = 0.0  # delivery after long sleeps beyond that after short ones
+    long_stay_ns: float = 0.0  # the same of stays on the CPU, in calls for I/O
+    #: By all tasks on the waker's run queue: the share of the wake-ups that find two there, and of
+    #: the crossings; None: it cannot be read.
+    by_queue: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class PlantedCondition:
 
     ns: float
     traced: TracedRun | None
+    cpu_ns: float | None = None  # CPU time per unit; None: all of `ns`, on one CPU
     spin_ns: float = 10e6
     steal_ns: float = 0.0
     others_ns: float = 0.0
@@ -101,7 +108,9 @@ def document(run: TracedRun, sections: tuple[str, ...] = ("sched", "idle")) -> d
             },
             "migrations": crossing,
             "pulled": run.pulled * UNITS,
-            "placed": _placed(run),
+            **_stays(run, same, crossing),
+            "placed": _placed(crossing, run.with_two, run.two_cross),
+            "placed_by_queue": run.by_queue and _placed(crossing, *run.by_queue),
         },
         "idle": {
             "path": {"delivery": run.delivery * UNITS, "leaving_idle": run.leaving * UNITS,
@@ -110,8 +119,14 @@ def document(run: TracedRun, sections: tuple[str, ...] = ("sched", "idle")) -> d
                          "sent": {"nothing": 0, "call_function": run.interrupts * UNITS,
                                   "reschedule": 0, "flag": 0}}],
             "sleeps": [
-                {"from_ns": from_ns, "delivery_ns": _times(mean, crossing / 2)}
-                for from_ns, mean in ((4096, 5000), (65536, 5000 + run.long_ns))
+                {"from_ns": from_ns, "delivery_ns": _times(5000 + later_ns, crossing / 2),
+                 "stays": crossing / 2,
+                 "ran_ns": crossing / 2 * (STAY_IO_NS + STAY_USER_NS + run.slower_ns + longer_ns),
+                 "ran_io_ns": crossing / 2 * (STAY_IO_NS + run.slower_ns + longer_ns),
+                 "ran_user_ns": crossing / 2 * STAY_USER_NS}
+                for from_ns, later_ns, longer_ns in (
+                    (4096, 0, 0), (65536, run.long_ns, run.long_stay_ns)
+                )
                 if crossing
             ],
             "sender_held_ns": {"call_function": _times(run.held_ns * UNITS / 100, 100),
@@ -122,22 +137,36 @@ def document(run: TracedRun, sections: tuple[str, ...] = ("sched", "idle")) -> d
         },
     }  # fmt: skip
     if not run.has_joint_counts:
-        del data["sched"]["placed"], data["idle"]["sleeps"]
+        for name in ("placed", "placed_by_queue", "ran_ns", "ran_parts_ns"):
+            del data["sched"][name]
+        del data["idle"]["sleeps"]
     for name in ("sched", "idle"):
         if name not in sections:
             data[name] = None
     return data
 
 
-def _placed(run: TracedRun) -> list[dict[str, float]]:
-    """Wake-ups by how many threads can run on the waker's CPU: onto it, and away."""
-    two, away = run.with_two * UNITS, run.crossings * UNITS
-    two_away = run.two_cross * away
+def _placed(away: float, with_two: float, two_cross: float) -> list[dict[str, float]]:
+    """Wake-ups by how many can run on the waker's CPU: onto it, and away."""
+    two, two_away = with_two * UNITS, two_cross * away
     return [
         {"runnable": 1, "same_cpu": UNITS - two - (away - two_away),
          "other_cpu": away - two_away},
         {"runnable": 2, "same_cpu": two - two_away, "other_cpu": two_away},
     ]  # fmt: skip
+
+
+def _stays(run: TracedRun, same: float, crossing: float) -> dict[str, Any]:
+    """Stays on a CPU by the wake-up before; after a crossing they are longer, in calls for I/O."""
+    crossed_io_ns = STAY_IO_NS + run.slower_ns + run.long_stay_ns / 2
+    kinds = {"same_cpu": (STAY_IO_NS, same), "cross_cpu_idle": (crossed_io_ns, crossing),
+             "cross_cpu_busy": (0.0, 0.0)}  # fmt: skip
+    return {
+        "ran_ns": {kind: _times(io_ns + STAY_USER_NS, n) for kind, (io_ns, n) in kinds.items()},
+        "ran_parts_ns": {
+            kind: {"io": io_ns * n, "user": STAY_USER_NS * n} for kind, (io_ns, n) in kinds.items()
+        },
+    }
 
 
 def conditions() -> dict[str, PlantedCondition]:
@@ -195,7 +224,9 @@ class PlantedExperiment:
         for block in range(self.blocks):
             wobble = WOBBLE[block % len(WOBBLE)]
             for label, planted in self.conditions.items():
-                result = {"ns_per_unit": planted.ns * wobble, "units": UNITS}
+                cpu_ns = planted.ns if planted.cpu_ns is None else planted.cpu_ns
+                rusage = {"user_ns": 0.0, "system_ns": cpu_ns * wobble * UNITS}
+                result = {"ns_per_unit": planted.ns * wobble, "units": UNITS, "rusage": rusage}
                 around = Surroundings(
                     round(planted.spin_ns * wobble), round(planted.spin_ns * wobble), 10**9,
                     round(planted.steal_ns * UNITS), round(planted.others_ns * UNITS),

@@ -10,11 +10,11 @@ import statistics
 from typing import Any
 
 import pytest
-from harness.explained import PlantedExperiment, TracedRun, document
+from harness.explained import UNITS, PlantedExperiment, TracedRun, document
 
 from tracer.analysis.pinning.advice import costs
 from tracer.analysis.pinning.answer import Explanation, explain
-from tracer.analysis.pinning.conditions import BATCH, FREE, PINNED, PINNED_BATCH, POLLING
+from tracer.analysis.pinning.conditions import BATCH, FLOOR, FREE, PINNED, PINNED_BATCH, POLLING
 from tracer.analysis.pinning.evidence import Evidence, line_of
 from tracer.analysis.pinning.prediction import (
     CALIBRATION,
@@ -320,21 +320,37 @@ def test_being_pinned_recovers_the_gap_and_being_free_nothing() -> None:
         assert (recovered.low, recovered.median, recovered.high) == pytest.approx([share] * 3)
 
 
-def test_estimates_come_from_ratios() -> None:
-    assert explained(PlantedExperiment()).costs == [
-        ("~ block, wake and switch, at most", "6.50 us [6.50 us, 6.50 us] per hop"),
-        ("~ one preemption", "5.00 us [5.00 us, 5.00 us]"),
-    ]
+def test_estimates_are_differences_in_cpu_time() -> None:
+    found = dict(explained(PlantedExperiment()).costs)
+    # 8.5 less 2 us; 10 less 8.5 us for 0.3 preemptions
+    assert found["~ block, wake and switch, at most"].startswith("6.50 us [6.4")
+    assert found["~ one preemption"].startswith("5 us [4.9")
     unsure = dict(explained(PlantedExperiment().take(PINNED_BATCH, ns=10050)).costs)
     assert unsure["~ one preemption"] == "too small to measure"
     noisy = [
         o if o.trial.traced or o.trial.condition != PINNED_BATCH else
-        type(o)(o.trial, {**o.result, "ns_per_unit": 9500.0 if o.trial.block % 2 else 10500.0},
-                o.surroundings)
+        type(o)(o.trial, {**o.result, "rusage": {
+            "user_ns": 0, "system_ns": (9500 if o.trial.block % 2 else 10500) * UNITS,
+        }}, o.surroundings)
         for o in PlantedExperiment().outcomes()
     ]  # fmt: skip
     unsure = dict(costs(Evidence(noisy, True, "hop")))
     assert re.fullmatch(r"too small to measure, at most [\d.]+ us", unsure["~ one preemption"])
+
+
+def test_what_other_programs_took_of_the_cpu_is_in_no_estimate() -> None:
+    planted = PlantedExperiment()
+    planted.take(PINNED, ns=13000, cpu_ns=10000).take(PINNED_BATCH, ns=12000, cpu_ns=8500)
+    planted.take(FLOOR, ns=3000, cpu_ns=2000)
+    assert costs(planted.evidence()) == costs(PlantedExperiment().evidence())
+
+
+def test_without_a_known_cpu_time_there_is_no_estimate() -> None:
+    outcomes = [
+        type(o)(o.trial, {**o.result, "rusage": None}, o.surroundings, o.report)
+        for o in PlantedExperiment().outcomes()
+    ]
+    assert costs(Evidence(outcomes, True, "hop")) == []
 
 
 @pytest.mark.parametrize("width", [60, 100])

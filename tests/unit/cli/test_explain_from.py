@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -77,9 +78,31 @@ def test_a_real_report_of_two_cpus_is_answered_as_it_was() -> None:
     assert not set(verdicts.values()) & {"cause", "contributes", "refuted"}
     seen = {v.theory.number: v.signal.text for v in x.verdicts if v.signal is not None}
     assert seen[7] == (
-        "with two or more runnable threads 95.0 % of the wake-ups cross, with one 1.5 %"
+        "with two or more runnable threads 95.0 % of the wake-ups cross, with one 1.5 %; only the"
+        " target's own threads are counted"
     )
     assert x.checked is None, "the runs to predict from met a busy host"
+
+
+def test_nothing_of_the_machine_where_it_is_read_enters(
+    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CPUs, the host and its clock are those of the file."""
+
+    def asked(*_: object) -> None:
+        raise AssertionError("this machine was asked")
+
+    monkeypatch.setattr(os, "sched_getaffinity", asked)
+    monkeypatch.setattr(os, "cpu_count", asked)
+    monkeypatch.setattr(os, "sysconf", asked)
+    monkeypatch.setattr(Path, "read_text", asked)
+    monkeypatch.setattr(Path, "read_bytes", asked)
+    kept = Recorded.from_document({**document, "cpus": 16})
+    assert [(rung.cpus, rung.label) for rung in kept.explained().rungs] == [
+        (1, "one CPU"), (16, "unpinned")
+    ]  # fmt: skip
+    assert written(kept)["rungs"][-1]["cpus"] == 16
+    assert written(kept)["host"] == document["host"]
 
 
 def test_only_the_runs_count_not_the_answer_in_the_file(

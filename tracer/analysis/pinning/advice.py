@@ -79,9 +79,10 @@ def _may_poll_in_the_guest(evidence: Evidence) -> bool:
 
 
 def costs(evidence: Evidence) -> list[tuple[str, str]]:
-    """Estimates (~) of single mechanisms, each a difference with its interval."""
+    """Estimates (~) of single mechanisms, each a difference in CPU time with its interval: what
+    other programs took of the CPU meanwhile is in none."""
     rows = []
-    switch = evidence.blocks.saved(PINNED_BATCH, FLOOR)
+    switch = evidence.blocks.on_cpu_difference(PINNED_BATCH, FLOOR)
     if switch is not None:
         rows.append(
             ("~ block, wake and switch, at most", _cost_text(switch, f" per {evidence.unit}"))
@@ -99,10 +100,11 @@ def _cost_text(ns: Interval, per: str = "") -> str:
 
 
 def _preemption_cost(evidence: Evidence) -> Interval | None:
-    """ns per preemption, from what SCHED_BATCH saves on one CPU; None where it saves too few."""
+    """CPU time per preemption, ns, from what SCHED_BATCH saves on one CPU; None where it saves too
+    few."""
     preempted = evidence.measured(PINNED, _PREEMPTIONS)
     under_batch = evidence.measured(PINNED_BATCH, _PREEMPTIONS)
-    saved = evidence.blocks.saved(PINNED, PINNED_BATCH)
+    saved = evidence.blocks.on_cpu_difference(PINNED, PINNED_BATCH)
     if saved is None or preempted is None or under_batch is None:
         return None
     fewer = preempted.median - under_batch.median

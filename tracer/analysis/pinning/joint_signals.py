@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tracer.analysis.pinning import crossings
+from tracer.analysis.pinning import crossings, signals, stays
 from tracer.analysis.pinning.conditions import FREE, PINNED
 from tracer.analysis.pinning.evidence import Evidence
 from tracer.analysis.pinning.signals import Signal, crossing_without_sleep
@@ -38,7 +38,53 @@ def slower_on_cpu(evidence: Evidence) -> Signal | None:
         f"on a CPU until it wakes the next, a thread takes {duration(there.median)} after a"
         f" crossing and {duration(here.median)} after a wake-up on the same CPU"
     )
-    return Signal(text, share)
+    return Signal(text + _stays_text(evidence), share)
+
+
+def _stays_text(evidence: Evidence) -> str:
+    """Whole stays on a CPU by what they are made of and by the wake-up before; empty where the runs
+    do not tell."""
+    free, pinned = evidence.documents(FREE), evidence.documents(PINNED)
+    there = stays.after(free, stays.CROSSED)
+    here = stays.after(free, stays.SAME) or stays.after(pinned, stays.SAME)
+    if there is None or here is None:
+        return ""
+    text = f"; a whole stay there is {there.text()}, here {here.text()}"
+    two = stays.by_sleep(free)
+    if two is not None:
+        text += (
+            f"; {two.short.text()} where the CPU had slept for less than"
+            f" {duration(two.limit_ns)}, {two.long.text()} where for longer"
+        )
+    return text
+
+
+def slower_cpu(evidence: Evidence) -> Signal | None:
+    """A CPU that is slow: around the runs, by a fixed piece of work, or after a sleep, by how much
+    longer threads stay on one that slept long. Caches cool down in a long sleep too, so the latter
+    is an upper bound."""
+    around, asleep = signals.speed(evidence), _slower_after_sleep(evidence)
+    if around is None or asleep is None:
+        return around or asleep
+    assert around.share is not None and asleep.share is not None
+    text = f"{around.text}; {asleep.text}"
+    if around.share.low > 0 or around.share.high >= asleep.share.high:
+        return Signal(text, around.share)
+    return Signal(text, asleep.share, at_most=True)
+
+
+def _slower_after_sleep(evidence: Evidence) -> Signal | None:
+    two = stays.by_sleep(evidence.documents(FREE))
+    if two is None:
+        return None
+    share = evidence.share_of_gap(lambda d: stays.longer_after_sleep_ns(d, two.limit_ns))
+    if share is None:
+        return None
+    text = (
+        f"a thread stays on a CPU that had slept for less than {duration(two.limit_ns)} for"
+        f" {duration(two.short.mean_ns)}, on one that had for longer {duration(two.long.mean_ns)}"
+    )
+    return Signal(text, share, at_most=True)
 
 
 def _here(document: Document) -> float | None:
@@ -59,7 +105,10 @@ def slower_without_sleep(evidence: Evidence) -> Signal | None:
 def two_runnable(evidence: Evidence) -> Signal | None:
     """How many wake-ups cross by how many threads can run on the waker's CPU; the share of the gap
     is that of the crossings with two or more."""
-    rows = _placements(evidence.documents(FREE))
+    runs = evidence.documents(FREE)
+    rows, of = _placements(runs, by_queue=True), ""
+    if rows is None:
+        rows, of = _placements(runs), "; only the target's own threads are counted"
     if rows is None:
         return None
     (alone_here, alone_away), (two_here, two_away) = rows
@@ -67,17 +116,18 @@ def two_runnable(evidence: Evidence) -> Signal | None:
     if not reader.is_seen(two, alone + two):
         return Signal(
             f"the waker's CPU hardly ever has two runnable threads ({count(two)} of"
-            f" {count(alone + two)} times)",
+            f" {count(alone + two)} times{of})",
             present=False,
         )
     text = f"with two or more runnable threads {percent(two_away / two)} of the wake-ups cross"
     if reader.is_seen(alone, alone + two):
         text += f", with one {percent(alone_away / alone)}"
         if two_away * alone < _TWICE * alone_away * two:
-            return Signal(text, present=False)
+            return Signal(text + of, present=False)
     crossed = two_away + alone_away
     share = evidence.share_of_gap(lambda d: _extra(d, evidence)) if crossed else None
     part = two_away / max(crossed, 1)
+    text += of
     return Signal(text, share and Interval(*(part * end for end in _ends(share))), two_away > 0)
 
 
@@ -89,11 +139,14 @@ def _extra(document: Document, evidence: Evidence) -> float | None:
     return crossings.extra_ns(document, evidence.same_cpu_ns)
 
 
-def _placements(documents: Sequence[Document]) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Wake-ups onto the same and another CPU, with one and with more threads that could run."""
+def _placements(
+    documents: Sequence[Document], *, by_queue: bool = False
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Wake-ups onto the same and another CPU, with one and with more that could run: threads of the
+    target or, `by_queue`, tasks of all programs."""
     totals = [[0, 0], [0, 0]]
     for document in documents:
-        rows = reader.placed(document)
+        rows = reader.placed(document, by_queue=by_queue)
         if rows is None:
             return None
         for runnable, here, away in rows:

@@ -168,8 +168,10 @@ THEORIES = (
     Theory(14, "mitigations at a switch",
            "only between address spaces: threads should have no gap, processes one",
            signals.one_address_space),
-    Theory(15, "the CPU's frequency, or a host that changes its speed",
-           "a fixed piece of work takes longer around the unpinned runs", signals.speed),
+    Theory(15, "a slow CPU: its frequency after a sleep, or a host that changes its speed",
+           "a fixed piece of work takes longer around the unpinned runs, or threads stay longer on"
+           " a CPU that has slept long than on one that has slept little",
+           joint_signals.slower_cpu),
     Theory(STEAL, "the host takes the CPUs away (steal)",
            "more steal in the same time in the unpinned runs", signals.stolen, shared=True),
     Theory(17, "ticks, interrupts and other tasks",
