@@ -1,0 +1,72 @@
+"""Hand-overs along the path: from the place of a waker to the place of the thread it woke."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tracer.analysis.where.pieces import Piece
+from tracer.analysis.where.places import Place, place_of
+from tracer.model.profile import PathSample, SampledStack
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The path went from `waker` to `woken`, `times` times between one sample and the next.
+
+    `handovers` is how many hand-overs there were there: as many as `times` if each was direct;
+    None where one was not counted. `ns`: the path's time from the woken thread's first sample to
+    the next hand-over between samples.
+    """
+
+    waker: Place
+    woken: Place
+    times: int
+    handovers: int | None
+    ns: int
+
+
+def edges(samples: Sequence[PathSample], pieces: Sequence[Piece]) -> list[Edge]:
+    """Every edge, most time first. All of them and the time before the first one are the path's
+    time that has samples."""
+    ns_of = [0] * len(samples)
+    for piece in pieces:
+        if piece.sample is not None:
+            ns_of[piece.sample] += piece.ns
+    found: dict[tuple[Place, Place], list[int]] = defaultdict(list)
+    start: int | None = None
+    stretch_ns = [0] * len(samples)
+    for index, sample in enumerate(samples):
+        if sample.waker is not None:
+            start = index
+            found[_waker(samples[sample.waker]), _woken(sample)].append(index)
+        if start is not None:
+            stretch_ns[start] += ns_of[index]
+    made = [
+        Edge(waker, woken, len(at), _sum(samples, at), sum(stretch_ns[index] for index in at))
+        for (waker, woken), at in found.items()
+    ]
+    return sorted(made, key=lambda edge: (-edge.ns, -edge.times))
+
+
+def _sum(samples: Sequence[PathSample], at: Sequence[int]) -> int | None:
+    counts = [samples[index].handovers for index in at]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def _waker(sample: PathSample) -> Place:
+    """Where a sample ended: the place of its last stack."""
+    return _site(sample.stacks[-1:])
+
+
+def _woken(sample: PathSample) -> Place:
+    """Where a sample began."""
+    return _site(sample.stacks[:1])
+
+
+def _site(stacks: Sequence[SampledStack]) -> Place:
+    """One function is one place, whichever of its lines ran; lines that call others differ."""
+    place = place_of(stacks[0].frames if stacks else ())
+    return place if place.called else replace(place, line=0)

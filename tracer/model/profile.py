@@ -1,0 +1,100 @@
+"""Samples of the critical path and of threads, with their stacks: what a profile is made from.
+
+The path is sampled on a grid of time: each `PathSample` stands for so many points of the grid in
+which the path was in one thread and one part of its ledger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tracer.model.stacks import Frame
+
+#: How a stack was taken. By the clock, while the thread was on a CPU; when the path crossed a point
+#: of the grid; when the thread came in again after it had waited; at the thread's next event.
+BY_CLOCK = "by_clock"
+AT_CROSSING = "at_crossing"
+CAME_IN = "came_in"
+NEXT_EVENT = "next_event"
+TAKEN = (BY_CLOCK, AT_CROSSING, CAME_IN, NEXT_EVENT)
+
+#: The grid's usual distance: it divides neither 1 ms nor 4 ms, with which programs can be in step.
+GRID_NS = 997_000
+
+
+@dataclass(frozen=True)
+class SampledThread:
+    """The thread of a sample; `group` is its name in the table of threads by name."""
+
+    slot: int
+    tid: int
+    name: str
+    group: str
+
+
+@dataclass(frozen=True)
+class SampledStack:
+    """One stack, `frames` innermost first, never empty.
+
+    `whole`: it reached the thread's first function; if not, unwinding stopped in `broken_in`, a
+    module's path, or in the module of the outermost frame where that is empty.
+    """
+
+    frames: tuple[Frame, ...]
+    whole: bool = True
+    taken: str = AT_CROSSING
+    broken_in: str = ""
+
+
+@dataclass(frozen=True)
+class PathSample:
+    """A part of the critical path that holds `points` of the grid, at least 1.
+
+    Attributes
+    ----------
+    part:
+        Of the path's ledger (`tracer.model.states.PATH_PARTS`).
+    call:
+        The system call that the thread was in, by name; None outside a call and where unknown.
+    stacks:
+        Of several, each stands for the same share of the points; none: it is missing.
+    waker:
+        The index of the sample before it on the path, in another thread, if the path was handed
+        over since; None if the thread went on by itself.
+    handovers:
+        How many hand-overs there were since that sample; None where that was not counted.
+    """
+
+    part: str
+    points: int
+    thread: SampledThread
+    call: str | None = None
+    stacks: tuple[SampledStack, ...] = ()
+    waker: int | None = None
+    handovers: int | None = None
+
+
+@dataclass(frozen=True)
+class ThreadSample:
+    """`ns` of a thread's time in one state (`tracer.model.states.OWN_PARTS`)."""
+
+    thread: SampledThread
+    state: str
+    ns: int
+    call: str | None = None
+    stack: SampledStack | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The samples of one run: of its path in order of time, and of all threads if asked for.
+
+    `lost`: points of the grid that found no room in the kernel's tables. `missing`: why names or
+    whole stacks are missing that should be here, and what to type; empty where none are known to.
+    """
+
+    samples: tuple[PathSample, ...]
+    grid_ns: int = GRID_NS
+    lost: int = 0
+    threads: tuple[ThreadSample, ...] = ()
+    missing: str = ""
