@@ -1,0 +1,36 @@
+"""Folded stacks, one a line, for flamegraph.pl, inferno and others: `main;pass_on;[user] 1200`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from tracer.analysis.where.pieces import Piece
+from tracer.report.exports.frames import named_frames
+from tracer.units import plain
+
+
+def folded(pieces: Iterable[Piece], *, by_thread: bool = False) -> str:
+    """A line for each stack: from the root to the part, a space, and ns.
+
+    `by_thread`: the root is the name of the thread's group. A `;` in a name becomes a `:`.
+    """
+    lines = [f"{stack} {ns}\n" for stack, ns in _stacks(pieces, by_thread).items() if ns > 0]
+    return "".join(sorted(lines))
+
+
+def folded_difference(a: Iterable[Piece], b: Iterable[Piece]) -> str:
+    """The same for two profiles: a stack, its ns in A, its ns in B, as difffolded.pl writes it."""
+    of_a, of_b = _stacks(a, by_thread=False), _stacks(b, by_thread=False)
+    stacks = sorted({**of_a, **of_b})
+    return "".join(f"{stack} {of_a[stack]} {of_b[stack]}\n" for stack in stacks)
+
+
+def _stacks(pieces: Iterable[Piece], by_thread: bool) -> Counter[str]:
+    sums: Counter[str] = Counter()
+    for piece in pieces:
+        names = [frame.name for frame in named_frames(piece)]
+        if by_thread and piece.thread:
+            names.insert(0, plain(piece.thread.group))
+        sums[";".join(name.replace(";", ":") for name in names)] += piece.ns
+    return sums

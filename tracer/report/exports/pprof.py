@@ -1,0 +1,126 @@
+"""The format of pprof: profile.proto, compressed by gzip.
+
+Its few messages are written here: a field is its number and kind, then a varint, or a length and
+as many bytes (https://protobuf.dev/programming-guides/encoding/). The numbers are those of
+https://github.com/google/pprof/blob/main/proto/profile.proto.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tracer.analysis.where.pieces import Piece
+from tracer.report.exports.frames import NamedFrame, named_frames
+from tracer.units import plain
+
+_VARINT, _BYTES = 0, 2
+# fields of Profile
+_SAMPLE_TYPE, _SAMPLE, _MAPPING, _LOCATION, _FUNCTION, _STRING = 1, 2, 3, 4, 5, 6
+_TIME, _DURATION, _PERIOD_TYPE, _PERIOD, _DEFAULT_TYPE = 9, 10, 11, 12, 14
+
+
+def pprof(pieces: Iterable[Piece], *, grid_ns: int = 0, time_ns: int = 0) -> bytes:
+    """The profile: of each stack how many samples it had, and ns.
+
+    The part, the call and the thread's group are labels: `-tagleaf=part` shows parts as frames.
+    `time_ns`: when the run began, since 1970; 0 where unknown.
+    """
+    tables = _Tables()
+    samples, total_ns = [], 0
+    for piece in pieces:
+        if piece.ns > 0:
+            samples.append(_embedded(_SAMPLE, _sample(piece, tables)))
+            total_ns += piece.ns
+    # all that refers to the table of strings comes before it is written
+    head = _embedded(_SAMPLE_TYPE, _pair(tables, "samples", "count"))
+    head += _embedded(_SAMPLE_TYPE, _pair(tables, "path", "nanoseconds"))
+    tail = _number(_TIME, time_ns) + _number(_DURATION, total_ns)
+    tail += _embedded(_PERIOD_TYPE, _pair(tables, "path", "nanoseconds"))
+    tail += _number(_PERIOD, grid_ns) + _number(_DEFAULT_TYPE, tables.string("path"))
+    # mtime: the same profile is the same file
+    return gzip.compress(head + b"".join(samples) + tables.encoded() + tail, mtime=0)
+
+
+@dataclass
+class _Tables:
+    """What samples refer to by number; each entry is encoded when it is first used."""
+
+    strings: dict[str, int] = field(default_factory=lambda: {"": 0})
+    _numbers: dict[tuple[int, object], int] = field(default_factory=dict)
+    _last: Counter[int] = field(default_factory=Counter)
+    _entries: list[bytes] = field(default_factory=list)
+
+    def string(self, text: str) -> int:
+        return self.strings.setdefault(text, len(self.strings))
+
+    def location(self, frame: NamedFrame) -> int:
+        known = self._numbers.get((_LOCATION, frame))
+        if known is not None:
+            return known
+        function, mapping = self._function(frame), self._mapping(frame.module)
+        line = _number(1, function) + _number(2, frame.line)
+        return self._add(_LOCATION, frame, _number(2, mapping) + _embedded(4, line))
+
+    def _function(self, frame: NamedFrame) -> int:
+        name, file = self.string(frame.name), self.string(frame.file)
+        return self._add(_FUNCTION, (name, file), _number(2, name) + _number(4, file))
+
+    def _mapping(self, module: str) -> int:
+        """0 for a frame that is in no file. The flags say that names are known."""
+        if not module:
+            return 0
+        flags = b"".join(_number(flag, 1) for flag in (7, 8, 9, 10))
+        return self._add(_MAPPING, module, _number(5, self.string(module)) + flags)
+
+    def _add(self, kind: int, key: object, body: bytes) -> int:
+        """The number of an entry, from 1 in its kind; it is added where it is new."""
+        if (kind, key) not in self._numbers:
+            self._last[kind] += 1
+            self._numbers[kind, key] = self._last[kind]
+            self._entries.append(_embedded(kind, _number(1, self._last[kind]) + body))
+        return self._numbers[kind, key]
+
+    def encoded(self) -> bytes:
+        strings = (_embedded(_STRING, text.encode()) for text in self.strings)
+        return b"".join([*self._entries, *strings])
+
+
+def _sample(piece: Piece, tables: _Tables) -> bytes:
+    locations = [tables.location(frame) for frame in reversed(named_frames(piece, with_part=False))]
+    values = [0 if piece.sample is None else 1, piece.ns]
+    labels = {"part": piece.part, "call": piece.call or ""}
+    if piece.thread:
+        labels["thread"] = plain(piece.thread.group)
+    return (
+        _embedded(1, b"".join(map(_varint, locations)))
+        + _embedded(2, b"".join(map(_varint, values)))
+        + b"".join(_embedded(3, _pair(tables, *label)) for label in labels.items() if label[1])
+    )
+
+
+def _pair(tables: _Tables, first: str, second: str) -> bytes:
+    """A ValueType, or a Label with a text: two strings in fields 1 and 2."""
+    return _number(1, tables.string(first)) + _number(2, tables.string(second))
+
+
+def _varint(value: int) -> bytes:
+    """7 bits a byte, lowest first; the highest bit says that more follow."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _number(number: int, value: int) -> bytes:
+    """A field that holds a number; a 0 is left out, as it is what is read then."""
+    return _varint(number << 3 | _VARINT) + _varint(value) if value else b""
+
+
+def _embedded(number: int, body: bytes) -> bytes:
+    """A field that holds bytes: a message, a text or packed numbers."""
+    return _varint(number << 3 | _BYTES) + _varint(len(body)) + body
