@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from harness.profiled import PROFILE, WALL
 from tracer.analysis.run.allowed import Allowed
 from tracer.analysis.run.counts import GroupRow, Switches, ThreadRow
 from tracer.analysis.run.estimate import Estimate
 from tracer.analysis.run.kernel_time import KernelTime
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.summary import CommandLine, HostSummary, Summary, TargetSummary
+from tracer.analysis.where.profile import where
 from tracer.model import states
 from tracer.model.histogram import BUCKETS, Histogram
 from tracer.model.recording import HostLoad, PathThread, Process
@@ -135,6 +137,7 @@ def planted_summaries() -> dict[str, Summary]:
         "light": planted_summary(
             light=True, headline=Headline(None, 0.2, None, None, 0.2, 0, 0.6, 0)
         ),
+        "profiled": planted_summary(where=where(PROFILE, WALL)),
         "pinned": planted_summary(
             target=planted_target(cpus=(1,)),
             host=planted_host(switch_cost_ns=900),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tracer.model import threads
 from tracer.model.cost import Cost
+from tracer.model.profile import Profile
 
 #: The members of `struct other` that are read.
 OTHER_DTYPE = np.dtype([("ns", "u8"), ("tgid", "u4"), ("comm", "S16")])
@@ -145,6 +146,8 @@ class Recording:
         Processes of a command that went on after its end.
     path_thread:
         The thread whose path it is, where the user or tracer chose one.
+    profile:
+        Samples of the path with their stacks, named; None where none were taken.
     """
 
     light: bool
@@ -176,6 +179,7 @@ class Recording:
     others: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, OTHER_DTYPE))
     affinities: NDArray[np.void] = field(default_factory=lambda: np.zeros(2, AFFINITY_DTYPE))
     edges: Edges = field(default_factory=Edges)
+    profile: Profile | None = None
 
     @property
     def window_ns(self) -> int:

@@ -26,6 +26,27 @@ WAITING_LINES = {
     "external": "for something outside the program",
     "kernel_workers": "for the kernel's workers (io_uring)",
 }
+#: What a part of the path is called where it stands beside a place in the program.
+PART_LINES = {
+    "user": "own code",
+    "syscall:io": "I/O",
+    "syscall:poll": "I/O (poll)",
+    "syscall:io_uring": "I/O (io_uring)",
+    "syscall:futex": "lock call",
+    "syscall:sleep": "timer call",
+    "syscall:memory": "memory call",
+    "syscall:process": "process call",
+    "syscall:other": "other call",
+    "kernel_workers": "waiting: kernel's workers",
+    "wakeup:idle": "woken, CPU asleep",
+    "wakeup:queued": "woken, CPU busy or held",
+    "preempted": "pushed off the CPU",
+    "yielded": "gave its CPU up",
+    "sleep": "waiting: a timer",
+    "timed_wait": "waiting: until a time-out",
+    "external": "waiting: outside world",
+    "unknown": LINES["unknown"],
+}
 
 
 def in_prose(line: str) -> str:

@@ -14,6 +14,7 @@ from tracer.analysis.run.counts import GroupRow, ThreadRow, on_cpu_ns
 from tracer.analysis.run.kernel_time import KernelTime
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.summary import HostSummary, Summary
+from tracer.analysis.where.document import section as where_section
 from tracer.model.recording import Process, Quota
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
@@ -60,6 +61,7 @@ def document(summary: Summary) -> dict[str, Any]:
             "threads": _ledger(summary.threads),
             "cpu": _ledger(summary.cpu),
         },
+        **({"where": where_section(summary.where)} if summary.where else {}),
         "headline": _headline(summary.headline),
         "what_if": asdict(summary.what_if),
         "kernel_time": _kernel_time(summary.kernel_time),

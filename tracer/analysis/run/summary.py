@@ -16,6 +16,7 @@ from tracer.analysis.run.estimate import Estimate, Load, estimate
 from tracer.analysis.run.kernel_time import KernelTime, kernel_time
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.observer import Observer
+from tracer.analysis.where.profile import Where, where
 from tracer.host.fingerprint import fingerprint
 from tracer.model.recording import HostLoad, PathThread, Process, Quota, Recording
 from tracer.model.section import Scale, Section
@@ -90,7 +91,8 @@ class Summary:
     queue were. `inferred_ns`: what inferred system calls may have in the wrong place. `others`: the
     largest programs outside the target. `what_if`: bounds, none of them known for a process that
     tracer was attached to. `top` are the busiest threads and `rest` the sum of the others;
-    `groups` are all threads by name.
+    `groups` are all threads by name. `where`: the path by places in the program; None where its
+    stacks were not sampled.
     """
 
     target: TargetSummary
@@ -128,6 +130,7 @@ class Summary:
     sections: tuple[tuple[str, Section], ...] = ()
     idle_path: Mapping[str, int] | None = None
     what_if: WhatIf = UNKNOWN
+    where: Where | None = None
 
     @property
     def lost(self) -> int:
@@ -232,6 +235,7 @@ def summarize(
         what_if=UNKNOWN
         if kind == "attach"
         else what_if(wall, headline, recording.probes.get("sched")),
+        where=where(recording.profile, wall) if recording.profile else None,
     )
 
 

@@ -10,6 +10,7 @@ from tracer.report.run.head import head
 from tracer.report.run.path import path
 from tracer.report.run.threads import groups, threads
 from tracer.report.run.trust import trust, warning
+from tracer.report.run.where import where
 
 
 def render(run: Summary, width: int = WIDTH) -> str:
@@ -17,6 +18,7 @@ def render(run: Summary, width: int = WIDTH) -> str:
     blocks = [
         [*warning(run), *head(run)],
         path(run, width),
+        where(run.where, width),
         scheduler(run, width),
         groups(run, width),
         threads(run, width),

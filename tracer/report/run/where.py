@@ -1,0 +1,135 @@
+"""Where on the path: the places in the program that its time belongs to, and the hand-overs."""
+
+from __future__ import annotations
+
+from tracer.analysis.where.places import Place, PlaceShare
+from tracer.analysis.where.profile import Where
+from tracer.model.words import PART_LINES
+from tracer.report.layout import table
+from tracer.units import count, counted, duration, percent, plain
+
+#: So many of each are shown; --json has all.
+_MOST_PLACES, _MOST_EDGES = 10, 5
+#: Columns that a place gets at least, however narrow the terminal.
+_LEAST_PLACE = 24
+#: An edge followed by less of the window, or a kind of stack with less of it, is not worth a line.
+_LEAST_SHARE = 0.001
+
+
+def where(found: Where | None, width: int) -> list[str]:
+    """The section; nothing for a run without a profile."""
+    if found is None:
+        return []
+    return [
+        f"Where on the path: {counted(found.points, 'sample')}, one every"
+        f" {duration(found.grid_ns)} of it",
+        *_places(found, width),
+        *_edges(found, width),
+        *_remarks(found),
+    ]
+
+
+def _places(found: Where, width: int) -> list[str]:
+    shown = found.places[:_MOST_PLACES]
+    parts = [_part(share) for share in shown]
+    room = max(width - max(map(len, parts), default=0) - 19, _LEAST_PLACE)
+    rows = [
+        [place_text(share.place, room), part, percent(share.ns / max(found.window_ns, 1)),
+         _error(share)]
+        for share, part in zip(shown, parts, strict=True)
+    ]  # fmt: skip
+    lines = table(rows, ["place", "what it did there", "share", "+-"], 2, width)
+    rest = found.places[_MOST_PLACES:]
+    if rest:
+        rest_ns = sum(share.ns for share in rest)
+        lines.append(
+            f"and {counted(len(rest), 'more place')}, {percent(rest_ns / max(found.window_ns, 1))}"
+            " in all (--json has them)"
+        )
+    return lines
+
+
+def _part(share: PlaceShare) -> str:
+    """What the thread did there: `I/O: recvfrom`."""
+    words = PART_LINES[share.part]
+    if not share.part.startswith("syscall:") or not share.calls:
+        return words
+    more = "..." if len(share.calls) > 1 else ""
+    return f"{words}: {share.calls[0]}{more}"
+
+
+def _error(share: PlaceShare) -> str:
+    return "" if share.error is None else f"{100 * share.error:.1f}"
+
+
+def place_text(place: Place, room: int) -> str:
+    """`recv called from pass_on row.rs:26` in at most `room` columns: names lose their start."""
+    file = plain(place.file).rpartition("/")[2]
+    line = f":{place.line}" if place.line else ""
+    at = f" {file}{line}" if file else ""
+    function, called = plain(place.function), plain(place.called)
+    text = f"{called} called from {function}{at}" if called else f"{function}{at}"
+    if len(text) <= room:
+        return text
+    at = _cut(at, room // 3)
+    if not called:
+        return _cut(function, room - len(at)) + at
+    between = " called from "
+    left = max(room - len(between) - len(at), 8)
+    short = _cut(called, max(left // 2, left - len(function)))
+    return _cut(short + between + _cut(function, left - len(short)) + at, room)
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"...{text[len(text) - max(room - 3, 1) :]}"
+
+
+def _edges(found: Where, width: int) -> list[str]:
+    shown = [e for e in found.edges if e.ns >= _LEAST_SHARE * found.window_ns][:_MOST_EDGES]
+    if not shown:
+        return []
+    room = max((width - 22) // 2, _LEAST_PLACE)
+    rows = [
+        [place_text(edge.waker, room), place_text(edge.woken, room), count(edge.times),
+         duration(edge.ns)]
+        for edge in shown
+    ]  # fmt: skip
+    return [
+        "",
+        "Handed over between samples (then: the path's time until the next such hand-over)",
+        *table(rows, ["from", "to", "times", "then"], 2, width),
+    ]
+
+
+def _remarks(found: Where) -> list[str]:
+    lines = []
+    if found.is_enough:
+        lines.append("+-: sampling error of the share, 95 %, in points")
+    else:
+        lines.append(
+            f"{counted(found.points, 'sample')}: too few to say how far these shares are off;"
+            " a longer run has more"
+        )
+    if found.lost:
+        lines.append(
+            f"{counted(found.lost, 'sample')} lost: no room was left in the kernel's table"
+        )
+    lines += _stacks(found)
+    if found.missing:
+        lines.append(f"Without names or whole stacks: {plain(found.missing)}")
+    return lines
+
+
+def _stacks(found: Where) -> list[str]:
+    """Which share of the stacks is whole; nothing where nearly all of them are."""
+    quality, window_ns = found.quality, max(found.window_ns, 1)
+    kinds = {f"broke off in {plain(m)}": ns for m, ns in quality.broken_ns.items()}
+    kinds["missing"] = quality.missing_ns
+    kinds["without a sample"] = quality.no_sample_ns
+    named = [
+        f"{percent(ns / window_ns)} {kind}"
+        for kind, ns in kinds.items()
+        if ns >= _LEAST_SHARE * window_ns
+    ]
+    whole = f"Stacks: whole for {percent(quality.whole_ns / window_ns)} of the path"
+    return [", ".join([whole, *named[:_MOST_EDGES]])]
