@@ -6,6 +6,8 @@ ARGS = run async-brigade --probe sched --iters 1000
 PYTEST_ARGS =
 # Arguments of `make bench`: sections, --rounds N, --quick, ...; see docs/overhead.md.
 BENCH_ARGS =
+# Arguments of `make fuzz`: --cases N, --start N.
+FUZZ_ARGS =
 # Directory of the published reference programs' binaries, for the section `parity`.
 REFERENCE =
 # Where `make install` puts its launcher: $(PREFIX)/bin/tracer.
@@ -35,7 +37,7 @@ AFTER_ROOT := status=$$?; scripts/setup.sh own; exit $$status
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup test lint bench docs install uninstall clean
+.PHONY: help run setup test lint fuzz bench docs install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +67,9 @@ lint: setup ## check style and types: ruff, mypy, rustfmt, clippy
 	$(SETUP) cargo clippy --locked --quiet $(CRATE) --all-targets -- -D warnings
 	$(SETUP) cargo fmt $(SYMBOLS) --check
 	$(SETUP) cargo clippy --locked --quiet $(SYMBOLS) --all-targets -- -D warnings
+
+fuzz: setup ## 10,000 broken files and samples for the program that names stacks (FUZZ_ARGS="--start N")
+	@$(ROOT) $(PYTHON) tests/fuzz_symbols.py $(FUZZ_ARGS); $(AFTER_ROOT)
 
 bench: setup ## measure overhead, probes, parity, estimates, start-up (BENCH_ARGS="...", REFERENCE=DIR)
 	@$(ROOT) $(PYTHON) -m benchmarks $(if $(REFERENCE),--reference '$(REFERENCE)') $(BENCH_ARGS); \

@@ -16,7 +16,11 @@ _MAGIC = b"\x7fELF\x02\x01"
 _HEADER = struct.Struct("<16s2HI3QI6H")
 _SEGMENT = struct.Struct("<2I6Q")
 _SECTION = struct.Struct("<2I4Q2I2Q")
-_NOTE, _BUILD_ID, _MOST = 4, 3, 10_000
+_NOTE, _BUILD_ID = 4, 3
+#: So many segments, sections and notes are looked at.
+_MOST = 10_000
+#: What reading a file that is not as it should be can raise.
+_BROKEN = (OSError, ValueError, struct.error, OverflowError)
 #: Where distributions put them, and where they are in a target's own mount namespace.
 _DEBUG = "usr/lib/debug"
 
@@ -29,7 +33,7 @@ def debug_descriptor(descriptor: int, path: str, pid: int) -> int | None:
     try:
         with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as data:
             build_id, link = _build_id(data), _link(data)
-    except (OSError, ValueError, struct.error, IndexError):
+    except _BROKEN:
         return None
     for root in (Path("/"), Path(f"/proc/{pid}/root")):
         for candidate, checksum in _candidates(root, path, build_id, link):
@@ -67,7 +71,7 @@ def _is_right(descriptor: int, build_id: bytes, checksum: int | None) -> bool:
             for at in range(0, len(data), 1 << 20):
                 total = zlib.crc32(data[at : at + (1 << 20)], total)
             return total == checksum
-    except (OSError, ValueError, struct.error, IndexError):
+    except _BROKEN:
         return False
 
 
@@ -81,11 +85,12 @@ def _header(data: mmap.mmap) -> tuple[int, ...]:
 def _build_id(data: mmap.mmap) -> bytes:
     """Empty where it has none."""
     header = _header(data)
-    segments_at, count = header[5], header[10]
+    segments_at, count, left = header[5], header[10], _MOST
     for number in range(min(count, _MOST)):
         kind, _, at, _, _, size, *_ = _SEGMENT.unpack_from(data, segments_at + number * 56)
         end = min(at + size, len(data))
-        while kind == _NOTE and at + 12 <= end:
+        while kind == _NOTE and at + 12 <= end and left:
+            left -= 1
             name_size, size, note = struct.unpack_from("<3I", data, at)
             content = at + 12 + -(-name_size // 4) * 4
             if note == _BUILD_ID and data[at + 12 : at + 16] == b"GNU\0":

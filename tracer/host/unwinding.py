@@ -145,14 +145,16 @@ class _Helper:
             if answer is not None:
                 try:
                     return self._decoded(answer)
-                except (struct.error, ValueError, IndexError):
+                except (struct.error, ValueError, LookupError):
                     why = "its answer cannot be read"
                     break
             if work not in self._left_out or number in self._left_out[work]:
                 break
             self._left_out[work].add(number)
-        return _folded(self._samples, self._request, self._files, "stacks are not unwound:"
-                       f" {HELPER.name} failed ({why}); tracer doctor checks it")  # fmt: skip
+        missing = f"{HELPER.name} failed ({why}); to build it anew: make clean, then make setup"
+        return _folded(
+            self._samples, self._request, self._files, f"stacks are not unwound: {missing}"
+        )
 
     def _start(self, timeout_s: float) -> tuple[int, int, str, bytes | None]:
         """What it was doing when it ended, why it ended, and its answer if it gave one."""
@@ -265,7 +267,7 @@ class _Helper:
 
 
 class _Words:
-    """Reads an answer. struct.error, ValueError or IndexError where it is cut off."""
+    """Reads an answer. struct.error or ValueError where it is cut off."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._at = data, 0

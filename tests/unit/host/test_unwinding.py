@@ -253,6 +253,47 @@ def test_a_helper_that_fails_is_survived(
     assert len(found.stacks[0]) == 1 and found.whole == (False,)
 
 
+def test_what_breaks_the_helper_is_left_out(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A helper that crashes at the second of three samples, when it is started first."""
+    helper, state = tmp_path / "tracer-symbols", tmp_path / "state"
+    page = r"\002\000\000\000\000\000\000\000\001"  # a sample, its number
+    helper.write_text(
+        f'#!/bin/sh\nif [ -e {state} ]; then exec {HELPER} "$@"; fi\n'
+        f"touch {state}; printf '{page}'; kill -SEGV $$\n"
+    )
+    helper.chmod(0o755)
+    monkeypatch.setattr(unwinding, "_user", lambda: None)  # it has to write the file `state`
+    monkeypatch.setattr(unwinding, "HELPER", helper)
+    one, spaces = taken(program)
+    found = unwind([one, one, one], spaces)
+    assert found.missing == "1 stacks: tracer-symbols breaks on them"
+    assert found.stacks[1] == () and found.stacks[0] == found.stacks[2]
+    assert names(found)[0] == "innermost" and found.whole == (True, False, True)
+
+
+def test_the_helper_has_no_rights_to_lose(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the kernel has it: another user, no groups, no capabilities, no way to gain any."""
+    started = []
+    popen = subprocess.Popen
+
+    class Watched(popen):  # type: ignore[type-arg, misc, valid-type]
+        def communicate(self, *arguments: object, **options: object) -> tuple[bytes, bytes]:
+            started.append(Path(f"/proc/{self.pid}/status").read_text())
+            return super().communicate(*arguments, **options)  # type: ignore[arg-type]
+
+    one, spaces = taken(program)
+    monkeypatch.setattr(subprocess, "Popen", Watched)
+    unwind([one], spaces)
+    (status,) = started
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert int(fields["CapEff"], 16) == 0 and int(fields["CapPrm"], 16) == 0
+    assert "0" not in fields["Uid"].split()
+    if os.geteuid() == 0:
+        assert fields["Groups"].strip() == "" and "0" not in fields["Gid"].split()
+
+
 def test_nothing_is_known_of_a_process() -> None:
     one = StackSample(1 << 30, 5, 0x1000, 0x2000, 0, 0, b"\0" * 64)
     found = unwind([one], AddressSpaces())

@@ -6,6 +6,7 @@
 //! separate debug files. A file or a sample that breaks it has no names, the others keep theirs.
 
 mod elf;
+mod go;
 mod machine;
 mod names;
 mod perf_map;
@@ -84,7 +85,9 @@ fn answer(request: &Request, progress: &Progress) -> Vec<u8> {
         progress.at(Work::File, number);
         let is_go = elfs[number].as_ref().is_some_and(|elf| elf.is_go);
         let kind = if is_go { Kind::Go } else { Kind::Native };
-        places.name(number, kind, |addresses| names::functions(file, addresses));
+        places.name(number, kind, |addresses| {
+            names::functions(file, is_go, addresses)
+        });
     }
     places.answer()
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
 
+use crate::go;
 use crate::wire::File;
 
 /// A longer name is cut off; the chain of functions inlined into each other too.
@@ -25,31 +26,87 @@ pub struct Function {
 /// The functions at each address, from the innermost inlined one to the one that has the code;
 /// none where it is unknown.
 ///
-/// The separate debug file comes first: it has what was stripped from the file itself.
-pub fn functions(file: &File, addresses: &[u64]) -> Vec<Vec<Function>> {
+/// The separate debug file comes first: it has what was stripped from the file itself. Then the
+/// symbols without debug information, which may be good where that cannot be read.
+pub fn functions(file: &File, is_go: bool, addresses: &[u64]) -> Vec<Vec<Function>> {
     let mut found = vec![Vec::new(); addresses.len()];
-    for (descriptor, debug_info) in [
+    let sources = [
         (file.debug, true),
         (file.descriptor, true),
+        (file.debug, false),
         (file.descriptor, false),
-    ] {
+    ];
+    for (descriptor, debug_info) in sources {
         let Some(descriptor) = descriptor else {
             continue;
         };
-        let missing: Vec<usize> = (0..found.len())
-            .filter(|at| found[*at].is_empty())
-            .collect();
-        let wanted: Vec<u64> = missing.iter().map(|at| addresses[*at]).collect();
-        if wanted.is_empty() {
-            break;
+        fill(&mut found, addresses, |wanted| {
+            read(descriptor, debug_info, wanted)
+        });
+    }
+    if let Some(descriptor) = file.descriptor.filter(|_| is_go) {
+        fill(&mut found, addresses, |wanted| {
+            go::functions(descriptor, wanted).unwrap_or_default()
+        });
+    }
+    with_paths(file, addresses, &mut found);
+    found
+}
+
+/// Looks up the addresses that have no name yet. A reader that panics has found nothing.
+fn fill(
+    found: &mut [Vec<Function>],
+    addresses: &[u64],
+    look_up: impl FnOnce(&[u64]) -> Vec<Vec<Function>>,
+) {
+    let missing: Vec<usize> = (0..found.len())
+        .filter(|at| found[*at].is_empty())
+        .collect();
+    let wanted: Vec<u64> = missing.iter().map(|at| addresses[*at]).collect();
+    if wanted.is_empty() {
+        return;
+    }
+    let answer = catch_unwind(AssertUnwindSafe(|| look_up(&wanted)));
+    for (at, functions) in missing.into_iter().zip(answer.unwrap_or_default()) {
+        found[at] = functions;
+    }
+}
+
+/// Rust's debug information of lines alone has no paths: `drive`, where the symbol says
+/// `tracer_workloads::row::Row::drive`. Of functions inlined into others there is no symbol.
+fn with_paths(file: &File, addresses: &[u64], found: &mut [Vec<Function>]) {
+    let lacks = |chain: &Vec<Function>| {
+        chain
+            .last()
+            .is_some_and(|outer| outer.file.ends_with(".rs") && !has_path(&outer.name))
+    };
+    for descriptor in [file.debug, file.descriptor].into_iter().flatten() {
+        let mut paths = vec![Vec::new(); found.len()];
+        for (path, chain) in paths.iter_mut().zip(found.iter()) {
+            if !lacks(chain) {
+                path.clone_from(chain);
+            }
         }
-        // A file that breaks the reader of its debug information may still have good symbols.
-        let answer = catch_unwind(AssertUnwindSafe(|| read(descriptor, debug_info, &wanted)));
-        for (at, functions) in missing.into_iter().zip(answer.unwrap_or_default()) {
-            found[at] = functions;
+        fill(&mut paths, addresses, |wanted| {
+            read(descriptor, false, wanted)
+        });
+        for (path, chain) in paths.into_iter().zip(found.iter_mut()) {
+            if let (true, Some(path), Some(outer)) = (lacks(chain), path.last(), chain.last_mut()) {
+                if has_path(&path.name) {
+                    outer.name.clone_from(&path.name);
+                }
+            }
         }
     }
-    found
+}
+
+/// Whether a path is before the name: `::` outside of the type arguments behind it.
+fn has_path(name: &str) -> bool {
+    name.starts_with('<')
+        || name
+            .split('<')
+            .next()
+            .is_some_and(|name| name.contains("::"))
 }
 
 /// Empty where the file cannot be read.
@@ -122,11 +179,11 @@ mod tests {
             descriptor: Some(12345),
             debug: None,
         };
-        assert_eq!(functions(&file, &[1, 2]), vec![vec![], vec![]]);
+        assert_eq!(functions(&file, false, &[1, 2]), vec![vec![], vec![]]);
         let file = File {
             descriptor: None,
             debug: None,
         };
-        assert_eq!(functions(&file, &[1]), vec![vec![]]);
+        assert_eq!(functions(&file, false, &[1]), vec![vec![]]);
     }
 }

@@ -73,11 +73,15 @@ impl Places {
             }
             let address = self.homes[number].1;
             let frames = chain.into_iter().map(|function| Frame {
+                kind: if function.name.is_empty() {
+                    Kind::Unknown
+                } else {
+                    kind
+                },
                 function: function.name,
                 file: function.file,
                 line: function.line,
                 inlined: function.inlined,
-                kind,
                 module: file as u64,
                 address,
             });
