@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tracer.analysis.where.pieces import Piece
-from tracer.analysis.where.places import Place, place_of
+from tracer.analysis.where.places import Place, Places
 from tracer.model.profile import PathSample, SampledStack
 
 
@@ -27,9 +27,12 @@ class Edge:
     ns: int
 
 
-def edges(samples: Sequence[PathSample], pieces: Sequence[Piece]) -> list[Edge]:
+def edges(
+    samples: Sequence[PathSample], pieces: Sequence[Piece], places: Places | None = None
+) -> list[Edge]:
     """Every edge, most time first. All of them and the time before the first one are the path's
     time that has samples."""
+    places = places or Places()
     ns_of = [0] * len(samples)
     for piece in pieces:
         if piece.sample is not None:
@@ -40,7 +43,10 @@ def edges(samples: Sequence[PathSample], pieces: Sequence[Piece]) -> list[Edge]:
     for index, sample in enumerate(samples):
         if sample.waker is not None:
             start = index
-            found[_waker(samples[sample.waker]), _woken(sample)].append(index)
+            waker = samples[sample.waker]
+            # where the waker's sample ended, and where this one began
+            key = _site(waker.stacks[-1:], places), _site(sample.stacks[:1], places)
+            found[key].append(index)
         if start is not None:
             stretch_ns[start] += ns_of[index]
     made = [
@@ -56,17 +62,7 @@ def _sum(samples: Sequence[PathSample], at: Sequence[int]) -> int | None:
     return sum(known) if len(known) == len(counts) else None
 
 
-def _waker(sample: PathSample) -> Place:
-    """Where a sample ended: the place of its last stack."""
-    return _site(sample.stacks[-1:])
-
-
-def _woken(sample: PathSample) -> Place:
-    """Where a sample began."""
-    return _site(sample.stacks[:1])
-
-
-def _site(stacks: Sequence[SampledStack]) -> Place:
+def _site(stacks: Sequence[SampledStack], places: Places) -> Place:
     """One function is one place, whichever of its lines ran; lines that call others differ."""
-    place = place_of(stacks[0].frames if stacks else ())
+    place = places.of(stacks[0].frames if stacks else ())
     return place if place.called else replace(place, line=0)

@@ -36,6 +36,9 @@ class Place:
     is_own: bool = True
 
 
+_NOT_SAMPLED = Place(NO_SAMPLE, is_own=False)
+
+
 @dataclass(frozen=True)
 class PlaceShare:
     """The time of one part at one place, in the system calls `calls` (most time first).
@@ -78,6 +81,27 @@ def _named(function: str) -> str:
     return _SUFFIX.sub("", function) or function
 
 
+class Places:
+    """Finds the places of stacks; stacks that share their frames are looked at once."""
+
+    def __init__(self) -> None:
+        # by identity, which is quicker than equality; the frames are kept so that it stays theirs
+        self._found: dict[tuple[int, ...], Place] = {}
+        self._kept: list[Sequence[Frame]] = []
+
+    def of(self, frames: Sequence[Frame]) -> Place:
+        """Of a stack, innermost first."""
+        key = tuple(map(id, frames))
+        if key not in self._found:
+            self._kept.append(frames)
+            self._found[key] = place_of(frames)
+        return self._found[key]
+
+    def of_piece(self, piece: Piece) -> Place:
+        """Of a piece of the path."""
+        return _NOT_SAMPLED if piece.sample is None else self.of(piece.frames)
+
+
 def place_of(frames: Sequence[Frame]) -> Place:
     """Of a stack, innermost first."""
     if not frames:
@@ -97,18 +121,16 @@ def _place(frame: Frame, *, called: str, is_own: bool) -> Place:
     return Place(name_of(frame), frame.module, frame.file or "", line, called, is_own)
 
 
-def place_of_piece(piece: Piece) -> Place:
-    """Of a piece of the path."""
-    return Place(NO_SAMPLE, is_own=False) if piece.sample is None else place_of(piece.frames)
-
-
-def place_shares(pieces: Sequence[Piece], window_ns: int) -> list[PlaceShare]:
+def place_shares(
+    pieces: Sequence[Piece], window_ns: int, found: Places | None = None
+) -> list[PlaceShare]:
     """Every place with its part, most time first; the times sum to those of the pieces.
 
     The pieces of each part are in order of time.
     """
     rows: dict[_Key, list[int]] = defaultdict(list)
-    places = [place_of_piece(piece) for piece in pieces]
+    found = found or Places()
+    places = [found.of_piece(piece) for piece in pieces]
     for at, (piece, place) in enumerate(zip(pieces, places, strict=True)):
         line = place.line if place.called else 0
         key = _Key(place.function, place.module, place.file, line, place.called, piece.part)

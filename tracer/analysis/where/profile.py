@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tracer.analysis.run.ledger import Ledger
 from tracer.analysis.where.edges import Edge, edges
 from tracer.analysis.where.error import ENOUGH_POINTS
-from tracer.analysis.where.pieces import Piece, path_pieces
-from tracer.analysis.where.places import PlaceShare, place_shares
+from tracer.analysis.where.pieces import Piece, path_pieces, thread_pieces
+from tracer.analysis.where.places import Places, PlaceShare, place_shares
 from tracer.model.profile import Profile
 
 
@@ -34,7 +34,8 @@ class Where:
     """The profile of one run's path. `places` sum to the window exactly.
 
     `points` of the grid were sampled, one every `grid_ns`; `lost` more found no room. `missing`:
-    why names or whole stacks are missing, as in `Profile`.
+    why names or whole stacks are missing, as in `Profile`. `path` and `threads` are what exports
+    are made from: the path in order of time, and all threads where they were sampled.
     """
 
     window_ns: int
@@ -45,6 +46,8 @@ class Where:
     edges: tuple[Edge, ...]
     quality: StackQuality
     missing: str = ""
+    path: Sequence[Piece] = field(default=(), repr=False)
+    threads: Sequence[Piece] = field(default=(), repr=False)
 
     @property
     def is_enough(self) -> bool:
@@ -54,16 +57,18 @@ class Where:
 
 def where(profile: Profile, wall: Ledger) -> Where:
     """The places and hand-overs of a path whose exact ledger is `wall`."""
-    pieces = path_pieces(profile, wall)
+    pieces, found = path_pieces(profile, wall), Places()
     return Where(
         window_ns=wall.total_ns,
         grid_ns=profile.grid_ns,
         points=sum(sample.points for sample in profile.samples),
         lost=profile.lost,
-        places=tuple(place_shares(pieces, wall.total_ns)),
-        edges=tuple(edges(profile.samples, pieces)),
+        places=tuple(place_shares(pieces, wall.total_ns, found)),
+        edges=tuple(edges(profile.samples, pieces, found)),
         quality=stack_quality(pieces),
         missing=profile.missing,
+        path=pieces,
+        threads=thread_pieces(profile.threads),
     )
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from tracer.analysis.where.pieces import Piece
-from tracer.report.exports.frames import named_frames
+from tracer.report.exports.frames import Naming
 from tracer.units import plain
 
 
@@ -28,8 +28,9 @@ def folded_difference(a: Iterable[Piece], b: Iterable[Piece]) -> str:
 
 def _stacks(pieces: Iterable[Piece], by_thread: bool) -> Counter[str]:
     sums: Counter[str] = Counter()
+    naming = Naming()
     for piece in pieces:
-        names = [frame.name for frame in named_frames(piece)]
+        names = [frame.name for frame in naming.of(piece)]
         if by_thread and piece.thread:
             names.insert(0, plain(piece.thread.group))
         sums[";".join(name.replace(";", ":") for name in names)] += piece.ns

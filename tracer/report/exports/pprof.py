@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tracer.analysis.where.pieces import Piece
-from tracer.report.exports.frames import NamedFrame, named_frames
+from tracer.report.exports.frames import NamedFrame, Naming
 from tracer.units import plain
 
 _VARINT, _BYTES = 0, 2
@@ -29,11 +29,9 @@ def pprof(pieces: Iterable[Piece], *, grid_ns: int = 0, time_ns: int = 0) -> byt
     `time_ns`: when the run began, since 1970; 0 where unknown.
     """
     tables = _Tables()
-    samples, total_ns = [], 0
-    for piece in pieces:
-        if piece.ns > 0:
-            samples.append(_embedded(_SAMPLE, _sample(piece, tables)))
-            total_ns += piece.ns
+    sums = _summed(pieces, tables)
+    samples = [_embedded(_SAMPLE, _sample(*key, *values)) for key, values in sums.items()]
+    total_ns = sum(ns for _count, ns in sums.values())
     # all that refers to the table of strings comes before it is written
     head = _embedded(_SAMPLE_TYPE, _pair(tables, "samples", "count"))
     head += _embedded(_SAMPLE_TYPE, _pair(tables, "path", "nanoseconds"))
@@ -88,17 +86,29 @@ class _Tables:
         return b"".join([*self._entries, *strings])
 
 
-def _sample(piece: Piece, tables: _Tables) -> bytes:
-    locations = [tables.location(frame) for frame in reversed(named_frames(piece, with_part=False))]
-    values = [0 if piece.sample is None else 1, piece.ns]
+def _summed(pieces: Iterable[Piece], tables: _Tables) -> dict[tuple[bytes, bytes], tuple[int, int]]:
+    """Samples and ns of each stack and its labels, both encoded."""
+    naming = Naming(with_part=False)
+    sums: dict[tuple[bytes, bytes], tuple[int, int]] = {}
+    for piece in pieces:
+        if piece.ns > 0:
+            frames = reversed(naming.of(piece))
+            stack = b"".join(_varint(tables.location(frame)) for frame in frames)
+            key = stack, _labels(piece, tables)
+            count, ns = sums.get(key, (0, 0))
+            sums[key] = count + (piece.sample is not None), ns + piece.ns
+    return sums
+
+
+def _labels(piece: Piece, tables: _Tables) -> bytes:
     labels = {"part": piece.part, "call": piece.call or ""}
     if piece.thread:
         labels["thread"] = plain(piece.thread.group)
-    return (
-        _embedded(1, b"".join(map(_varint, locations)))
-        + _embedded(2, b"".join(map(_varint, values)))
-        + b"".join(_embedded(3, _pair(tables, *label)) for label in labels.items() if label[1])
-    )
+    return b"".join(_embedded(3, _pair(tables, *label)) for label in labels.items() if label[1])
+
+
+def _sample(stack: bytes, labels: bytes, count: int, ns: int) -> bytes:
+    return _embedded(1, stack) + _embedded(2, _varint(count) + _varint(ns)) + labels
 
 
 def _pair(tables: _Tables, first: str, second: str) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracer.analysis.where.pieces import Piece
-from tracer.report.exports.frames import NamedFrame, named_frames
+from tracer.report.exports.frames import NamedFrame, Naming
 from tracer.units import plain
 
 _SCHEMA = "https://www.speedscope.app/file-format-schema.json"
@@ -30,6 +30,7 @@ def speedscope(title: str, profiles: Mapping[str, Sequence[Piece]]) -> str:
 
 def _profile(name: str, pieces: Sequence[Piece], numbers: dict[NamedFrame, int]) -> dict[str, Any]:
     """`numbers` gets the frames that are new."""
+    naming = Naming()
     kept = [piece for piece in pieces if piece.ns > 0]
     return {
         "type": "sampled",
@@ -38,7 +39,7 @@ def _profile(name: str, pieces: Sequence[Piece], numbers: dict[NamedFrame, int])
         "startValue": 0,
         "endValue": sum(piece.ns for piece in kept),
         "samples": [
-            [numbers.setdefault(frame, len(numbers)) for frame in named_frames(piece)]
+            [numbers.setdefault(frame, len(numbers)) for frame in naming.of(piece)]
             for piece in kept
         ],
         "weights": [piece.ns for piece in kept],
