@@ -1,4 +1,5 @@
-"""A against B: the ratio, how far to trust it, and which lines of the wall ledger make the gap."""
+"""A against B: the ratio, how far to trust it, and which lines of the wall ledger, and which
+functions, make the gap."""
 
 from __future__ import annotations
 
@@ -27,8 +28,9 @@ DRIFT = 0.05
 
 @dataclass(frozen=True)
 class LedgerLine:
-    """One line of the wall ledger: ns per unit in A and B (means over blocks), the mean difference
-    with its 95 % interval, and its share of the gap (None when there is no gap)."""
+    """One line of the wall ledger, or a function of the program: ns per unit in A and B (means over
+    blocks), the mean difference with its 95 % interval, and its share of the gap (None when there
+    is no gap)."""
 
     name: str
     a_ns: float
@@ -53,6 +55,7 @@ class Comparison:
     `ratio` is over all blocks, `clean` over those without drift (None when no block drifted, or
     all). `noise` is A against A. Shares: `drift` is the largest change of the fixed spin within a
     block; `steal` and `others` are the host's and other processes' parts of all CPU time.
+    `functions`: the path by function of the program; empty unless both have that.
     """
 
     a: str
@@ -72,6 +75,7 @@ class Comparison:
     lines: Sequence[LedgerLine]
     counts: Sequence[CountRow]
     judged: bool = True
+    functions: Sequence[LedgerLine] = ()
 
     @property
     def differs(self) -> bool:
@@ -153,6 +157,24 @@ def ledger_lines(pairs: Sequence[tuple[Document, Document]], gap: bool) -> list[
     return sorted(lines, key=lambda line: -(line.share or 0) if gap else -abs(line.a_ns))
 
 
+def function_lines(pairs: Sequence[tuple[Document, Document]], gap: bool) -> list[LedgerLine]:
+    """The path of both by function, largest difference first; the differences sum to that of the
+    ledgers. Empty where a run's stacks were not sampled."""
+    times = [[reader.function_times(document) for document in pair] for pair in pairs]
+    known = [(a, b) for a, b in times if a is not None and b is not None]
+    if not known or len(known) < len(pairs):
+        return []
+    gap_ns = sum(sum(a.values()) - sum(b.values()) for a, b in known) / len(known)
+    lines = []
+    for name in {name: None for pair in known for side in pair for name in side}:
+        a_ns, b_ns = ([pair[side].get(name, 0.0) for pair in known] for side in (0, 1))
+        difference = _mean_interval([x - y for x, y in zip(a_ns, b_ns, strict=True)])
+        share = difference.median / gap_ns if gap and gap_ns else None
+        means = float(np.mean(a_ns)), float(np.mean(b_ns))
+        lines.append(LedgerLine(name, *means, difference, share))
+    return sorted(lines, key=lambda line: -abs(line.difference.median))
+
+
 def count_rows(pairs: Sequence[tuple[Document, Document]]) -> list[CountRow]:
     """Counts per unit, those that at least one side has."""
     a = [reader.counts(first) for first, _ in pairs]
@@ -206,6 +228,7 @@ def compare(
         lines=ledger_lines(pairs, has_gap) if pairs else [],
         counts=count_rows(pairs) if pairs else [],
         judged=judged,
+        functions=function_lines(pairs, has_gap),
     )
 
 
@@ -235,4 +258,5 @@ def compare_documents(a: Document, b: Document, names: tuple[str, str]) -> Compa
         traced_ratio=None,
         lines=ledger_lines([(a, b)], gap=True),
         counts=count_rows([(a, b)]),
+        functions=function_lines([(a, b)], gap=True),
     )

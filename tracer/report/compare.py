@@ -11,7 +11,7 @@ from tracer.analysis.quiet import BUSY, QUIET, Load
 from tracer.analysis.statistics.intervals import Ratio
 from tracer.analysis.statistics.wording import interval_name, microseconds_bounds, ratio_text
 from tracer.model.words import LINES, in_prose
-from tracer.report.layout import WIDTH, page, table
+from tracer.report.layout import WIDTH, cut, page, table
 from tracer.report.load import document as load_data
 from tracer.report.load import lines
 from tracer.units import counted, duration, microseconds, percent, plain, rate
@@ -23,6 +23,8 @@ _NAMED = 0.2
 _SMALLEST_NS = 5.0
 #: Above this share of all CPUs' time, other processes or steal hide small differences.
 _NOISE = 0.05
+#: So many functions are shown, and so many columns of their names at least; --json has all.
+_MOST_FUNCTIONS, _LEAST_NAME = 10, 24
 
 
 def ratio_line(comparison: Comparison, names: tuple[str, str]) -> str:
@@ -73,7 +75,7 @@ def _ledgers(comparison: Comparison, width: int) -> list[str]:
         return []
     has_intervals, traced = comparison.ratio.blocks > 1, comparison.traced_ratio
     a_ns, b_ns = sum(line.a_ns for line in lines), sum(line.b_ns for line in lines)
-    rows = [_ledger_row(line, has_intervals) for line in lines]
+    rows = [_row(line, LINES[line.name], has_intervals) for line in lines]
     rows.append(["sum", *map(microseconds, (a_ns, b_ns, a_ns - b_ns)), ""])
     columns = [f"us per {comparison.unit}", "A", "B", "A - B"]
     if has_intervals:
@@ -85,9 +87,28 @@ def _ledgers(comparison: Comparison, width: int) -> list[str]:
     return [f"Where the time went ({means}{there})", *table(rows, columns, 1, width)]
 
 
-def _ledger_row(line: LedgerLine, has_intervals: bool) -> list[str]:
+def _functions(comparison: Comparison, width: int) -> list[str]:
+    """Where in the program the difference is; nothing where stacks were not sampled."""
+    lines = comparison.functions
+    if not lines:
+        return []
+    has_intervals, traced = comparison.ratio.blocks > 1, comparison.traced_ratio
+    shown, rest = lines[:_MOST_FUNCTIONS], lines[_MOST_FUNCTIONS:]
+    room = max(width - 60, _LEAST_NAME)
+    rows = [_row(line, cut(plain(line.name), room), has_intervals) for line in shown]
+    for label, some in ((counted(len(rest), "other"), rest), ("sum", lines)):
+        if some:
+            a_ns, b_ns = sum(line.a_ns for line in some), sum(line.b_ns for line in some)
+            empty = [""] * (2 if has_intervals else 1)
+            rows.append([label, *map(microseconds, (a_ns, b_ns, a_ns - b_ns)), *empty])
+    interval = [interval_name(traced.blocks if traced else 1)] if has_intervals else []
+    columns = [f"us per {comparison.unit}", "A", "B", "A - B", *interval, "of the gap"]
+    return ["Where in the program that was", *table(rows, columns, 1, width)]
+
+
+def _row(line: LedgerLine, label: str, has_intervals: bool) -> list[str]:
     times_ns = (line.a_ns, line.b_ns, line.a_ns - line.b_ns)
-    row = [LINES[line.name], *map(_amount, times_ns[:2]), microseconds(times_ns[2])]
+    row = [label, *map(_amount, times_ns[:2]), microseconds(times_ns[2])]
     if has_intervals:
         row.append(microseconds_bounds(line.difference))
     row.append("" if line.share is None else f"{round(100 * line.share)} %")
@@ -157,6 +178,7 @@ def render(
             *warnings,
         ],
         _ledgers(comparison, width),
+        _functions(comparison, width),
         _counted(comparison, width),
     ]
     return page(blocks, width)
@@ -197,6 +219,7 @@ def document(
         "other_processes": comparison.others,
         "modes": {label: asdict(modes) for label, modes in comparison.modes.items()},
         "lines": [_line(line) for line in comparison.lines],
+        "functions": [_line(line) for line in comparison.functions],
         "per_unit": {row.name: {"a": row.a, "b": row.b} for row in comparison.counts},
         "warnings": list(warnings),
     }

@@ -48,6 +48,11 @@ def table(
     return lines
 
 
+def cut(text: str, room: int) -> str:
+    """A name in at most `room` columns: it loses its start."""
+    return text if len(text) <= room else f"...{text[len(text) - max(room - 3, 1) :]}"
+
+
 def fit(line: str, width: int = WIDTH) -> list[str]:
     """The lines that prose takes when wrapped to `width`; the rule of a table is left as it is."""
     if len(line) <= width or line.startswith("---"):

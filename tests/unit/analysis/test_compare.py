@@ -223,3 +223,48 @@ def test_time_that_was_counted_twice_is_no_negative_time() -> None:
     wall["residual_ns"] = -2000
     text = report.render(compare_documents(pair[0], pair[1], ("A", "B")), ("x", "y"))
     assert re.search(r"without a name +0\.00 +0\.02 twice +0\.02", text)
+
+
+def profiled(idle_ns: int, io_ns: int, **functions: int) -> dict[str, Any]:
+    """A report whose path was in these functions for so many ns per unit."""
+    report_ = document(idle_ns, io_ns)
+    places = [{"function": name, "time_ns": 100 * ns} for name, ns in functions.items()]
+    return {**report_, "where": {"places": places}}
+
+
+def test_differences_by_function_sum_to_that_of_the_ledgers() -> None:
+    a = profiled(3000, 1000, read=2500, serve=1500, start=100)
+    b = profiled(0, 1000, read=900, start=150, new=50)
+    c = compare_documents(a, b, ("A", "B"))
+    changes = [(line.name, line.difference.median) for line in c.functions]
+    assert changes == [("read", 1600), ("serve", 1500), ("start", -50), ("new", -50)]
+    assert sum(ns for _name, ns in changes) == sum(line.difference.median for line in c.lines)
+    assert sum(line.share or 0 for line in c.functions) == pytest.approx(1)
+    table = report.render(c, ("x", "y")).split("\n\n")[3].splitlines()
+    assert table[0] == "Where in the program that was"
+    assert re.split(r"  +", table[3]) == ["read", "2.50", "0.90", "1.60", "53 %"]
+    assert re.split(r"  +", table[-1]) == ["sum", "4.10", "1.10", "3.00"]
+
+
+def test_places_of_one_function_are_one() -> None:
+    a, b = profiled(0, 1000, read=600), profiled(0, 1000, read=1100)
+    a["where"]["places"].append({"function": "read", "time_ns": 50_000})
+    (line,) = compare_documents(a, b, ("A", "B")).functions
+    assert (line.a_ns, line.b_ns) == (1100, 1100)
+
+
+def test_no_functions_where_only_one_run_has_them() -> None:
+    c = compare_documents(profiled(0, 900, read=1000), document(0, 1000), ("A", "B"))
+    assert c.functions == []
+    assert "Where in the program" not in report.render(c, ("x", "y"))
+
+
+def test_many_functions_are_cut_to_the_largest(validate_document) -> None:  # type: ignore[no-untyped-def]
+    names = {f"{'x' * 90}\x1b{n:02}": 100 * n for n in range(1, 15)}
+    c = compare_documents(profiled(9500, 900, **names), profiled(0, 0, start=100), ("A", "B"))
+    text = report.render(c, ("x", "y"), width=100)
+    block = next(b for b in text.split("\n\n") if b.startswith("Where in the program")).splitlines()
+    assert len(block) == 3 + 10 + 2 and re.split(r"  +", block[-2])[0] == "5 others"
+    assert re.split(r"  +", block[-2])[1:4] == ["1.00", "0.10", "0.90"]  # 400+300+200+100 and start
+    assert max(map(len, text.splitlines())) <= 100 and text.replace("\n", "").isprintable()
+    validate_document(json.loads(json.dumps(report.document(c, ("x", "y"), {}))))

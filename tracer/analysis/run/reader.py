@@ -52,6 +52,19 @@ def wall_lines(document: Document) -> dict[str, float]:
     return lines
 
 
+def function_times(document: Document) -> dict[str, float] | None:
+    """The path by function of the program, ns; they sum to `ns_per_unit`. None where its stacks
+    were not sampled."""
+    found = document.get("where")
+    if not found:
+        return None
+    times: dict[str, float] = {}
+    for place in found["places"]:
+        name, ns = place["function"], place["time_ns"] / units(document)
+        times[name] = times.get(name, 0.0) + ns
+    return times
+
+
 def path_behind_own_ns(document: Document) -> float | None:
     """How long the path was ready and another thread of the target had the CPU, ns; None in a
     document of version 1, which does not know behind whom it waited."""

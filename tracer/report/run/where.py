@@ -5,7 +5,7 @@ from __future__ import annotations
 from tracer.analysis.where.places import Place, PlaceShare
 from tracer.analysis.where.profile import Where
 from tracer.model.words import PART_LINES
-from tracer.report.layout import table
+from tracer.report.layout import cut, table
 from tracer.units import count, counted, duration, percent, plain
 
 #: So many of each are shown; --json has all.
@@ -71,17 +71,13 @@ def place_text(place: Place, room: int) -> str:
     text = f"{called} called from {function}{at}" if called else f"{function}{at}"
     if len(text) <= room:
         return text
-    at = _cut(at, room // 3)
+    at = cut(at, room // 3)
     if not called:
-        return _cut(function, room - len(at)) + at
+        return cut(function, room - len(at)) + at
     between = " called from "
     left = max(room - len(between) - len(at), 8)
-    short = _cut(called, max(left // 2, left - len(function)))
-    return _cut(short + between + _cut(function, left - len(short)) + at, room)
-
-
-def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else f"...{text[len(text) - max(room - 3, 1) :]}"
+    short = cut(called, max(left // 2, left - len(function)))
+    return cut(short + between + cut(function, left - len(short)) + at, room)
 
 
 def _edges(found: Where, width: int) -> list[str]:
