@@ -209,6 +209,17 @@ def test_crossings_are_counted_at_the_cost_of_wake_ups_on_the_same_cpu() -> None
     assert prediction.same_from == SAME_RUNS
 
 
+def test_what_a_thread_takes_longer_on_a_cpu_after_crossing_is_replaced_too() -> None:
+    """Not only the wake-up: 0.4 crossings of 40 + 2 + 5 us at the cost of 5 + 2."""
+    runs = [
+        document(TracedRun(26000, crossings=0.4, cross_ns=40000, slower_ns=5000)) for _ in range(3)
+    ]
+    prediction = predict(runs)
+    assert prediction is not None
+    assert (prediction.cross_ns, prediction.same_ns) == (47000, 7000)
+    assert prediction.ns == pytest.approx(26000 - 0.4 * 40000)
+
+
 def test_the_predictions_interval_is_for_a_further_run() -> None:
     five = predict(unpinned(25000, 26000, 27000, 26000, 26000))
     assert five is not None
