@@ -222,9 +222,10 @@ def test_whole_stays_are_told_by_what_they_are_made_of_and_by_the_sleep_before()
     assert signal is not None
     assert signal.text == (
         "on a CPU until it wakes the next, a thread takes 4 us after a crossing and 2 us after a"
-        " wake-up on the same CPU; a whole stay there is 7 us in I/O and 1 us in own code, here"
-        " 3 us in I/O and 1 us in own code; 5 us in I/O and 1 us in own code where the CPU had"
-        " slept for less than 65.5 us, 9 us in I/O and 1 us in own code where for longer"
+        " wake-up on the same CPU; a whole stay after a crossing is 7 us in I/O and 1 us in own"
+        " code, after a wake-up on the same CPU 3 us in I/O and 1 us in own code; after a crossing"
+        " to a CPU that had slept for less than 65.5 us 5 us in I/O and 1 us in own code, for"
+        " longer 9 us in I/O and 1 us in own code"
     )
     slow = BY_NUMBER[15].signal(planted.evidence())
     assert slow is not None

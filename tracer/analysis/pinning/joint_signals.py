@@ -49,12 +49,15 @@ def _stays_text(evidence: Evidence) -> str:
     here = stays.after(free, stays.SAME) or stays.after(pinned, stays.SAME)
     if there is None or here is None:
         return ""
-    text = f"; a whole stay there is {there.text()}, here {here.text()}"
+    text = (
+        f"; a whole stay after a crossing is {there.text()}, after a wake-up on the same CPU"
+        f" {here.text()}"
+    )
     two = stays.by_sleep(free)
     if two is not None:
         text += (
-            f"; {two.short.text()} where the CPU had slept for less than"
-            f" {duration(two.limit_ns)}, {two.long.text()} where for longer"
+            f"; after a crossing to a CPU that had slept for less than {duration(two.limit_ns)}"
+            f" {two.short.text()}, for longer {two.long.text()}"
         )
     return text
 
