@@ -18,6 +18,8 @@ from tracer.units import count, duration, percent
 
 #: With two runnable threads wake-ups must cross so many times as often as with one.
 _TWICE = 2
+#: A share that is certainly above this is one that contributes (see theories.py).
+_SURELY = 0.05
 #: After long sleeps delivery must take so many times as long as after short ones.
 _LONGER = 1.25
 
@@ -71,7 +73,7 @@ def slower_cpu(evidence: Evidence) -> Signal | None:
         return around or asleep
     assert around.share is not None and asleep.share is not None
     text = f"{around.text}; {asleep.text}"
-    if around.share.low > 0 or around.share.high >= asleep.share.high:
+    if around.share.low > _SURELY or around.share.high >= asleep.share.high:
         return Signal(text, around.share)
     return Signal(text, asleep.share, at_most=True)
 
