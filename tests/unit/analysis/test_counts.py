@@ -52,7 +52,15 @@ def test_a_missed_call_is_a_loss_where_no_next_event_told_it(
     hand: Hand, missed: int, lost: int
 ) -> None:
     hand.cpus["repairs"][0] = [0, 0, 0, 4, 5]
+    hand.cpus["blind"][1] = 1
     assert counts.losses(hand.recording(missed_calls=missed))["recursion"] == lost
+
+
+def test_a_missed_call_that_nothing_of_the_target_can_be_is_another_programs(hand: Hand) -> None:
+    hand.cpus["repairs"][0] = [0, 0, 0, 4, 5]
+    hand.cpus["epoch"][1] = EPOCH - 1
+    hand.cpus["blind"][1] = 1  # in an earlier window
+    assert counts.losses(hand.recording(missed_calls=11, missed=2))["recursion"] == 2
 
 
 def test_other_programs_over_all_cpus(hand: Hand) -> None:

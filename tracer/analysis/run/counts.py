@@ -93,10 +93,13 @@ def losses(recording: Recording) -> dict[str, int]:
     """Events that could not be recorded, by kind.
 
     An entry or a return of a system call that the kernel could not report is none where the
-    thread's next event told it (`repairs`).
+    thread's next event told it (`repairs`). No event tells a call of which both are missing; that
+    takes a thread that runs while a program on each of the two tracepoints is preempted on its CPU.
+    Where none did, what no event told are calls of programs outside the target.
     """
     told = sum(n for kind, n in repairs(recording).items() if kind.startswith("call_"))
-    recursion = recording.missed + max(recording.missed_calls - told, 0)
+    untold = max(recording.missed_calls - told, 0)
+    recursion = recording.missed + (untold if touched_cpus(recording)["blind"].any() else 0)
     return {**_sums(recording.cpus, "losses", LOSSES), "recursion": recursion}
 
 

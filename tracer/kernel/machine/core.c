@@ -129,7 +129,7 @@ static inline void renew_cpu(struct ctl *c, struct cpu *k)
 	k->early = 0;
 	k->recycled = k->recycled_life_ns = 0;
 	k->recycled_voluntary = k->recycled_involuntary = k->recycled_migrations = 0;
-	k->recycled_yielded = k->inferred_ns = 0;
+	k->recycled_yielded = k->inferred_ns = k->blind = 0;
 	__builtin_memset(k->recycled_behind, 0, sizeof(k->recycled_behind));
 	__builtin_memset(k->recycled_own, 0, sizeof(k->recycled_own));
 	__builtin_memset(k->sources, 0, sizeof(k->sources));
@@ -601,6 +601,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	if (!next_tid)
 		k->idle_in_ns = now;
 	else if ((next = resolve(next_tid, next_task)) && (t = thread_at(next))) {
+		k->blind += k->entering && k->returning;
 		switch_in(c, k, cpu, t, next, now);
 		t->task = next_task;
 		if (t->on_cpu_part == PART_UNKNOWN)

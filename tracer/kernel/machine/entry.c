@@ -58,15 +58,29 @@ int tp_sched_migrate_task(struct bpf_raw_tracepoint_args *ctx)
 }
 
 #ifndef LIGHT
+/* Since Linux 7.2 these two can be preempted; meanwhile the kernel drops the event of each other
+ * call on this CPU. `volatile`: it is sched_switch that reads the marks. */
 int tp_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
+	struct cpu *k = cpu_at(CPU);
+
+	if (!k)
+		return 0;
+	*(volatile u32 *)&k->entering = 1;
 	on_call_enter(CPU, NOW, (u32)ctx->args[1], ctx->args[0]);
+	*(volatile u32 *)&k->entering = 0;
 	return 0;
 }
 
 int tp_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
+	struct cpu *k = cpu_at(CPU);
+
+	if (!k)
+		return 0;
+	*(volatile u32 *)&k->returning = 1;
 	on_call_exit(CPU, NOW, ctx->args[0], (s64)ctx->args[1]);
+	*(volatile u32 *)&k->returning = 0;
 	return 0;
 }
 #endif

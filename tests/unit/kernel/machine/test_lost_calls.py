@@ -84,3 +84,28 @@ def test_restart_syscall_goes_on_with_the_call_that_was_interrupted(w: World) ->
     w.leave(1070, 0)
     assert w.path(w.main)["syscall:sleep"] == 10 + 40
     assert [c.name for c in w.recorded("syscalls")] == ["restart_syscall", "clock_nanosleep"]
+
+
+@pytest.mark.parametrize(
+    ("entering", "returning", "blind"), [(0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 1)]
+)
+def test_who_comes_in_where_both_programs_are_preempted_may_call_unseen(
+    w: World, entering: int, returning: int, blind: int
+) -> None:
+    stranger = w.task(900)
+    w.switch(1010, 0, stranger)
+    cpu = w.m.arrays["cpus"][0]
+    cpu["entering"], cpu["returning"] = entering, returning
+    w.switch(1020, 0, w.main)
+    cpu["entering"] = cpu["returning"] = 0
+    w.switch(1030, 0, stranger)
+    w.switch(1040, 0, w.main)
+    assert int(w.m.arrays["cpus"]["blind"].sum()) == blind
+
+
+def test_a_stranger_that_comes_in_there_is_no_matter(w: World) -> None:
+    stranger = w.task(900)
+    cpu = w.m.arrays["cpus"][0]
+    cpu["entering"] = cpu["returning"] = 1
+    w.switch(1010, 0, stranger)
+    assert int(w.m.arrays["cpus"]["blind"].sum()) == 0
