@@ -8,6 +8,8 @@ PYTEST_ARGS =
 BENCH_ARGS =
 # Arguments of `make fuzz`: --cases N, --start N.
 FUZZ_ARGS =
+# Arguments of `make vm`: KERNEL:JOB pairs, such as newest:recursion; see CONTRIBUTING.md.
+VM_ARGS =
 # Directory of the published reference programs' binaries, for the section `parity`.
 REFERENCE =
 # Where `make install` puts its launcher: $(PREFIX)/bin/tracer.
@@ -37,7 +39,7 @@ AFTER_ROOT := status=$$?; scripts/setup.sh own; exit $$status
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup test lint fuzz bench docs install uninstall clean
+.PHONY: help run setup test lint fuzz bench vm docs install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +76,10 @@ fuzz: setup ## 10,000 broken files and samples for the program that names stacks
 bench: setup ## measure overhead, probes, parity, estimates, start-up (BENCH_ARGS="...", REFERENCE=DIR)
 	@$(ROOT) $(PYTHON) -m benchmarks $(if $(REFERENCE),--reference '$(REFERENCE)') $(BENCH_ARGS); \
 		$(AFTER_ROOT)
+
+vm: setup ## run tracer in virtual machines with other kernels: slow (VM_ARGS="KERNEL:JOB ...")
+	@$(SETUP) vm-tools
+	@$(ROOT) tests/vm/run.sh $(VM_ARGS); $(AFTER_ROOT)
 
 docs: setup ## make the generated documents again, from runs as root
 	@$(ROOT) $(PYTHON) scripts/make_docs.py; $(AFTER_ROOT)

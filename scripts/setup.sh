@@ -81,6 +81,8 @@ source "$PARTS/clone.sh"
 source "$PARTS/tools.sh"
 # shellcheck source-path=SCRIPTDIR source=setup/launcher.sh
 source "$PARTS/launcher.sh"
+# shellcheck source-path=SCRIPTDIR source=setup/vm.sh
+source "$PARTS/vm.sh"
 
 # ---------------------------------------------------------------- the commands
 
@@ -113,6 +115,8 @@ usage: scripts/setup.sh COMMAND
   test-tools    install strace if it is missing; with TRACER_FORCE_BPF=1 all programs
                 that tests use
   lint-tools    install clippy and rustfmt if they are missing
+  vm-tools      install QEMU and what makes disks for it, if they are missing
+  debian        print this Debian release and where apt gets it from
   find-cargo    print the cargo that is used
   cargo ARGS    run that cargo
   root COMMAND  run a command as root
@@ -128,11 +132,12 @@ main() {
     (($# == 0)) || shift
     case $command in
     all | system | missing | venv | native | examples | cargo | root | own | install | uninstall | \
-        clean | help)
+        debian | clean | help)
         "cmd_$command" "$@"
         ;;
     test-tools) cmd_test_tools ;;
     lint-tools) cmd_lint_tools ;;
+    vm-tools) cmd_vm_tools ;;
     find-cargo) find_cargo ;;
     *)
         cmd_help >&2
