@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.machine import Machine
 from tracer.model.histogram import Histogram
-from tracer.model.recording import HostLoad, Recording
+from tracer.model.recording import HostLoad, Missed, Recording
 from tracer.model.states import OWN_PARTS, PATH_PARTS, RunState
 from tracer.probes.sched import SchedRecord
 
@@ -76,7 +76,7 @@ class Hand:
             threads=self.threads,
             names={},
             probes={"sched": sched},
-            missed=0,
+            missed=Missed(),
             load=HostLoad(0, 0),
         )
         return replace(recording, **changed)  # type: ignore[arg-type]

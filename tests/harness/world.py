@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from harness.machine import NUMBER, SIZES, Machine
 from tracer.analysis.run import ledger
-from tracer.model.recording import HostLoad, Recording
+from tracer.model.recording import HostLoad, Missed, Recording
 from tracer.model.states import LOSSES, OWN_PARTS, PATH_PARTS, REPAIRS, RESUMED, SOURCES, RunState
 
 CONTROL = 7
@@ -316,7 +316,7 @@ class World:
             threads=data["threads"],
             names={},
             probes={name: self.recorded(name) for name in self.m.names},
-            missed=0,
+            missed=Missed(),
             load=HostLoad(0, 0),
             result=dict(result or {}),
         )

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# boot.sh KERNEL JOB: boots build/vm/kernels/KERNEL, runs tests/vm/jobs/JOB.py in it as root, and
+# boot.sh KERNEL JOB: boots build/vm/kernels/KERNEL, runs the job JOB of tests/vm/jobs in it as root, and
 # unpacks what that left in /results into build/vm/results/KERNEL-JOB. Exit status 0: the job's was.
 #
 # The processor is emulated (TCG): times mean nothing, counts and ledgers do.

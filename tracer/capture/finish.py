@@ -21,7 +21,15 @@ from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
 from tracer.model import threads
 from tracer.model.probe import Context
-from tracer.model.recording import Edges, HostLoad, PathThread, Process, Quota, Recording
+from tracer.model.recording import (
+    Edges,
+    HostLoad,
+    Missed,
+    PathThread,
+    Process,
+    Quota,
+    Recording,
+)
 from tracer.model.states import Phase
 
 
@@ -39,9 +47,9 @@ def thread_names(engine: Engine) -> dict[int, str]:
 class Tally:
     """Counters that run on from one window to the next: their share of each window.
 
-    Dropped events and losses count from the making of the tally, or from the end of the window
-    before: a thread that found no row before the window is missing in it. The target's events and
-    the host's load count from `opens` on.
+    Losses and dropped events count from the making of the tally, or from the end of the window
+    before: a thread that found no row before the window is missing in it. Dropped events of system
+    calls, the target's events and the host's load count from `opens` on.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -58,6 +66,7 @@ class Tally:
 
     def opens(self) -> None:
         """The window opens about now."""
+        self._missed = self._engine.missed()._replace(others=self._missed.others)
         self._begin()
         self._quotas.opens()
 
@@ -70,20 +79,15 @@ class Tally:
         self.quotas = self._quotas.closes()
         return HostTimes.now().load_since(self._times)
 
-    def take(self, data: Snapshot) -> tuple[int, int, int]:
-        """Dropped events of calls and others, and events, of the window that `data` is of; its
-        losses in place.
+    def take(self, data: Snapshot) -> tuple[Missed, int]:
+        """Dropped events, and events, of the window that `data` is of; its losses in place.
 
         From here on the next window counts.
         """
         missed, events = self._engine.missed(), self._engine.arrays.events
         losses = data["cpus"]["losses"].copy()
         data["cpus"]["losses"] = losses - self._losses
-        counted = (
-            missed[0] - self._missed[0],
-            missed[1] - self._missed[1],
-            events - self._events,
-        )
+        counted = missed.since(self._missed), events - self._events
         self._missed, self._losses = missed, losses
         self._begin()
         self._quotas.goes_on()
@@ -117,7 +121,7 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
             "the measured window never opened or never closed",
             "does the workload speak the control protocol? see docs/workloads.md",
         )
-    missed_calls, missed, events = tally.take(data)
+    missed, events = tally.take(data)
     recording = Recording(
         light=engine.light,
         epoch=int(ctl["epoch"]),
@@ -130,7 +134,6 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
         names=closed.names,
         probes={},
         missed=missed,
-        missed_calls=missed_calls,
         others=data["others"],
         quotas=tally.quotas,
         affinities=data["affinities"],

@@ -25,6 +25,7 @@ from tracer.kernel.perf import MappingLog
 from tracer.kernel.settings import Sizes
 from tracer.model.cost import RunTime
 from tracer.model.mappings import AddressSpaces
+from tracer.model.recording import Missed
 
 
 class Engine:
@@ -150,12 +151,11 @@ class Engine:
         """What processes have had mapped since `attach`; empty where no probe wants it."""
         return self._mappings.spaces() if self._mappings else AddressSpaces()
 
-    def missed(self) -> tuple[int, int]:
-        """Events dropped by the kernel since the programs were loaded (see Module.missed): entries
-        and returns of system calls, and all others."""
+    def missed(self) -> Missed:
+        """Events dropped by the kernel since the programs were loaded (see Module.missed)."""
         by_program = self._module.missed()
-        calls = sum(by_program.get(f"tp_{name}", 0) for name in programs.CALLS)
-        return calls, sum(by_program.values()) - calls
+        entries, returns = (by_program.get(f"tp_{name}", 0) for name in ("sys_enter", "sys_exit"))
+        return Missed(entries, returns, sum(by_program.values()) - entries - returns)
 
     def close(self) -> None:
         """Unload everything."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,23 @@ from tracer.model.profile import Profile
 OTHER_DTYPE = np.dtype([("ns", "u8"), ("tgid", "u4"), ("comm", "S16")])
 #: `struct affinity`.
 AFFINITY_DTYPE = np.dtype([("ns", "u8"), ("mask", "u8", (16,))])
+
+
+class Missed(NamedTuple):
+    """Events of all programs that the kernel dropped: entries of system calls, returns from them,
+    and all others."""
+
+    entries: int = 0
+    returns: int = 0
+    others: int = 0
+
+    @property
+    def any_call(self) -> bool:
+        return bool(self.entries or self.returns)
+
+    def since(self, before: Missed) -> Missed:
+        """Those that came after `before` was taken."""
+        return Missed(*(now - then for now, then in zip(self, before, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -116,8 +133,8 @@ class Recording:
         Structured, one row per possible CPU (`struct cpu`).
     threads:
         Structured, one row per slot; row 0 is unused (`struct thread`).
-    missed, missed_calls:
-        Events that the kernel dropped: of system calls, and all others.
+    missed:
+        Events that the kernel dropped.
     quotas:
         The CPU quotas that held threads back in the window.
     others:
@@ -160,7 +177,7 @@ class Recording:
     threads: NDArray[np.void]
     names: Mapping[int, str]
     probes: Mapping[str, Any]
-    missed: int
+    missed: Missed
     load: HostLoad
     argv: tuple[str, ...] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -174,7 +191,6 @@ class Recording:
     processes: tuple[Process, ...] = ()
     survivors: tuple[Process, ...] = ()
     path_thread: PathThread | None = None
-    missed_calls: int = 0
     quotas: tuple[Quota, ...] = ()
     others: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, OTHER_DTYPE))
     affinities: NDArray[np.void] = field(default_factory=lambda: np.zeros(2, AFFINITY_DTYPE))

@@ -8,7 +8,7 @@ from harness.machine import NUMBER, Machine
 from harness.recorded import END, EPOCH, Hand, on_cpu_part, own_index
 
 from tracer.analysis.run import counts
-from tracer.model.recording import OTHER_DTYPE
+from tracer.model.recording import OTHER_DTYPE, Missed
 from tracer.model.states import LOSSES, REPAIRS, SOURCES
 
 
@@ -34,7 +34,7 @@ def test_sources_and_repairs_of_this_epoch_only(hand: Hand) -> None:
         hand.cpus["sources"][cpu] = [9, 1, 2, 3, 4, 5, 6]
         hand.cpus["repairs"][cpu] = [1, 2, 3, 4, 5]
         hand.cpus["inferred_ns"][cpu] = 40
-    recording = hand.recording(missed_calls=1)
+    recording = hand.recording(missed=Missed(entries=1))
     assert counts.outside_wakers(recording) == dict(zip(SOURCES[1:], range(1, 7), strict=True))
     assert counts.repairs(recording) == dict(zip(REPAIRS, (1, 2, 3, 4, 5), strict=True))
     assert counts.inferred_ns(recording) == 40
@@ -47,20 +47,26 @@ def test_a_return_without_an_entry_is_a_refused_call_where_no_event_was_missed(h
     assert counts.inferred_ns(hand.recording()) == 0
 
 
-@pytest.mark.parametrize(("missed", "lost"), [(4, 0), (9, 0), (11, 2)])
-def test_a_missed_call_is_a_loss_where_no_next_event_told_it(
-    hand: Hand, missed: int, lost: int
+@pytest.mark.parametrize(
+    ("entries", "returns", "lost"),
+    [(4, 5, 0), (1, 1, 0), (6, 5, 0), (4, 9, 0), (5, 6, 2), (7, 6, 2), (7, 9, 6)],
+)
+def test_a_call_is_lost_where_entry_and_return_were_missed_and_no_event_told_either(
+    hand: Hand, entries: int, returns: int, lost: int
 ) -> None:
     hand.cpus["repairs"][0] = [0, 0, 0, 4, 5]
     hand.cpus["blind"][1] = 1
-    assert counts.losses(hand.recording(missed_calls=missed))["recursion"] == lost
+    recording = hand.recording(missed=Missed(entries, returns))
+    assert counts.losses(recording)["recursion"] == lost
 
 
-def test_a_missed_call_that_nothing_of_the_target_can_be_is_another_programs(hand: Hand) -> None:
+def test_missed_calls_are_other_programs_where_none_of_the_target_can_be_untold(
+    hand: Hand,
+) -> None:
     hand.cpus["repairs"][0] = [0, 0, 0, 4, 5]
     hand.cpus["epoch"][1] = EPOCH - 1
     hand.cpus["blind"][1] = 1  # in an earlier window
-    assert counts.losses(hand.recording(missed_calls=11, missed=2))["recursion"] == 2
+    assert counts.losses(hand.recording(missed=Missed(11, 11, 2)))["recursion"] == 2
 
 
 def test_other_programs_over_all_cpus(hand: Hand) -> None:
@@ -74,7 +80,7 @@ def test_other_programs_over_all_cpus(hand: Hand) -> None:
 def test_losses_of_all_cpus_and_of_the_kernel(hand: Hand) -> None:
     hand.cpus["losses"][0] = [1, 0, 2]
     hand.cpus["losses"][1] = [1, 3, 0]
-    assert counts.losses(hand.recording(missed=7)) == {
+    assert counts.losses(hand.recording(missed=Missed(others=7))) == {
         **dict(zip(LOSSES, (2, 3, 2), strict=True)),
         "recursion": 7,
     }

@@ -93,13 +93,18 @@ def losses(recording: Recording) -> dict[str, int]:
     """Events that could not be recorded, by kind.
 
     An entry or a return of a system call that the kernel could not report is none where the
-    thread's next event told it (`repairs`). No event tells a call of which both are missing; that
+    thread's next event told it (`repairs`). A call of which both are missing is told by none; that
     takes a thread that runs while a program on each of the two tracepoints is preempted on its CPU.
-    Where none did, what no event told are calls of programs outside the target.
+    What else was not told are calls of programs outside the target.
     """
-    told = sum(n for kind, n in repairs(recording).items() if kind.startswith("call_"))
-    untold = max(recording.missed_calls - told, 0)
-    recursion = recording.missed + (untold if touched_cpus(recording)["blind"].any() else 0)
+    told, missed = repairs(recording), recording.missed
+    unseen_calls = min(
+        max(missed.entries - told["call_entry_not_seen"], 0),
+        max(missed.returns - told["call_return_not_seen"], 0),
+    )
+    if not touched_cpus(recording)["blind"].any():
+        unseen_calls = 0
+    recursion = missed.others + 2 * unseen_calls
     return {**_sums(recording.cpus, "losses", LOSSES), "recursion": recursion}
 
 
@@ -110,14 +115,14 @@ def repairs(recording: Recording) -> dict[str, int]:
     it began (seccomp).
     """
     found = _sums(touched_cpus(recording), "repairs", REPAIRS)
-    if not recording.missed_calls:
+    if not recording.missed.any_call:
         found["call_entry_not_seen"] = 0
     return found
 
 
 def inferred_ns(recording: Recording) -> int:
     """Time that system calls without an event may have in the wrong place, at most."""
-    if not recording.missed_calls:
+    if not recording.missed.any_call:
         return 0
     return int(touched_cpus(recording)["inferred_ns"].sum())
 
