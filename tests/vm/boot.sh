@@ -12,10 +12,10 @@ kernel=$1 job=$2 out=$PWD/results/$1-$2
 start_s=240 tries=3
 
 # what differs from the plain machine
-smp=4 memory=3G limit_s=1500 append="" more=()
+smp=4 memory=3G limit_s=3000 append="" more=()
 case $job in
 topology) # two sockets, two nodes, two cores each, two hardware threads each; no idle driver
-    smp=8,sockets=2,cores=2,threads=2 memory=4G limit_s=3000
+    smp=8,sockets=2,cores=2,threads=2 memory=4G limit_s=5000
     for node in 0 1; do
         more+=(-object "memory-backend-ram,size=2G,id=memory$node"
             -numa "node,nodeid=$node,cpus=$((4 * node))-$((4 * node + 3)),memdev=memory$node")

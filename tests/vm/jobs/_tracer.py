@@ -56,7 +56,7 @@ class Done:
 
 
 def run(
-    name: str, words: Sequence[str], *, report: bool = True, limit_s: float = 400, **more: Any
+    name: str, words: Sequence[str], *, report: bool = True, limit_s: float = 900, **more: Any
 ) -> Done:
     """Run `words` with the report in /results/NAME.json; standard output and error in NAME.txt.
 
