@@ -14,6 +14,7 @@ from tracer.model.words import LINES, in_prose
 from tracer.report.layout import WIDTH, cut, page, table
 from tracer.report.load import document as load_data
 from tracer.report.load import lines
+from tracer.report.names import short_name
 from tracer.units import counted, duration, microseconds, percent, plain, rate
 
 SCHEMA = "tracer.compare/1"
@@ -95,7 +96,7 @@ def _functions(comparison: Comparison, width: int) -> list[str]:
     has_intervals, traced = comparison.ratio.blocks > 1, comparison.traced_ratio
     shown, rest = lines[:_MOST_FUNCTIONS], lines[_MOST_FUNCTIONS:]
     room = max(width - 60, _LEAST_NAME)
-    rows = [_row(line, cut(plain(line.name), room), has_intervals) for line in shown]
+    rows = [_row(line, _name(plain(line.name), room), has_intervals) for line in shown]
     for label, some in ((counted(len(rest), "other"), rest), ("sum", lines)):
         if some:
             a_ns, b_ns = sum(line.a_ns for line in some), sum(line.b_ns for line in some)
@@ -104,6 +105,10 @@ def _functions(comparison: Comparison, width: int) -> list[str]:
     interval = [interval_name(traced.blocks if traced else 1)] if has_intervals else []
     columns = [f"us per {comparison.unit}", "A", "B", "A - B", *interval, "of the gap"]
     return ["Where in the program that was", *table(rows, columns, 1, width)]
+
+
+def _name(name: str, room: int) -> str:
+    return name if len(name) <= room else cut(short_name(name), room)
 
 
 def _row(line: LedgerLine, label: str, has_intervals: bool) -> list[str]:

@@ -112,7 +112,7 @@ def test_a_place_is_cut_to_its_room(room: int, called: str, file: str) -> None:
     whole = place_text(Place(name, RING, file, 26, called), 500)
     text = place_text(Place(name, RING, file, 26, called), room)
     assert len(text) <= room
-    assert text == whole or "..." in text
+    assert text == whole or len(text) < len(whole)
     if room > 52:
         assert "next_one" in text and (not called or called[-4:] in text)
         assert not file or ":26" in text

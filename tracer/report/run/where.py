@@ -6,6 +6,7 @@ from tracer.analysis.where.places import Place, PlaceShare
 from tracer.analysis.where.profile import Where
 from tracer.model.words import PART_LINES
 from tracer.report.layout import cut, table
+from tracer.report.names import short_name
 from tracer.units import count, counted, duration, percent, plain
 
 #: So many of each are shown; --json has all.
@@ -63,11 +64,16 @@ def _error(share: PlaceShare) -> str:
 
 
 def place_text(place: Place, room: int) -> str:
-    """`recv called from pass_on row.rs:26` in at most `room` columns: names lose their start."""
+    """`recv called from pass_on row.rs:26` in at most `room` columns: names are shortened, then
+    lose their start."""
     file = plain(place.file).rpartition("/")[2]
     line = f":{place.line}" if place.line else ""
     at = f" {file}{line}" if file else ""
     function, called = plain(place.function), plain(place.called)
+    text = f"{called} called from {function}{at}" if called else f"{function}{at}"
+    if len(text) <= room:
+        return text
+    function, called = short_name(function), short_name(called)
     text = f"{called} called from {function}{at}" if called else f"{function}{at}"
     if len(text) <= room:
         return text
