@@ -56,6 +56,12 @@ def test_hand_overs() -> None:
     ]
 
 
+def test_an_end_of_a_hand_over_without_room_is_the_line_that_called() -> None:
+    text = lines(FOUND, 80)
+    at = next(i for i, line in enumerate(text) if line.startswith("Handed over"))
+    assert cells(text[at + 3])[:2] == ["ring::spin row.rs", "ring::pass_on row.rs:26"]
+
+
 def test_too_few_samples_are_told() -> None:
     text = "\n".join(lines(analysed(replace(PROFILE, samples=PROFILE.samples[1:2]), WALL)))
     assert "10 samples: too few to say how far these shares are off" in text

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tracer.analysis.where.pieces import Piece
+from tracer.analysis.where.places import place_of
 from tracer.report.exports.frames import NamedFrame, Naming
 from tracer.units import plain
 
@@ -29,6 +30,10 @@ def pprof(pieces: Iterable[Piece], *, grid_ns: int = 0, time_ns: int = 0) -> byt
     `time_ns`: when the run began, since 1970; 0 where unknown.
     """
     tables = _Tables()
+    pieces = list(pieces)
+    # pprof takes the first file for the program's
+    own = (place for piece in pieces if (place := place_of(piece.frames)).is_own)
+    tables.mapping(next((plain(place.module) for place in own if place.module), ""))
     sums = _summed(pieces, tables)
     samples = [_embedded(_SAMPLE, _sample(*key, *values)) for key, values in sums.items()]
     total_ns = sum(ns for _count, ns in sums.values())
@@ -58,7 +63,7 @@ class _Tables:
         known = self._numbers.get((_LOCATION, frame))
         if known is not None:
             return known
-        function, mapping = self._function(frame), self._mapping(frame.module)
+        function, mapping = self._function(frame), self.mapping(frame.module)
         line = _number(1, function) + _number(2, frame.line)
         return self._add(_LOCATION, frame, _number(2, mapping) + _embedded(4, line))
 
@@ -66,7 +71,7 @@ class _Tables:
         name, file = self.string(frame.name), self.string(frame.file)
         return self._add(_FUNCTION, (name, file), _number(2, name) + _number(4, file))
 
-    def _mapping(self, module: str) -> int:
+    def mapping(self, module: str) -> int:
         """0 for a frame that is in no file. The flags say that names are known."""
         if not module:
             return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tracer.analysis.where.places import Place, PlaceShare
 from tracer.analysis.where.profile import Where
 from tracer.model.words import PART_LINES
@@ -11,6 +13,8 @@ from tracer.units import count, counted, duration, percent, plain
 
 #: So many of each are shown; --json has all.
 _MOST_PLACES, _MOST_EDGES = 10, 5
+#: Room for any place.
+_WIDEST = 1 << 20
 #: Columns that a place gets at least, however narrow the terminal.
 _LEAST_PLACE = 24
 #: An edge followed by less of the window, or a kind of stack with less of it, is not worth a line.
@@ -92,7 +96,7 @@ def _edges(found: Where, width: int) -> list[str]:
         return []
     room = max((width - 22) // 2, _LEAST_PLACE)
     rows = [
-        [place_text(edge.waker, room), place_text(edge.woken, room), count(edge.times),
+        [_end_text(edge.waker, room), _end_text(edge.woken, room), count(edge.times),
          duration(edge.ns)]
         for edge in shown
     ]  # fmt: skip
@@ -101,6 +105,12 @@ def _edges(found: Where, width: int) -> list[str]:
         "Handed over between samples (then: the path's time until the next such hand-over)",
         *table(rows, ["from", "to", "times", "then"], 2, width),
     ]
+
+
+def _end_text(place: Place, room: int) -> str:
+    """One end of a hand-over: without what the line called where there is no room for it."""
+    text = place_text(place, _WIDEST)
+    return text if len(text) <= room else place_text(replace(place, called=""), room)
 
 
 def _remarks(found: Where) -> list[str]:

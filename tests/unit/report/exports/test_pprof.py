@@ -93,6 +93,12 @@ def test_random_profiles(seed: int, tmp_path: Path) -> None:
     assert found == expected
 
 
+def test_the_first_file_is_the_programs(tmp_path: Path) -> None:
+    pieces = path_pieces(Profile(PROFILE.samples[1:]), WALL)  # the first stack's leaf is in libc
+    read = Decoded(pprof(pieces), tmp_path)
+    assert read.mappings.splitlines()[0].startswith(f"1: 0x0/0x0/0x0 {RING} ")
+
+
 def test_hostile_names(tmp_path: Path) -> None:
     hostile = stack(frame("a\x1b\n1: 0x0\udcff", "/srv/\x1b/app", at="/\x07f.rs:3"))
     profile = Profile((sample("user", 1, hostile),))
