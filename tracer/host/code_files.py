@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _PROC = Path("/proc")
 _LAYERED = {0x794C7630, 0x9123683E}  # OVERLAYFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC (linux/magic.h)
 #: Memory that programs make code in, although it has a file.
 _MADE = re.compile(r"/(memfd:|dev/zero|anon_hugepage|SYSV)")
+#: Of statx(2): flag, mask, and the members that are read.
+_EMPTY_PATH, _BIRTH = 0x1000, 0x800
+_STATX = struct.Struct("=I76xqI")
 #: So much later than a file was mapped its time of change may be: the clocks of both differ.
 _SLACK_NS = 10_000_000
 #: Files that the helper may not open are copied, of up to this size.
@@ -34,13 +38,15 @@ _MOST_FILES = 400
 
 @dataclass
 class CodeFile:
-    """An open file with code, and its separate debug file; None for one that is unknown."""
+    """An open file with code, and its separate debug file; None for one that is unknown.
+
+    It has been what it is since `changed_ns` (CLOCK_REALTIME).
+    """
 
     name: str
     descriptor: int | None = None
     debug: int | None = None
     changed_ns: int = 0
-    modified_ns: int = 0
 
 
 class CodeFiles:
@@ -128,9 +134,8 @@ class CodeFiles:
             if not is_same or os.pread(descriptor, 4, 0) != b"\x7fELF":
                 os.close(descriptor)
                 continue
-            # another file can have got the number of one that is gone, with any time of
-            # modification, but not with an earlier change of the inode
-            changed_ns = found.st_mtime_ns if candidate in same else found.st_ctime_ns
+            is_sure = candidate in same
+            changed_ns = found.st_mtime_ns if is_sure else _changed_ns(descriptor)
             file = CodeFile(_name(path), changed_ns=changed_ns)
             debug = debug_descriptor(descriptor, path, pid)
             file.descriptor = self._readable(descriptor)
@@ -171,6 +176,23 @@ class CodeFiles:
 
 def _name(path: str) -> str:
     return Path(path.removesuffix(" (deleted)")).name
+
+
+def _changed_ns(descriptor: int) -> int:
+    """Since when there is this file with this content (CLOCK_REALTIME ns).
+
+    Another file can have got the number of one that is gone, and programs set times of
+    modification; the time at which an inode was last changed they cannot set. But a further name
+    for the file changes that too: perf makes one for each file that it has seen. So where there
+    are several names, it is the birth or the modification.
+    """
+    found = os.fstat(descriptor)
+    buffer = ctypes.create_string_buffer(256)
+    ctypes.CDLL(None).statx(descriptor, b"", _EMPTY_PATH, _BIRTH, buffer)
+    mask, seconds, nanoseconds = _STATX.unpack_from(buffer)
+    if found.st_nlink > 1 and mask & _BIRTH:
+        return max(found.st_mtime_ns, int(seconds) * 10**9 + int(nanoseconds))
+    return found.st_ctime_ns
 
 
 def _is_layered(descriptor: int) -> bool:

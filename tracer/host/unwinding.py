@@ -30,8 +30,8 @@ _MAGIC = int.from_bytes(b"TRSYMB01", "little")
 _NONE, _PERF_MAP = (1 << 64) - 1, (1 << 64) - 2
 _ANSWER_AT = 4096
 _KINDS = ("unknown", "native", "python", "java", "go")
-#: Limits of the helper, beside what it maps of the request: memory, CPU time, output.
-_MEMORY_BYTES, _CPU_S, _ANSWER_BYTES = 6 << 30, 120, 1 << 30
+#: Limits of the helper: memory beside the files that it maps, CPU time, output.
+_MEMORY_BYTES, _CPU_S, _ANSWER_BYTES = 2 << 30, 120, 256 << 20
 #: It is started again so often, each time without what broke it.
 _MOST_STARTS = 10
 #: Work that a start can break on: a file, a sample, a perf map.
@@ -158,33 +158,33 @@ class _Helper:
 
     def _start(self, timeout_s: float) -> tuple[int, int, str, bytes | None]:
         """What it was doing when it ended, why it ended, and its answer if it gave one."""
-        request = os.memfd_create("request", os.MFD_CLOEXEC)
-        output = os.memfd_create("answer", os.MFD_CLOEXEC)
+        names = "request", "answer", "errors"
+        all_three = [os.memfd_create(name, os.MFD_CLOEXEC) for name in names]
+        request, output, errors = all_three
         try:
             with os.fdopen(os.dup(request), "wb") as file:
                 self._write(file.write)
             os.ftruncate(output, _ANSWER_AT)
-            why = self._run(request, output, os.fstat(request).st_size, timeout_s)
+            why = self._run(request, output, errors, timeout_s)
             work, number = struct.unpack("=2Q", os.pread(output, 16, 0))
             size = os.fstat(output).st_size - _ANSWER_AT
             answer = None if why else os.pread(output, max(size, 0), _ANSWER_AT)
             return work, number, why, answer
         finally:
-            os.close(request)
-            os.close(output)
+            for descriptor in all_three:
+                os.close(descriptor)
 
-    def _run(self, request: int, output: int, size: int, timeout_s: float) -> str:
+    def _run(self, request: int, output: int, errors: int, timeout_s: float) -> str:
         """Why it failed; empty when it did not."""
-        memory = _MEMORY_BYTES + size
         # through its descriptor: the user it runs as need not reach the directory
         program = os.open(HELPER, os.O_RDONLY | os.O_CLOEXEC)
         try:
             done = subprocess.run(
-                [HELPER.name, str(memory), str(_CPU_S), str(_ANSWER_BYTES)],
+                [HELPER.name, str(_MEMORY_BYTES), str(_CPU_S), str(_ANSWER_BYTES)],
                 executable=f"/proc/self/fd/{program}",
                 stdin=request,
                 stdout=output,
-                stderr=subprocess.PIPE,
+                stderr=errors,
                 pass_fds=[program, *self._descriptors()],
                 cwd="/",
                 env={},
@@ -202,7 +202,7 @@ class _Helper:
             os.close(program)
         if done.returncode < 0:
             return f"it was ended by signal {-done.returncode}"
-        text = done.stderr.decode(errors="replace").strip()
+        text = os.pread(errors, 200, 0).decode(errors="replace").strip()
         return text or f"exit status {done.returncode}" if done.returncode else ""
 
     def _descriptors(self) -> list[int]:

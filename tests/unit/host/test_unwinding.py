@@ -178,8 +178,8 @@ def test_names_from_a_debug_file_by_build_id(
 
 
 def test_a_replaced_file_is_never_used(program: Path, tmp_path: Path) -> None:
-    """Whatever replaces it: its inode, or its content in place."""
-    for how in ("moved over it", "written into it"):
+    """Whatever replaces it: its inode, or its content in place, with the time it had before."""
+    for how in ("moved over it", "written into it", "copied with its times"):
         copy = tmp_path / "chain"
         copy.unlink(missing_ok=True)
         shutil.copy(program, copy)
@@ -190,10 +190,25 @@ def test_a_replaced_file_is_never_used(program: Path, tmp_path: Path) -> None:
             shutil.copy(program, tmp_path / "new")
             (tmp_path / "new").rename(copy)
         else:
+            before = copy.stat()
             copy.write_bytes(program.read_bytes())
+            if how == "copied with its times":
+                os.utime(copy, ns=(before.st_atime_ns, before.st_mtime_ns))
         found = unwind([one], spaces)
         assert names(found) == [] or set(names(found)) == {""}, how
         assert found.whole == (False,) and found.broke_in == ("chain",)
+
+
+def test_a_further_name_is_no_other_file(program: Path, tmp_path: Path) -> None:
+    """perf gives one to each file that it has seen."""
+    copy = tmp_path / "chain"
+    shutil.copy(program, copy)
+    one, spaces = taken(copy)
+    time.sleep(0.05)
+    (tmp_path / "further").hardlink_to(copy)
+    assert names(unwind([one], spaces))[0] == "innermost"
+    copy.write_bytes(program.read_bytes())
+    assert set(names(unwind([one], spaces))) == {""}
 
 
 def test_a_deleted_file_of_a_living_process(program: Path, tmp_path: Path) -> None:
@@ -216,6 +231,41 @@ def test_a_file_that_only_root_may_read(program: Path, tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     one, spaces = taken(copy)
     assert names(unwind([one], spaces)) == ["innermost", "folded", *CHAIN[1:], "_start"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts")
+def test_a_file_of_another_mount_namespace(program: Path, tmp_path: Path) -> None:
+    room = tmp_path / "room"
+    room.mkdir()
+    command = f"mount -t tmpfs none {room} && cp {program} {room}/chain && exec {room}/chain"
+    with subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", command], stdin=subprocess.PIPE
+    ) as process:
+        sleeping(process.pid, "pipe_read")
+        assert not (room / "chain").exists()
+        found = unwind([sample(process.pid)], spaces_of(process.pid))
+        process.kill()
+    assert names(found)[0] == "innermost" and found.whole == (True,)
+
+
+def test_functions_of_the_vdso(tmp_path: Path) -> None:
+    text = "#include <time.h>\nint main(void) { struct timespec t; for (;;) clock_gettime(1, &t); }"
+    build = ["cc", "-O2", "-x", "c", "-", "-o", str(tmp_path / "clock")]
+    subprocess.run(build, input=text, text=True, check=True)
+    with subprocess.Popen([tmp_path / "clock"]) as process:
+        time.sleep(0.2)
+        samples = [sample(process.pid) for _ in range(50)]
+        spaces = spaces_of(process.pid)
+        process.kill()
+    found = unwind(samples, spaces)
+    stacks = [[found.frames[index] for index in stack] for stack in found.stacks]
+    inside = [stack for stack in stacks if stack[0].module == "[vdso]"]
+    if not inside:
+        pytest.skip("this kernel's clock is not read in the vDSO")
+    assert {frame.function for stack in inside for frame in stack if frame.module == "[vdso]"} & {
+        "__vdso_clock_gettime", "clock_gettime", "__kernel_clock_gettime"
+    }  # fmt: skip
+    assert all("main" in [frame.function for frame in stack] for stack in inside)
 
 
 def test_without_the_helper_there_are_addresses_and_what_to_type(

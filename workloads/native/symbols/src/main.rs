@@ -116,7 +116,7 @@ fn limit_itself() -> Result<(), Box<dyn Error>> {
         return Err(usage.into());
     };
     let limits = [
-        (libc::RLIMIT_AS, memory),
+        (libc::RLIMIT_DATA, memory), // files that it maps are not counted
         (libc::RLIMIT_CPU, cpu),
         (libc::RLIMIT_FSIZE, size),
         (libc::RLIMIT_CORE, 0), // a core file would hold other programs' stacks
@@ -131,9 +131,12 @@ fn limit_itself() -> Result<(), Box<dyn Error>> {
             return Err(io::Error::last_os_error().into());
         }
     }
-    // SAFETY: no pointers
-    if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
-        return Err(io::Error::last_os_error().into());
+    // Not dumpable: others of the same user may not read the stacks from its memory either.
+    for (option, value) in [(libc::PR_SET_NO_NEW_PRIVS, 1), (libc::PR_SET_DUMPABLE, 0)] {
+        // SAFETY: no pointers
+        if unsafe { libc::prctl(option, value, 0, 0, 0) } != 0 {
+            return Err(io::Error::last_os_error().into());
+        }
     }
     Ok(())
 }
