@@ -34,8 +34,10 @@ _KINDS = ("unknown", "native", "python", "java", "go")
 _MEMORY_BYTES, _CPU_S, _ANSWER_BYTES = 2 << 30, 120, 256 << 20
 #: It is started again so often, each time without what broke it.
 _MOST_STARTS = 10
-#: Work that a start can break on: a file, a sample, a perf map.
-_FILE, _SAMPLE, _MAP = 1, 2, 3
+#: Work that a start can break on: a file's unwind tables, a sample, a perf map, a file's names.
+_FILE, _SAMPLE, _MAP, _NAMES = 1, 2, 3, 4
+#: What is read of a file for names: symbol tables, and debug information.
+_DEBUG_INFO = 2
 
 
 @dataclass
@@ -133,6 +135,8 @@ class _Helper:
         self._user, self._until_s = user, time.monotonic() + timeout_s
         self._timeout_s = timeout_s
         self._left_out: dict[int, set[int]] = {_FILE: set(), _SAMPLE: set(), _MAP: set()}
+        #: What is read for the names of a file that broke it: less each time.
+        self._detail: dict[int, int] = {}
 
     def run(self) -> Unwound:
         why = ""
@@ -148,13 +152,22 @@ class _Helper:
                 except (struct.error, ValueError, LookupError):
                     why = "its answer cannot be read"
                     break
-            if work not in self._left_out or number in self._left_out[work]:
+            if not self._leave_out(work, number):
                 break
-            self._left_out[work].add(number)
         missing = f"{HELPER.name} failed ({why}); to build it anew: make clean, then make setup"
         return _folded(
             self._samples, self._request, self._files, f"stacks are not unwound: {missing}"
         )
+
+    def _leave_out(self, work: int, number: int) -> bool:
+        """Leave out what it broke on; False where it was left out already."""
+        if work == _NAMES:
+            self._detail[number] = self._detail.get(number, _DEBUG_INFO) - 1
+            return self._detail[number] >= 0
+        if work not in self._left_out or number in self._left_out[work]:
+            return False
+        self._left_out[work].add(number)
+        return True
 
     def _start(self, timeout_s: float) -> tuple[int, int, str, bytes | None]:
         """What it was doing when it ended, why it ended, and its answer if it gave one."""
@@ -216,6 +229,7 @@ class _Helper:
             is_out = number in self._left_out[_FILE]
             both = (None, None) if is_out else (file.descriptor, file.debug)
             words += [_NONE if fd is None else fd for fd in both]
+            words.append(self._detail.get(number, _DEBUG_INFO))
         words.append(len(self._request.views))
         for number, view in enumerate(self._request.views):
             words.append(len(view.areas))
@@ -258,12 +272,18 @@ class _Helper:
         return Unwound(tuple(stacks), tuple(frames), tuple(whole), tuple(broke_in), self._missing())
 
     def _missing(self) -> str:
-        files = [self._files.files[number].name for number in sorted(self._left_out[_FILE])]
+        parts = [f"stacks through {name}" for name in self._names(self._left_out[_FILE])]
+        for detail, what in enumerate(("names", "debug information")):
+            found = {number for number, left in self._detail.items() if left == detail}
+            parts += [f"{what} of {name}" for name in self._names(found)]
         samples = len(self._left_out[_SAMPLE])
-        parts = [f"functions of {', '.join(files)}"] * bool(files)
         parts += [f"{samples} stacks"] * bool(samples)
         parts += ["code made at run time"] * bool(self._left_out[_MAP])
-        return f"{' and '.join(parts)}: {HELPER.name} breaks on them" if parts else ""
+        return f"{', '.join(parts)}: {HELPER.name} breaks on them" if parts else ""
+
+    def _names(self, numbers: set[int]) -> list[str]:
+        files = self._files.files
+        return [files[number].name for number in sorted(numbers) if number < len(files)]
 
 
 class _Words:

@@ -323,6 +323,17 @@ def test_what_breaks_the_helper_is_left_out(
     assert names(found)[0] == "innermost" and found.whole == (True, False, True)
 
 
+def test_debug_information_that_is_too_large_is_done_without(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With hardly any memory: the stack stays whole, and exported names stay."""
+    one, spaces = taken(program)
+    monkeypatch.setattr(unwinding, "_MEMORY_BYTES", 1 << 20)
+    found = unwind([one], spaces)
+    assert "breaks on them" in found.missing and found.whole == (True,)
+    assert [f for f in found.frames if f.module == "chain"], "whatever their names"
+
+
 def test_the_helper_has_no_rights_to_lose(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the kernel has it: another user, no groups, no capabilities, no way to gain any."""
     started = []

@@ -82,7 +82,7 @@ fn answer(request: &Request, progress: &Progress) -> Vec<u8> {
         }
     }
     for (number, file) in request.files.iter().enumerate() {
-        progress.at(Work::File, number);
+        progress.at(Work::Names, number);
         let is_go = elfs[number].as_ref().is_some_and(|elf| elf.is_go);
         let kind = if is_go { Kind::Go } else { Kind::Native };
         places.name(number, kind, |addresses| {

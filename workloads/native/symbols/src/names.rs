@@ -30,13 +30,12 @@ pub struct Function {
 /// symbols without debug information, which may be good where that cannot be read.
 pub fn functions(file: &File, is_go: bool, addresses: &[u64]) -> Vec<Vec<Function>> {
     let mut found = vec![Vec::new(); addresses.len()];
-    let sources = [
-        (file.debug, true),
-        (file.descriptor, true),
-        (file.debug, false),
-        (file.descriptor, false),
-    ];
-    for (descriptor, debug_info) in sources {
+    let with_debug_info = [(file.debug, true), (file.descriptor, true)];
+    let symbols = [(file.debug, false), (file.descriptor, false)];
+    let from = if file.has_debug_info { 0 } else { 2 };
+    let to = if file.has_symbols { 4 } else { 0 };
+    let sources = [with_debug_info, symbols].concat();
+    for (descriptor, debug_info) in sources.into_iter().take(to).skip(from) {
         let Some(descriptor) = descriptor else {
             continue;
         };
@@ -44,7 +43,7 @@ pub fn functions(file: &File, is_go: bool, addresses: &[u64]) -> Vec<Vec<Functio
             read(descriptor, debug_info, wanted)
         });
     }
-    if let Some(descriptor) = file.descriptor.filter(|_| is_go) {
+    if let Some(descriptor) = file.descriptor.filter(|_| is_go && file.has_symbols) {
         fill(&mut found, addresses, |wanted| {
             go::functions(descriptor, wanted).unwrap_or_default()
         });
@@ -173,17 +172,20 @@ mod tests {
         );
     }
 
+    fn file(descriptor: Option<i32>) -> File {
+        File {
+            descriptor,
+            debug: None,
+            has_symbols: true,
+            has_debug_info: true,
+        }
+    }
+
     #[test]
     fn a_file_that_cannot_be_read_has_no_names() {
-        let file = File {
-            descriptor: Some(12345),
-            debug: None,
-        };
-        assert_eq!(functions(&file, false, &[1, 2]), vec![vec![], vec![]]);
-        let file = File {
-            descriptor: None,
-            debug: None,
-        };
-        assert_eq!(functions(&file, false, &[1]), vec![vec![]]);
+        let broken = file(Some(12345));
+        assert_eq!(functions(&broken, false, &[1, 2]), vec![vec![], vec![]]);
+        let missing = file(None);
+        assert_eq!(functions(&missing, false, &[1]), vec![vec![]]);
     }
 }

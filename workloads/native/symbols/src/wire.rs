@@ -7,13 +7,15 @@
 //!
 //! ```text
 //! MAGIC
-//! files     { descriptor, descriptor of its separate debug file }   both NONE: known by name only
+//! files     { descriptor, descriptor of its separate debug file, what to read for names }
 //! views     { areas { start, end, offset in the file, file }, descriptor of a perf map, its kind }
 //! samples   { view, ip, sp, fp, lr, stack: string }
 //! ```
 //!
 //! A view is what one process had mapped as executable for some time; its areas are in order of
-//! address and do not overlap. A descriptor is one that this program has inherited.
+//! address and do not overlap. A descriptor is one that this program has inherited; a file without
+//! one is known by its number only. For names nothing is read (0), symbol tables (1), or debug
+//! information too (2).
 //!
 //! The answer, standard output (a file, of which the first page is there already):
 //!
@@ -65,6 +67,8 @@ impl Kind {
 pub struct File {
     pub descriptor: Option<i32>,
     pub debug: Option<i32>,
+    pub has_symbols: bool,
+    pub has_debug_info: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -170,9 +174,13 @@ pub fn parse(bytes: &[u8]) -> Result<Request<'_>, Malformed> {
         return Err(Malformed);
     }
     let files = words.list(|words| {
+        let (descriptor, debug) = (words.descriptor()?, words.descriptor()?);
+        let detail = words.word()?;
         Ok(File {
-            descriptor: words.descriptor()?,
-            debug: words.descriptor()?,
+            descriptor,
+            debug,
+            has_symbols: detail > 0,
+            has_debug_info: detail > 1,
         })
     })?;
     let views = words.list(|words| {
@@ -277,6 +285,7 @@ pub enum Work {
     File = 1,
     Sample = 2,
     PerfMap = 3,
+    Names = 4,
 }
 
 /// Page 0 of the answer.
@@ -300,7 +309,7 @@ mod tests {
     #[test]
     fn a_request_is_read_as_it_was_written() {
         let text = [
-            &[MAGIC, 1, 7, NONE][..],
+            &[MAGIC, 1, 7, NONE, 2][..],
             &[1, 1, 0x1000, 0x2000, 0, 0, NONE, 3],
             &[
                 1,
@@ -318,6 +327,7 @@ mod tests {
         let request = parse(&bytes).unwrap();
         assert_eq!(request.files[0].descriptor, Some(7));
         assert_eq!(request.files[0].debug, None);
+        assert!(request.files[0].has_symbols && request.files[0].has_debug_info);
         assert_eq!(request.views[0].areas[0].file, Some(0));
         assert_eq!(request.views[0].jit, Kind::Java);
         assert_eq!(request.samples[0].ip, 0x1234);
