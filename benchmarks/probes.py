@@ -45,7 +45,7 @@ class Case:
 CASES = (
     Case("async-brigade", ("epoll", "futex"), {"flavor": "multi-thread"}),
     Case("thread-mem-brigade", ("futex",)),
-    Case("thread-brigade", ("idle", "all")),
+    Case("thread-brigade", ("idle", "stacks", "all")),
     Case("thread-brigade", ("idle",), pinned=False),
     Case("uring-brigade", ("io_uring",), {"mode": "per-hop"}),
     Case("uring-brigade", ("io_uring",), {"mode": "chain"}),

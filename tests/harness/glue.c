@@ -75,6 +75,8 @@ static inline long bpf_probe_read_kernel(void *to, u32 size, const void *from)
 
 static inline long bpf_probe_read_user(void *to, u32 size, const void *from)
 {
+	if ((u64)from < 4096) /* nothing is mapped there */
+		return -14;
 	memcpy(to, from, size);
 	return 0;
 }

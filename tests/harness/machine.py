@@ -47,6 +47,9 @@ _OFFSETS = {
     ("io_kiocb", "flags"): 8,
     ("io_kiocb", "cqe.res"): 24,
     ("io_uring_cqe", "res"): 8,
+    ("pt_regs", "bp"): 32,
+    ("pt_regs", "sp"): 56,
+    ("pt_regs", "ip"): 72,
     ("task_struct", "se.cfs_rq"): 128,
     ("cfs_rq", "rq"): 0,
     ("rq", "nr_running"): 8,
@@ -113,6 +116,7 @@ class Machine:
         self.light = light
         files = [f for f in programs.sources(names) if f.name not in ("entry.c", "calibrate.c")]
         macros = settings.macros(names, light, Types(), MACHINE, SIZES, followed)
+        macros["KERNEL_FRAMES"] = 1
         parts = [file.read_text() for file in (*programs.headers(), *files)]
         text = re.sub(r"/\*.*?\*/", "", "\n".join(parts), flags=re.S)
         numbers = {name: value for name, value in macros.items() if isinstance(value, int)}

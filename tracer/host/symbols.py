@@ -30,6 +30,7 @@ _SECTION = np.dtype([("name", "<u4"), ("type", "<u4"), ("flags", "<u8"), ("addr"
 _SYMBOL = np.dtype([("name", "<u4"), ("info", "u1"), ("other", "u1"), ("shndx", "<u2"),
                     ("value", "<u8"), ("size", "<u8")])  # fmt: skip
 _LOAD, _SYMTAB, _DYNSYM, _NOTE, _OBJECT = 1, 2, 11, 7, 1
+_TLS, _THREAD_LOCAL = 7, 6
 _BUILD_ID = (3, b"GNU\0")  # NT_GNU_BUILD_ID and its owner
 #: Where distributions put the symbols of stripped files, by build id.
 _DEBUG = Path("/usr/lib/debug/.build-id")
@@ -55,6 +56,7 @@ class Symbols:
             raise ValueError(f"{path} is not an ELF file of 64 bits, little-endian")
         header = np.frombuffer(self._data, _HEADER, 1)[0]
         segments = np.frombuffer(self._data, _SEGMENT, int(header["phnum"]), int(header["phoff"]))
+        self._segments = segments
         self._loads = segments[segments["type"] == _LOAD]
         count = int(header["shnum"])
         self._sections = np.frombuffer(self._data, _SECTION, count, int(header["shoff"]))
@@ -70,8 +72,7 @@ class Symbols:
     def _own_tables(self) -> list[_Table]:
         found = []
         for table in self._sections[np.isin(self._sections["type"], (_SYMTAB, _DYNSYM))]:
-            count = int(table["size"]) // _SYMBOL.itemsize
-            rows = np.frombuffer(self._data, _SYMBOL, count, int(table["offset"]))
+            rows = self._rows(table)
             rows = rows[(rows["info"] & 15 == _OBJECT) & (rows["shndx"] != 0)]
             names = int(self._sections[int(table["link"])]["offset"])
             found.append((rows[np.argsort(rows["value"], kind="stable")], self._data, names))
@@ -111,6 +112,31 @@ class Symbols:
                 name = data[start : data.find(b"\0", start)].decode(errors="replace")
                 return readable(name), address - int(row["value"])
         return None
+
+    def thread_local(self, *parts: str) -> int | None:
+        """Where a thread-local variable of a program lies, less than nothing: from the thread
+        pointer of x86-64 on. Of the one whose name has all these parts in it; None for none."""
+        blocks = self._segments[self._segments["type"] == _TLS]
+        for table in self._sections[self._sections["type"] == _SYMTAB]:
+            rows = self._rows(table)
+            rows = rows[rows["info"] & 15 == _THREAD_LOCAL]
+            for row, name in zip(rows, self._names(table, rows), strict=True):
+                if len(blocks) and all(part in name for part in parts):
+                    align = max(int(blocks["align"][0]), 1)
+                    size = -(-int(blocks["memsz"][0]) // align) * align
+                    return int(row["value"]) - size
+        return None
+
+    def _rows(self, table: np.void) -> NDArray[np.void]:
+        count = int(table["size"]) // _SYMBOL.itemsize
+        return np.frombuffer(self._data, _SYMBOL, count, int(table["offset"]))
+
+    def _names(self, table: np.void, rows: NDArray[np.void]) -> list[str]:
+        first = int(self._sections[int(table["link"])]["offset"])
+        starts = [first + int(name) for name in rows["name"]]
+        return [
+            self._data[at : self._data.find(b"\0", at)].decode(errors="replace") for at in starts
+        ]
 
     def has(self, name: str) -> bool:
         """Whether a symbol has this name."""

@@ -28,7 +28,9 @@ CORE_ARRAYS = (
 )
 #: What it counts in each window.
 MACHINE_COUNTS = ("others",)
-_NOT_COPIED = ("slots", "free_slots", "words", "cpus_before", "threads_before")
+#: Read by their own collector while the programs run (kernel/stacks.py).
+_COLLECTED = ("path_nodes", "user_stacks")
+_NOT_COPIED = ("slots", "free_slots", "words", "cpus_before", "threads_before", *_COLLECTED)
 #: Copies of arrays by name.
 Snapshot = Mapping[str, NDArray[np.void]]
 
@@ -85,6 +87,8 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
         """Empty every array; only while no program is attached."""
         rows = len(self.threads) + 1
         for name, array in self.items():
+            if name in _COLLECTED:
+                continue
             if name in ("threads", "free_slots", "threads_before"):
                 array = array[:rows]
             array.view()[...] = np.zeros((), array.dtype)

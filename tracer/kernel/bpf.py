@@ -10,7 +10,7 @@ import mmap
 import os
 import platform
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from tracer.errors import TracerError
 from tracer.host.files import fields_of
 from tracer.kernel.compiled import Compiled, Map
+from tracer.kernel.perf import clock_event
 from tracer.model.cost import RunTime
 
 _MAP_CREATE, _PROG_LOAD, _OBJ_GET_INFO_BY_FD, _RAW_TRACEPOINT_OPEN = 0, 5, 15, 17
 _ENABLE_STATS = 32  # Linux 5.8; needs CAP_SYS_ADMIN
-_RAW_TRACEPOINT = 17
+_PERF_EVENT, _RAW_TRACEPOINT = 7, 17
 _STATS_RUN_TIME = 0
 #: struct bpf_prog_info up to run_cnt, which is its last member needed here.
 _RUN_TIME_NS, _INFO_BYTES = 192, 208
@@ -99,11 +100,12 @@ class Module:
             self.close()
             raise
 
-    def load(self, program: str, type_id: int = 0) -> None:
+    def load(self, program: str, type_id: int = 0, is_clocks: bool = False) -> None:
         """Load the program through the verifier; TracerError with its log when it refuses.
 
         With `type_id`, the kernel's own type of its raw tracepoint (Btf.tracepoint_type), the
-        program may read the structs that its arguments point to without a helper.
+        program may read the structs that its arguments point to without a helper. `is_clocks`:
+        it is for perf events instead.
         """
         if program in self._programs:
             return
@@ -112,23 +114,24 @@ class Module:
         refers = (code["op"] == _LOAD_64) & (code["regs"] >> 4 == _MAP_FD)
         code["imm"][refers] = fds[code["imm"][refers]]
         try:
-            self._programs[program] = self._load(program, code, type_id)
+            kind = _PERF_EVENT if is_clocks else _TRACING if type_id else _RAW_TRACEPOINT
+            self._programs[program] = self._load(program, code, kind, type_id)
             if type_id:
                 self._typed.add(program)
         except OSError as error:
             raise TracerError(
                 f"the kernel refused the BPF program {program}: {error.strerror}"
-                + self._verifier_log(program, code, type_id),
+                + self._verifier_log(program, code, kind, type_id),
                 _RIGHTS,
             ) from error
 
     @staticmethod
-    def _load(program: str, code: NDArray[np.void], type_id: int,
+    def _load(program: str, code: NDArray[np.void], kind: int, type_id: int,
               log: ctypes.Array[ctypes.c_char] | None = None) -> int:  # fmt: skip
         license_ = ctypes.create_string_buffer(_LICENSE)
         head = struct.pack(
             "=2I2Q2IQ2I16s2I36xI",
-            _TRACING if type_id else _RAW_TRACEPOINT,
+            kind,
             len(code), code.ctypes.data, ctypes.addressof(license_),
             int(log is not None), len(log) if log is not None else 0,
             ctypes.addressof(log) if log is not None else 0,
@@ -137,11 +140,11 @@ class Module:
         )  # fmt: skip
         return _bpf(_PROG_LOAD, head)
 
-    def _verifier_log(self, program: str, code: NDArray[np.void], type_id: int) -> str:
+    def _verifier_log(self, program: str, code: NDArray[np.void], kind: int, type_id: int) -> str:
         """The last lines of the verifier's log for a program that it refused."""
         log = ctypes.create_string_buffer(_LOG_BYTES)
         try:
-            os.close(self._load(program, code, type_id, log))
+            os.close(self._load(program, code, kind, type_id, log))
         except OSError:
             return "\n" + log.value.decode(errors="replace").strip()[-2000:]
         return ""
@@ -162,6 +165,19 @@ class Module:
                 raise TracerError(
                     f"cannot attach to the raw tracepoint {name}: {error.strerror}", _RIGHTS
                 ) from error
+
+    def attach_clocks(self, program: str, period_ns: int, cpus: Iterable[int]) -> None:
+        """Run the program on each of these CPUs after every `period_ns` of its time."""
+        self.load(program, is_clocks=True)
+        try:
+            for cpu in cpus:
+                self._links.append(clock_event(cpu, period_ns, self._programs[program]))
+        except OSError as error:
+            self.detach()
+            raise TracerError(
+                f"cannot sample stacks by the CPUs' clock (perf_event_open): {error.strerror}",
+                _RIGHTS,
+            ) from error
 
     def detach(self) -> None:
         """Detach everything; the arrays stay readable."""

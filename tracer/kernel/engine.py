@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 
 from tracer import probes
 from tracer.errors import TracerError
+from tracer.host.cpus import online_cpus
+from tracer.host.kernel_symbols import kernel_frames
 from tracer.host.requirements import is_too_old, require_first_namespaces
+from tracer.host.tasks import task_of
+from tracer.host.unwinding import unwind
 from tracer.kernel import programs, settings
 from tracer.kernel.arrays import CORE_ARRAYS, MACHINE_COUNTS, SharedArrays
 from tracer.kernel.bcc import HEADERS, compile_programs
@@ -23,9 +27,16 @@ from tracer.kernel.btf import Btf
 from tracer.kernel.compiled import cached
 from tracer.kernel.perf import MappingLog
 from tracer.kernel.settings import Sizes
+from tracer.kernel.stacks import PathCollector
 from tracer.model.cost import RunTime
 from tracer.model.mappings import AddressSpaces
+from tracer.model.path_nodes import Locals, SampledPaths, Sampling, TakenStack
 from tracer.model.recording import Missed
+from tracer.model.stacks import NamedStack, StackTable
+
+#: Frames of the kernel's part of a stack, where it is wanted.
+KERNEL_FRAMES = 32
+DEFAULT_SAMPLING = Sampling()
 
 
 class Engine:
@@ -39,9 +50,17 @@ class Engine:
         Leave the two system-call tracepoints out.
     followed:
         One window can follow the other (kernel/follow.py).
+    sampling:
+        How probe stacks samples.
     """
 
-    def __init__(self, names: Sequence[str], light: bool = False, followed: bool = False) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        light: bool = False,
+        followed: bool = False,
+        sampling: Sampling = DEFAULT_SAMPLING,
+    ) -> None:
         self.names = tuple(names)
         self.light = light
         self.followed = followed
@@ -59,6 +78,11 @@ class Engine:
         self.unavailable = tuple(name for name in wanted if name not in known)
         self._can_calibrate = "sched_exit_tp" in known
         macros = settings.macros(self.names, light, btf, machine, Sizes.of_this_host(), followed)
+        macros["KERNEL_FRAMES"] = KERNEL_FRAMES if sampling.kernel else 1
+        if sampling.all_threads:
+            macros["ALL_THREADS"] = ""
+        if sampling.kernel:
+            macros["KERNEL_STACKS"] = ""
         macros.update(settings.offsets(btf, machine))
         depends = [*programs.headers(), *sorted(HEADERS.rglob("*.h"))]
         files = programs.sources(self.names)
@@ -70,6 +94,14 @@ class Engine:
         for name in self.names:
             arrays |= dict.fromkeys(probes.available()[name].arrays)
         self.arrays = SharedArrays({a: self._module.array(a) for a in arrays}, light, machine)
+        self._clocks = [p.clock for p in map(probes.available().get, self.names) if p and p.clock]
+        for clock in self._clocks:
+            self._module.load(clock, is_clocks=True)
+        self._sampling = sampling
+        self.stacks = StackTable()
+        self._paths = None
+        if "path_nodes" in self.arrays:
+            self._paths = PathCollector(self.arrays, self._unwound)
         self._mappings = None
         if probes.mapped(self.names, self.arrays) is not None:
             self._mappings = MappingLog(lambda: probes.mapped(self.names, self.arrays) or set())
@@ -88,7 +120,11 @@ class Engine:
         """
         if self._mappings:
             self._mappings.start()
+        if self._paths:
+            self._paths.start(self._sampling)
         self._module.attach(self.tracepoints)
+        for clock in self._clocks:
+            self._module.attach_clocks(clock, self._sampling.grid_ns, online_cpus())
         if not self.visit():
             self.detach()
             raise TracerError(
@@ -141,6 +177,8 @@ class Engine:
         self._module.detach()
         if self._mappings:
             self._mappings.stop()
+        if self._paths:
+            self._paths.stop()
 
     def enter_mappings(self, pid: int) -> None:
         """Enter what a process that was there before `attach` has mapped, if a probe wants it."""
@@ -150,6 +188,28 @@ class Engine:
     def address_spaces(self) -> AddressSpaces:
         """What processes have had mapped since `attach`; empty where no probe wants it."""
         return self._mappings.spaces() if self._mappings else AddressSpaces()
+
+    def sampled_paths(self, ends: Sequence[int]) -> SampledPaths | None:
+        """What probe stacks has of the paths that end with these nodes; None where it is off.
+
+        The numbers of their stacks are those in `stacks`.
+        """
+        return self._paths.collected(ends) if self._paths else None
+
+    def _unwound(self, taken: Sequence[TakenStack]) -> list[TakenStack]:
+        spaces = self.address_spaces()
+        samples = [stack.sample for stack in taken if stack.sample]
+        unwound = unwind(samples, spaces)
+        self.stacks.missing = unwound.missing or self.stacks.missing
+        rows = zip(unwound.stacks, unwound.whole, unwound.broke_in, strict=True)
+        found = []
+        for stack, sample, (numbers, whole, broke_in) in zip(taken, samples, rows, strict=True):
+            frames = (*kernel_frames(stack.kernel), *(unwound.frames[n] for n in numbers))
+            number = self.stacks.add(NamedStack(frames, whole, broke_in))
+            task = task_of(spaces, sample.tgid, sample.at_ns, stack.locals or Locals())
+            found.append(TakenStack(stack.slot, stack.taken, stack.at_ns, stack.first,
+                                    number=number, task=task))  # fmt: skip
+        return found
 
     def missed(self) -> Missed:
         """Events dropped by the kernel since the programs were loaded (see Module.missed)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import ctypes
+import fcntl
 import mmap
 import os
 import platform
@@ -24,7 +25,8 @@ from tracer.host.mappings import read_areas
 from tracer.model.mappings import AddressSpaces, Area
 
 _NUMBER = {"x86_64": 298, "aarch64": 241}.get(platform.machine(), 241)
-_SOFTWARE, _DUMMY, _ATTR_BYTES, _SAMPLE_TIME, _CLOEXEC = 1, 9, 96, 1 << 2, 8
+_SOFTWARE, _CPU_CLOCK, _DUMMY, _ATTR_BYTES, _SAMPLE_TIME, _CLOEXEC = 1, 0, 9, 96, 1 << 2, 8
+_SET_BPF, _ENABLE = 0x40042408, 0x2400
 #: Bits of perf_event_attr: mmap, comm, task, watermark, mmap_data, sample_id_all, mmap2,
 #: comm_exec, use_clockid.
 _FLAGS = sum(1 << bit for bit in (8, 9, 13, 14, 17, 18, 23, 24, 25))
@@ -41,6 +43,31 @@ _MOST_PENDING = 32 << 20
 _EVER = 1 << 63
 
 
+def _opened(attr: bytes, cpu: int) -> int:
+    """perf_event_open(2) of an event of all processes on one CPU; raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    buffer = ctypes.create_string_buffer(attr, len(attr))
+    fd = int(libc.syscall(_NUMBER, buffer, -1, cpu, -1, _CLOEXEC))
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return fd
+
+
+def clock_event(cpu: int, period_ns: int, program: int) -> int:
+    """Let the BPF program (its descriptor) run on `cpu` after every `period_ns` until the returned
+    descriptor is closed; raises OSError."""
+    disabled = 1
+    attr = struct.pack("=2I5Q", _SOFTWARE, _ATTR_BYTES, _CPU_CLOCK, period_ns, 0, 0, disabled)
+    fd = _opened(attr.ljust(_ATTR_BYTES, b"\0"), cpu)
+    try:
+        fcntl.ioctl(fd, _SET_BPF, program)
+        fcntl.ioctl(fd, _ENABLE, 0)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
 class _Ring:
     """The ring of one CPU."""
 
@@ -48,11 +75,7 @@ class _Ring:
         attr = struct.pack("=2I5Q2I4QIi", _SOFTWARE, _ATTR_BYTES, _DUMMY, 0, _SAMPLE_TIME, 0,
                            _FLAGS, pages * mmap.PAGESIZE // 2, 0, 0, 0, 0, 0, 0,
                            time.CLOCK_MONOTONIC)  # fmt: skip
-        libc = ctypes.CDLL(None, use_errno=True)
-        buffer = ctypes.create_string_buffer(attr, len(attr))
-        self.fd = int(libc.syscall(_NUMBER, buffer, -1, cpu, -1, _CLOEXEC))
-        if self.fd < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        self.fd = _opened(attr, cpu)
         self._size = pages * mmap.PAGESIZE
         try:
             self._memory = mmap.mmap(self.fd, mmap.PAGESIZE + self._size)

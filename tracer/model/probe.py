@@ -84,6 +84,8 @@ class Probe:
     mapped:
         The processes whose mappings it wants to know, from the arrays as they are; None where it
         wants none, which costs nothing.
+    clock:
+        Its program that runs on each CPU at a steady rate; empty for none.
     """
 
     summary: str
@@ -99,3 +101,4 @@ class Probe:
     needs_calls: bool = False
     macros: Callable[[KernelTypes], Mapping[str, object]] = _nothing
     mapped: Callable[[Arrays], set[int]] | None = None
+    clock: str = ""

@@ -33,6 +33,14 @@ class SampledThread:
 
 
 @dataclass(frozen=True)
+class Task:
+    """A task of a runtime in the program (`tokio`, `go`) by its number there."""
+
+    runtime: str
+    number: int
+
+
+@dataclass(frozen=True)
 class SampledStack:
     """One stack, `frames` innermost first, never empty.
 
@@ -63,6 +71,10 @@ class PathSample:
         over since; None if the thread went on by itself.
     handovers:
         How many hand-overs there were since that sample; None where that was not counted.
+    task:
+        The task that the thread was running; None for none, or where that cannot be seen.
+    descriptor:
+        The file descriptor that the system call is about, where it is about one.
     """
 
     part: str
@@ -72,6 +84,8 @@ class PathSample:
     stacks: tuple[SampledStack, ...] = ()
     waker: int | None = None
     handovers: int | None = None
+    task: Task | None = None
+    descriptor: int | None = None
 
 
 @dataclass(frozen=True)
@@ -86,11 +100,27 @@ class ThreadSample:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """The longest time `ns` in which a thread with an event loop did not return to it.
+
+    `stacks`: of that time, in order of time; `task`: what it ran then. `polls`: how often it
+    returned to its loop in the window.
+    """
+
+    thread: SampledThread
+    ns: int
+    polls: int
+    stacks: tuple[SampledStack, ...] = ()
+    task: Task | None = None
+
+
+@dataclass(frozen=True)
 class Profile:
     """The samples of one run: of its path in order of time, and of all threads if asked for.
 
     `lost`: points of the grid that found no room in the kernel's tables. `missing`: why names or
     whole stacks are missing that should be here, and what to type; empty where none are known to.
+    `stretches`: of threads with an event loop, longest first.
     """
 
     samples: tuple[PathSample, ...]
@@ -98,3 +128,4 @@ class Profile:
     lost: int = 0
     threads: tuple[ThreadSample, ...] = ()
     missing: str = ""
+    stretches: tuple[Stretch, ...] = ()

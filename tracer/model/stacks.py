@@ -57,3 +57,32 @@ class Unwound:
     whole: tuple[bool, ...]
     broke_in: tuple[str, ...]
     missing: str = ""
+
+
+@dataclass(frozen=True)
+class NamedStack:
+    """Frames from the innermost one on; `whole` and `broke_in` as in `Unwound`."""
+
+    frames: tuple[Frame, ...]
+    whole: bool = True
+    broke_in: str = ""
+
+
+class StackTable:
+    """Unwound stacks by number, each different one once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[NamedStack, int] = {}
+        self._stacks: list[NamedStack] = []
+        #: Why names or stacks are missing that should be here; empty when none is known to be.
+        self.missing = ""
+
+    def add(self, stack: NamedStack) -> int:
+        """The number of the stack."""
+        number = self._numbers.setdefault(stack, len(self._stacks))
+        if number == len(self._stacks):
+            self._stacks.append(stack)
+        return number
+
+    def __getitem__(self, number: int) -> NamedStack:
+        return self._stacks[number]

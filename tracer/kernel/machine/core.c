@@ -19,6 +19,7 @@ static inline void take_path(struct thread *t, struct thread *from)
 	__builtin_memcpy(t->path, from->path, sizeof(t->path));
 	__builtin_memcpy(t->path_behind, from->path_behind, sizeof(t->path_behind));
 	__builtin_memcpy(t->resumed, from->resumed, sizeof(t->resumed));
+	hook_path_taken(t, from);
 }
 
 /* A call of this number, as a part. */
@@ -43,6 +44,7 @@ static inline void charge(struct thread *t, u32 part, u64 now)
 		t->path[part] += ns;
 		t->own[part] += ns;
 	}
+	hook_path_grew(t, part, now);
 }
 
 /* How long a thread that comes in now was off the CPU inside its present call and the window. */
@@ -96,6 +98,7 @@ static inline void begin_row(struct ctl *c, struct thread *t)
 	__builtin_memset(t->own_behind, 0, sizeof(t->own_behind));
 	__builtin_memset(t->path, 0, sizeof(t->path));
 	__builtin_memset(t->own, 0, sizeof(t->own));
+	hook_path_begins(c, t);
 }
 
 /* First touch in a new window: the state stays, all sums start at the window's start. Nobody
@@ -307,6 +310,7 @@ static inline void end_at_exit(struct ctl *c, u32 last_slot, u64 now)
 	if (now > t->last_ns) {
 		t->path[PART_SYSCALL_PROCESS] += now - t->last_ns;
 		t->last_ns = now;
+		hook_path_filled(t, t, PART_SYSCALL_PROCESS, now);
 	}
 	c->end_ns = now;
 	c->phase = PHASE_CLOSED;
@@ -663,6 +667,7 @@ static inline u64 take_path_of_holder(struct ctl *c, struct thread *t, struct th
 		__builtin_memset(t->path, 0, sizeof(t->path));
 		__builtin_memset(t->path_behind, 0, sizeof(t->path_behind));
 		__builtin_memset(t->resumed, 0, sizeof(t->resumed));
+		hook_path_begins(c, t);
 	}
 #pragma unroll
 	for (int i = 0; i < N_PATH; i++)
@@ -672,6 +677,7 @@ static inline u64 take_path_of_holder(struct ctl *c, struct thread *t, struct th
 	asm volatile("" : "+r"(part)); /* as the verifier wants the bound: right before its use */
 	if (part < N_PATH)
 		t->path[part] += at - c->start_ns - sum;
+	hook_path_filled(t, from, part, at);
 	return at;
 }
 
@@ -690,6 +696,8 @@ static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, str
 		if (waker->last_ns > at)
 			at = waker->last_ns; /* its vector is already that far */
 		charge_own(t, t->blocked_part, at);
+		hook_slept(t, at);
+		hook_path_given(waker, at);
 		take_path(t, waker);
 		mode = waker->on_cpu_part;
 		if (mode < N_PATH && at > waker->last_ns)
@@ -697,10 +705,14 @@ static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, str
 	} else {
 		from = t->source == SOURCE_TIMER ? holder(t) : 0;
 		asm volatile("" : "+r"(from)); /* the verifier needs the check below, where it is */
-		if (from)
+		if (from) {
+			hook_slept(t, at);
 			at = take_path_of_holder(c, t, from, at);
-		else
-			t->path[slept_part(t)] += at - t->last_ns;
+		} else {
+			mode = slept_part(t);
+			t->path[mode] += at - t->last_ns;
+			hook_path_slept(t, mode, at);
+		}
 		charge_own(t, t->blocked_part, at);
 		k->sources[t->source < N_SOURCES ? t->source : 0]++;
 	}

@@ -120,4 +120,13 @@ struct thread {
 	u64 own[N_OWN];
 	u64 own_behind[N_BEHIND];
 	char comm[COMM_LENGTH];
+	/* of probe stacks */
+	u64 grid_ns;        /* the next point of the grid that the path has not reached */
+	u32 node;           /* the last node of the path, 0 for none */
+	u32 owing;          /* the last node that has no stack yet */
+	u32 waker;          /* whose path it took over last, 0 for nobody's */
+	u32 polls;          /* calls of an event loop that have returned in the window */
+	u64 polled_ns;      /* the last of these, or of waits for a lock, returned */
+	u64 stretch_ns;     /* the longest time from there to the next one, */
+	u64 stretch_end_ns; /* and when that was */
 };

@@ -68,3 +68,42 @@
 #ifndef hook_call_ended
 #define hook_call_ended(cpu, c, k, t, slot, result, ns, now) ((void)0)
 #endif
+
+/* ---- the critical path, for a probe that samples it. These change `t`, or are told of it, whether
+ * or not the window is open. ---- */
+
+/* The path of `t` begins anew: with the window, or with the thread. */
+#ifndef hook_path_begins
+#define hook_path_begins(c, t) ((void)0)
+#endif
+
+/* The path of `t` has grown by time in `part` up to `now`. If that is a part on a CPU, `t` is the
+ * current thread. */
+#ifndef hook_path_grew
+#define hook_path_grew(t, part, now) ((void)0)
+#endif
+
+/* The same where `t` slept until `now`. */
+#ifndef hook_path_slept
+#define hook_path_slept(t, part, now) ((void)0)
+#endif
+
+/* The same where it was the thread `by` that spent the time, which is not the current one. */
+#ifndef hook_path_filled
+#define hook_path_filled(t, by, part, now) ((void)0)
+#endif
+
+/* `t` slept until `now`, and its path is about to become another thread's. */
+#ifndef hook_slept
+#define hook_slept(t, now) ((void)0)
+#endif
+
+/* The current thread `waker` is about to hand over its path, up to `now`. */
+#ifndef hook_path_given
+#define hook_path_given(waker, now) ((void)0)
+#endif
+
+/* The path of `t` is now a copy of that of `from`. */
+#ifndef hook_path_taken
+#define hook_path_taken(t, from) ((void)0)
+#endif

@@ -1,0 +1,222 @@
+"""Reads the nodes of the sampled paths, and the stacks, while the programs go on.
+
+Memory stays bounded however long that takes: nodes that no living thread's path needs are dropped,
+stacks are unwound from time to time, and when the paths have too many nodes the grid is doubled.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.kernel.path_store import coarsened, needed
+from tracer.model.path_nodes import (
+    WHOSE,
+    Locals,
+    Nodes,
+    OwnTime,
+    SampledPaths,
+    Sampling,
+    TakenStack,
+    keys_of,
+)
+from tracer.model.stacks import StackSample
+
+#: The rings hold what a busy host makes in several times as long.
+_LOOK_S = 0.02
+#: Copied stacks are unwound when there are so many bytes of them.
+_MOST_BYTES = 64 << 20
+#: Nodes are looked through when there are so many new ones; more needed ones double the grid.
+_MOST_NODES = 1 << 18
+
+#: Stretches between two returns to an event loop, and stacks of each, that are kept.
+_MOST_STRETCHES, _STRETCH_STACKS = 8, 8
+
+_OF_PATH = WHOSE.index("path")
+
+#: CPU of a stack, and its number there.
+Key = tuple[int, int]
+#: Unwinds stacks: with their numbers, and the tasks.
+Unwind = Callable[[Sequence[TakenStack]], Sequence[TakenStack]]
+
+
+class PathCollector:
+    """Empties the rings of probe stacks on a thread of its own, from `start` to `stop`.
+
+    `arrays` are the engine's, live.
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[np.void]], unwind: Unwind) -> None:
+        self._arrays = arrays
+        self._unwind = unwind
+        self._sampling = Sampling()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._nodes: list[Nodes] = [np.zeros(0, self._arrays["path_nodes"].dtype)]
+        self._stacks: dict[Key, TakenStack] = {}
+        self._new_nodes = self._bytes = 0
+        self._times: defaultdict[OwnTime, float] = defaultdict(float)
+        self._counted = 0  # the last node in them
+
+    def start(self, sampling: Sampling) -> None:
+        """Begin with nothing; paths are sampled from here on."""
+        self.stop()
+        self._forget()
+        self._sampling = sampling
+        self._arrays["sampling"][0]["grid_ns"] = sampling.grid_ns
+        self._over.clear()
+        self._thread = threading.Thread(target=self._run, name="stacks", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop reading, after the programs have been detached."""
+        if self._thread is None:
+            return
+        self._over.set()
+        self._thread.join()
+        self._thread = None
+        with self._lock:
+            self._read()
+
+    def collected(self, ends: Sequence[int]) -> SampledPaths:
+        """What the paths that end with these nodes need, with all stacks unwound."""
+        with self._lock:
+            self._read()
+            nodes = self._settled()
+            self._count_times(nodes)
+            times, self._times = self._times, defaultdict(float)
+            nodes = nodes[needed(nodes, ends, int(self._arrays["sampling"][0]["made"]))]
+            stacks = self._unwound(nodes)
+        sampling = self._arrays["sampling"][0]
+        lost_stacks = int(self._arrays["stack_rings"]["lost"].sum())
+        return SampledPaths(
+            int(sampling["grid_ns"]), nodes, stacks, int(sampling["lost"]), lost_stacks, times
+        )
+
+    def _run(self) -> None:
+        while not self._over.wait(_LOOK_S):
+            with self._lock:
+                self._read()
+                if self._new_nodes > _MOST_NODES or self._bytes > _MOST_BYTES:
+                    self._compact()
+
+    def _read(self) -> None:
+        sampling, ring = self._arrays["sampling"][0], self._arrays["path_nodes"]
+        first, end = int(sampling["read"]), int(sampling["made"])
+        if first != end:
+            numbers = np.arange(first + 1, end + 1, dtype=np.uint32)
+            found = ring[numbers % len(ring)]
+            unwritten = np.flatnonzero(found["number"] != numbers)
+            found = found[: unwritten[0] if len(unwritten) else None]
+            sampling["read"] = first + len(found)
+            self._nodes.append(found)
+            self._new_nodes += len(found)
+        for cpu, row in enumerate(self._arrays["stack_rings"]):
+            if row["taken"] != row["read"]:
+                self._read_stacks(cpu, row)
+
+    def _read_stacks(self, cpu: int, row: np.void) -> None:
+        stacks = self._arrays["user_stacks"]
+        size = len(stacks) // len(self._arrays["stack_rings"])
+        first, end = int(row["read"]), int(row["taken"])
+        for number in range(first, end):
+            stack = stacks[cpu * size + number % size]
+            if int(stack["number"]) != number + 1:  # being written: at the next look
+                end = number
+                break
+            self._stacks[cpu, number] = _taken(stack)
+            self._bytes += int(stack["bytes"])
+        row["read"] = end
+
+    def _settled(self) -> Nodes:
+        """All nodes, with what the programs have added to them since they were read."""
+        nodes = np.concatenate(self._nodes)
+        ring = self._arrays["path_nodes"]
+        for row in np.flatnonzero(nodes["settled"] == 0):
+            late = ring[int(nodes["number"][row]) % len(ring)]
+            if late["number"] == nodes["number"][row]:
+                nodes[row] = late
+        self._nodes = [nodes]
+        return nodes
+
+    def _compact(self) -> None:
+        """Drop what no path needs and unwind the rest.
+
+        Threads hand over paths meanwhile: what was a path's last node is asked for twice, and what
+        is made after the first time stays.
+        """
+        sampling, threads = self._arrays["sampling"][0], self._arrays["threads"]
+        made = int(sampling["made"])
+        ends = set(np.unique(threads["node"]).tolist())
+        self._read()
+        ends.update(np.unique(threads["node"]).tolist())
+        nodes = self._settled()
+        self._count_times(nodes)
+        nodes = nodes[needed(nodes, ends, made)]
+        if len(nodes) > _MOST_NODES:
+            grid_ns = int(sampling["grid_ns"])
+            start_ns = int(self._arrays["ctl"][0]["start_ns"])
+            nodes = coarsened(nodes, grid_ns, start_ns, ends, made)
+            sampling["grid_ns"] = 2 * grid_ns
+        self._nodes, self._new_nodes = [nodes], 0
+        self._stacks, self._bytes = self._unwound(nodes), 0
+
+    def _count_times(self, nodes: Nodes) -> None:
+        """Add the threads' own time in new nodes, before those that no path needs are dropped."""
+        if not self._sampling.all_threads:
+            return
+        new = nodes[(nodes["number"] > self._counted) & (nodes["whose"] != _OF_PATH)]
+        self._counted = int(nodes["number"].max(initial=self._counted))
+        self._unwound(new)
+        weight = int(self._arrays["sampling"][0]["grid_ns"]) / self._sampling.grid_ns
+        for node in new:
+            slot, part, call = (int(node[name]) for name in ("slot", "part", "call"))
+            stacks = [self._stacks[key].number for key in keys_of(node) if key in self._stacks]
+            for stack in stacks or [-1]:
+                points = weight * int(node["points"]) / max(len(stacks), 1)
+                self._times[OwnTime(slot, part, call, stack)] += points
+
+    def _of_stretches(self) -> Iterator[Key]:
+        """Stacks of the longest times in which threads did not return to their event loop."""
+        threads = self._arrays["threads"]
+        for slot in np.argsort(threads["stretch_ns"])[-_MOST_STRETCHES:].tolist():
+            thread = threads[slot]
+            end_ns = int(thread["stretch_end_ns"])
+            begin_ns = end_ns - int(thread["stretch_ns"])
+            keys = [
+                key
+                for key, stack in self._stacks.items()
+                if stack.slot == slot and begin_ns <= stack.at_ns <= end_ns and end_ns
+            ]
+            yield from keys[:: max(len(keys) // _STRETCH_STACKS, 1)]
+
+    def _unwound(self, nodes: Nodes) -> dict[Key, TakenStack]:
+        """The stacks that these nodes and the longest stretches have, unwound; so they stay."""
+        keys = [key for node in nodes for key in keys_of(node) if key in self._stacks]
+        keys = list(dict.fromkeys([*keys, *self._of_stretches()]))
+        raw = [key for key in keys if self._stacks[key].sample is not None]
+        self._stacks.update(zip(raw, self._unwind([self._stacks[k] for k in raw]), strict=True))
+        return {key: self._stacks[key] for key in keys}
+
+
+def _taken(stack: np.void) -> TakenStack:
+    tgid, slot, taken, at_ns, first = (
+        int(stack[name]) for name in ("tgid", "slot", "taken", "at_ns", "first")
+    )
+    ip, sp, bp, lr = (int(stack[name]) for name in ("ip", "sp", "bp", "lr"))
+    data = stack["data"][: int(stack["bytes"])].tobytes()
+    local = stack["local"][len(stack["local"]) - int(stack["local_bytes"]) :].tobytes()
+    goroutine = stack["goroutine"].tobytes() if stack["has_goroutine"] else b""
+    kernel: tuple[int, ...] = ()
+    if "kernel" in (stack.dtype.names or ()):
+        kernel = tuple(stack["kernel"][: int(stack["kernel_bytes"]) // 8].tolist())
+    sample = StackSample(tgid, at_ns, ip, sp, bp, lr, data)
+    return TakenStack(slot, taken, at_ns, first, sample, Locals(local, goroutine), kernel)

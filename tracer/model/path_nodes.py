@@ -1,0 +1,105 @@
+"""What probe stacks collects in a window: the nodes of all paths, and stacks of their threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.model.profile import GRID_NS, Task
+from tracer.model.stacks import StackSample
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How probe stacks samples: at points of time `grid_ns` apart; `all_threads`: also the time
+    that threads sleep off the path; `kernel`: with the kernel's part of each stack."""
+
+    grid_ns: int = GRID_NS
+    all_threads: bool = False
+    kernel: bool = False
+
+
+#: Whose time a node is, by its number: of its thread and of the path that it is on, or of one.
+WHOSE = ("both", "path", "thread")
+#: The system call of a node outside one.
+NO_CALL = 0xFFFFFFFF
+#: `struct path_node` of probes/stacks.c, as it is kept.
+Nodes = NDArray[np.void]
+
+
+@dataclass(frozen=True)
+class Locals:
+    """What tells which task of a runtime a thread was running.
+
+    `local`: the end of the program's thread-local variables, up to the thread pointer;
+    `goroutine`: what the last of them points to, empty where that is no memory (in Go: runtime.g).
+    """
+
+    local: bytes = b""
+    goroutine: bytes = b""
+
+
+@dataclass(frozen=True)
+class TakenStack:
+    """A stack of the thread `slot`; `taken`: how, an index into `tracer.model.profile.TAKEN`.
+
+    `first`: the first argument of its system call, where it was in one. `sample`, `locals` and
+    `kernel` (addresses of the kernel's part) are there until it has been unwound; then `number` is
+    that of the stack, and `task` the task.
+    """
+
+    slot: int
+    taken: int
+    at_ns: int
+    first: int
+    sample: StackSample | None = None
+    locals: Locals | None = None
+    kernel: tuple[int, ...] = ()
+    number: int = -1
+    task: Task | None = None
+
+
+@dataclass(frozen=True)
+class OwnTime:
+    """Own time of the thread `slot` in a part and a system call (numbers as in a node), with the
+    unwound stack of that number; -1 where it is missing."""
+
+    slot: int
+    part: int
+    call: int
+    stack: int
+
+
+@dataclass(frozen=True)
+class SampledPaths:
+    """The nodes and stacks of one window.
+
+    Attributes
+    ----------
+    grid_ns:
+        The distance of the points at which paths were sampled.
+    nodes:
+        In the order of their numbers. Those that no path needs any more may be gone.
+    stacks:
+        By CPU and number on that CPU.
+    lost_points, lost_stacks:
+        Points of the grid whose node found no room, and stacks that found none.
+    times:
+        With `Sampling.all_threads`: points of all threads' own time.
+    """
+
+    grid_ns: int
+    nodes: Nodes
+    stacks: Mapping[tuple[int, int], TakenStack] = field(default_factory=dict)
+    lost_points: int = 0
+    lost_stacks: int = 0
+    times: Mapping[OwnTime, float] = field(default_factory=dict)
+
+
+def keys_of(node: np.void) -> list[tuple[int, int]]:
+    """The keys that a node's stacks have, or had, in `SampledPaths.stacks`."""
+    cpu, first = int(node["cpu"]), int(node["first"])
+    return [(cpu, first + i) for i in range(int(node["stacks"]))]

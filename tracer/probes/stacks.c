@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * Probe stacks: where on the critical path. Each thread carries the number of the last node of its
+ * path; a node is made when the path crosses a point of a grid of time, and a woken thread takes over
+ * its waker's number with the path. Walked back from the thread that ends the window, the nodes are a
+ * sample of the critical path at equal distances. User stacks are copied and unwound later.
+ */
+
+/* TAKEN_*, how a stack was taken: by the clock while the thread ran; at the end of a time on the CPU
+ * in which the clock did not tick; of a thread that has waited, as it came in again, or later, at its
+ * next event (kernels without sched_exit_tp; after a preemption it may have gone on meanwhile).
+ * OF_*, whose time a node is: of its thread and of the path that it is on, or of one of the two. */
+
+struct path_node {
+	u32 number;  /* of this node, from 1 on; written last */
+	u32 parent;  /* number of the node before it, 0 at the window's start */
+	u64 at_ns;   /* the last point of the grid that it stands for */
+	u32 points;  /* and how many */
+	u32 part;
+	u32 call;    /* the system call's number, of parts inside one */
+	u32 slot;    /* whose time it was */
+	u32 waker;   /* whose path that thread had taken over last */
+	u32 owing;   /* the next one of its thread's nodes without a stack */
+	u32 settled; /* there is nothing more to come */
+	u32 cpu;     /* where the stacks are: `stacks` of them from the number `first` on */
+	u64 first;
+	u32 stacks;
+	u32 whose;
+};
+
+/* User registers and the stack from `sp` on; and what tells which task of a runtime it was: the
+ * thread-local variables of the program, which lie below the thread pointer, and the goroutine's
+ * record, to which the last of them points in a Go program. */
+struct user_stack {
+	u64 number; /* on its CPU, from 1 on; written last */
+	u64 at_ns;
+	u32 tgid, slot;
+	u32 taken;
+	u32 bytes;
+	u64 ip, sp, bp, lr;
+	u64 first;  /* argument of the system call, of a thread in one */
+	u32 local_bytes, has_goroutine;
+	char local[LOCAL_BYTES]; /* the last `local_bytes` of it */
+	char goroutine[GOROUTINE_BYTES];
+	u32 kernel_bytes, pad;
+	u64 kernel[KERNEL_FRAMES]; /* addresses in the kernel, where these are wanted */
+	char data[STACK_BYTES];
+};
+
+/* User space sets the grid, empties what it has read and doubles the grid where memory gets short. */
+struct sampling {
+	u64 grid_ns;
+	u64 read;   /* nodes that user space has read */
+	u64 pad[6]; /* what follows changes often */
+	u64 made;   /* nodes */
+	u64 lost;   /* points of the grid whose node found no room */
+	u64 pad_made[6];
+};
+
+struct stack_ring {
+	u64 taken; /* stacks so far */
+	u64 used;  /* of these, before the last crossing or switch */
+	u64 lost;
+	u64 read;
+	u64 pad[4];
+};
+
+BPF_F_TABLE("array", u32, struct sampling, sampling, 1, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct path_node, path_nodes, PATH_NODES, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct stack_ring, stack_rings, MAX_CPUS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct user_stack, user_stacks, STACKS_OF_ALL_CPUS, BPF_F_MMAPABLE);
+
+static inline struct sampling *sampling_at(u32 i) { return sampling.lookup(&i); }
+static inline struct path_node *node_at(u32 i) { return path_nodes.lookup(&i); }
+static inline struct stack_ring *ring_at(u32 i) { return stack_rings.lookup(&i); }
+static inline struct user_stack *user_stack_at(u32 i) { return user_stacks.lookup(&i); }
+
+/* As much of the user stack as is in memory: whole, or up to the end of the second page. */
+static inline u32 copy_stack(struct user_stack *s)
+{
+	u32 room = PAGE_BYTES - ((u32)s->sp & (PAGE_BYTES - 1));
+
+	if (!bpf_probe_read_user(s->data, STACK_BYTES, (void *)s->sp))
+		return STACK_BYTES;
+	asm volatile("" : "+r"(room));
+	if (room > PAGE_BYTES || bpf_probe_read_user(s->data, room, (void *)s->sp))
+		return 0;
+	if (bpf_probe_read_user(s->data + room, PAGE_BYTES, (void *)(s->sp + room)))
+		return room;
+	return room + PAGE_BYTES;
+}
+
+/* x86-64 keeps the thread pointer of a thread in its task; a program's own block of variables ends
+ * there. */
+static inline void copy_locals(struct user_stack *s, u64 task)
+{
+#ifdef OFFSET_TASK_THREAD_POINTER
+	u64 end = argument(task, OFFSET_TASK_THREAD_POINTER), goroutine = 0;
+
+	s->local_bytes = s->has_goroutine = 0;
+	if (!end)
+		return;
+	if (!bpf_probe_read_user(s->local, LOCAL_BYTES, (void *)(end - LOCAL_BYTES)))
+		s->local_bytes = LOCAL_BYTES;
+	else if (!bpf_probe_read_user(s->local + LOCAL_BYTES - FEW_LOCAL_BYTES, FEW_LOCAL_BYTES,
+				      (void *)(end - FEW_LOCAL_BYTES)))
+		s->local_bytes = FEW_LOCAL_BYTES;
+	bpf_probe_read_user(&goroutine, sizeof(goroutine), (void *)(end - sizeof(goroutine)));
+	s->has_goroutine = goroutine &&
+			   !bpf_probe_read_user(s->goroutine, GOROUTINE_BYTES, (void *)goroutine);
+#endif
+}
+
+/* The current thread's stack; false where there is no room, or its registers are not known. */
+static inline u32 take_stack(struct ctl *c, struct stack_ring *r, struct thread *t, u32 cpu,
+			     u32 taken)
+{
+	struct user_stack *s;
+	u64 task = current_task(), number, regs;
+#ifdef KERNEL_STACKS
+	long length;
+#endif
+
+	if (!c->regs_offset || t->is_worker)
+		return 0;
+	if (r->taken - r->read >= STACKS_OF_CPU) {
+		r->lost++;
+		return 0;
+	}
+	number = __sync_fetch_and_add(&r->taken, 1);
+	s = user_stack_at(cpu * STACKS_OF_CPU + (u32)number % STACKS_OF_CPU);
+	if (!s)
+		return 0;
+	regs = argument(task, OFFSET_TASK_STACK) + c->regs_offset;
+	s->at_ns = NOW;
+	s->slot = t->slot;
+	s->tgid = t->tgid;
+	s->taken = taken;
+	s->ip = argument(regs, OFFSET_REGS_IP_USER);
+	s->sp = argument(regs, OFFSET_REGS_SP);
+	s->bp = argument(regs, OFFSET_REGS_BP);
+#ifdef OFFSET_REGS_LR
+	s->lr = argument(regs, OFFSET_REGS_LR);
+#endif
+	s->first = argument(regs, OFFSET_REGS_FIRST);
+	s->bytes = copy_stack(s);
+	copy_locals(s, task);
+#ifdef KERNEL_STACKS
+	length = bpf_get_task_stack(bpf_get_current_task_btf(), s->kernel, sizeof(s->kernel), 0);
+	s->kernel_bytes = length > 0 ? length : 0;
+#endif
+	s->number = number + 1;
+	return 1;
+}
+
+static inline void stacks_path_begins(struct ctl *c, struct thread *t)
+{
+	struct sampling *s = sampling_at(0);
+
+	t->grid_ns = c->start_ns + (s ? s->grid_ns : 0);
+	t->node = t->owing = t->waker = t->polls = 0;
+	t->polled_ns = t->stretch_ns = t->stretch_end_ns = 0;
+}
+
+/* A node for the time of the thread `by` on the path of `t` up to `now`, its number not written yet;
+ * 0 where there is none. */
+static inline struct path_node *new_node(struct ctl *c, struct thread *t, struct thread *by, u32 part,
+					 u64 now, u32 *number)
+{
+	struct sampling *s = sampling_at(0);
+	struct path_node *n;
+	u64 points;
+
+	if (!s || !s->grid_ns || c->phase != PHASE_OPEN)
+		return 0;
+	if (t->grid_ns <= c->start_ns) /* entered by user space, in the window */
+		t->grid_ns = c->start_ns + s->grid_ns;
+	points = since(now, t->grid_ns) / s->grid_ns + 1;
+	t->grid_ns += points * s->grid_ns;
+	if (s->made - s->read >= PATH_NODES) {
+		__sync_fetch_and_add(&s->lost, points);
+		return 0;
+	}
+	*number = (u32)__sync_fetch_and_add(&s->made, 1) + 1;
+	n = node_at(*number % PATH_NODES);
+	if (!n)
+		return 0;
+	n->number = 0;
+	n->parent = t->node;
+	n->at_ns = t->grid_ns - s->grid_ns;
+	n->points = points;
+	n->part = part;
+	n->call = by->on_cpu_part >= PART_SYSCALL_IO && by->on_cpu_part < PART_KERNEL_WORKERS
+		  ? by->call_nr : NO_CALL;
+	n->slot = by->slot;
+	n->waker = by == t ? t->waker : 0;
+	n->owing = n->stacks = 0;
+	n->settled = 1;
+	n->whose = OF_BOTH;
+	return n;
+}
+
+/* The stack of a node whose thread does not run is taken when it does. */
+static inline void owe(struct thread *t, struct path_node *n, u32 number)
+{
+	if (!t->is_worker) {
+		n->settled = 0;
+		n->owing = t->owing;
+		t->owing = number;
+	}
+	n->number = number;
+}
+
+static inline void crossed_waiting(struct thread *t, u32 part, u64 now)
+{
+	struct ctl *c = ctl_at(0);
+	u32 number = 0;
+	struct path_node *n = c ? new_node(c, t, t, part, now, &number) : 0;
+
+	if (!n)
+		return;
+	t->node = number;
+	owe(t, n, number);
+}
+
+#ifdef ALL_THREADS
+static inline void stacks_slept(struct thread *t, u64 now)
+{
+	struct ctl *c = ctl_at(0);
+	struct path_node *n;
+	u32 number = 0;
+
+	if (now < t->grid_ns || !c || !(n = new_node(c, t, t, t->blocked_part, now, &number)))
+		return;
+	n->whose = OF_THREAD;
+	owe(t, n, number);
+}
+#else
+static inline void stacks_slept(struct thread *t, u64 now) {}
+#endif
+
+/* On the CPU: the stacks that the clock took meanwhile, or one now. */
+static inline void crossed_running(struct thread *t, u32 part, u64 now)
+{
+	struct ctl *c = ctl_at(0);
+	u32 cpu = CPU, number = 0;
+	struct stack_ring *r = ring_at(cpu);
+	struct path_node *n = c ? new_node(c, t, t, part, now, &number) : 0;
+
+	if (!n)
+		return;
+	t->node = number;
+	if (r) {
+		if (r->used == r->taken)
+			take_stack(c, r, t, cpu, TAKEN_AT_CROSSING);
+		n->cpu = cpu;
+		n->first = r->used;
+		n->stacks = r->taken - r->used;
+		r->used = r->taken;
+	}
+	n->number = number;
+}
+
+static inline void stacks_path_grew(struct thread *t, u32 part, u64 now)
+{
+	if (now < t->grid_ns)
+		return;
+	if (part < PART_WAKEUP_IDLE)
+		crossed_running(t, part, now);
+	else
+		crossed_waiting(t, part, now);
+}
+
+static inline void stacks_path_slept(struct thread *t, u32 part, u64 now)
+{
+	if (now >= t->grid_ns)
+		crossed_waiting(t, part, now);
+}
+
+static inline void stacks_path_filled(struct thread *t, struct thread *by, u32 part, u64 now)
+{
+	struct ctl *c = ctl_at(0);
+	struct path_node *n;
+	u32 number = 0;
+
+	if (now < t->grid_ns || !c || !(n = new_node(c, t, by, part, now, &number)))
+		return;
+	t->node = number;
+	n->whose = OF_PATH;
+	n->number = number;
+}
+
+static inline void stacks_path_given(struct thread *waker, u64 now)
+{
+	if (now >= waker->grid_ns)
+		crossed_running(waker, waker->on_cpu_part, now);
+}
+
+static inline void stacks_path_taken(struct thread *t, struct thread *from)
+{
+	t->node = from->node;
+	t->grid_ns = from->grid_ns;
+	t->waker = from->slot;
+}
+
+/* The current thread gives its nodes the stack that it waited with. */
+static inline void settle(struct ctl *c, struct thread *t, u32 cpu, u32 taken)
+{
+	struct stack_ring *r = ring_at(cpu);
+	struct path_node *n;
+	u32 number = t->owing, found;
+
+	if (!r)
+		return;
+	found = take_stack(c, r, t, cpu, taken);
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < 4 && number; i++) {
+		n = node_at(number % PATH_NODES);
+		if (!n || n->number != number)
+			break;
+		number = n->owing;
+		n->cpu = cpu;
+		n->first = r->taken - 1;
+		n->stacks = found;
+		n->settled = 1;
+	}
+	t->owing = 0;
+	r->used = r->taken;
+}
+
+/* Whether the thread is in a call in which an event loop waits: a poll, or a wait for a word of the
+ * runtime's that another of its threads wakes it by. */
+static inline u32 is_idle_call(struct thread *t)
+{
+	return t->on_cpu_part == PART_SYSCALL_POLL || (t->on_cpu_part == PART_SYSCALL_FUTEX && t->waits);
+}
+
+static inline void stacks_call_entered(struct ctl *c, struct thread *t, u32 slot, u64 regs)
+{
+	u64 ns;
+
+	if (t->owing)
+		settle(c, t, CPU, TAKEN_NEXT_EVENT);
+	if (!is_idle_call(t) || !t->polled_ns)
+		return;
+	ns = since(t->call_start_ns, t->polled_ns);
+	if (ns > t->stretch_ns) {
+		t->stretch_ns = ns;
+		t->stretch_end_ns = t->call_start_ns;
+	}
+}
+
+static inline void stacks_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t, u32 slot,
+				     s64 result, u64 ns, u64 now)
+{
+	struct sampling *s = sampling_at(0);
+	struct stack_ring *r = ring_at(cpu);
+
+	if (t->owing) {
+		settle(c, t, cpu, TAKEN_NEXT_EVENT);
+	} else if (t->polled_ns && s && r && ns >= s->grid_ns && !is_idle_call(t)) {
+		take_stack(c, r, t, cpu, TAKEN_NEXT_EVENT); /* an event loop was in it for long */
+		r->used = r->taken;
+	}
+	if (is_idle_call(t)) {
+		t->polls += t->on_cpu_part == PART_SYSCALL_POLL;
+		t->polled_ns = now;
+	}
+}
+
+/* What the clock took of this thread is none of the next one's. */
+static inline void stacks_switched_out(u32 cpu, struct thread *t, u32 slot, u64 ns, u32 runnable)
+{
+	struct stack_ring *r = ring_at(cpu);
+
+	if (r)
+		r->used = r->taken;
+}
+
+/* The thread that has come in, in its own context, before it goes on. */
+int tp_sched_exit_tp(struct bpf_raw_tracepoint_args *ctx)
+{
+	u32 cpu = CPU;
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct thread *t;
+
+	if (c && k && k->slot && (t = thread_at(k->slot)) && t->owing && k->tid == current_tid())
+		settle(c, t, cpu, TAKEN_CAME_IN);
+	return 0;
+}
+
+/* It may interrupt any of the other programs: it copies a stack and changes nothing of the path. */
+int clock_stacks(void *ctx)
+{
+	u32 cpu = CPU;
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+	struct stack_ring *r = ring_at(cpu);
+	struct thread *t;
+
+	if (c && k && r && c->phase == PHASE_OPEN && k->slot && k->tid == current_tid() &&
+	    (t = thread_at(k->slot)))
+		take_stack(c, r, t, cpu, TAKEN_BY_CLOCK);
+	return 0;
+}

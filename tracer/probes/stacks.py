@@ -1,0 +1,98 @@
+"""Probe stacks: samples of the critical path with the user stacks of its threads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tracer.host.cpus import cpu_numbers
+from tracer.host.files import text_of
+from tracer.model.path_nodes import NO_CALL, WHOSE
+from tracer.model.probe import Arrays, Context, KernelTypes, Probe
+from tracer.model.profile import TAKEN
+from tracer.model.states import indices
+
+#: Bytes of each copied stack: two pages hold the frames of nearly all programs.
+STACK_BYTES = 8192
+#: Bytes of a program's thread-local variables, and of a goroutine's record (runtime.g), that are
+#: copied with a stack.
+LOCAL_BYTES, GOROUTINE_BYTES = 1024, 320
+#: Nodes in the ring that user space empties.
+_NODES = 1 << 16
+#: Stacks in the rings of all CPUs together, and at least so many of each.
+_STACKS, _FEWEST = 1 << 12, 64
+
+
+def _macros(types: KernelTypes) -> dict[str, object]:
+    cpus = max(cpu_numbers(text_of(Path("/sys/devices/system/cpu/possible")))) + 1
+    each = max(_FEWEST, min(1 << (_STACKS // cpus).bit_length() - 1, 1024))
+    return {
+        "PATH_NODES": _NODES,
+        "STACK_BYTES": STACK_BYTES,
+        "PAGE_BYTES": 4096,
+        "STACKS_OF_CPU": each,
+        "STACKS_OF_ALL_CPUS": each * cpus,
+        "NO_CALL": NO_CALL,
+        **indices("TAKEN_", TAKEN),
+        **indices("OF_", WHOSE),
+        "LOCAL_BYTES": LOCAL_BYTES,
+        "FEW_LOCAL_BYTES": LOCAL_BYTES // 4,
+        "GOROUTINE_BYTES": GOROUTINE_BYTES,
+        **_registers(types),
+        **_thread_pointer(types),
+    }
+
+
+def _thread_pointer(types: KernelTypes) -> dict[str, int]:
+    """Where a task has its thread pointer; only of x86-64, where it is kept up to date."""
+    if not types.has_member("task_struct", "thread.fsbase"):
+        return {}
+    return {"OFFSET_TASK_THREAD_POINTER": types.offset_of("task_struct", "thread.fsbase")}
+
+
+def _registers(types: KernelTypes) -> dict[str, int]:
+    """Where pt_regs has what an unwinder begins with."""
+    if types.has_member("pt_regs", "bp"):
+        names = {"IP_USER": "ip", "SP": "sp", "BP": "bp"}
+        return {f"OFFSET_REGS_{key}": types.offset_of("pt_regs", at) for key, at in names.items()}
+    first = types.offset_of("pt_regs", "regs")
+    return {
+        "OFFSET_REGS_IP_USER": types.offset_of("pt_regs", "pc"),
+        "OFFSET_REGS_SP": types.offset_of("pt_regs", "sp"),
+        "OFFSET_REGS_BP": first + 8 * 29,
+        "OFFSET_REGS_LR": first + 8 * 30,
+    }
+
+
+def _unneeded(types: KernelTypes) -> tuple[str, ...]:
+    """Before Linux 6.15 nothing tells when a thread has come in: stacks are taken later."""
+    return () if types.tracepoint_args("sched_exit_tp") else ("sched_exit_tp",)
+
+
+def _mapped(arrays: Arrays) -> set[int]:
+    threads = arrays["threads"]
+    return {int(pid) for pid in np.unique(threads["tgid"][threads["tid"] != 0])}
+
+
+def _read(_arrays: Arrays, _context: Context) -> None:
+    """Nothing: what it samples becomes the recording's profile (capture/places.py)."""
+
+
+PROBE = Probe(
+    summary="where on the critical path: functions, lines, and who handed over to whom",
+    hooks=(
+        *("path_begins", "path_grew", "path_slept", "path_filled", "path_given", "path_taken"),
+        "slept",
+        *("call_entered", "call_ended", "switched_out"),
+    ),
+    arrays=("sampling", "path_nodes", "stack_rings", "user_stacks"),
+    tracepoints=("sched_exit_tp",),
+    unneeded=_unneeded,
+    macros=_macros,
+    mapped=_mapped,
+    clock="clock_stacks",
+    states={"sampling": (), "stack_rings": ()},
+    read=_read,
+    needs_calls=True,
+)
