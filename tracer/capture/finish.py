@@ -11,6 +11,7 @@ import numpy as np
 
 from tracer import probes
 from tracer.analysis.run import counts
+from tracer.capture.places import profile_of
 from tracer.capture.quotas import Quotas
 from tracer.capture.window import PathEnd, processes_of
 from tracer.errors import TracerError
@@ -145,9 +146,12 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
         events=events,
         survivors=closed.survivors,
     )
-    context = Context(counts.group_names(recording), engine.address_spaces())
+    groups = counts.group_names(recording)
+    context = Context(groups, engine.address_spaces())
     records = probes.records(engine.names, data, context)
-    recording = dataclasses.replace(recording, probes=records)
+    recording = dataclasses.replace(
+        recording, probes=records, profile=profile_of(recording, engine, groups)
+    )
     if closed.path is None:
         return recording
     name = recording.name_of(closed.path.slot)

@@ -1,0 +1,160 @@
+"""The profile of a window: what probe stacks sampled of its critical path, with names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from tracer.analysis.run.ledger import thread_times
+from tracer.analysis.sampled_path import stacks_of, walked
+from tracer.analysis.where.pieces import shared
+from tracer.kernel.engine import Engine
+from tracer.model.path_nodes import NO_CALL, OwnTime, SampledPaths, TakenStack
+from tracer.model.profile import (
+    TAKEN,
+    PathSample,
+    Profile,
+    SampledStack,
+    SampledThread,
+    Stretch,
+    ThreadSample,
+)
+from tracer.model.recording import Recording
+from tracer.model.stacks import StackTable
+from tracer.model.states import EXTERNAL, OWN_PARTS, PART, PATH_PARTS, SLEEP, TIMED_WAIT
+from tracer.model.syscalls import class_of, name_of
+
+_MOST_DESCRIPTORS = 1 << 31
+#: Points are split among stacks; their parts in whole numbers.
+_FINE = 1024
+_SLEPT = tuple((name,) for name in (SLEEP, TIMED_WAIT, EXTERNAL))
+#: A thread that polled less often in the window has no event loop to return to.
+_FEWEST_POLLS = 3
+_MOST_STRETCHES = 8
+
+
+def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) -> Profile | None:
+    """The samples of the recording's critical path, in order of time; None without probe stacks.
+
+    `groups`: the name of each thread in the table of threads, by slot.
+    """
+    last = int(recording.threads["node"][recording.end_slot])
+    paths = engine.sampled_paths([last])
+    if paths is None:
+        return None
+    nodes, is_whole = walked(paths.nodes, last)
+    samples: list[PathSample] = []
+    threads: dict[int, SampledThread] = {}
+    for node in nodes[nodes["points"] > 0]:
+        slot = int(node["slot"])
+        if slot not in threads:
+            threads[slot] = _thread(recording, slot, groups)
+        before = samples[-1].thread.slot if samples else slot
+        call = None if int(node["call"]) == NO_CALL else name_of(int(node["call"]))
+        taken = [paths.stacks[key] for key in stacks_of(paths, node)]
+        samples.append(
+            PathSample(
+                PATH_PARTS[int(node["part"])],
+                int(node["points"]),
+                threads[slot],
+                call,
+                tuple(_stacks(engine.stacks, taken)),
+                None if slot == before else len(samples) - 1,
+                task=next((stack.task for stack in taken if stack.task), None),
+                descriptor=_descriptor(call, taken),
+            )
+        )
+    points = recording.window_ns // max(paths.grid_ns, 1)
+    lost = 0 if is_whole else max(points - sum(sample.points for sample in samples), 0)
+    return Profile(
+        tuple(samples),
+        paths.grid_ns,
+        paths.lost_points + lost,
+        tuple(_thread_samples(recording, paths, engine.stacks, groups)),
+        engine.stacks.missing,
+        tuple(_stretches(recording, paths, engine.stacks, groups)),
+    )
+
+
+def _thread_samples(
+    recording: Recording, paths: SampledPaths, table: StackTable, groups: Mapping[int, str]
+) -> Iterator[ThreadSample]:
+    """All threads' own times, exact by thread and state, split by samples; none unless wanted."""
+    if not paths.times:
+        return
+    points: dict[tuple[int, int], dict[OwnTime, float]] = {}
+    for time, count in paths.times.items():
+        points.setdefault((time.slot, _own_part(time)), {})[time] = count
+    own_ns = thread_times(recording)
+    for slot, part in np.argwhere(own_ns > 0).tolist():
+        thread = _thread(recording, slot, groups)
+        state, all_ns = OWN_PARTS[part], int(own_ns[slot, part])
+        sampled = points.get((slot, part))
+        if not sampled:
+            yield ThreadSample(thread, state, all_ns)
+            continue
+        split = shared(all_ns, [round(_FINE * count) for count in sampled.values()])
+        for time, ns in zip(sampled, split, strict=True):
+            call = None if time.call == NO_CALL else name_of(time.call)
+            yield ThreadSample(thread, state, ns, call, _stack(table, time.stack, 0))
+
+
+def _own_part(time: OwnTime) -> int:
+    """Of a sleep that is on the path, the part of the thread's own time that it is."""
+    if PATH_PARTS[time.part : time.part + 1] not in _SLEPT:
+        return time.part
+    name = "other" if time.call == NO_CALL else class_of(name_of(time.call))
+    return PART[f"blocked:{name}"]
+
+
+def _stretches(
+    recording: Recording, paths: SampledPaths, table: StackTable, groups: Mapping[int, str]
+) -> Iterator[Stretch]:
+    """The longest ones, of threads that returned to an event loop often enough to have one."""
+    rows = recording.threads
+    seen = (rows["epoch"] == recording.epoch) & (rows["polls"] >= _FEWEST_POLLS)
+    for slot in np.argsort(np.where(seen, rows["stretch_ns"], 0))[::-1][:_MOST_STRETCHES].tolist():
+        row = rows[slot]
+        if not seen[slot] or not row["stretch_ns"]:
+            return
+        end_ns = int(row["stretch_end_ns"])
+        begin_ns = end_ns - int(row["stretch_ns"])
+        taken = [s for s in paths.stacks.values()
+                 if s.slot == slot and begin_ns <= s.at_ns <= end_ns]  # fmt: skip
+        taken.sort(key=lambda stack: stack.at_ns)
+        yield Stretch(
+            _thread(recording, slot, groups),
+            int(row["stretch_ns"]),
+            int(row["polls"]),
+            tuple(_stacks(table, taken)),
+            next((stack.task for stack in taken if stack.task), None),
+        )
+
+
+def _thread(recording: Recording, slot: int, groups: Mapping[int, str]) -> SampledThread:
+    name = recording.name_of(slot)
+    return SampledThread(slot, int(recording.threads[slot]["tid"]), name, groups.get(slot, name))
+
+
+def _stacks(table: StackTable, taken: Sequence[TakenStack]) -> Iterator[SampledStack]:
+    for one in taken:
+        stack = _stack(table, one.number, one.taken)
+        if stack:
+            yield stack
+
+
+def _stack(table: StackTable, number: int, taken: int) -> SampledStack | None:
+    """None for one of which nothing is known."""
+    if number < 0 or not table[number].frames:
+        return None
+    named = table[number]
+    return SampledStack(named.frames, named.whole, TAKEN[taken], named.broke_in)
+
+
+def _descriptor(call: str | None, taken: Sequence[TakenStack]) -> int | None:
+    """The first argument of calls that have a descriptor there."""
+    if not taken or call is None or class_of(call) not in ("io", "poll"):
+        return None
+    is_one = call not in ("poll", "ppoll", "select", "pselect6")
+    return taken[-1].first if is_one and taken[-1].first < _MOST_DESCRIPTORS else None
