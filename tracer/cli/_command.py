@@ -12,6 +12,7 @@ import click
 
 from tracer.cli import _options as options
 from tracer.cli._output import budget_status, outputs, say
+from tracer.cli._profiles import FILES, profile_files
 from tracer.errors import Interrupted, TracerError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class CommandRun:
     strict: bool
     budgets: tuple[Budget, ...]
     json_path: str | None
+    profiles: Mapping[str, Any]
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> CommandRun:
@@ -68,6 +70,7 @@ class CommandRun:
             values["strict"],
             values["budgets"],
             values["json_path"],
+            {name: values[name] for name in FILES},
         )
 
 
@@ -154,7 +157,10 @@ def run(chosen: CommandRun) -> int:
     from tracer.experiment.one import trace_command
     from tracer.report.run.text import render
 
-    with outputs(chosen.json_path, text_fd=2) as out:
+    with (
+        outputs(chosen.json_path, text_fd=2) as out,
+        profile_files(chosen.profiles) as write_profiles,
+    ):
         summary = trace_command(
             chosen.spec,
             chosen.window,
@@ -166,6 +172,7 @@ def run(chosen: CommandRun) -> int:
         data = document(summary)
         with contextlib.suppress(BrokenPipeError):  # the reader has read enough
             out.report(data, partial(render, summary))
+        write_profiles(summary)
     if summary.interrupted is not None:
         return 128 + summary.interrupted
     status = summary.exit_status or 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracer.cli._profiles import FILES, SETTINGS, profile_options
 from workloads import Option
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def tracing_options() -> list[click.Parameter]:
             is_flag=True,
             help="Do not trace processes that the target forks.",
         ),
+        *profile_options(),
         budget_option(
             'Limit on a number of the JSON report: "headline.io<=0.4"; exit status 4 when broken.'
             " Repeatable."
@@ -150,10 +152,21 @@ def tracing_options() -> list[click.Parameter]:
 
 
 def tracing(values: Mapping[str, Any]) -> Tracing:
-    """The values of `tracing_options` as data."""
+    """The values of `tracing_options` as data; the probe that samples is chosen with its options."""
+    from tracer import probes
     from tracer.experiment.tracing import Tracing
+    from tracer.model.sampling import GRID_NS, Sampling
 
-    return Tracing(values["probe"], values["light"], values["top"])
+    wanted = [name for name in (*SETTINGS, *FILES) if values[name]]
+    names = probes.chosen((*values["probe"], "stacks")) if wanted else values["probe"]
+    if values["light"] and "stacks" in names:
+        what = f"--{wanted[0].replace('_', '-')}" if wanted else "--probe stacks"
+        raise click.UsageError(
+            f"{what} samples where system calls are seen: leave out --light or {what}"
+        )
+    grid_ns = GRID_NS if values["grid"] is None else 1000 * values["grid"]
+    sampling = Sampling(grid_ns, values["all_threads"], values["kernel_stacks"])
+    return Tracing(names, values["light"], values["top"], sampling)
 
 
 # ---- how much of it ----

@@ -11,6 +11,7 @@ import click
 
 from tracer.cli import _options as options
 from tracer.cli._output import budget_status, outputs, say
+from tracer.cli._profiles import FILES, profile_files
 from tracer.errors import Interrupted
 
 
@@ -57,6 +58,12 @@ def command(**values: Any) -> int:
     cgroup = values["cgroup"]
     if not values["pids"] and cgroup is None:
         raise click.UsageError("name processes: tracer attach PID..., or --cgroup PATH")
+    files = [f"--{name}" for name in FILES if values[name]]
+    if files and values["interval"]:
+        raise click.UsageError(
+            f"{files[0]} is one profile, --interval makes many: leave out one of the two; --json"
+            " has the places of each interval"
+        )
     request = AttachRequest(
         pids=tuple(dict.fromkeys(values["pids"])),
         cgroup=None if cgroup is None else cgroup_directory(cgroup),
@@ -67,11 +74,15 @@ def command(**values: Any) -> int:
     )
     summaries = trace_processes(request, options.tracing(values), say=say)
     status, is_trusted = 0, True
-    with outputs(values["json_path"], line_each=request.interval_s is not None) as out:
+    with (
+        outputs(values["json_path"], line_each=request.interval_s is not None) as out,
+        profile_files(values) as write_profiles,
+    ):
         try:
             for summary in summaries:
                 data = document(summary)
                 out.report(data, partial(render, summary))
+                write_profiles(summary)
                 status = max(status, budget_status(values["budgets"], data))
                 is_trusted &= summary.is_trusted
         except Interrupted as stop:

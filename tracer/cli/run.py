@@ -13,6 +13,7 @@ import click
 
 from tracer.cli import _options as options
 from tracer.cli._output import budget_status, outputs, say
+from tracer.cli._profiles import FILES, profile_files
 from tracer.errors import Interrupted
 from workloads import Workload, available, nearest
 
@@ -36,6 +37,7 @@ class RunOptions:
     wait_quiet: float | None
     budgets: tuple[Budget, ...]
     json_path: str | None
+    profiles: Mapping[str, Any]
 
     @classmethod
     def of(cls, workload: Workload, values: Mapping[str, Any]) -> RunOptions:
@@ -57,6 +59,7 @@ class RunOptions:
             wait_quiet=values["wait_quiet"],
             budgets=values["budgets"],
             json_path=values["json_path"],
+            profiles={name: values[name] for name in FILES},
         )
 
 
@@ -90,7 +93,7 @@ def run(chosen: RunOptions) -> int:
     from tracer.progress import Progress
     from tracer.report.run.text import render
 
-    with outputs(chosen.json_path) as out:
+    with outputs(chosen.json_path) as out, profile_files(chosen.profiles) as write_profiles:
         measured = trace_workload(
             chosen.condition,
             chosen.tracing,
@@ -103,6 +106,7 @@ def run(chosen: RunOptions) -> int:
         summary = measured.summary
         data = document(summary)
         out.report(data, partial(render, summary))
+        write_profiles(summary)
     if measured.interrupted is not None:
         raise Interrupted(measured.interrupted)
     return budget_status(chosen.budgets, data) if summary.is_trusted else 3

@@ -129,7 +129,8 @@ def trace_command(
         wait_until_quiet(wait_quiet_s, Progress(shown=False))
     spec = dataclasses.replace(spec, controlled=False)
     input_offset = _input_offset()
-    with contextlib.closing(Engine(tracing.probes, tracing.light)) as engine:
+    engine = Engine(tracing.probes, tracing.light, sampling=tracing.sampling)
+    with contextlib.closing(engine):
         switch_ns, costs = switch_cost_ns(engine), calibration(engine)
         # timing the programs would slow the run that a second one is compared with
         timed = None if baseline else costs
@@ -258,7 +259,8 @@ def _windows(request: AttachRequest, tracing: Tracing, say: Say) -> Iterator[Sum
     targets = f" --cgroup {request.cgroup}" if request.cgroup else ""
     targets += "".join(f" {pid}" for pid in request.pids)
     followed = request.interval_s is not None
-    with contextlib.closing(Engine(tracing.probes, tracing.light, followed)) as engine:
+    engine = Engine(tracing.probes, tracing.light, followed, tracing.sampling)
+    with contextlib.closing(engine):
         switch_ns, costs = switch_cost_ns(engine), calibration(engine)
         for recording in attached(engine, request, switch_ns, on_open, costs):
             yield summarize(

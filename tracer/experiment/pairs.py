@@ -164,7 +164,9 @@ def measure(plan: Plan, progress: Progress) -> Measured:
     before it raises Interrupted. TracerError when the workload fails.
     """
     progress.say("preparing the probes")
-    with contextlib.closing(Engine(plan.tracing.probes, plan.tracing.light)) as engine:
+    tracing = plan.tracing
+    engine = Engine(tracing.probes, tracing.light, sampling=tracing.sampling)
+    with contextlib.closing(engine):
         try:
             return _measured(_Runs(engine, plan, progress), plan, switch_cost_ns(engine), progress)
         finally:

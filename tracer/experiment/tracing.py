@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tracer import probes
+from tracer.model.sampling import Sampling
 
 
 @dataclass(frozen=True)
@@ -13,8 +14,10 @@ class Tracing:
 
     `probes` are the names of those whose detail is kept. `light` leaves the system-call
     tracepoints out. `top` is how many of the busiest threads the summary lists one by one.
+    `sampling` is that of probe stacks.
     """
 
     probes: tuple[str, ...] = probes.DEFAULT
     light: bool = False
     top: int = 0
+    sampling: Sampling = field(default_factory=Sampling)

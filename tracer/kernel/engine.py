@@ -30,7 +30,8 @@ from tracer.kernel.settings import Sizes
 from tracer.kernel.stacks import PathCollector
 from tracer.model.cost import RunTime
 from tracer.model.mappings import AddressSpaces
-from tracer.model.path_nodes import Locals, SampledPaths, Sampling, TakenStack
+from tracer.model.path_nodes import Locals, SampledPaths, TakenStack
+from tracer.model.sampling import Sampling
 from tracer.model.recording import Missed
 from tracer.model.stacks import NamedStack, StackTable
 

@@ -20,10 +20,10 @@ from tracer.model.path_nodes import (
     Nodes,
     OwnTime,
     SampledPaths,
-    Sampling,
     TakenStack,
     keys_of,
 )
+from tracer.model.sampling import Sampling
 from tracer.model.stacks import StackSample
 
 #: The rings hold what a busy host makes in several times as long.

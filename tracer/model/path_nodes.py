@@ -8,18 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.model.profile import GRID_NS, Task
+from tracer.model.profile import Task
 from tracer.model.stacks import StackSample
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How probe stacks samples: at points of time `grid_ns` apart; `all_threads`: also the time
-    that threads sleep off the path; `kernel`: with the kernel's part of each stack."""
-
-    grid_ns: int = GRID_NS
-    all_threads: bool = False
-    kernel: bool = False
 
 
 #: Whose time a node is, by its number: of its thread and of the path that it is on, or of one.

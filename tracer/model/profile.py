@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tracer.model.sampling import GRID_NS
 from tracer.model.stacks import Frame
 
 #: How a stack was taken. By the clock, while the thread was on a CPU; when the path crossed a point
@@ -17,9 +18,6 @@ AT_CROSSING = "at_crossing"
 CAME_IN = "came_in"
 NEXT_EVENT = "next_event"
 TAKEN = (BY_CLOCK, AT_CROSSING, CAME_IN, NEXT_EVENT)
-
-#: The grid's usual distance: it divides neither 1 ms nor 4 ms, with which programs can be in step.
-GRID_NS = 997_000
 
 
 @dataclass(frozen=True)
