@@ -152,7 +152,7 @@ def tracing_options() -> list[click.Parameter]:
 
 
 def tracing(values: Mapping[str, Any]) -> Tracing:
-    """The values of `tracing_options` as data; the probe that samples is chosen with its options."""
+    """The values of `tracing_options` as data; an option of probe stacks chooses it too."""
     from tracer import probes
     from tracer.experiment.tracing import Tracing
     from tracer.model.sampling import GRID_NS, Sampling

@@ -67,7 +67,7 @@ def profile_files(values: Mapping[str, Any]) -> Iterator[Callable[[Summary], Non
             if summary.where is None:
                 return
             for name, file in files.items():
-                file.write(_content(name, summary.name, summary.where, began_ns))
+                file.write(_content(name, summary.target.name, summary.where, began_ns))
 
         yield write
 

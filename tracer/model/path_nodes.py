@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from tracer.model.profile import Task
 from tracer.model.stacks import StackSample
 
-
 #: Whose time a node is, by its number: of its thread and of the path that it is on, or of one.
 WHOSE = ("both", "path", "thread")
 #: The system call of a node outside one.
