@@ -31,8 +31,8 @@ from tracer.kernel.stacks import PathCollector
 from tracer.model.cost import RunTime
 from tracer.model.mappings import AddressSpaces
 from tracer.model.path_nodes import Locals, SampledPaths, TakenStack
-from tracer.model.sampling import Sampling
 from tracer.model.recording import Missed
+from tracer.model.sampling import Sampling
 from tracer.model.stacks import NamedStack, StackTable
 
 #: Frames of the kernel's part of a stack, where it is wanted.
