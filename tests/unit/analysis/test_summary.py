@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from harness.profiled import PROFILE
 from harness.recorded import END, Hand
 from harness.summarized import planted_host, planted_summary
 
+from tracer.analysis.run.document import document
 from tracer.analysis.run.estimate import Load, estimate
 from tracer.analysis.run.ledger import Ledger
 from tracer.analysis.run.summary import CommandLine, Summary, summarize
@@ -27,6 +29,20 @@ def test_options_go_between_the_start_and_the_rest() -> None:
     assert line.with_options("--top 5", "--light") == "tracer run --top 5 --light -- echo {}"
     assert line.with_options() == "tracer run -- echo {}"
     assert CommandLine("tracer attach 7").with_options("--light") == "tracer attach 7 --light"
+
+
+def test_a_summary_has_the_places_of_a_recording_with_a_profile(hand: Hand) -> None:
+    path = {"user": 600, "wakeup:idle": 100, "syscall:io": 290, "sleep": 10}
+    hand.thread(1, "RUNNING", END, {"user": 1000}, path=path)
+    without = summarize(hand.recording(), name="n", transport="", unit="hop")
+    assert without.where is None and "where" not in document(without)
+    recording = hand.recording(profile=PROFILE)
+    run = summarize(recording, name="n", transport="", unit="hop")
+    assert run.where is not None
+    by_part = {share.part: share.ns for share in run.where.places}
+    assert by_part == path and sum(by_part.values()) == run.window_ns
+    listed = document(run)["where"]
+    assert sum(place["time_ns"] for place in listed["places"]) == document(run)["window_ns"]
 
 
 def test_a_summary_takes_over_what_the_recording_has(hand: Hand) -> None:

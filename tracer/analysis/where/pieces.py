@@ -75,11 +75,12 @@ def thread_pieces(samples: Iterable[ThreadSample]) -> list[Piece]:
 
 
 def shared(total: int, weights: Sequence[int]) -> list[int]:
-    """`total` divided in proportion to `weights` (at least one above 0) into whole numbers.
+    """`total` divided in proportion to `weights` into whole numbers; evenly if all are 0.
 
     Their sum is `total`: what rounding down leaves goes to the largest remainders, the first ones
     of equals.
     """
+    weights = weights if any(weights) else [1] * len(weights)
     of = sum(weights)
     shares, remainders = [], []
     for weight in weights:

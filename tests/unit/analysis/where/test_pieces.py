@@ -27,6 +27,7 @@ def test_shares_are_whole_numbers_of_the_largest_remainders() -> None:
     assert shared(7, [5, 3, 1]) == [4, 2, 1]  # 3.89, 2.33, 0.78
     assert shared(0, [5, 3]) == [0, 0]
     assert shared(-3, [1, 1]) == [-1, -2]
+    assert shared(5, [0, 0]) == [3, 2]
 
 
 def test_each_part_has_its_exact_time() -> None:
