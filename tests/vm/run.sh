@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh [KERNEL:JOB...]: virtual machines with other kernels, one after the other; without arguments
-# every pair that was tried. Kernels: kernel.sh; jobs: tests/vm/jobs. What a job wrote is in
+# those in the first line of code. Kernels: kernel.sh; jobs: tests/vm/jobs. What a job wrote is in
 # build/vm/results/KERNEL-JOB. Exit status 1 when a job says that something is wrong.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
