@@ -52,11 +52,13 @@ class CodeFile:
 class CodeFiles:
     """The files of code, each once; `files` in the order in which they were first asked for.
 
-    `uid` is the user who has to be able to open them. Close it in the end.
+    `are_too_many` says that some were not opened because there were too many. `uid` is the user
+    who has to be able to open them. Close it in the end.
     """
 
     def __init__(self, uid: int) -> None:
         self.files: list[CodeFile] = []
+        self.are_too_many = False
         self._uid = uid
         self._found: dict[tuple[object, ...], int] = {}
         self._wall_ns = time.time_ns() - time.monotonic_ns()
@@ -109,7 +111,8 @@ class CodeFiles:
         )
 
     def _descriptor(self, path: Path) -> int | None:
-        return descriptor_of(path) if len(self._opened) < _MOST_FILES else None
+        self.are_too_many |= len(self._opened) >= _MOST_FILES
+        return None if self.are_too_many else descriptor_of(path)
 
     def _kept(self, descriptor: int) -> int:
         self._opened.append(descriptor)

@@ -279,7 +279,9 @@ class _Helper:
         samples = len(self._left_out[_SAMPLE])
         parts += [f"{samples} stacks"] * bool(samples)
         parts += ["code made at run time"] * bool(self._left_out[_MAP])
-        return f"{', '.join(parts)}: {HELPER.name} breaks on them" if parts else ""
+        broken = f"{', '.join(parts)}: {HELPER.name} breaks on them" if parts else ""
+        many = "more files have code than can be open at a time" * self._files.are_too_many
+        return "; ".join(part for part in (broken, many) if part)
 
     def _names(self, numbers: set[int]) -> list[str]:
         files = self._files.files

@@ -334,6 +334,14 @@ def test_debug_information_that_is_too_large_is_done_without(
     assert [f for f in found.frames if f.module == "chain"], "whatever their names"
 
 
+def test_files_that_are_too_many_are_told(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, spaces = taken(program)
+    monkeypatch.setattr("tracer.host.code_files._MOST_FILES", 1)
+    found = unwind([one], spaces)
+    assert found.missing == "more files have code than can be open at a time"
+    assert found.stacks[0] and found.whole == (False,)
+
+
 def test_the_helper_has_no_rights_to_lose(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the kernel has it: another user, no groups, no capabilities, no way to gain any."""
     started = []
