@@ -15,6 +15,8 @@ from tracer.model.stacks import Frame
 
 NO_SAMPLE = "(no sample)"
 NO_STACK = "(no stack)"
+#: What the C library puts before the names of its functions: `__GI___libc_read` is `read`.
+_PREFIX = re.compile(r"^(?:__GI_)?_*libc_(?!start)(?=\w)|^__GI_+(?=[a-z])")
 #: What compilers and linkers append to a name.
 _SUFFIX = re.compile(r"(?:::h[0-9a-f]{16}|\.llvm\.\d+|@@?[A-Z][\w.]*)+$")
 
@@ -69,7 +71,7 @@ class _Key:
 
 
 def name_of(frame: Frame) -> str:
-    """The function without a compiler's suffix, or where the code is: `libfoo.so+0x1f`."""
+    """The function as the program knows it, or where the code is: `libfoo.so+0x1f`."""
     if frame.function:
         return _named(frame.function)
     module = frame.module.rpartition("/")[2]
@@ -78,7 +80,7 @@ def name_of(frame: Frame) -> str:
 
 @lru_cache(maxsize=65536)
 def _named(function: str) -> str:
-    return _SUFFIX.sub("", function) or function
+    return _PREFIX.sub("", _SUFFIX.sub("", function)) or function
 
 
 class Places:

@@ -71,6 +71,22 @@ def test_python_code_owns_what_its_interpreter_does() -> None:
     assert place_of([read, loop]).function == "_io_FileIO_read"
 
 
+@pytest.mark.parametrize(
+    ("symbol", "name"),
+    [
+        ("__GI___libc_read", "read"),
+        ("__libc_recv", "recv"),
+        ("__GI___clock_gettime", "clock_gettime"),
+        ("__GI_raise", "raise"),
+        ("__libc_start_main", "__libc_start_main"),
+        ("libc_", "libc_"),
+        ("__futex_abstimed_wait_common", "__futex_abstimed_wait_common"),
+    ],
+)
+def test_names_of_the_c_library_are_those_of_its_manual(symbol: str, name: str) -> None:
+    assert name_of(frame(symbol, LIBC)) == name
+
+
 def test_names_lose_what_a_compiler_appended() -> None:
     assert name_of(frame("ring::pass_on::h0123456789abcdef")) == "ring::pass_on"
     assert name_of(frame("read@@GLIBC_2.2.5")) == "read"
