@@ -70,7 +70,7 @@ class CommandRun:
             values["strict"],
             values["budgets"],
             values["json_path"],
-            {name: values[name] for name in FILES},
+            {name: values[name] for name in (*FILES, "by")},
         )
 
 
@@ -171,7 +171,7 @@ def run(chosen: CommandRun) -> int:
         )
         data = document(summary)
         with contextlib.suppress(BrokenPipeError):  # the reader has read enough
-            out.report(data, partial(render, summary))
+            out.report(data, partial(render, summary, by_task=chosen.profiles["by"] == "task"))
         write_profiles(summary)
     if summary.interrupted is not None:
         return 128 + summary.interrupted

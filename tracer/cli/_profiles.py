@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Options that name a file, and those that make no sense without the probe either.
 FILES = ("folded", "speedscope", "pprof")
-SETTINGS = ("grid", "all_threads", "kernel_stacks")
+SETTINGS = ("grid", "all_threads", "kernel_stacks", "by")
 
 
 def profile_options() -> list[click.Parameter]:
@@ -34,6 +34,11 @@ def profile_options() -> list[click.Parameter]:
         click.Option(
             ["--kernel-stacks"], is_flag=True,
             help="With the kernel's part of each stack (probe stacks).",
+        ),
+        click.Option(
+            ["--by"], type=click.Choice(["place", "task"]), metavar="place|task",
+            help="What the path is split by: places, or tasks of tokio, Go or asyncio, or file"
+            " descriptors (probe stacks).  [default: place]",
         ),
         click.Option(
             ["--folded"], metavar="FILE",

@@ -81,7 +81,7 @@ def command(**values: Any) -> int:
         try:
             for summary in summaries:
                 data = document(summary)
-                out.report(data, partial(render, summary))
+                out.report(data, partial(render, summary, by_task=values["by"] == "task"))
                 write_profiles(summary)
                 status = max(status, budget_status(values["budgets"], data))
                 is_trusted &= summary.is_trusted

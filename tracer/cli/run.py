@@ -59,7 +59,7 @@ class RunOptions:
             wait_quiet=values["wait_quiet"],
             budgets=values["budgets"],
             json_path=values["json_path"],
-            profiles={name: values[name] for name in FILES},
+            profiles={name: values[name] for name in (*FILES, "by")},
         )
 
 
@@ -105,7 +105,7 @@ def run(chosen: RunOptions) -> int:
         )
         summary = measured.summary
         data = document(summary)
-        out.report(data, partial(render, summary))
+        out.report(data, partial(render, summary, by_task=chosen.profiles["by"] == "task"))
         write_profiles(summary)
     if measured.interrupted is not None:
         raise Interrupted(measured.interrupted)

@@ -7,6 +7,7 @@ from typing import Any
 from tracer.analysis.where.edges import Edge
 from tracer.analysis.where.places import Place, PlaceShare
 from tracer.analysis.where.profile import Where
+from tracer.analysis.where.tasks import Loop, TaskShare
 
 
 def section(found: Where) -> dict[str, Any]:
@@ -18,6 +19,8 @@ def section(found: Where) -> dict[str, Any]:
         "lost_points": found.lost,
         "places": [_share(found, share) for share in found.places],
         "edges": [_edge(edge) for edge in found.edges],
+        "tasks": [_task(found, share) for share in found.tasks],
+        "loops": [_loop(loop) for loop in found.loops],
         "stacks": {
             "whole_ns": quality.whole_ns,
             "broken_ns": dict(quality.broken_ns),
@@ -39,6 +42,31 @@ def _share(found: Where, share: PlaceShare) -> dict[str, Any]:
         "share": share.ns / max(found.window_ns, 1),
         "error": share.error,
         "points": share.points,
+    }
+
+
+def _task(found: Where, share: TaskShare) -> dict[str, Any]:
+    return {
+        "runtime": share.runtime,
+        "number": share.number,
+        "name": share.name or None,
+        "time_ns": share.ns,
+        "share": share.ns / max(found.window_ns, 1),
+        "samples": share.samples,
+    }
+
+
+def _loop(loop: Loop) -> dict[str, Any]:
+    task = loop.task
+    return {
+        "tid": loop.tid,
+        "thread": loop.thread,
+        "longest_ns": loop.ns,
+        "polls": loop.polls,
+        "place": _place(loop.place) if loop.place else None,
+        "task": {"runtime": task.runtime, "number": task.number, "name": loop.task_name or None}
+        if task
+        else None,
     }
 
 

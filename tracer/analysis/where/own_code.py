@@ -70,6 +70,8 @@ RULES = (
     Rule("Rust's std", function=r"(?:__rust_|__rdl_|__rg_|rust_begin_|rust_eh_|rust_panic)"),
     Rule("Rust's std", file=r"/rustc/[0-9a-f]+/|.*/lib/rustlib/src/rust/library/"),
     Rule("a runtime of Rust", function=rf"{_GENERIC}{_RUST_RUNTIMES}{_HASH}::"),
+    # of a function of a trait for any type the name does not tell: the crate's directory does
+    Rule("a runtime of Rust", file=rf".*/{_RUST_RUNTIMES.replace('_', '[-_]')}-\d[^/]*/src/"),
     Rule(
         "Go's runtime and library",
         function=rf"(?:vendor/)?{_GO_STD}(?:/[\w/]+)?\.|_rt0_|gogo$|go:",

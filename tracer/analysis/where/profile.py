@@ -11,6 +11,7 @@ from tracer.analysis.where.edges import Edge, edges
 from tracer.analysis.where.error import ENOUGH_POINTS
 from tracer.analysis.where.pieces import Piece, path_pieces, thread_pieces
 from tracer.analysis.where.places import Places, PlaceShare, place_shares
+from tracer.analysis.where.tasks import Loop, TaskShare, loops, task_shares
 from tracer.model.profile import Profile
 
 
@@ -46,6 +47,8 @@ class Where:
     edges: tuple[Edge, ...]
     quality: StackQuality
     missing: str = ""
+    tasks: tuple[TaskShare, ...] = ()
+    loops: tuple[Loop, ...] = ()
     path: Sequence[Piece] = field(default=(), repr=False)
     threads: Sequence[Piece] = field(default=(), repr=False)
 
@@ -67,6 +70,8 @@ def where(profile: Profile, wall: Ledger) -> Where:
         edges=tuple(edges(profile.samples, pieces, found)),
         quality=stack_quality(pieces),
         missing=profile.missing,
+        tasks=tuple(task_shares(profile.samples, pieces)),
+        loops=tuple(loops(profile.stretches)),
         path=pieces,
         threads=thread_pieces(profile.threads),
     )

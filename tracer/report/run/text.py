@@ -13,12 +13,15 @@ from tracer.report.run.trust import trust, warning
 from tracer.report.run.where import where
 
 
-def render(run: Summary, width: int = WIDTH) -> str:
-    """The whole report, at most `width` columns where that can be done, ending in a newline."""
+def render(run: Summary, width: int = WIDTH, *, by_task: bool = False) -> str:
+    """The whole report, at most `width` columns where that can be done, ending in a newline.
+
+    `by_task`: the path by task instead of by place.
+    """
     blocks = [
         [*warning(run), *head(run)],
         path(run, width),
-        where(run.where, width),
+        where(run.where, width, by_task=by_task),
         scheduler(run, width),
         groups(run, width),
         threads(run, width),

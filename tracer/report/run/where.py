@@ -9,10 +9,11 @@ from tracer.analysis.where.profile import Where
 from tracer.model.words import PART_LINES
 from tracer.report.layout import cut, table
 from tracer.report.names import short_name
+from tracer.report.run.tasks import by_each_task, event_loops, tasks
 from tracer.units import count, counted, duration, percent, plain
 
 #: So many of each are shown; --json has all.
-_MOST_PLACES, _MOST_EDGES = 10, 5
+_MOST_PLACES, _MOST_EDGES, _MOST_TASKS = 10, 5, 20
 #: Room for any place.
 _WIDEST = 1 << 20
 #: Columns that a place gets at least, however narrow the terminal.
@@ -21,15 +22,18 @@ _LEAST_PLACE = 24
 _LEAST_SHARE = 0.001
 
 
-def where(found: Where | None, width: int) -> list[str]:
+def where(found: Where | None, width: int, *, by_task: bool = False) -> list[str]:
     """The section; nothing for a run without a profile."""
     if found is None:
         return []
+    if by_task:
+        shown = [*by_each_task(found, _MOST_TASKS, width), *event_loops(found)]
+    else:
+        shown = [*_places(found, width), *_edges(found, width), *tasks(found, width)]
     return [
         f"Where on the path: {counted(found.points, 'sample')}, one every"
         f" {duration(found.grid_ns)} of it",
-        *_places(found, width),
-        *_edges(found, width),
+        *shown,
         *_remarks(found),
     ]
 

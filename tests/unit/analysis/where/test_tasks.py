@@ -1,0 +1,75 @@
+"""Tasks on the path and event loops, from samples written by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.profiled import PASS_ON, RECV, ROOT, SPIN, frame, sample, stack, thread
+
+from tracer.analysis.run.ledger import Ledger
+from tracer.analysis.where.pieces import path_pieces
+from tracer.analysis.where.tasks import RUNTIME, loops, task_name, task_shares
+from tracer.model.profile import Profile, SampledStack, Stretch, Task
+
+POLL = frame("tokio::runtime::task::raw::poll")
+WORKER = frame("tokio::runtime::scheduler::multi_thread::worker::run")
+GOEXIT = frame("runtime.goexit", kind="go")
+SERVE = frame("main.serve", kind="go")
+READ = frame("internal/poll.(*FD).Read", kind="go")
+HANDLE = frame("py::Handle._run:/usr/lib/python3.12/asyncio/events.py", kind="python")
+WORK = frame("py::work:/srv/app.py", kind="python")
+
+
+def of(samples, window_ns=1000):
+    profile = Profile(tuple(samples), grid_ns=10)
+    parts = {}
+    for one in samples:
+        parts[one.part] = parts.get(one.part, 0) + 10 * one.points
+    return task_shares(profile.samples, path_pieces(profile, Ledger(window_ns, parts)))
+
+
+def test_a_task_is_named_by_the_outermost_own_code_that_the_runtime_polls() -> None:
+    assert task_name("tokio", [RECV, SPIN, PASS_ON, POLL, WORKER, *ROOT]) == "ring::pass_on"
+    assert task_name("tokio", [RECV, POLL, WORKER, *ROOT]) == ""
+    # own code outside the runtime started it and is no task
+    assert task_name("tokio", [RECV, POLL, WORKER, PASS_ON, *ROOT]) == ""
+    assert task_name("go", [READ, SERVE, GOEXIT]) == "main.serve"
+    assert task_name("asyncio", [WORK, HANDLE, *ROOT]).startswith("py::work")
+    assert task_name("fd", [WORK, HANDLE]) == ""
+
+
+def test_the_paths_time_is_that_of_the_task_that_ran() -> None:
+    polled = stack(SPIN, PASS_ON, POLL, WORKER)
+    idle = stack(RECV, POLL, WORKER)
+    shares = of(
+        [
+            replace(sample("user", 30, polled), task=Task("tokio", 17)),
+            replace(sample("user", 10, polled), task=Task("tokio", 18)),
+            replace(sample("syscall:io", 5, polled, call="read"), task=Task("tokio", 18)),
+            replace(sample("syscall:poll", 20, idle, call="epoll_wait"), task=Task("tokio", 1)),
+            replace(sample("syscall:io", 4, stack(RECV), call="recvfrom"), descriptor=7),
+            sample("user", 31, stack(SPIN)),
+        ]
+    )
+    assert [(s.runtime, s.number, s.name, s.ns) for s in shares] == [
+        ("tokio", 17, "ring::pass_on", 300),
+        ("tokio", 1, RUNTIME, 200),
+        ("tokio", 18, "ring::pass_on", 150),
+        ("fd", 7, "recvfrom", 40),
+    ]
+
+
+def test_a_task_without_a_whole_stack_has_no_name() -> None:
+    broken = SampledStack((RECV,), whole=False)
+    (share,) = of([replace(sample("user", 3, broken), task=Task("tokio", 4))])
+    assert share.name == ""
+
+
+def test_an_event_loop_is_where_it_was_in_the_middle_of_its_longest_time() -> None:
+    stacks = tuple(stack(one, PASS_ON, POLL, WORKER) for one in (RECV, SPIN, SPIN, RECV))
+    (loop,) = loops([Stretch(thread(2), 41_000_000, 9, stacks, Task("tokio", 17))])
+    assert (loop.tid, loop.ns, loop.polls, loop.task_name) == (102, 41_000_000, 9, "ring::pass_on")
+    assert loop.place is not None
+    assert loop.place.function == "ring::spin"
+    (loop,) = loops([Stretch(thread(2), 41_000_000, 9)])
+    assert (loop.place, loop.task_name) == (None, "")
