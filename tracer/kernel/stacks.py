@@ -45,7 +45,8 @@ Unwind = Callable[[Sequence[TakenStack]], Sequence[TakenStack]]
 
 
 class PathCollector:
-    """Empties the rings of probe stacks on a thread of its own, from `start` to `stop`.
+    """Empties the rings of probe stacks from `start` to `stop`, on a thread of its own; another one
+    unwinds what they held, which takes longer than the rings have room for.
 
     `arrays` are the engine's, live.
     """
@@ -54,9 +55,10 @@ class PathCollector:
         self._arrays = arrays
         self._unwind = unwind
         self._sampling = Sampling()
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()  # of all that is kept
+        self._unwinding = threading.Lock()
+        self._full, self._over = threading.Event(), threading.Event()
+        self._threads: list[threading.Thread] = []
         self._forget()
 
     def _forget(self) -> None:
@@ -73,24 +75,27 @@ class PathCollector:
         self._sampling = sampling
         self._arrays["sampling"][0]["grid_ns"] = sampling.grid_ns
         self._over.clear()
-        self._thread = threading.Thread(target=self._run, name="stacks", daemon=True)
-        self._thread.start()
+        self._full.clear()
+        for target in (self._follow, self._keep_small):
+            self._threads.append(threading.Thread(target=target, name="stacks", daemon=True))
+            self._threads[-1].start()
 
     def stop(self) -> None:
         """Stop reading, after the programs have been detached."""
-        if self._thread is None:
-            return
         self._over.set()
-        self._thread.join()
-        self._thread = None
-        with self._lock:
-            self._read()
+        self._full.set()
+        while self._threads:
+            self._threads.pop().join()
+        if "sampling" in self._arrays:
+            with self._lock:
+                self._read()
 
     def collected(self, ends: Sequence[int]) -> SampledPaths:
         """What the paths that end with these nodes need, with all stacks unwound."""
-        with self._lock:
-            self._read()
-            nodes = self._settled()
+        with self._unwinding:
+            with self._lock:
+                self._read()
+                nodes = self._settled()
             self._count_times(nodes)
             times, self._times = self._times, defaultdict(float)
             nodes = nodes[needed(nodes, ends, int(self._arrays["sampling"][0]["made"]))]
@@ -101,12 +106,20 @@ class PathCollector:
             int(sampling["grid_ns"]), nodes, stacks, int(sampling["lost"]), lost_stacks, times
         )
 
-    def _run(self) -> None:
+    def _follow(self) -> None:
         while not self._over.wait(_LOOK_S):
             with self._lock:
                 self._read()
-                if self._new_nodes > _MOST_NODES or self._bytes > _MOST_BYTES:
+            if self._new_nodes > _MOST_NODES or self._bytes > _MOST_BYTES:
+                self._full.set()
+
+    def _keep_small(self) -> None:
+        while not self._over.is_set():
+            self._full.wait()
+            if not self._over.is_set():
+                with self._unwinding:
                     self._compact()
+                self._full.clear()
 
     def _read(self) -> None:
         sampling, ring = self._arrays["sampling"][0], self._arrays["path_nodes"]
@@ -156,9 +169,12 @@ class PathCollector:
         sampling, threads = self._arrays["sampling"][0], self._arrays["threads"]
         made = int(sampling["made"])
         ends = set(np.unique(threads["node"]).tolist())
-        self._read()
-        ends.update(np.unique(threads["node"]).tolist())
-        nodes = self._settled()
+        with self._lock:
+            self._read()
+            ends.update(np.unique(threads["node"]).tolist())
+            nodes = self._settled()
+            self._nodes, self._new_nodes = [], 0
+            before, self._bytes = list(self._stacks), 0
         self._count_times(nodes)
         nodes = nodes[needed(nodes, ends, made)]
         if len(nodes) > _MOST_NODES:
@@ -166,8 +182,12 @@ class PathCollector:
             start_ns = int(self._arrays["ctl"][0]["start_ns"])
             nodes = coarsened(nodes, grid_ns, start_ns, ends, made)
             sampling["grid_ns"] = 2 * grid_ns
-        self._nodes, self._new_nodes = [nodes], 0
-        self._stacks, self._bytes = self._unwound(nodes), 0
+        needed_stacks = self._unwound(nodes)
+        with self._lock:
+            self._nodes.insert(0, nodes)
+            for key in before:
+                if key not in needed_stacks:
+                    del self._stacks[key]
 
     def _count_times(self, nodes: Nodes) -> None:
         """Add the threads' own time in new nodes, before those that no path needs are dropped."""
@@ -193,7 +213,7 @@ class PathCollector:
             begin_ns = end_ns - int(thread["stretch_ns"])
             keys = [
                 key
-                for key, stack in self._stacks.items()
+                for key, stack in list(self._stacks.items())
                 if stack.slot == slot and begin_ns <= stack.at_ns <= end_ns and end_ns
             ]
             yield from keys[:: max(len(keys) // _STRETCH_STACKS, 1)]

@@ -20,13 +20,13 @@ STACK_BYTES = 8192
 LOCAL_BYTES, GOROUTINE_BYTES = 1024, 320
 #: Nodes in the ring that user space empties.
 _NODES = 1 << 16
-#: Stacks in the rings of all CPUs together, and at least so many of each.
-_STACKS, _FEWEST = 1 << 12, 64
+#: Stacks in the rings of all CPUs together, and of each CPU at most and at least.
+_STACKS, _MOST, _FEWEST = 1 << 12, 2048, 64
 
 
 def _macros(types: KernelTypes) -> dict[str, object]:
     cpus = max(cpu_numbers(text_of(Path("/sys/devices/system/cpu/possible")))) + 1
-    each = max(_FEWEST, min(1 << (_STACKS // cpus).bit_length() - 1, 1024))
+    each = max(_FEWEST, min(1 << (_STACKS // cpus).bit_length() - 1, _MOST))
     return {
         "PATH_NODES": _NODES,
         "STACK_BYTES": STACK_BYTES,
