@@ -173,6 +173,10 @@ class Machine:
         """Run a probe's own program `tp_<name>` where the last call of `place` put it."""
         self._library[f"tp_{name}"]((ctypes.c_uint64 * 6)(*args))
 
+    def run(self, program: str) -> None:
+        """The same with a program that no tracepoint runs, such as the clock's."""
+        self._library[program](None)
+
     def _struct_types(
         self, structs: dict[str, list[tuple[str, str, int]]], count: int
     ) -> dict[str, type[ctypes.Structure]]:

@@ -6,8 +6,8 @@ import random
 
 from tracer.analysis.run.ledger import Ledger
 from tracer.model.profile import (
-    AT_CROSSING,
     BY_CLOCK,
+    CAME_IN,
     PathSample,
     Profile,
     SampledStack,
@@ -41,7 +41,7 @@ def thread(number: int, group: str = "hop-*") -> SampledThread:
     return SampledThread(number, 100 + number, f"hop-{number}", group)
 
 
-def stack(*frames: Frame, whole: bool = True, taken: str = AT_CROSSING) -> SampledStack:
+def stack(*frames: Frame, whole: bool = True, taken: str = CAME_IN) -> SampledStack:
     return SampledStack((*frames, *ROOT), whole, taken)
 
 

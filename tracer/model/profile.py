@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from tracer.model.sampling import GRID_NS
 from tracer.model.stacks import Frame
 
-#: How a stack was taken. By the clock, while the thread was on a CPU; when the path crossed a point
-#: of the grid; when the thread came in again after it had waited; at the thread's next event.
+#: How a stack was taken. By the clock, while the thread was on a CPU; when the thread came in again
+#: after it had waited; at the thread's next event.
 BY_CLOCK = "by_clock"
-AT_CROSSING = "at_crossing"
 CAME_IN = "came_in"
 NEXT_EVENT = "next_event"
-TAKEN = (BY_CLOCK, AT_CROSSING, CAME_IN, NEXT_EVENT)
+TAKEN = (BY_CLOCK, CAME_IN, NEXT_EVENT)
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class SampledStack:
 
     frames: tuple[Frame, ...]
     whole: bool = True
-    taken: str = AT_CROSSING
+    taken: str = CAME_IN
     broken_in: str = ""
 
 

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * Probe stacks: where on the critical path. Each thread carries the number of the last node of its
- * path; a node is made when the path crosses a point of a grid of time, and a woken thread takes over
- * its waker's number with the path. Walked back from the thread that ends the window, the nodes are a
- * sample of the critical path at equal distances. User stacks are copied and unwound later.
+ * path; a node is made where the path has been sampled, and a woken thread takes over its waker's
+ * number with the path. Walked back from the thread that ends the window, the nodes are a sample of the
+ * critical path. While the path is on a CPU it is sampled by a clock of that CPU; while it waits, at the
+ * points of a grid of time, as far apart as the clock ticks. User stacks are copied and unwound later.
+ *
+ * TAKEN_*, how a stack was taken: by the clock while the thread ran; of a thread that has waited, as
+ * it came in again, or later, at its next event (kernels without sched_exit_tp; after a preemption it
+ * may have gone on meanwhile).
+ * OF_*, whose time a node is: of its thread and of the path that it is on, or of one of the two.
  */
-
-/* TAKEN_*, how a stack was taken: by the clock while the thread ran; at the end of a time on the CPU
- * in which the clock did not tick; of a thread that has waited, as it came in again, or later, at its
- * next event (kernels without sched_exit_tp; after a preemption it may have gone on meanwhile).
- * OF_*, whose time a node is: of its thread and of the path that it is on, or of one of the two. */
 
 struct path_node {
 	u32 number;  /* of this node, from 1 on; written last */
 	u32 parent;  /* number of the node before it, 0 at the window's start */
-	u64 at_ns;   /* the last point of the grid that it stands for */
-	u32 points;  /* and how many */
+	u64 at_ns;   /* when it was made; of a wait, the last point of the grid that it stands for */
+	u32 points;  /* samples that it stands for */
 	u32 part;
 	u32 call;    /* the system call's number, of parts inside one */
 	u32 slot;    /* whose time it was */
@@ -59,10 +60,9 @@ struct sampling {
 
 struct stack_ring {
 	u64 taken; /* stacks so far */
-	u64 used;  /* of these, before the last crossing or switch */
 	u64 lost;
 	u64 read;
-	u64 pad[4];
+	u64 pad[5];
 };
 
 BPF_F_TABLE("array", u32, struct sampling, sampling, 1, BPF_F_MMAPABLE);
@@ -159,24 +159,32 @@ static inline void stacks_path_begins(struct ctl *c, struct thread *t)
 
 	t->grid_ns = c->start_ns + (s ? s->grid_ns : 0);
 	t->node = t->owing = t->waker = t->polls = 0;
+	t->used_ticks = t->ticks;
 	t->polled_ns = t->stretch_ns = t->stretch_end_ns = 0;
 }
 
-/* A node for the time of the thread `by` on the path of `t` up to `now`, its number not written yet;
- * 0 where there is none. */
-static inline struct path_node *new_node(struct ctl *c, struct thread *t, struct thread *by, u32 part,
-					 u64 now, u32 *number)
+/* Samples of a wait up to `now`: the points of the grid since the path's last one; of a time on the CPU
+ * they do not count. */
+static inline u64 grid_points(struct ctl *c, struct sampling *s, struct thread *t, u64 now)
 {
-	struct sampling *s = sampling_at(0);
-	struct path_node *n;
 	u64 points;
 
-	if (!s || !s->grid_ns || c->phase != PHASE_OPEN)
-		return 0;
 	if (t->grid_ns <= c->start_ns) /* entered by user space, in the window */
 		t->grid_ns = c->start_ns + s->grid_ns;
-	points = since(now, t->grid_ns) / s->grid_ns + 1;
+	if (now < t->grid_ns)
+		return 0;
+	points = (now - t->grid_ns) / s->grid_ns + 1;
 	t->grid_ns += points * s->grid_ns;
+	return points;
+}
+
+/* A node for the time of the thread `by` on the path of `t`, its number not written yet; 0 where there
+ * is no room. */
+static inline struct path_node *new_node(struct sampling *s, struct thread *t, struct thread *by,
+					 u32 part, u64 points, u64 at_ns, u32 *number)
+{
+	struct path_node *n;
+
 	if (s->made - s->read >= PATH_NODES) {
 		__sync_fetch_and_add(&s->lost, points);
 		return 0;
@@ -187,7 +195,7 @@ static inline struct path_node *new_node(struct ctl *c, struct thread *t, struct
 		return 0;
 	n->number = 0;
 	n->parent = t->node;
-	n->at_ns = t->grid_ns - s->grid_ns;
+	n->at_ns = at_ns;
 	n->points = points;
 	n->part = part;
 	n->call = by->on_cpu_part >= PART_SYSCALL_IO && by->on_cpu_part < PART_KERNEL_WORKERS
@@ -198,6 +206,20 @@ static inline struct path_node *new_node(struct ctl *c, struct thread *t, struct
 	n->settled = 1;
 	n->whose = OF_BOTH;
 	return n;
+}
+
+/* The same for a wait up to `now`, if it holds points of the grid. */
+static inline struct path_node *wait_node(struct thread *t, struct thread *by, u32 part, u64 now,
+					  u32 *number)
+{
+	struct ctl *c = ctl_at(0);
+	struct sampling *s = sampling_at(0);
+	u64 points;
+
+	if (!c || !s || !s->grid_ns || c->phase != PHASE_OPEN)
+		return 0;
+	points = grid_points(c, s, t, now);
+	return points ? new_node(s, t, by, part, points, t->grid_ns - s->grid_ns, number) : 0;
 }
 
 /* The stack of a node whose thread does not run is taken when it does. */
@@ -211,11 +233,10 @@ static inline void owe(struct thread *t, struct path_node *n, u32 number)
 	n->number = number;
 }
 
-static inline void crossed_waiting(struct thread *t, u32 part, u64 now)
+static inline void sample_wait(struct thread *t, u32 part, u64 now)
 {
-	struct ctl *c = ctl_at(0);
 	u32 number = 0;
-	struct path_node *n = c ? new_node(c, t, t, part, now, &number) : 0;
+	struct path_node *n = wait_node(t, t, part, now, &number);
 
 	if (!n)
 		return;
@@ -226,11 +247,10 @@ static inline void crossed_waiting(struct thread *t, u32 part, u64 now)
 #ifdef ALL_THREADS
 static inline void stacks_slept(struct thread *t, u64 now)
 {
-	struct ctl *c = ctl_at(0);
 	struct path_node *n;
 	u32 number = 0;
 
-	if (now < t->grid_ns || !c || !(n = new_node(c, t, t, t->blocked_part, now, &number)))
+	if (now < t->grid_ns || !(n = wait_node(t, t, t->blocked_part, now, &number)))
 		return;
 	n->whose = OF_THREAD;
 	owe(t, n, number);
@@ -239,51 +259,64 @@ static inline void stacks_slept(struct thread *t, u64 now)
 static inline void stacks_slept(struct thread *t, u64 now) {}
 #endif
 
-/* On the CPU: the stacks that the clock took meanwhile, or one now. */
-static inline void crossed_running(struct thread *t, u32 part, u64 now)
+/* The ticks of the clock since the last node, with the stacks that they took on this CPU. */
+static inline void sample_ticks(struct thread *t, u32 part, u64 now)
 {
 	struct ctl *c = ctl_at(0);
-	u32 cpu = CPU, number = 0;
+	struct sampling *s = sampling_at(0);
+	u32 cpu = CPU, number = 0, ticks = t->ticks - t->used_ticks;
 	struct stack_ring *r = ring_at(cpu);
-	struct path_node *n = c ? new_node(c, t, t, part, now, &number) : 0;
+	struct path_node *n;
 
-	if (!n)
+	t->used_ticks = t->ticks;
+	if (!c || !s || !r || c->phase != PHASE_OPEN ||
+	    !(n = new_node(s, t, t, part, ticks, now, &number)))
 		return;
 	t->node = number;
-	if (r) {
-		if (r->used == r->taken)
-			take_stack(c, r, t, cpu, TAKEN_AT_CROSSING);
-		n->cpu = cpu;
-		n->first = r->used;
-		n->stacks = r->taken - r->used;
-		r->used = r->taken;
-	}
+	n->cpu = cpu;
+	n->first = t->first_stack;
+	n->stacks = r->taken - t->first_stack;
 	n->number = number;
+}
+
+/* The grid goes on behind a time on the CPU. */
+static inline void skip_points(struct thread *t, u64 now)
+{
+	struct ctl *c = ctl_at(0);
+	struct sampling *s = sampling_at(0);
+
+	if (c && s && s->grid_ns && c->phase == PHASE_OPEN)
+		grid_points(c, s, t, now);
+}
+
+static inline void ran(struct thread *t, u32 part, u64 now)
+{
+	if (t->ticks != t->used_ticks)
+		sample_ticks(t, part, now);
+	if (now >= t->grid_ns)
+		skip_points(t, now);
 }
 
 static inline void stacks_path_grew(struct thread *t, u32 part, u64 now)
 {
-	if (now < t->grid_ns)
-		return;
 	if (part < PART_WAKEUP_IDLE)
-		crossed_running(t, part, now);
-	else
-		crossed_waiting(t, part, now);
+		ran(t, part, now);
+	else if (now >= t->grid_ns)
+		sample_wait(t, part, now);
 }
 
 static inline void stacks_path_slept(struct thread *t, u32 part, u64 now)
 {
 	if (now >= t->grid_ns)
-		crossed_waiting(t, part, now);
+		sample_wait(t, part, now);
 }
 
 static inline void stacks_path_filled(struct thread *t, struct thread *by, u32 part, u64 now)
 {
-	struct ctl *c = ctl_at(0);
 	struct path_node *n;
 	u32 number = 0;
 
-	if (now < t->grid_ns || !c || !(n = new_node(c, t, by, part, now, &number)))
+	if (now < t->grid_ns || !(n = wait_node(t, by, part, now, &number)))
 		return;
 	t->node = number;
 	n->whose = OF_PATH;
@@ -292,8 +325,7 @@ static inline void stacks_path_filled(struct thread *t, struct thread *by, u32 p
 
 static inline void stacks_path_given(struct thread *waker, u64 now)
 {
-	if (now >= waker->grid_ns)
-		crossed_running(waker, waker->on_cpu_part, now);
+	ran(waker, waker->on_cpu_part, now);
 }
 
 static inline void stacks_path_taken(struct thread *t, struct thread *from)
@@ -325,7 +357,6 @@ static inline void settle(struct ctl *c, struct thread *t, u32 cpu, u32 taken)
 		n->settled = 1;
 	}
 	t->owing = 0;
-	r->used = r->taken;
 }
 
 /* Whether the thread is in a call in which an event loop waits: a poll, or a wait for a word of the
@@ -360,21 +391,11 @@ static inline void stacks_call_ended(u32 cpu, struct ctl *c, struct cpu *k, stru
 		settle(c, t, cpu, TAKEN_NEXT_EVENT);
 	} else if (t->polled_ns && s && r && ns >= s->grid_ns && !is_idle_call(t)) {
 		take_stack(c, r, t, cpu, TAKEN_NEXT_EVENT); /* an event loop was in it for long */
-		r->used = r->taken;
 	}
 	if (is_idle_call(t)) {
 		t->polls += t->on_cpu_part == PART_SYSCALL_POLL;
 		t->polled_ns = now;
 	}
-}
-
-/* What the clock took of this thread is none of the next one's. */
-static inline void stacks_switched_out(u32 cpu, struct thread *t, u32 slot, u64 ns, u32 runnable)
-{
-	struct stack_ring *r = ring_at(cpu);
-
-	if (r)
-		r->used = r->taken;
 }
 
 /* The thread that has come in, in its own context, before it goes on. */
@@ -399,8 +420,12 @@ int clock_stacks(void *ctx)
 	struct stack_ring *r = ring_at(cpu);
 	struct thread *t;
 
-	if (c && k && r && c->phase == PHASE_OPEN && k->slot && k->tid == current_tid() &&
-	    (t = thread_at(k->slot)))
-		take_stack(c, r, t, cpu, TAKEN_BY_CLOCK);
+	if (!c || !k || !r || c->phase != PHASE_OPEN || !k->slot || k->tid != current_tid() ||
+	    !(t = thread_at(k->slot)))
+		return 0;
+	if (t->ticks == t->used_ticks)
+		t->first_stack = r->taken;
+	take_stack(c, r, t, cpu, TAKEN_BY_CLOCK);
+	t->ticks++;
 	return 0;
 }

@@ -11,9 +11,11 @@ from harness.schedule import Schedule
 from harness.world import SLEEPING, Task, World
 
 from tracer.analysis.sampled_path import walked
-from tracer.model.states import PATH_PARTS
+from tracer.model.states import ON_CPU_PARTS, PATH_PARTS
 
 PROBES = ("sched", "syscalls", "stacks")
+#: Parts off the CPU.
+WAITS = set(PATH_PARTS) - set(ON_CPU_PARTS)
 #: Where a call's registers are: harness/machine.py.
 SP = 7
 
@@ -45,20 +47,21 @@ def by_part(nodes) -> dict[str, int]:
     return dict(points)
 
 
-def is_up_to_date(w: World, who: Task, grid_ns: int) -> bool:
-    """Alive in this window, and its nodes not ahead of it: it has woken nobody since its last
-    event."""
-    row = w.row(who)
-    is_here = w.state(who) != "DEAD" and int(row["epoch"]) == int(w.ctl["epoch"])
-    return is_here and int(row["grid_ns"]) <= int(row["last_ns"]) + grid_ns
+def is_of_window(w: World, who: Task) -> bool:
+    """Alive, with an event in this window."""
+    return w.state(who) != "DEAD" and int(w.row(who)["epoch"]) == int(w.ctl["epoch"])
 
 
 def every_ns(w: World, ns: int = 1) -> None:
     w.m.arrays["sampling"]["grid_ns"] = ns
 
 
+def waits(points: dict[str, int]) -> dict[str, int]:
+    return {part: n for part, n in points.items() if part in WAITS}
+
+
 @pytest.mark.parametrize("seed", range(10))
-def test_at_every_nanosecond_the_nodes_are_the_path(world: World, seed: int) -> None:
+def test_at_every_nanosecond_the_nodes_are_the_paths_waits(world: World, seed: int) -> None:
     every_ns(world)
     s = Schedule(world, seed)
     for _ in range(150):
@@ -68,47 +71,85 @@ def test_at_every_nanosecond_the_nodes_are_the_path(world: World, seed: int) -> 
         s.step()
         world.m.arrays["sampling"]["read"] = world.m.arrays["sampling"]["made"]
     s.close()
-    compared = [task for task in world.targets if is_up_to_date(world, task, 1)]
+    compared = [task for task in world.targets if is_of_window(world, task)]
     assert world.main in compared
     for task in compared:
-        assert by_part(path_of(world, task)) == world.path(task), task
+        found = by_part(path_of(world, task))
+        assert found == waits(world.path(task)), task
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_each_tick_is_in_the_path_of_who_ran_and_of_whom_it_woke(world: World, seed: int) -> None:
+    """The reference copies its ticks along with the path: tests/harness/schedule.py."""
+    every_ns(world, 1 << 40)  # no point of the grid
+    s = Schedule(world, seed)
+    s.open()
+    ticks = 0
+    for _ in range(600):
+        s.step()
+        for cpu, truth in enumerate(s.on):
+            tick(world, s.now, cpu)
+            if truth is not None:
+                truth.path[f"tick:{truth.on_cpu_part}"] += 1
+                ticks += 1
+    s.close()
+    assert ticks > 300
+    compared = [t for t in s.threads if is_of_window(world, t.task)]
+    for truth in compared:
+        row = world.row(truth.task)
+        if int(row["ticks"]) == int(row["used_ticks"]):  # else its next event makes the node
+            expected = {part[5:]: n for part, n in truth.path.items() if part.startswith("tick:")}
+            assert by_part(path_of(world, truth.task)) == expected, truth.task
 
 
 @pytest.mark.parametrize("grid_ns", [7, 50, 997])
-def test_on_a_grid_each_point_is_in_one_node(world: World, grid_ns: int) -> None:
+def test_a_wait_holds_the_points_of_the_grid_in_it(world: World, grid_ns: int) -> None:
     every_ns(world, grid_ns)
     s = Schedule(world, grid_ns)
     s.open()
     for _ in range(600):
         s.step()
     start_ns = int(world.ctl["start_ns"])
-    compared = [task for task in world.targets if is_up_to_date(world, task, grid_ns)]
+    compared = [task for task in world.targets if is_of_window(world, task)]
     assert len(compared) > 1
     for task in compared:
         found = path_of(world, task)
         ends = found["at_ns"].astype(int)
-        # each begins where the one before it ends
         assert ((ends - start_ns) % grid_ns == 0).all()
-        assert (np.diff(ends) == grid_ns * found["points"][1:]).all()
-        last_ns = int(world.row(task)["last_ns"])
-        assert int(found["points"].sum()) == (last_ns - start_ns) // grid_ns
+        # none is in two nodes
+        assert (np.diff(ends) >= grid_ns * found["points"][1:]).all()
+        assert {PATH_PARTS[int(part)] for part in found["part"]} <= WAITS
+    found = path_of(world, world.main)
+    assert int(found["points"].sum()) == pytest.approx(
+        sum(waits(world.path(world.main)).values()) / grid_ns, abs=len(found) + 30
+    )
 
 
 def test_a_woken_thread_goes_on_with_its_wakers_nodes(world: World) -> None:
     every_ns(world, 10)
     world.open()  # the first thread runs user code on CPU 0 from 1000 on
     other = world.create_reader()  # created at 1020, asleep in read since 1040
+    tick(world, 1090, 0)
+    tick(world, 1095, 0)
     world.enter(1100, 0, "write", 5)
+    tick(world, 1110, 0)
     world.waking(1125, 0, other)
     world.switch(1165, 1, other)
+    tick(world, 1170, 1)
     world.leave(1195, 1, 1)
-    assert by_part(path_of(world, other)) == {
-        "user": 8, "syscall:process": 2, "syscall:io": 2 + 3, "wakeup:idle": 4
-    }  # fmt: skip
-    last, before = path_of(world, other)[[-1, -2]]
-    assert int(last["slot"]) == int(before["slot"]) == other.slot
-    assert int(last["waker"]) == int(before["waker"]) == world.main.slot
-    assert path_of(world, other)["slot"].tolist()[:3] == [world.main.slot] * 3
+    found = path_of(world, other)
+    assert [(PATH_PARTS[int(n["part"])], int(n["points"]), int(n["slot"])) for n in found] == [
+        ("user", 2, world.main.slot),
+        ("syscall:io", 1, world.main.slot),
+        ("wakeup:idle", 4, other.slot),
+        ("syscall:io", 1, other.slot),
+    ]
+    assert found["waker"].tolist() == [0, 0, world.main.slot, world.main.slot]
+
+
+def tick(w: World, now: int, cpu: int) -> None:
+    w.m.place(cpu, now, w.on[cpu].at)
+    w.m.run("clock_stacks")
 
 
 def test_the_stack_is_that_of_the_threads_own_context(world: World) -> None:
@@ -118,14 +159,17 @@ def test_the_stack_is_that_of_the_threads_own_context(world: World) -> None:
     memory = ctypes.create_string_buffer(b"stack" * 2000)
     world.main.registers[SP] = ctypes.addressof(memory)
     world.enter(1150, 0, "read", 5)
+    tick(world, 1155, 0)
     taken = world.m.arrays["user_stacks"][0]
     assert [int(taken[name]) for name in ("ip", "sp", "tgid", "slot", "taken", "bytes")] == [
-        world.main.ip, ctypes.addressof(memory), world.main.tgid, world.main.slot, 1, 8192,
+        world.main.ip, ctypes.addressof(memory), world.main.tgid, world.main.slot, 0, 8192,
     ]  # fmt: skip
     assert bytes(taken["data"]) == memory.raw[:8192]
     world.switch(1160, 0, None, SLEEPING)
     world.waking(1400, 0, world.main, timer=1)  # a sleep, whose stack is still to come
-    slept = nodes_of(world)[-1]
+    ran, slept = nodes_of(world)
+    assert by_part([ran]) == {"syscall:io": 1}
+    assert (int(ran["first"]), int(ran["stacks"]), int(ran["settled"])) == (0, 1, 1)
     assert by_part([slept]) == {"sleep": 3}
     assert not slept["settled"]
     world.switch(1450, 0, world.main)
@@ -134,7 +178,7 @@ def test_the_stack_is_that_of_the_threads_own_context(world: World) -> None:
     slept = nodes_of(world)[-1]
     assert slept["settled"]
     assert (int(slept["first"]), int(slept["stacks"])) == (1, 1)
-    assert int(world.m.arrays["user_stacks"][1]["taken"]) == 2
+    assert int(world.m.arrays["user_stacks"][1]["taken"]) == 1
 
 
 def test_a_full_ring_is_told(world: World) -> None:
@@ -142,6 +186,8 @@ def test_a_full_ring_is_told(world: World) -> None:
     world.open()
     ring = len(world.m.arrays["path_nodes"])
     world.m.arrays["sampling"]["made"] = ring
+    tick(world, 1090, 0)
+    tick(world, 1091, 0)
     world.enter(1100, 0, "read", 5)
-    assert int(world.m.arrays["sampling"]["lost"][0]) == 100
+    assert int(world.m.arrays["sampling"]["lost"][0]) == 2
     assert int(world.row(world.main)["grid_ns"]) == 1101

@@ -155,4 +155,4 @@ def test_quality_of_stacks() -> None:
     assert quality.broken_ns == {"libjvm.so": 200, "libodd.so": 100}
     assert quality.missing_ns == 400
     assert quality.no_sample_ns == 7
-    assert quality.taken_ns == {"at_crossing": 500, "by_clock": 100}
+    assert quality.taken_ns == {"came_in": 500, "by_clock": 100}
