@@ -62,7 +62,8 @@ struct stack_ring {
 	u64 taken; /* stacks so far */
 	u64 lost;
 	u64 read;
-	u64 pad[5];
+	u64 owing; /* the thread that comes in has nodes without a stack */
+	u64 pad[4];
 };
 
 BPF_F_TABLE("array", u32, struct sampling, sampling, 1, BPF_F_MMAPABLE);
@@ -244,6 +245,15 @@ static inline void sample_wait(struct thread *t, u32 part, u64 now)
 	owe(t, n, number);
 }
 
+/* Tells tp_sched_exit_tp, which runs at each switch, that there is something to do. */
+static inline void owes_here(struct thread *t)
+{
+	struct stack_ring *r = t->owing ? ring_at(CPU) : 0;
+
+	if (r)
+		r->owing = 1;
+}
+
 #ifdef ALL_THREADS
 static inline void stacks_slept(struct thread *t, u64 now)
 {
@@ -299,10 +309,18 @@ static inline void ran(struct thread *t, u32 part, u64 now)
 
 static inline void stacks_path_grew(struct thread *t, u32 part, u64 now)
 {
-	if (part < PART_WAKEUP_IDLE)
+	if (part < PART_WAKEUP_IDLE) {
 		ran(t, part, now);
-	else if (now >= t->grid_ns)
+	} else if (now >= t->grid_ns) {
 		sample_wait(t, part, now);
+		owes_here(t);
+	}
+}
+
+static inline void stacks_switched_in(u32 cpu, struct ctl *c, struct thread *t, u32 slot, u32 kind,
+				      u32 part, u64 now)
+{
+	owes_here(t);
 }
 
 static inline void stacks_path_slept(struct thread *t, u32 part, u64 now)
@@ -402,10 +420,16 @@ static inline void stacks_call_ended(u32 cpu, struct ctl *c, struct cpu *k, stru
 int tp_sched_exit_tp(struct bpf_raw_tracepoint_args *ctx)
 {
 	u32 cpu = CPU;
-	struct ctl *c = ctl_at(0);
-	struct cpu *k = cpu_at(cpu);
+	struct stack_ring *r = ring_at(cpu);
+	struct ctl *c;
+	struct cpu *k;
 	struct thread *t;
 
+	if (!r || !r->owing)
+		return 0;
+	r->owing = 0;
+	c = ctl_at(0);
+	k = cpu_at(cpu);
 	if (c && k && k->slot && (t = thread_at(k->slot)) && t->owing && k->tid == current_tid())
 		settle(c, t, cpu, TAKEN_CAME_IN);
 	return 0;

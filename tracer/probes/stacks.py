@@ -84,7 +84,7 @@ PROBE = Probe(
     hooks=(
         *("path_begins", "path_grew", "path_slept", "path_filled", "path_given", "path_taken"),
         "slept",
-        *("call_entered", "call_ended"),
+        *("call_entered", "call_ended", "switched_in"),
     ),
     arrays=("sampling", "path_nodes", "stack_rings", "user_stacks"),
     tracepoints=("sched_exit_tp",),
