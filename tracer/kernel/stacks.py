@@ -27,9 +27,9 @@ from tracer.model.sampling import Sampling
 from tracer.model.stacks import StackSample
 
 #: The rings hold what a busy host makes in several times as long.
-_LOOK_S = 0.02
+_LOOK_S = 0.05
 #: Copied stacks are unwound when there are so many bytes of them.
-_MOST_BYTES = 64 << 20
+_MOST_BYTES = 128 << 20
 #: Nodes are looked through when there are so many new ones; more needed ones double the grid.
 _MOST_NODES = 1 << 18
 
@@ -63,7 +63,9 @@ class PathCollector:
 
     def _forget(self) -> None:
         self._nodes: list[Nodes] = [np.zeros(0, self._arrays["path_nodes"].dtype)]
-        self._stacks: dict[Key, TakenStack] = {}
+        #: Copies of `struct user_stack`: of which CPU, the number of the first one, and they.
+        self._raw: list[tuple[int, int, NDArray[np.void]]] = []
+        self._stacks: dict[Key, TakenStack] = {}  # unwound
         self._new_nodes = self._bytes = 0
         self._times: defaultdict[OwnTime, float] = defaultdict(float)
         self._counted = 0  # the last node in them
@@ -140,14 +142,13 @@ class PathCollector:
         stacks = self._arrays["user_stacks"]
         size = len(stacks) // len(self._arrays["stack_rings"])
         first, end = int(row["read"]), int(row["taken"])
-        for number in range(first, end):
-            stack = stacks[cpu * size + number % size]
-            if int(stack["number"]) != number + 1:  # being written: at the next look
-                end = number
-                break
-            self._stacks[cpu, number] = _taken(stack)
-            self._bytes += int(stack["bytes"])
-        row["read"] = end
+        numbers = np.arange(first, end)
+        found = stacks[cpu * size + numbers % size]
+        unwritten = np.flatnonzero(found["number"] != (numbers + 1).astype(np.uint64))
+        found = found[: unwritten[0] if len(unwritten) else None]  # being written: at the next look
+        self._raw.append((cpu, first, found))
+        self._bytes += found.nbytes
+        row["read"] = first + len(found)
 
     def _settled(self) -> Nodes:
         """All nodes, with what the programs have added to them since they were read."""
@@ -174,7 +175,7 @@ class PathCollector:
             ends.update(np.unique(threads["node"]).tolist())
             nodes = self._settled()
             self._nodes, self._new_nodes = [], 0
-            before, self._bytes = list(self._stacks), 0
+            before, self._bytes = len(self._raw), 0
         self._count_times(nodes)
         nodes = nodes[needed(nodes, ends, made)]
         if len(nodes) > _MOST_NODES:
@@ -182,12 +183,10 @@ class PathCollector:
             start_ns = int(self._arrays["ctl"][0]["start_ns"])
             nodes = coarsened(nodes, grid_ns, start_ns, ends, made)
             sampling["grid_ns"] = 2 * grid_ns
-        needed_stacks = self._unwound(nodes)
+        self._stacks = self._unwound(nodes)
         with self._lock:
             self._nodes.insert(0, nodes)
-            for key in before:
-                if key not in needed_stacks:
-                    del self._stacks[key]
+            del self._raw[:before]
 
     def _count_times(self, nodes: Nodes) -> None:
         """Add the threads' own time in new nodes, before those that no path needs are dropped."""
@@ -211,20 +210,37 @@ class PathCollector:
             thread = threads[slot]
             end_ns = int(thread["stretch_end_ns"])
             begin_ns = end_ns - int(thread["stretch_ns"])
+            if not end_ns:
+                continue
             keys = [
-                key
-                for key, stack in list(self._stacks.items())
-                if stack.slot == slot and begin_ns <= stack.at_ns <= end_ns and end_ns
+                (cpu, first + int(row))
+                for cpu, first, block in list(self._raw)
+                for row in np.flatnonzero(
+                    (block["slot"] == slot)
+                    & (begin_ns <= block["at_ns"])
+                    & (block["at_ns"] <= end_ns)
+                )
             ]
             yield from keys[:: max(len(keys) // _STRETCH_STACKS, 1)]
+            yield from (
+                key
+                for key, stack in self._stacks.items()
+                if stack.slot == slot and begin_ns <= stack.at_ns <= end_ns
+            )
 
     def _unwound(self, nodes: Nodes) -> dict[Key, TakenStack]:
         """The stacks that these nodes and the longest stretches have, unwound; so they stay."""
-        keys = [key for node in nodes for key in keys_of(node) if key in self._stacks]
-        keys = list(dict.fromkeys([*keys, *self._of_stretches()]))
-        raw = [key for key in keys if self._stacks[key].sample is not None]
-        self._stacks.update(zip(raw, self._unwind([self._stacks[k] for k in raw]), strict=True))
-        return {key: self._stacks[key] for key in keys}
+        keys = dict.fromkeys(key for node in nodes for key in keys_of(node))
+        keys.update(dict.fromkeys(self._of_stretches()))
+        found = {
+            (cpu, first + row): block[row]
+            for cpu, first, block in list(self._raw)
+            for row in range(len(block))
+            if (cpu, first + row) in keys and (cpu, first + row) not in self._stacks
+        }
+        unwound = self._unwind([_taken(stack) for stack in found.values()])
+        self._stacks.update(zip(found, unwound, strict=True))
+        return {key: self._stacks[key] for key in keys if key in self._stacks}
 
 
 def _taken(stack: np.void) -> TakenStack:

@@ -2,7 +2,8 @@
  * twice as long in beta(), sleeps in nap(), and holds a lock in hold() that the first thread then
  * waits for. Beside it a third thread computes in decoy(), for which nobody waits.
  *
- * places ROUNDS [recursion | broken | unlink] */
+ * places ROUNDS [recursion | broken | unlink | times FILE]: to FILE the CPU time, ns, that alpha, beta
+ * and hold took. */
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -13,24 +14,42 @@
 #include <unistd.h>
 
 #define NOINLINE __attribute__((noinline, noclone))
-#define WORK 400000
+#define WORK 1000000
 
 static sem_t to_second, to_first, to_third;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static volatile int over;
-static volatile long sink;
 
-static inline __attribute__((always_inline)) void burn(long n)
+/* The same code for all, and no memory, by which threads slow each other down. */
+NOINLINE void burn(long n)
 {
-	for (long i = 0; i < n; i++)
-		sink += i;
+	while (--n)
+		asm volatile("" : "+r"(n));
 }
 
-NOINLINE void alpha(void) { burn(WORK); asm volatile(""); }
-NOINLINE void beta(void) { burn(2 * WORK); asm volatile(""); }
-NOINLINE void decoy(void) { burn(WORK); asm volatile(""); }
+static long cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+
+static long alpha_ns, beta_ns, hold_ns;
+
+#define WORKER(name, n)                         \
+	NOINLINE void name(long *spent_ns)      \
+	{                                       \
+		long before = cpu_ns();         \
+		burn(n);                        \
+		*spent_ns += cpu_ns() - before; \
+	}
+
+WORKER(alpha, WORK)
+WORKER(beta, 2 * WORK)
+WORKER(hold, WORK)
+WORKER(decoy, WORK)
 NOINLINE void nap(void) { nanosleep(&(struct timespec){0, 2000000}, NULL); asm volatile(""); }
-NOINLINE void hold(void) { burn(WORK); asm volatile(""); }
 
 static void *second(void *unused)
 {
@@ -39,23 +58,25 @@ static void *second(void *unused)
 		sem_wait(&to_second);
 		if (over)
 			return NULL;
-		beta();
+		beta(&beta_ns);
 		nap();
 		pthread_mutex_lock(&lock);
 		sem_post(&to_first);
-		hold();
+		hold(&hold_ns);
 		pthread_mutex_unlock(&lock);
 	}
 }
 
 static void *third(void *unused)
 {
+	long decoy_ns = 0;
+
 	(void)unused;
 	for (;;) {
 		sem_wait(&to_third);
 		if (over)
 			return NULL;
-		decoy();
+		decoy(&decoy_ns);
 	}
 }
 
@@ -105,7 +126,7 @@ int main(int argc, char **argv)
 	pthread_create(&threads[1], NULL, third, NULL);
 	for (int i = 0; i < rounds; i++) {
 		sem_post(&to_third);
-		alpha();
+		alpha(&alpha_ns);
 		sem_post(&to_second);
 		sem_wait(&to_first);
 		pthread_mutex_lock(&lock);
@@ -116,5 +137,11 @@ int main(int argc, char **argv)
 	sem_post(&to_third);
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);
+	if (!strcmp(mode, "times")) {
+		FILE *file = fopen(argv[3], "w");
+
+		fprintf(file, "alpha %ld\nbeta %ld\nhold %ld\n", alpha_ns, beta_ns, hold_ns);
+		fclose(file);
+	}
 	return 0;
 }

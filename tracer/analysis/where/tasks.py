@@ -24,6 +24,9 @@ _BEGINS = {
 #: The name of a task none of whose whole stacks has own code: a worker of tokio is one.
 RUNTIME = "the runtime itself"
 
+#: What Go's compiler puts around a function that a goroutine starts with.
+_WRAPPER = re.compile(r"\.gowrap\d+$")
+
 
 @dataclass(frozen=True)
 class TaskShare:
@@ -102,7 +105,7 @@ def task_name(runtime: str, frames: Sequence[Frame]) -> str:
     for frame in reversed(frames):
         if begins.match(frame.function):
             seen = True
-        elif seen and is_own(frame, beside):
+        elif seen and is_own(frame, beside) and not _WRAPPER.search(frame.function):
             return name_of(frame)
     return ""
 

@@ -1,0 +1,265 @@
+"""Where on the path: programs whose places are known, on the real kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from programs import ROOT, TRACER, need, traced
+
+from tracer.analysis.run.summary import summarize
+from tracer.capture.command import CommandOptions, run_command
+from tracer.kernel import stacks
+from tracer.kernel.engine import Engine
+from tracer.model.sampling import Sampling
+from tracer.model.spec import Spec
+
+#: Finer than usual: more samples of a short run.
+GRID = ("--grid", "200")
+Stacks = Counter[tuple[str, ...]]
+
+
+def folded(file: Path) -> Stacks:
+    """ns of each stack, from the root to the part."""
+    found: Stacks = Counter()
+    for line in file.read_text().splitlines():
+        stack, _, ns = line.rpartition(" ")
+        found[tuple(stack.split(";"))] += int(ns)
+    return found
+
+
+def time_in(found: Stacks, function: str, part: str) -> int:
+    """ns of stacks with that function, in a part whose name begins so."""
+    return sum(
+        ns for stack, ns in found.items() if function in stack and stack[-1].startswith(f"[{part}")
+    )
+
+
+def all_in(found: Stacks, part: str) -> int:
+    return sum(ns for stack, ns in found.items() if stack[-1].startswith(f"[{part}"))
+
+
+def sampled(directory: Path, *words: str, options: tuple[str, ...] = ()) -> tuple[Any, Stacks]:
+    """The JSON report of a command with its places, and its folded stacks."""
+    file = directory / "stacks.folded"
+    document = traced(directory, words, *GRID, "--folded", str(file), *options)
+    closes(document)
+    return document, folded(file)
+
+
+def closes(document: Mapping[str, Any]) -> None:
+    """The places of each part sum to that part of the path's ledger, to the nanosecond."""
+    sums: Counter[str] = Counter()
+    for place in document["where"]["places"]:
+        sums[place["part"]] += place["time_ns"]
+    wall = document["ledgers"]["wall"]
+    exact = Counter(wall["parts"])
+    exact["unknown"] += wall["residual_ns"]
+    assert {p: ns for p, ns in sums.items() if ns} == {p: ns for p, ns in exact.items() if ns}
+    assert sum(sums.values()) == document["window_ns"]
+
+
+@pytest.fixture(scope="module")
+def places(
+    tmp_path_factory: pytest.TempPathFactory, compiled: Callable[[str], str]
+) -> tuple[Any, Stacks]:
+    directory = tmp_path_factory.mktemp("places")
+    times = directory / "times"
+    document, found = sampled(directory, compiled("places"), "600", "times", str(times))
+    for line in times.read_text().splitlines():
+        function, ns = line.split()
+        document[function] = int(ns)
+    return document, found
+
+
+def test_each_function_has_its_share_of_the_path(places: tuple[Any, Stacks]) -> None:
+    """As the program has timed itself; what decoy does is nobody's delay."""
+    document, found = places
+    window_ns = document["window_ns"]
+    for function in ("alpha", "beta", "hold"):
+        own_ns = time_in(found, function, "user")
+        assert own_ns / window_ns == pytest.approx(document[function] / window_ns, abs=0.03)
+    assert time_in(found, "decoy", "user") < 0.003 * window_ns
+
+
+def test_a_sleep_is_where_the_program_slept(places: tuple[Any, Stacks]) -> None:
+    document, found = places
+    sleep_ns = document["ledgers"]["wall"]["parts"]["sleep"]
+    assert sleep_ns > 600 * 2e6
+    assert time_in(found, "nap", "sleep") > 0.99 * sleep_ns
+    top = next(place for place in document["where"]["places"] if place["part"] == "sleep")
+    assert (top["function"], top["own"]) == ("nap", True)
+    assert Path(top["file"]).name == "places.c"
+    assert top["called"].endswith("nanosleep")
+
+
+def test_nearly_all_stacks_are_whole(places: tuple[Any, Stacks]) -> None:
+    document, found = places
+    assert document["where"]["stacks"]["whole_ns"] > 0.99 * document["window_ns"]
+    roots = {stack[0] for stack in found if len(stack) > 2}
+    assert roots & {"main", "_start", "__libc_start_call_main", "second"}
+
+
+def test_the_kernels_part_says_what_a_call_waits_for(
+    tmp_path: Path, compiled: Callable[[str], str]
+) -> None:
+    _document, found = sampled(tmp_path, compiled("places"), "100", options=("--kernel-stacks",))
+    slept = [stack for stack in found if "nap" in stack and stack[-1].startswith("[sleep")]
+    assert slept
+    assert all("hrtimer_nanosleep" in stack or "do_nanosleep" in stack for stack in slept)
+    assert all(stack.index("nap") < len(stack) - 3 for stack in slept)
+
+
+def test_all_threads_have_all_their_time(tmp_path: Path, compiled: Callable[[str], str]) -> None:
+    """decoy is the third thread's work: as much as alpha's."""
+    document, found = sampled(tmp_path, compiled("places"), "300", options=("--all-threads",))
+    threads = document["ledgers"]["threads"]
+    assert sum(found.values()) == pytest.approx(threads["total_ns"], rel=0.01)
+    alpha, decoy = (time_in(found, name, "user") for name in ("alpha", "decoy"))
+    assert decoy / alpha == pytest.approx(1, abs=0.2)
+
+
+def test_a_stripped_program_has_no_wrong_names(
+    tmp_path: Path, compiled: Callable[[str], str]
+) -> None:
+    need("strip")
+    program = tmp_path / "stripped"
+    subprocess.run(["strip", "-o", str(program), compiled("places")], check=True)
+    document, found = sampled(tmp_path, str(program), "100")
+    names = {name for stack in found for name in stack}
+    assert not names & {"alpha", "beta", "hold", "nap", "decoy", "burn", "main"}
+    own = [place for place in document["where"]["places"] if place["module"] == str(program)]
+    assert all(place["function"].startswith("stripped+0x") for place in own)
+
+
+def test_a_program_that_deletes_its_file(tmp_path: Path, compiled: Callable[[str], str]) -> None:
+    program = tmp_path / "deleted"
+    shutil.copy(compiled("places"), program)
+    document, found = sampled(tmp_path, str(program), "100", "unlink")
+    assert not program.exists()
+    assert all_in(found, "sleep") > 0.2e9
+    names = {name for stack in found for name in stack}
+    assert names & {"nap"} or document["where"]["stacks"]["missing_ns"] >= 0
+
+
+@pytest.mark.parametrize("words", [("true",), ("sh", "-c", "exec true"), ("sh", "-c", "kill $$")])
+def test_what_ends_at_once(tmp_path: Path, words: tuple[str, ...]) -> None:
+    status = 143 if "kill $$" in words else 0
+    document = traced(tmp_path, words, "--probe", "stacks", status=status)
+    closes(document)
+
+
+def test_a_program_that_another_one_has_become(
+    tmp_path: Path, compiled: Callable[[str], str]
+) -> None:
+    script = f"sleep 0.1; exec {compiled('places')} 50"
+    _document, found = sampled(tmp_path, "sh", "-c", script)
+    assert time_in(found, "nap", "sleep") > 0.9e8
+    assert time_in(found, "beta", "user") > 0
+
+
+def test_a_recursion_of_200_frames(tmp_path: Path, compiled: Callable[[str], str]) -> None:
+    document, found = sampled(tmp_path, compiled("places"), "1", "recursion")
+    deepest = max(found, key=lambda stack: found[stack])
+    assert sum(name == "deep" for name in deepest) == 201
+    assert document["where"]["stacks"]["whole_ns"] > 0.95 * document["window_ns"]
+
+
+def test_a_stack_that_leads_nowhere(tmp_path: Path, compiled: Callable[[str], str]) -> None:
+    """`broken` is known, what called it is not, and no caller is made up."""
+    document, found = sampled(tmp_path, compiled("places"), "1", "broken")
+    broken_ns = sum(ns for stack, ns in found.items() if "broken" in stack)
+    assert broken_ns > 0.3 * document["window_ns"]
+    quality = document["where"]["stacks"]
+    assert sum(quality["broken_ns"].values()) > 0.25 * document["window_ns"]
+    for stack in found:
+        if "broken" in stack and "main" not in stack:
+            assert stack[0] == "broken"
+
+
+def test_tasks_of_tokio_are_told_apart(tmp_path: Path, release: Path) -> None:
+    words = (str(release / "async-brigade"), "--tasks", "50", "--iters", "3000")
+    document, _found = sampled(tmp_path, *words, "--flavor", "current-thread")
+    tasks = [task for task in document["where"]["tasks"] if task["runtime"] == "tokio"]
+    named = [
+        task for task in tasks if task["name"] and task["name"].endswith("pass_on::{{closure}}")
+    ]
+    assert len({task["number"] for task in named}) == 50
+    # all do the same
+    shares = sorted(task["time_ns"] for task in named)
+    assert shares[40] < 2 * shares[10]
+
+
+def test_who_blocks_an_executor_is_named(tmp_path: Path, release: Path) -> None:
+    document, _found = sampled(tmp_path, str(release / "examples" / "blocked-executor"))
+    loop = document["where"]["loops"][0]
+    assert 38e6 < loop["longest_ns"] < 80e6
+    assert loop["polls"] > 100
+    assert loop["place"]["function"].endswith("parse_json")
+    assert loop["task"]["runtime"] == "tokio"
+    assert loop["task"]["name"].endswith("handle_request::{{closure}}")
+
+
+def test_goroutines_are_told_apart(tmp_path: Path) -> None:
+    need("go")
+    program = tmp_path / "goroutines"
+    source = Path(__file__).parent / "planted" / "goroutines.go"
+    subprocess.run(["go", "build", "-o", str(program), str(source)], check=True)
+    document, found = sampled(tmp_path, str(program))
+    light, heavy = (time_in(found, f"main.{name}", "user") for name in ("light", "heavy"))
+    assert light / (light + heavy) == pytest.approx(1 / 4, abs=0.05)
+    tasks = {task["name"]: task for task in document["where"]["tasks"] if task["runtime"] == "go"}
+    assert {"main.light", "main.heavy"} <= set(tasks)
+    assert tasks["main.heavy"]["time_ns"] > 2 * tasks["main.light"]["time_ns"]
+
+
+def test_each_interval_has_its_own_places(tmp_path: Path, compiled: Callable[[str], str]) -> None:
+    file = tmp_path / "lines.json"
+    target = subprocess.Popen([compiled("places"), "100000"])
+    try:
+        time.sleep(0.2)
+        done = subprocess.run(
+            [*TRACER, "attach", str(target.pid), "--interval", "0.5", "--duration", "1.5",
+             "--probe", "stacks", "--json", str(file)],
+            cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    finally:
+        target.kill()
+        target.wait()
+    assert done.returncode in (0, 3), done.stderr  # a busy host can open a ledger
+    documents = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(documents) == 3
+    for document in documents:
+        closes(document)
+        points = document["where"]["points"]
+        assert points == pytest.approx(document["window_ns"] / 997_000, rel=0.1)
+        assert any(place["function"] == "nap" for place in document["where"]["places"])
+
+
+def test_a_full_table_doubles_the_grid(
+    monkeypatch: pytest.MonkeyPatch, compiled: Callable[[str], str]
+) -> None:
+    """What is dropped and unwound meanwhile changes no share."""
+    monkeypatch.setattr(stacks, "_MOST_NODES", 200)
+    monkeypatch.setattr(stacks, "_MOST_BYTES", 1 << 20)
+    with contextlib.closing(Engine(("stacks",), sampling=Sampling(100_000))) as engine:
+        spec = Spec((compiled("places"), "600"), as_root=True, controlled=False)
+        recording = run_command(engine, spec, CommandOptions())
+    profile = recording.profile
+    assert profile is not None
+    assert profile.grid_ns >= 400_000
+    assert profile.lost == 0
+    where = summarize(recording, name="", transport="", unit="run").where
+    assert where is not None
+    sleep_ns = sum(s.ns for s in where.places if s.part == "sleep" and s.place.function == "nap")
+    exact = recording.threads["path"][recording.end_slot]
+    assert sleep_ns == pytest.approx(600 * 2.06e6, rel=0.05)
+    assert int(exact.sum()) == recording.window_ns
