@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracer import probes
 from tracer.cli import _options as options
 from tracer.cli._output import budget_status, outputs, say
 from tracer.cli._profiles import FILES, profile_files
@@ -62,9 +63,10 @@ class CommandRun:
                 values["cpus"] or (),
                 as_root=values["as_root"],
                 unit_from=values["unit_from"],
+                env={"PYTHONPERFSUPPORT": "1"} if values["python_frames"] else {},
             ),
             window,
-            options.tracing(values),
+            options.tracing(values, probes.OF_COMMANDS),
             values["baseline"],
             values["wait_quiet"],
             values["strict"],
@@ -79,7 +81,7 @@ def command_of_user() -> click.Command:
     return _Command(
         "-",
         params=[
-            *options.tracing_options(),
+            *options.tracing_options(probes.OF_COMMANDS),
             options.cpus_option(),
             options.as_root_option(),
             options.units_option("Units of work it does in the window; figures are then per unit."),
@@ -98,6 +100,11 @@ def command_of_user() -> click.Command:
             ),
             options.no_baseline_option("Start it once only, which is the default."),
             options.wait_quiet_option(),
+            click.Option(
+                ["--python-frames"], is_flag=True,
+                help="Python 3.12 or newer: name its functions in stacks (PYTHONPERFSUPPORT=1;"
+                " probe stacks).",
+            ),
             click.Option(
                 ["--strict"], is_flag=True,
                 help="Exit status 3 when a ledger does not close or events were lost.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracer import probes
 from tracer.cli._profiles import FILES, SETTINGS, profile_options
 from workloads import Option
 
@@ -67,9 +68,7 @@ class _BudgetLimit(click.ParamType["Budget"]):
 def _chosen_probes(
     _ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
 ) -> tuple[str, ...]:
-    from tracer import probes
-
-    return probes.chosen(texts or probes.DEFAULT)
+    return probes.chosen(texts)
 
 
 # ---- what is measured ----
@@ -112,10 +111,9 @@ def as_root_option() -> click.Option:
 # ---- how it is traced ----
 
 
-def tracing_options() -> list[click.Parameter]:
-    """The options of every traced run; `tracing` and `follow` make data of their values."""
-    from tracer import probes
-
+def tracing_options(default: tuple[str, ...] = probes.DEFAULT) -> list[click.Parameter]:
+    """The options of every traced run, with the probes that are chosen where none is named;
+    `tracing` makes data of their values."""
     names = ", ".join(probes.names())
     return [
         click.Option(
@@ -124,7 +122,7 @@ def tracing_options() -> list[click.Parameter]:
             callback=_chosen_probes,
             metavar="NAMES",
             help=f"Detail to keep: {names} or all; separated by commas, repeatable."
-            f"  [default: {','.join(probes.DEFAULT)}]",
+            f"  [default: {','.join(default)}]",
         ),
         click.Option(
             ["--light"],
@@ -151,21 +149,25 @@ def tracing_options() -> list[click.Parameter]:
     ]
 
 
-def tracing(values: Mapping[str, Any]) -> Tracing:
+def tracing(values: Mapping[str, Any], default: tuple[str, ...] = probes.DEFAULT) -> Tracing:
     """The values of `tracing_options` as data; an option of probe stacks chooses it too."""
-    from tracer import probes
     from tracer.experiment.tracing import Tracing
-    from tracer.model.sampling import GRID_NS, Sampling
+    from tracer.model.sampling import GRID_NS, STACK_BYTES, Sampling
 
-    wanted = [name for name in (*SETTINGS, *FILES) if values[name]]
-    names = probes.chosen((*values["probe"], "stacks")) if wanted else values["probe"]
+    wanted = [name for name in (*SETTINGS, *FILES, "python_frames") if values.get(name)]
+    if values["light"]:
+        default = tuple(name for name in default if name != "stacks")
+    names = values["probe"] or default
+    if wanted:
+        names = probes.chosen((*names, "stacks"))
     if values["light"] and "stacks" in names:
         what = f"--{wanted[0].replace('_', '-')}" if wanted else "--probe stacks"
         raise click.UsageError(
             f"{what} samples where system calls are seen: leave out --light or {what}"
         )
     grid_ns = GRID_NS if values["grid"] is None else 1000 * values["grid"]
-    sampling = Sampling(grid_ns, values["all_threads"], values["kernel_stacks"])
+    stack_bytes = (2 if values.get("python_frames") else 1) * STACK_BYTES
+    sampling = Sampling(grid_ns, values["all_threads"], values["kernel_stacks"], stack_bytes)
     return Tracing(names, values["light"], values["top"], sampling)
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from tracer.cli import _options as options
-from tracer.cli._output import budget_status, outputs, say, stop_if_broken_off
+from tracer.cli._output import Outputs, budget_status, outputs, say, stop_if_broken_off
 from tracer.errors import TracerError
 
 if TYPE_CHECKING:
+    from tracer.analysis.compare import Comparison
     from tracer.analysis.run.budget import Budget
     from tracer.experiment.compare import CompareResult
     from tracer.experiment.trials import Start
@@ -38,6 +39,17 @@ class _Compare(click.Command):
         options.rounds_option("Blocks; each holds every run once, in random order.", least=2),
         options.unit_from_option("each did"),
         options.untraced_option("No traced runs: the ratio only, not its reasons."),
+        click.Option(
+            ["--functions"],
+            is_flag=True,
+            help="Sample stacks in the traced runs: which functions make the difference.",
+        ),
+        click.Option(
+            ["--folded"],
+            metavar="FILE",
+            help="Write the functions with their times in A and in B, for difffolded.pl and the"
+            " like, to FILE; with --functions, or of saved reports that have places.",
+        ),
         *options.start_options(),
         options.json_option(),
         options.budget_option(
@@ -54,6 +66,8 @@ def command(
     rounds: int,
     unit_from: str,
     untraced: bool,
+    functions: bool,
+    folded: str | None,
     wait_quiet: float | None,
     fresh: bool,
     json_path: str | None,
@@ -72,12 +86,15 @@ def command(
         raise click.UsageError(
             "--unit-from is for commands: tracer compare --unit-from REGEX -- 'COMMAND' 'COMMAND'"
         )
-    with outputs(json_path) as out:
+    if untraced and (functions or folded):
+        raise click.UsageError("--untraced runs have no functions: leave out one of the two")
+    with outputs(json_path, csv_path=folded) as out:
         begin = options.start(wait_quiet, fresh)
+        functions = functions or folded is not None
         if are_commands:
-            result = _commands(a, b, rounds, untraced, unit_from, begin)
+            result = _commands(a, b, rounds, untraced, unit_from, begin, functions)
         else:
-            result = _compared(a, b, rounds, untraced, begin)
+            result = _compared(a, b, rounds, untraced, begin, functions)
         compared, names = result.comparison, (a, b)
         if compared is not None:
             out.report(
@@ -86,6 +103,7 @@ def command(
                 ),
                 lambda width: report.render(compared, names, result.warnings, width, result.load),
             )
+            _write_folded(out, compared, folded)
     stop_if_broken_off(result.interrupted)
     assert compared is not None  # only a broken-off one has none
     if budgets and not result.load.allows_verdict:
@@ -94,8 +112,19 @@ def command(
     return budget_status(budgets, {**result.report_b, "ratio": compared.ratio.median})
 
 
+def _write_folded(out: Outputs, compared: Comparison, folded: str | None) -> None:
+    from tracer.report.compare import folded_functions
+
+    if folded and not compared.functions:
+        raise TracerError(
+            "there are no functions to compare: not every run had its stacks sampled",
+            "save reports with: tracer run --probe stacks --json FILE",
+        )
+    out.csv(lambda: folded_functions(compared))
+
+
 def _commands(
-    a: str, b: str, rounds: int, untraced: bool, unit_from: str, begin: Start
+    a: str, b: str, rounds: int, untraced: bool, unit_from: str, begin: Start, functions: bool
 ) -> CompareResult:
     from tracer.experiment.compare import SIDES, compare_live
     from tracer.experiment.line import command_condition
@@ -104,10 +133,12 @@ def _commands(
     first, second = (
         command_condition(line, label, unit_from) for line, label in zip((a, b), SIDES, strict=True)
     )
-    return compare_live(first, second, rounds, untraced, Progress(), begin)
+    return compare_live(first, second, rounds, untraced, Progress(), begin, functions)
 
 
-def _compared(a: str, b: str, rounds: int, untraced: bool, begin: Start) -> CompareResult:
+def _compared(
+    a: str, b: str, rounds: int, untraced: bool, begin: Start, functions: bool
+) -> CompareResult:
     from tracer.experiment.compare import SIDES, compare_live, compare_saved
     from tracer.experiment.line import condition
     from tracer.progress import Progress
@@ -122,4 +153,4 @@ def _compared(a: str, b: str, rounds: int, untraced: bool, begin: Start) -> Comp
     if all(saved):
         return compare_saved(Path(a), Path(b))
     first, second = condition(a, SIDES[0]), condition(b, SIDES[1])
-    return compare_live(first, second, rounds, untraced, Progress(), begin)
+    return compare_live(first, second, rounds, untraced, Progress(), begin, functions)

@@ -50,8 +50,10 @@ def compare_live(
     untraced: bool,
     progress: Progress,
     start: Start = HERE_AND_NOW,
+    functions: bool = False,
 ) -> CompareResult:
-    """Run both, labelled `A` and `B`, in `rounds` blocks; with `untraced` never under the probes.
+    """Run both, labelled `A` and `B`, in `rounds` blocks; with `untraced` never under the probes,
+    with `functions` under the one that samples stacks too.
 
     TracerError when they do not count in the same unit (exit status 2), when a run fails, and
     without the rights for BPF. Interrupted when a signal comes before the first run's end.
@@ -63,7 +65,7 @@ def compare_live(
             exit_code=2,
         )
     require_rights()
-    probes = () if untraced else _PROBES
+    probes = () if untraced else (*_PROBES, "stacks") if functions else _PROBES
     trials = Design(SIDES, rounds, traced=() if untraced else None, twin="A").trials()
     if a.command:
         start.say(_starts(trials, bool(a.unit_from)))

@@ -76,19 +76,26 @@ static inline struct path_node *node_at(u32 i) { return path_nodes.lookup(&i); }
 static inline struct stack_ring *ring_at(u32 i) { return stack_rings.lookup(&i); }
 static inline struct user_stack *user_stack_at(u32 i) { return user_stacks.lookup(&i); }
 
-/* As much of the user stack as is in memory: whole, or up to the end of the second page. */
+/* As much of the user stack as is in memory: all, or page by page. */
 static inline u32 copy_stack(struct user_stack *s)
 {
-	u32 room = PAGE_BYTES - ((u32)s->sp & (PAGE_BYTES - 1));
+	u32 room = PAGE_BYTES - ((u32)s->sp & (PAGE_BYTES - 1)), done;
 
 	if (!bpf_probe_read_user(s->data, STACK_BYTES, (void *)s->sp))
 		return STACK_BYTES;
 	asm volatile("" : "+r"(room));
 	if (room > PAGE_BYTES || bpf_probe_read_user(s->data, room, (void *)s->sp))
 		return 0;
-	if (bpf_probe_read_user(s->data + room, PAGE_BYTES, (void *)(s->sp + room)))
-		return room;
-	return room + PAGE_BYTES;
+	done = room;
+#pragma unroll
+	for (int i = 1; i < STACK_BYTES / PAGE_BYTES; i++) {
+		asm volatile("" : "+r"(done)); /* as the verifier wants the bound: right before its use */
+		if (done > STACK_BYTES - PAGE_BYTES ||
+		    bpf_probe_read_user(s->data + done, PAGE_BYTES, (void *)(s->sp + done)))
+			break;
+		done += PAGE_BYTES;
+	}
+	return done;
 }
 
 /* x86-64 keeps the thread pointer of a thread in its task; a program's own block of variables ends
@@ -280,7 +287,7 @@ static inline void sample_ticks(struct thread *t, u32 part, u64 now)
 
 	t->used_ticks = t->ticks;
 	if (!c || !s || !r || c->phase != PHASE_OPEN ||
-	    !(n = new_node(s, t, t, part, ticks, now, &number)))
+	    !(n = new_node(s, t, t, part, (u64)ticks * TICK_POINTS, now, &number)))
 		return;
 	t->node = number;
 	n->cpu = cpu;

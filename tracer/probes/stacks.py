@@ -13,8 +13,6 @@ from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.profile import TAKEN
 from tracer.model.states import indices
 
-#: Bytes of each copied stack: two pages hold the frames of nearly all programs.
-STACK_BYTES = 8192
 #: Bytes of a program's thread-local variables, and of a goroutine's record (runtime.g), that are
 #: copied with a stack.
 LOCAL_BYTES, GOROUTINE_BYTES = 1024, 320
@@ -29,7 +27,6 @@ def _macros(types: KernelTypes) -> dict[str, object]:
     each = max(_FEWEST, min(1 << (_STACKS // cpus).bit_length() - 1, _MOST))
     return {
         "PATH_NODES": _NODES,
-        "STACK_BYTES": STACK_BYTES,
         "PAGE_BYTES": 4096,
         "STACKS_OF_CPU": each,
         "STACKS_OF_ALL_CPUS": each * cpus,

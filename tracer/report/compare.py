@@ -107,6 +107,15 @@ def _functions(comparison: Comparison, width: int) -> list[str]:
     return ["Where in the program that was", *table(rows, columns, 1, width)]
 
 
+def folded_functions(comparison: Comparison) -> str:
+    """A line a function: its name, then ns per unit in A and in B, as difffolded.pl writes them."""
+    return "".join(
+        f"{plain(line.name).replace(';', ':')} {max(round(line.a_ns), 0)}"
+        f" {max(round(line.b_ns), 0)}\n"
+        for line in comparison.functions
+    )
+
+
 def _name(name: str, room: int) -> str:
     return name if len(name) <= room else cut(short_name(name), room)
 

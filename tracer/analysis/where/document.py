@@ -28,6 +28,7 @@ def section(found: Where) -> dict[str, Any]:
             "no_sample_ns": quality.no_sample_ns,
             "taken_ns": dict(quality.taken_ns),
             "why_missing": found.missing or None,
+            "hints": list(found.hints),
         },
     }
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tracer.analysis.run.ledger import Ledger
 from tracer.analysis.where.edges import Edge, edges
 from tracer.analysis.where.error import ENOUGH_POINTS
+from tracer.analysis.where.hints import hints
 from tracer.analysis.where.pieces import Piece, path_pieces, thread_pieces
 from tracer.analysis.where.places import Places, PlaceShare, place_shares
 from tracer.analysis.where.tasks import Loop, TaskShare, loops, task_shares
@@ -47,6 +48,7 @@ class Where:
     edges: tuple[Edge, ...]
     quality: StackQuality
     missing: str = ""
+    hints: tuple[str, ...] = ()
     tasks: tuple[TaskShare, ...] = ()
     loops: tuple[Loop, ...] = ()
     path: Sequence[Piece] = field(default=(), repr=False)
@@ -70,6 +72,7 @@ def where(profile: Profile, wall: Ledger) -> Where:
         edges=tuple(edges(profile.samples, pieces, found)),
         quality=stack_quality(pieces),
         missing=profile.missing,
+        hints=hints(frame for piece in pieces for frame in piece.frames),
         tasks=tuple(task_shares(profile.samples, pieces)),
         loops=tuple(loops(profile.stretches)),
         path=pieces,

@@ -576,6 +576,18 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 	t->wait = kind;
 }
 
+/* Whether no event can tell a call of the thread of `task`, which comes in. One that comes back to end
+ * its own program ends it before it makes another call. */
+static inline u32 is_blind(struct ctl *c, struct cpu *k, u64 task)
+{
+	u64 regs;
+
+	if (!k->entering || !k->returning)
+		return 0;
+	regs = argument(task, OFFSET_TASK_STACK) + c->regs_offset;
+	return regs != k->entering && regs != k->returning;
+}
+
 static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 prev_state,
 			     u32 next_tid, u64 next_task)
 {
@@ -605,7 +617,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	if (!next_tid)
 		k->idle_in_ns = now;
 	else if ((next = resolve(next_tid, next_task)) && (t = thread_at(next))) {
-		k->blind += k->entering && k->returning;
+		k->blind += is_blind(c, k, next_task);
 		switch_in(c, k, cpu, t, next, now);
 		t->task = next_task;
 		if (t->on_cpu_part == PART_UNKNOWN)

@@ -51,7 +51,8 @@ struct cpu {
 	u32 seen;           /* 1 from the first event after attach on: tid and slot are set */
 	u32 hard, timer, soft, raised;
 	u32 epoch;
-	u32 entering, returning; /* 1: a program on sys_enter, on sys_exit is running, or preempted */
+	u64 entering, returning; /* registers of the call for which a program on sys_enter, on sys_exit
+				  * runs here or is preempted; 0 for none */
 	u64 regs;           /* where the caller of the last call keeps its registers, 0 after a switch */
 	u64 number;         /* this CPU's */
 	u64 since_ns;
@@ -62,8 +63,8 @@ struct cpu {
 	u64 sources[N_SOURCES];
 	u64 losses[N_LOSSES];
 	u64 repairs[N_REPAIRS];
-	u64 blind;          /* times that a thread came in while both were 1: the kernel runs neither
-			     * for its calls then, and no event tells them */
+	u64 blind;          /* times that a thread came in while both were another one's: the kernel
+			     * runs neither for its calls then, and no event tells them */
 	u64 inferred_ns;    /* time that a system call's lost event may have misplaced */
 	/* threads whose slot was given to another one */
 	u64 recycled, recycled_life_ns, recycled_voluntary, recycled_involuntary, recycled_migrations;

@@ -66,9 +66,9 @@ int tp_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!k)
 		return 0;
-	*(volatile u32 *)&k->entering = 1;
+	*(volatile u64 *)&k->entering = ctx->args[0];
 	on_call_enter(CPU, NOW, (u32)ctx->args[1], ctx->args[0]);
-	*(volatile u32 *)&k->entering = 0;
+	*(volatile u64 *)&k->entering = 0;
 	return 0;
 }
 
@@ -78,9 +78,9 @@ int tp_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!k)
 		return 0;
-	*(volatile u32 *)&k->returning = 1;
+	*(volatile u64 *)&k->returning = ctx->args[0];
 	on_call_exit(CPU, NOW, ctx->args[0], (s64)ctx->args[1]);
-	*(volatile u32 *)&k->returning = 0;
+	*(volatile u64 *)&k->returning = 0;
 	return 0;
 }
 #endif

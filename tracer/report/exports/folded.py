@@ -19,13 +19,6 @@ def folded(pieces: Iterable[Piece], *, by_thread: bool = False) -> str:
     return "".join(sorted(lines))
 
 
-def folded_difference(a: Iterable[Piece], b: Iterable[Piece]) -> str:
-    """The same for two profiles: a stack, its ns in A, its ns in B, as difffolded.pl writes it."""
-    of_a, of_b = _stacks(a, by_thread=False), _stacks(b, by_thread=False)
-    stacks = sorted({**of_a, **of_b})
-    return "".join(f"{stack} {of_a[stack]} {of_b[stack]}\n" for stack in stacks)
-
-
 def _stacks(pieces: Iterable[Piece], by_thread: bool) -> Counter[str]:
     sums: Counter[str] = Counter()
     naming = Naming()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tracer.analysis.where.places import Place, PlaceShare
+from tracer.analysis.where.places import NO_SAMPLE, Place, PlaceShare
 from tracer.analysis.where.profile import Where
 from tracer.model.words import PART_LINES
 from tracer.report.layout import cut, table
@@ -26,6 +26,11 @@ def where(found: Where | None, width: int, *, by_task: bool = False) -> list[str
     """The section; nothing for a run without a profile."""
     if found is None:
         return []
+    if not found.points:
+        grid = f"--grid {max(found.window_ns // 100_000, 50):.0f}"
+        return [
+            f"Where on the path: too short for a sample every {duration(found.grid_ns)}: {grid}"
+        ]
     if by_task:
         shown = [*by_each_task(found, _MOST_TASKS, width), *event_loops(found)]
     else:
@@ -39,7 +44,9 @@ def where(found: Where | None, width: int, *, by_task: bool = False) -> list[str
 
 
 def _places(found: Where, width: int) -> list[str]:
-    shown = found.places[:_MOST_PLACES]
+    sampled = [share for share in found.places if share.place.function != NO_SAMPLE]
+    shown = [s for s in sampled if s.ns >= _LEAST_SHARE * found.window_ns][:_MOST_PLACES]
+    shown = shown or sampled[:1]
     parts = [_part(share) for share in shown]
     room = max(width - max(map(len, parts), default=0) - 19, _LEAST_PLACE)
     rows = [
@@ -48,7 +55,7 @@ def _places(found: Where, width: int) -> list[str]:
         for share, part in zip(shown, parts, strict=True)
     ]  # fmt: skip
     lines = table(rows, ["place", "what it did there", "share", "+-"], 2, width)
-    rest = found.places[_MOST_PLACES:]
+    rest = sampled[len(shown) :]
     if rest:
         rest_ns = sum(share.ns for share in rest)
         lines.append(
@@ -131,6 +138,7 @@ def _remarks(found: Where) -> list[str]:
             f"{counted(found.lost, 'sample')} lost: no room was left in the kernel's table"
         )
     lines += _stacks(found)
+    lines += found.hints
     if found.missing:
         lines.append(f"Without names or whole stacks: {plain(found.missing)}")
     return lines

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from harness.machine import NUMBER
-from harness.world import World
+from harness.world import REGISTERS_ON_STACK, World
 
 Event = Callable[[World], None]
 
@@ -101,6 +101,18 @@ def test_who_comes_in_where_both_programs_are_preempted_may_call_unseen(
     w.switch(1030, 0, stranger)
     w.switch(1040, 0, w.main)
     assert int(w.m.arrays["cpus"]["blind"].sum()) == blind
+
+
+@pytest.mark.parametrize("own", ["entering", "returning"])
+def test_who_comes_back_to_end_its_own_program_misses_nothing(w: World, own: str) -> None:
+    stranger = w.task(900)
+    w.enter(1005, 0, "read", 5)  # where its registers are is known now
+    w.switch(1010, 0, stranger, preempt=True)
+    cpu = w.m.arrays["cpus"][0]
+    cpu["entering"] = cpu["returning"] = 1
+    cpu[own] = w.main.stack + REGISTERS_ON_STACK
+    w.switch(1020, 0, w.main)
+    assert int(cpu["blind"]) == 0
 
 
 def test_a_stranger_that_comes_in_there_is_no_matter(w: World) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from harness.profiled import (
     IN_RECV,
-    IN_SPIN,
     PROFILE,
     WALL,
     frame,
@@ -18,7 +17,7 @@ from harness.profiled import (
 from tracer.analysis.run.ledger import Ledger
 from tracer.analysis.where.pieces import path_pieces, thread_pieces
 from tracer.model.profile import Profile, ThreadSample
-from tracer.report.exports.folded import folded, folded_difference
+from tracer.report.exports.folded import folded
 
 
 def test_from_root_to_part() -> None:
@@ -57,16 +56,4 @@ def test_all_threads_are_under_their_groups() -> None:
     assert folded(thread_pieces(samples), by_thread=True).splitlines() == [
         "main;(no stack);[user] 5",
         "w-*;ring::pass_on;recv;[blocked:io read] 77",
-    ]
-
-
-def test_difference_has_both_columns() -> None:
-    a = path_pieces(Profile((sample("user", 1, IN_SPIN),)), Ledger(40, {"user": 40}))
-    b = path_pieces(
-        Profile((sample("user", 1, IN_SPIN), sample("syscall:io", 1, IN_RECV))),
-        Ledger(90, {"user": 50, "syscall:io": 40}),
-    )
-    assert folded_difference(a, b).splitlines() == [
-        "ring::pass_on;recv;[syscall:io] 0 40",
-        "ring::pass_on;ring::spin;[user] 40 50",
     ]
