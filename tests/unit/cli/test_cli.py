@@ -263,19 +263,27 @@ def test_every_option_of_a_workload_may_stand_before_its_name(parsed: Parsed) ->
             if not isinstance(param, click.Option):
                 continue
             if param.is_flag:
-                flags.append(param.opts[0])
+                if param.name != "light":  # not together with the options of probe stacks
+                    flags.append(param.opts[0])
             elif param.name == "probe":
                 words += ["--probe", "sched"]
             elif isinstance(param.type, click.Choice):
                 words.append(f"{param.opts[0]}={param.type.choices[-1]}")
             else:
-                value = {"cpus": "0", "budgets": "window_ns<=1", "json_path": name}
+                value = {"cpus": "0", "budgets": "window_ns<=1", "json_path": name, "grid": "70"}
                 words += [param.opts[0], value.get(str(param.name), "7")]
         before, after = parsed(*words, *flags, name), parsed(name, *words, *flags)
         assert before == after
         assert before.condition.workload == before.json_path == name
         assert before.condition.values["tasks"] == 7
-        assert before.tracing.light and before.rounds == 0
+        assert before.tracing.sampling.grid_ns == 70_000 and before.rounds == 0
+
+
+@pytest.mark.parametrize("words", [("--probe", "stacks"), ("--folded", "x"), ("--by", "task")])
+def test_light_sees_no_calls_and_samples_nothing(tracer: Run, words: tuple[str, ...]) -> None:
+    status, _out, err = tracer("run", "--light", *words, "--", "true")
+    assert status == 2
+    assert f"leave out --light or {' '.join(words) if words[0] == '--probe' else words[0]}" in err
 
 
 def test_a_value_that_is_a_workloads_name_is_a_value(parsed: Parsed) -> None:
@@ -514,6 +522,18 @@ def test_output_into_a_closed_pipe() -> None:
 def command(monkeypatch: pytest.MonkeyPatch, tracer: Run) -> ParsedCommand:
     """What `tracer run [options] -- COMMAND` would work with."""
     return _handed_on(monkeypatch, tracer, "tracer.cli._command")
+
+
+def test_an_option_of_stacks_chooses_the_probe(parsed: Parsed, command: ParsedCommand) -> None:
+    assert parsed("async-brigade").tracing.probes == ("sched", "syscalls")
+    assert parsed("async-brigade", "--grid", "50").tracing.probes == ("sched", "stacks", "syscalls")
+    assert command("--", "true").tracing.probes == ("sched", "stacks", "syscalls")
+    assert command("--light", "--", "true").tracing.probes == ("sched", "syscalls")
+    assert command("--probe", "sched", "--", "true").tracing.probes == ("sched",)
+    deep = command("--python-frames", "--probe", "sched", "--", "python3.12", "x.py")
+    assert deep.tracing.probes == ("sched", "stacks")
+    assert deep.spec.env == {"PYTHONPERFSUPPORT": "1"}
+    assert deep.tracing.sampling.stack_bytes == 16384
 
 
 def test_what_stands_behind_the_dashes_is_the_commands(command: ParsedCommand) -> None:

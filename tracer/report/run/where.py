@@ -27,9 +27,10 @@ def where(found: Where | None, width: int, *, by_task: bool = False) -> list[str
     if found is None:
         return []
     if not found.points:
-        grid = f"--grid {max(found.window_ns // 100_000, 50):.0f}"
+        finer = max(found.window_ns // 100_000, 50)
         return [
-            f"Where on the path: too short for a sample every {duration(found.grid_ns)}: {grid}"
+            f"Where on the path: too short for a sample every {duration(found.grid_ns)}; try"
+            f" --grid {finer}"
         ]
     if by_task:
         shown = [*by_each_task(found, _MOST_TASKS, width), *event_loops(found)]
