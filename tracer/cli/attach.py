@@ -73,7 +73,9 @@ def command(**values: Any) -> int:
         interval_s=values["interval"],
         path_of=values["path_of"],
     )
-    summaries = trace_processes(request, options.tracing(values, probes.OF_COMMANDS), say=say)
+    # unwinding takes some tenths of a second for each report
+    default = probes.OF_COMMANDS if request.interval_s is None else probes.DEFAULT
+    summaries = trace_processes(request, options.tracing(values, default), say=say)
     status, is_trusted = 0, True
     with (
         outputs(values["json_path"], line_each=request.interval_s is not None) as out,
