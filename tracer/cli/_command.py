@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracer import probes
 from tracer.cli import _options as options
 from tracer.cli._output import budget_status, outputs, say
 from tracer.cli._profiles import FILES, profile_files
@@ -66,7 +65,7 @@ class CommandRun:
                 env={"PYTHONPERFSUPPORT": "1"} if values["python_frames"] else {},
             ),
             window,
-            options.tracing(values, probes.OF_COMMANDS),
+            options.tracing(values),
             values["baseline"],
             values["wait_quiet"],
             values["strict"],
@@ -81,7 +80,7 @@ def command_of_user() -> click.Command:
     return _Command(
         "-",
         params=[
-            *options.tracing_options(probes.OF_COMMANDS),
+            *options.tracing_options(),
             options.cpus_option(),
             options.as_root_option(),
             options.units_option("Units of work it does in the window; figures are then per unit."),

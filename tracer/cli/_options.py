@@ -68,7 +68,7 @@ class _BudgetLimit(click.ParamType["Budget"]):
 def _chosen_probes(
     _ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
 ) -> tuple[str, ...]:
-    return probes.chosen(texts)
+    return probes.chosen(texts or probes.DEFAULT)
 
 
 # ---- what is measured ----
@@ -111,9 +111,8 @@ def as_root_option() -> click.Option:
 # ---- how it is traced ----
 
 
-def tracing_options(default: tuple[str, ...] = probes.DEFAULT) -> list[click.Parameter]:
-    """The options of every traced run, with the probes that are chosen where none is named;
-    `tracing` makes data of their values."""
+def tracing_options() -> list[click.Parameter]:
+    """The options of every traced run; `tracing` makes data of their values."""
     names = ", ".join(probes.names())
     return [
         click.Option(
@@ -122,7 +121,7 @@ def tracing_options(default: tuple[str, ...] = probes.DEFAULT) -> list[click.Par
             callback=_chosen_probes,
             metavar="NAMES",
             help=f"Detail to keep: {names} or all; separated by commas, repeatable."
-            f"  [default: {','.join(default)}]",
+            f"  [default: {','.join(probes.DEFAULT)}]",
         ),
         click.Option(
             ["--light"],
@@ -149,17 +148,13 @@ def tracing_options(default: tuple[str, ...] = probes.DEFAULT) -> list[click.Par
     ]
 
 
-def tracing(values: Mapping[str, Any], default: tuple[str, ...] = probes.DEFAULT) -> Tracing:
+def tracing(values: Mapping[str, Any]) -> Tracing:
     """The values of `tracing_options` as data; an option of probe stacks chooses it too."""
     from tracer.experiment.tracing import Tracing
     from tracer.model.sampling import GRID_NS, STACK_BYTES, Sampling
 
     wanted = [name for name in (*SETTINGS, *FILES, "python_frames") if values.get(name)]
-    if values["light"]:
-        default = tuple(name for name in default if name != "stacks")
-    names = values["probe"] or default
-    if wanted:
-        names = probes.chosen((*names, "stacks"))
+    names = probes.chosen((*values["probe"], "stacks")) if wanted else values["probe"]
     if values["light"] and "stacks" in names:
         what = f"--{wanted[0].replace('_', '-')}" if wanted else "--probe stacks"
         raise click.UsageError(

@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from tracer import probes
 from tracer.cli import _options as options
 from tracer.cli._output import budget_status, outputs, say
 from tracer.cli._profiles import FILES, profile_files
@@ -40,7 +39,7 @@ class _PathOf(click.ParamType[str]):
         click.Option(["--path-of"], type=_PathOf(), default="busiest", show_default=True,
                      metavar="TID|main|busiest",
                      help="The thread whose critical path is reported."),
-        *options.tracing_options(probes.OF_COMMANDS),
+        *options.tracing_options(),
         options.json_option("Write the report as JSON to FILE too, with --interval a line each;"
                             " `-`: to standard output, and no text."),
         click.Argument(["pids"], nargs=-1, type=click.IntRange(min=1), metavar="[PID]..."),
@@ -73,9 +72,7 @@ def command(**values: Any) -> int:
         interval_s=values["interval"],
         path_of=values["path_of"],
     )
-    # unwinding takes some tenths of a second for each report
-    default = probes.OF_COMMANDS if request.interval_s is None else probes.DEFAULT
-    summaries = trace_processes(request, options.tracing(values, default), say=say)
+    summaries = trace_processes(request, options.tracing(values), say=say)
     status, is_trusted = 0, True
     with (
         outputs(values["json_path"], line_each=request.interval_s is not None) as out,

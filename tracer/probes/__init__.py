@@ -20,8 +20,6 @@ if TYPE_CHECKING:  # numpy comes with them, and --help does without
 
 DIRECTORY = Path(__file__).parent
 DEFAULT = ("sched", "syscalls")
-#: Of a command or process of the user's: where in it, too.
-OF_COMMANDS = ("sched", "stacks", "syscalls")
 
 
 def names() -> list[str]:
