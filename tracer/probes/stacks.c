@@ -292,7 +292,8 @@ static inline void sample_ticks(struct thread *t, u32 part, u64 now)
 	t->node = number;
 	n->cpu = cpu;
 	n->first = t->first_stack;
-	n->stacks = r->taken - t->first_stack;
+	/* ticks can be left over from a CPU that no event said it had left: those stacks are not here */
+	n->stacks = t->first_cpu == cpu ? r->taken - t->first_stack : 0;
 	n->number = number;
 }
 
@@ -454,8 +455,10 @@ int clock_stacks(void *ctx)
 	if (!c || !k || !r || c->phase != PHASE_OPEN || !k->slot || k->tid != current_tid() ||
 	    !(t = thread_at(k->slot)))
 		return 0;
-	if (t->ticks == t->used_ticks)
+	if (t->ticks == t->used_ticks) {
 		t->first_stack = r->taken;
+		t->first_cpu = cpu;
+	}
 	take_stack(c, r, t, cpu, TAKEN_BY_CLOCK);
 	t->ticks++;
 	return 0;

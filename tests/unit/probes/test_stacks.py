@@ -181,6 +181,21 @@ def test_the_stack_is_that_of_the_threads_own_context(world: World) -> None:
     assert int(world.m.arrays["user_stacks"][1]["taken"]) == 1
 
 
+def test_ticks_left_over_from_another_cpu_claim_no_stacks_of_this_one(world: World) -> None:
+    """The switch away from CPU 1 went unseen, so no node was made of the ticks there."""
+    every_ns(world, 1 << 40)
+    world.open()
+    for now in (1090, 1091, 1092):
+        tick(world, now, 0)
+    row = world.row(world.main)
+    assert (int(row["ticks"]), int(row["first_cpu"])) == (3, 0)
+    world.m.arrays["threads"][world.main.slot]["first_stack"] = 7  # there; here 3 were taken
+    world.m.arrays["threads"][world.main.slot]["first_cpu"] = 1
+    world.enter(1100, 0, "read", 5)
+    node = nodes_of(world)[-1]
+    assert (int(node["points"]), int(node["stacks"])) == (3, 0)
+
+
 def test_a_full_ring_is_told(world: World) -> None:
     every_ns(world)
     world.open()

@@ -128,8 +128,8 @@ struct thread {
 	u32 waker;          /* whose path it took over last, 0 for nobody's */
 	u32 ticks;          /* of the clock, while it was on a CPU, */
 	u32 used_ticks;     /* and those that are in nodes */
-	u64 first_stack;    /* number of the first stack taken by the ticks since, on its CPU */
-	u32 pad_stacks;
+	u64 first_stack;    /* number of the first stack taken by the ticks since, */
+	u32 first_cpu;      /* and on which CPU */
 	u32 polls;          /* calls of an event loop that have returned in the window */
 	u64 polled_ns;      /* the last of these, or of waits for a lock, returned */
 	u64 stretch_ns;     /* the longest time from there to the next one, */
