@@ -119,8 +119,9 @@ static inline void copy_locals(struct user_stack *s, u64 task)
 #endif
 }
 
-/* The current thread's stack; false where there is no room, or its registers are not known. */
-static inline u32 take_stack(struct ctl *c, struct stack_ring *r, struct thread *t, u32 cpu,
+/* Takes the current thread's stack: its number, from 1 on; 0 where there is no room, or its registers
+ * are not known. */
+static inline u64 take_stack(struct ctl *c, struct stack_ring *r, struct thread *t, u32 cpu,
 			     u32 taken)
 {
 	struct user_stack *s;
@@ -158,7 +159,7 @@ static inline u32 take_stack(struct ctl *c, struct stack_ring *r, struct thread 
 	s->kernel_bytes = length > 0 ? length : 0;
 #endif
 	s->number = number + 1;
-	return 1;
+	return number + 1;
 }
 
 static inline void stacks_path_begins(struct ctl *c, struct thread *t)
@@ -366,7 +367,8 @@ static inline void settle(struct ctl *c, struct thread *t, u32 cpu, u32 taken)
 {
 	struct stack_ring *r = ring_at(cpu);
 	struct path_node *n;
-	u32 number = t->owing, found;
+	u32 number = t->owing;
+	u64 found;
 
 	if (!r)
 		return;
@@ -378,8 +380,8 @@ static inline void settle(struct ctl *c, struct thread *t, u32 cpu, u32 taken)
 			break;
 		number = n->owing;
 		n->cpu = cpu;
-		n->first = r->taken - 1;
-		n->stacks = found;
+		n->first = found - 1; /* not the ring's last one: the clock may have taken one since */
+		n->stacks = found != 0;
 		n->settled = 1;
 	}
 	t->owing = 0;
