@@ -417,7 +417,7 @@ static inline void stacks_call_ended(u32 cpu, struct ctl *c, struct cpu *k, stru
 
 	if (t->owing) {
 		settle(c, t, cpu, TAKEN_NEXT_EVENT);
-	} else if (t->polled_ns && s && r && ns >= s->grid_ns && !is_idle_call(t)) {
+	} else if (t->polls && s && r && ns >= s->grid_ns && !is_idle_call(t)) {
 		take_stack(c, r, t, cpu, TAKEN_NEXT_EVENT); /* an event loop was in it for long */
 	}
 	if (is_idle_call(t)) {
