@@ -76,6 +76,7 @@ class PathCollector:
         self._forget()
         self._sampling = sampling
         self._arrays["sampling"][0]["grid_ns"] = sampling.grid_ns
+        self._arrays["sampling"][0]["every"] = 1
         self._over.clear()
         self._full.clear()
         for target in (self._follow, self._keep_small):
@@ -183,6 +184,7 @@ class PathCollector:
             start_ns = int(self._arrays["ctl"][0]["start_ns"])
             nodes = coarsened(nodes, grid_ns, start_ns, ends, made)
             sampling["grid_ns"] = 2 * grid_ns
+            sampling["every"] *= 2  # so a tick stands for as many points as before
         self._stacks = self._unwound(nodes)
         with self._lock:
             self._nodes.insert(0, nodes)

@@ -52,7 +52,8 @@ struct user_stack {
 struct sampling {
 	u64 grid_ns;
 	u64 read;   /* nodes that user space has read */
-	u64 pad[6]; /* what follows changes often */
+	u64 every;  /* how many ticks of a CPU's clock make one: the clock does not slow down with the grid */
+	u64 pad[5]; /* what follows changes often */
 	u64 made;   /* nodes */
 	u64 lost;   /* points of the grid whose node found no room */
 	u64 pad_made[6];
@@ -63,7 +64,8 @@ struct stack_ring {
 	u64 lost;
 	u64 read;
 	u64 owing; /* the thread that comes in has nodes without a stack */
-	u64 pad[4];
+	u64 ticks; /* of this CPU's clock in the target's threads */
+	u64 pad[3];
 };
 
 BPF_F_TABLE("array", u32, struct sampling, sampling, 1, BPF_F_MMAPABLE);
@@ -452,10 +454,14 @@ int clock_stacks(void *ctx)
 	struct ctl *c = ctl_at(0);
 	struct cpu *k = cpu_at(cpu);
 	struct stack_ring *r = ring_at(cpu);
+	struct sampling *s = sampling_at(0);
 	struct thread *t;
 
-	if (!c || !k || !r || c->phase != PHASE_OPEN || !k->slot || k->tid != current_tid() ||
+	if (!c || !k || !r || !s || c->phase != PHASE_OPEN || !k->slot || k->tid != current_tid() ||
 	    !(t = thread_at(k->slot)))
+		return 0;
+	r->ticks++;
+	if (s->every > 1 && r->ticks % s->every)
 		return 0;
 	if (t->ticks == t->used_ticks) {
 		t->first_stack = r->taken;

@@ -196,6 +196,17 @@ def test_ticks_left_over_from_another_cpu_claim_no_stacks_of_this_one(world: Wor
     assert (int(node["points"]), int(node["stacks"])) == (3, 0)
 
 
+def test_with_a_doubled_grid_every_other_tick_counts(world: World) -> None:
+    every_ns(world, 1 << 40)
+    world.m.arrays["sampling"]["every"] = 2
+    world.open()
+    for now in range(1090, 1095):
+        tick(world, now, 0)
+    world.enter(1100, 0, "read", 5)
+    node = nodes_of(world)[-1]
+    assert (int(node["points"]), int(node["stacks"])) == (2, 2)
+
+
 def test_a_full_ring_is_told(world: World) -> None:
     every_ns(world)
     world.open()
