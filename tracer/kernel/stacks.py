@@ -128,11 +128,10 @@ class PathCollector:
         sampling, ring = self._arrays["sampling"][0], self._arrays["path_nodes"]
         first, end = int(sampling["read"]), int(sampling["made"])
         if first != end:
-            numbers = np.arange(first + 1, end + 1, dtype=np.uint32)
-            found = ring[numbers % len(ring)]
-            unwritten = np.flatnonzero(found["number"] != numbers)
-            found = found[: unwritten[0] if len(unwritten) else None]
+            numbers = np.arange(first + 1, end + 1)
+            found = _written(ring[numbers % len(ring)], numbers)
             sampling["read"] = first + len(found)
+            found = found[found["number"] == numbers[: len(found)]]
             self._nodes.append(found)
             self._new_nodes += len(found)
         for cpu, row in enumerate(self._arrays["stack_rings"]):
@@ -144,9 +143,8 @@ class PathCollector:
         size = len(stacks) // len(self._arrays["stack_rings"])
         first, end = int(row["read"]), int(row["taken"])
         numbers = np.arange(first, end)
-        found = stacks[cpu * size + numbers % size]
-        unwritten = np.flatnonzero(found["number"] != (numbers + 1).astype(np.uint64))
-        found = found[: unwritten[0] if len(unwritten) else None]  # being written: at the next look
+        found = _written(stacks[cpu * size + numbers % size], numbers + 1)
+        found["slot"][found["number"] != numbers[: len(found)] + 1] = 0  # nobody's
         self._raw.append((cpu, first, found))
         self._bytes += found.nbytes
         row["read"] = first + len(found)
@@ -243,6 +241,16 @@ class PathCollector:
         unwound = self._unwind([_taken(stack) for stack in found.values()])
         self._stacks.update(zip(found, unwound, strict=True))
         return {key: self._stacks[key] for key in keys if key in self._stacks}
+
+
+def _written(found: NDArray[np.void], numbers: NDArray[np.int64]) -> NDArray[np.void]:
+    """What a ring has of these numbers, up to the first one that is being written.
+
+    There are later ones in it too: of two that found the last free place at the same time, one has
+    overwritten what had not been read.
+    """
+    unwritten = np.flatnonzero(found["number"].astype(np.int64) < numbers)
+    return found[: unwritten[0] if len(unwritten) else None]
 
 
 def _taken(stack: np.void) -> TakenStack:
