@@ -75,6 +75,8 @@ class PathCollector:
         self.stop()
         self._forget()
         self._sampling = sampling
+        for name in ("path_nodes", "user_stacks"):
+            self._arrays[name]["number"] = 0  # those of an earlier run have the same numbers
         self._arrays["sampling"][0]["grid_ns"] = sampling.grid_ns
         self._arrays["sampling"][0]["every"] = 1
         self._over.clear()

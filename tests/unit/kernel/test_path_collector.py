@@ -91,3 +91,17 @@ def test_overwritten_places_do_not_stop_the_reading(kernel: Kernel) -> None:
     assert found.nodes["number"].tolist() == list(range(2, 10))
     assert [stack.slot for stack in found.stacks.values()] == [0, 2, 3, 4, 5]
     assert int(kernel.arrays["sampling"]["read"][0]) == 9
+
+
+def test_nothing_of_an_earlier_run_is_taken_for_the_new_one(kernel: Kernel) -> None:
+    kernel.node(1, points=5)
+    kernel.stack(1, slot=3)
+    kernel.collector.start(Sampling())
+    kernel.arrays["sampling"]["made"] = 1  # its place is still being written
+    kernel.arrays["sampling"]["read"] = 0
+    kernel.arrays["stack_rings"]["read"] = 0
+    kernel.collector.stop()
+    assert len(kernel.collector.collected([1]).nodes) == 0
+    assert int(kernel.arrays["stack_rings"]["read"][0]) == 0
+    kernel.node(1, points=7)
+    assert kernel.collector.collected([1]).nodes["points"].tolist() == [7]
