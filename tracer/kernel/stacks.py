@@ -69,6 +69,7 @@ class PathCollector:
         self._new_nodes = self._bytes = 0
         self._times: defaultdict[OwnTime, float] = defaultdict(float)
         self._counted = 0  # the last node in them
+        self._lost = 0  # points, up to the last window
 
     def start(self, sampling: Sampling) -> None:
         """Begin with nothing; paths are sampled from here on."""
@@ -106,10 +107,8 @@ class PathCollector:
             nodes = nodes[needed(nodes, ends, int(self._arrays["sampling"][0]["made"]))]
             stacks = self._unwound(nodes)
         sampling = self._arrays["sampling"][0]
-        lost_stacks = int(self._arrays["stack_rings"]["lost"].sum())
-        return SampledPaths(
-            int(sampling["grid_ns"]), nodes, stacks, int(sampling["lost"]), lost_stacks, times
-        )
+        before, self._lost = self._lost, int(sampling["lost"])
+        return SampledPaths(int(sampling["grid_ns"]), nodes, stacks, self._lost - before, times)
 
     def _follow(self) -> None:
         while not self._over.wait(_LOOK_S):

@@ -74,8 +74,8 @@ class SampledPaths:
         In the order of their numbers. Those that no path needs any more may be gone.
     stacks:
         By CPU and number on that CPU.
-    lost_points, lost_stacks:
-        Points of the grid whose node found no room, and stacks that found none.
+    lost_points:
+        Points of the grid whose node found no room.
     times:
         With `Sampling.all_threads`: points of all threads' own time.
     """
@@ -84,7 +84,6 @@ class SampledPaths:
     nodes: Nodes
     stacks: Mapping[tuple[int, int], TakenStack] = field(default_factory=dict)
     lost_points: int = 0
-    lost_stacks: int = 0
     times: Mapping[OwnTime, float] = field(default_factory=dict)
 
 

@@ -105,3 +105,10 @@ def test_nothing_of_an_earlier_run_is_taken_for_the_new_one(kernel: Kernel) -> N
     assert int(kernel.arrays["stack_rings"]["read"][0]) == 0
     kernel.node(1, points=7)
     assert kernel.collector.collected([1]).nodes["points"].tolist() == [7]
+
+
+def test_lost_points_are_told_in_their_own_window(kernel: Kernel) -> None:
+    kernel.arrays["sampling"]["lost"] = 5
+    assert kernel.collector.collected([]).lost_points == 5
+    kernel.arrays["sampling"]["lost"] = 7
+    assert kernel.collector.collected([]).lost_points == 2
