@@ -167,12 +167,12 @@ class PathCollector:
         Threads hand over paths meanwhile: what was a path's last node is asked for twice, and what
         is made after the first time stays.
         """
-        sampling, threads = self._arrays["sampling"][0], self._arrays["threads"]
+        sampling = self._arrays["sampling"][0]
         made = int(sampling["made"])
-        ends = set(np.unique(threads["node"]).tolist())
+        ends = self._ends()
         with self._lock:
             self._read()
-            ends.update(np.unique(threads["node"]).tolist())
+            ends |= self._ends()
             nodes = self._settled()
             self._nodes, self._new_nodes = [], 0
             before, self._bytes = len(self._raw), 0
@@ -188,6 +188,16 @@ class PathCollector:
         with self._lock:
             self._nodes.insert(0, nodes)
             del self._raw[:before]
+
+    def _ends(self) -> set[int]:
+        """The last nodes of all paths; also of those of the window before, where one follows the
+        other: it may not have been read yet."""
+        ctl = self._arrays["ctl"][0]
+        threads = self._arrays["threads"][: int(ctl["next_slot"])]
+        found = set(np.unique(threads["node"]).tolist())
+        kept = self._arrays["threads_before"][: len(threads)]
+        of_last = kept["epoch"].astype(np.int64) + 1 == int(ctl["epoch"])
+        return found | set(np.unique(kept["node"][of_last]).tolist())
 
     def _count_times(self, nodes: Nodes) -> None:
         """Add the threads' own time in new nodes, before those that no path needs are dropped."""

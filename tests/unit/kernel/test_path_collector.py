@@ -112,3 +112,16 @@ def test_lost_points_are_told_in_their_own_window(kernel: Kernel) -> None:
     assert kernel.collector.collected([]).lost_points == 5
     kernel.arrays["sampling"]["lost"] = 7
     assert kernel.collector.collected([]).lost_points == 2
+
+
+def test_a_window_that_was_not_read_yet_keeps_its_paths(kernel: Kernel) -> None:
+    """The next window has begun: the thread's row begins anew, the programs have kept the old one."""
+    for number in (1, 2, 3):
+        kernel.node(number)
+    kernel.arrays["ctl"]["epoch"] = 2
+    kernel.arrays["threads_before"][1]["epoch"], kernel.arrays["threads_before"][1]["node"] = 1, 2
+    kernel.collector._compact()
+    assert kernel.collector.collected([2]).nodes["number"].tolist() == [1, 2]
+    kernel.arrays["ctl"]["epoch"] = 3
+    kernel.collector._compact()
+    assert len(kernel.collector.collected([2]).nodes) == 0
