@@ -72,7 +72,7 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
         paths.grid_ns,
         paths.lost_points + lost,
         tuple(_thread_samples(recording, paths, engine.stacks, groups)),
-        engine.stacks.missing,
+        "; ".join(filter(None, (paths.failure, engine.stacks.missing))),
         tuple(_stretches(recording, paths, engine.stacks, groups)),
     )
 

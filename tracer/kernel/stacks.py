@@ -59,6 +59,7 @@ class PathCollector:
         self._unwinding = threading.Lock()
         self._full, self._over = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
+        self._failure = ""  # why reading ended early
         self._forget()
 
     def _forget(self) -> None:
@@ -82,8 +83,11 @@ class PathCollector:
         self._arrays["sampling"][0]["every"] = 1
         self._over.clear()
         self._full.clear()
+        self._failure = ""
         for target in (self._follow, self._keep_small):
-            self._threads.append(threading.Thread(target=target, name="stacks", daemon=True))
+            self._threads.append(
+                threading.Thread(target=self._run, args=(target,), name="stacks", daemon=True)
+            )
             self._threads[-1].start()
 
     def stop(self) -> None:
@@ -108,7 +112,18 @@ class PathCollector:
             stacks = self._unwound(nodes)
         sampling = self._arrays["sampling"][0]
         before, self._lost = self._lost, int(sampling["lost"])
-        return SampledPaths(int(sampling["grid_ns"]), nodes, stacks, self._lost - before, times)
+        return SampledPaths(int(sampling["grid_ns"]), nodes, stacks, self._lost - before, times,
+                            self._failure)  # fmt: skip
+
+    def _run(self, work: Callable[[], None]) -> None:
+        """Both threads end where one fails: what the rings have no room for is counted as lost, and
+        memory stays bounded."""
+        try:
+            work()
+        except Exception as error:
+            self._failure = f"reading them ended early: {error or type(error).__name__}"
+            self._over.set()
+            self._full.set()
 
     def _follow(self) -> None:
         while not self._over.wait(_LOOK_S):

@@ -78,6 +78,8 @@ class SampledPaths:
         Points of the grid whose node found no room.
     times:
         With `Sampling.all_threads`: points of all threads' own time.
+    failure:
+        Why some of it is missing, where reading it failed; empty otherwise.
     """
 
     grid_ns: int
@@ -85,6 +87,7 @@ class SampledPaths:
     stacks: Mapping[tuple[int, int], TakenStack] = field(default_factory=dict)
     lost_points: int = 0
     times: Mapping[OwnTime, float] = field(default_factory=dict)
+    failure: str = ""
 
 
 def keys_of(node: np.void) -> list[tuple[int, int]]:

@@ -125,3 +125,19 @@ def test_a_window_that_was_not_read_yet_keeps_its_paths(kernel: Kernel) -> None:
     kernel.arrays["ctl"]["epoch"] = 3
     kernel.collector._compact()
     assert len(kernel.collector.collected([2]).nodes) == 0
+
+
+def test_a_thread_that_fails_is_told_and_holds_nobody_up(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise OSError("no more memory")
+
+    kernel.collector.start(Sampling())
+    monkeypatch.setattr(kernel.collector, "_read", fails)
+    for thread in kernel.collector._threads:
+        thread.join(5)
+        assert not thread.is_alive()
+    monkeypatch.undo()
+    kernel.collector.stop()
+    assert kernel.collector.collected([]).failure == "reading them ended early: no more memory"
