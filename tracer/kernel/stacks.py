@@ -28,8 +28,9 @@ from tracer.model.stacks import StackSample
 
 #: The rings hold what a busy host makes in several times as long.
 _LOOK_S = 0.05
-#: Copied stacks are unwound when there are so many bytes of them.
-_MOST_BYTES = 128 << 20
+#: Copied stacks are unwound when there are so many bytes of them; while that takes long, no more
+#: than these are kept.
+_MOST_BYTES, _ROOM_BYTES = 128 << 20, 512 << 20
 #: Nodes are looked through when there are so many new ones; more needed ones double the grid.
 _MOST_NODES = 1 << 18
 
@@ -161,8 +162,9 @@ class PathCollector:
         numbers = np.arange(first, end)
         found = _written(stacks[cpu * size + numbers % size], numbers + 1)
         found["slot"][found["number"] != numbers[: len(found)] + 1] = 0  # nobody's
-        self._raw.append((cpu, first, found))
-        self._bytes += found.nbytes
+        if self._bytes < _ROOM_BYTES:
+            self._raw.append((cpu, first, found))
+            self._bytes += found.nbytes
         row["read"] = first + len(found)
 
     def _settled(self) -> Nodes:
