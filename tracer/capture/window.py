@@ -136,6 +136,8 @@ def _renew(thread: np.void, epoch: int, start_ns: int) -> None:
     thread["epoch"], thread["last_ns"] = epoch, start_ns
     for name in ("path", "own", "resumed", "voluntary", "involuntary", "migrations"):
         thread[name] = 0
+    for name in ("node", "polls", "stretch_ns"):  # of probe stacks
+        thread[name] = 0
 
 
 def _slot_of(
