@@ -42,7 +42,7 @@ class Space:
 
     A forked process begins with what its parent had mapped then. Unmapping is not kept: where
     areas overlap, the latest holds. Of an area that is mapped again and again the first and the
-    last time are kept.
+    last time are kept. One thread may add to it while others read: they work on copies.
     """
 
     def __init__(self, since_ns: int, parent: Space | None = None) -> None:
@@ -82,12 +82,13 @@ class Space:
     def program(self) -> Area | None:
         """The first area of a file: of the program, which exec maps before its libraries."""
         inherited = self._parent.program if self._parent else None
-        return inherited or next(filter(_is_loaded, self._times), None)
+        return inherited or next(filter(_is_loaded, [*self._times]), None)
 
     def history(self) -> list[tuple[int, Area]]:
         """What was mapped, with its times, in their order; first what the parent had mapped."""
         inherited = self._parent.history() if self._parent else []
-        own = [(at, area) for area, times in self._times.items() for at in sorted({*times})]
+        known = [*self._times.items()]
+        own = [(at, area) for area, times in known for at in sorted({*times})]
         return [
             *((at, area) for at, area in inherited if at <= self.since_ns),
             *sorted(own, key=lambda entry: entry[0]),
@@ -95,7 +96,7 @@ class Space:
 
     def _columns(self) -> _Columns:
         if self._known is None:
-            self._known = _Columns(self._times)
+            self._known = _Columns({**self._times})
         return self._known
 
 

@@ -29,6 +29,22 @@ def test_the_latest_mapping_before_a_time_holds() -> None:
     assert space.find(0x6000, 99) is None and space.find(0xFFF, 99) is None
 
 
+def test_it_grows_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another thread maps meanwhile is found at the next look."""
+    space, real = Space(0), mappings._is_loaded
+
+    def loaded(area: Area) -> bool:
+        space.add(40, MEMORY)
+        return real(area)
+
+    space.add(10, DATA)
+    space.add(20, PROGRAM)
+    monkeypatch.setattr(mappings, "_is_loaded", loaded)
+    assert space.program == PROGRAM
+    assert space.find(0x1000, 99) == PROGRAM
+    assert (40, MEMORY) in space.history()
+
+
 def test_memory_mapped_again_hides_what_was_there_in_between() -> None:
     space = Space(0)
     for at_ns, area in ((10, OTHER), (20, DATA), (30, OTHER)):
