@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 from tracer.host.mappings import is_go
-from tracer.host.symbols import symbols_of
+from tracer.host.symbols import Symbols, symbols_of
 from tracer.model.mappings import AddressSpaces
 from tracer.model.path_nodes import Locals
 from tracer.model.profile import Task
@@ -29,10 +30,15 @@ def task_of(spaces: AddressSpaces, tgid: int, at_ns: int, found: Locals) -> Task
     if found.goroutine and is_go(program, tgid):
         return _task("go", found.goroutine, _GOID_AT)
     symbols = symbols_of(program, tgid)
-    offset = symbols.thread_local("tokio", "7context7CONTEXT") if symbols else None
+    offset = _tokio_context(symbols) if symbols else None
     if offset is None:
         return None
     return _task("tokio", found.local, len(found.local) + offset + _TOKIO_WORD)
+
+
+@lru_cache(maxsize=256)  # it looks through all symbols, and is asked for with each stack
+def _tokio_context(symbols: Symbols) -> int | None:
+    return symbols.thread_local("tokio", "7context7CONTEXT")
 
 
 def _task(runtime: str, data: bytes, at: int) -> Task | None:
