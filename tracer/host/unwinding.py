@@ -206,6 +206,7 @@ class _Helper:
                 user=self._user[0] if self._user else None,
                 group=self._user[1] if self._user else None,
                 extra_groups=[] if self._user else None,
+                start_new_session=True,  # Ctrl-C, with which an attach ends, is not for it
             )
         except subprocess.TimeoutExpired:
             return f"it took longer than {timeout_s:.0f} s"

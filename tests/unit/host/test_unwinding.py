@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -301,6 +302,20 @@ def test_a_helper_that_fails_is_survived(
     found = unwind([one], spaces, timeout_s=1)
     assert why in found.missing
     assert len(found.stacks[0]) == 1 and found.whole == (False,)
+
+
+def test_ctrl_c_does_not_reach_the_helper(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal of the terminal goes to the foreground's process group."""
+    helper = tmp_path / "tracer-symbols"
+    helper.write_text("#!/bin/sh\ncut -d' ' -f5 /proc/$$/stat >&2; exit 3\n")
+    helper.chmod(0o755)
+    monkeypatch.setattr(unwinding, "HELPER", helper)
+    one, spaces = taken(program)
+    missing = unwind([one], spaces).missing
+    (group,) = re.findall(r"\((\d+)\)", missing)
+    assert int(group) != os.getpgrp()
 
 
 def test_what_breaks_the_helper_is_left_out(
