@@ -176,7 +176,7 @@ class Module:
             self.detach()
             raise TracerError(
                 f"cannot sample stacks by the CPUs' clock (perf_event_open): {error.strerror}",
-                _RIGHTS,
+                f"{_RIGHTS}; --probe sched,syscalls needs no clock",
             ) from error
 
     def detach(self) -> None:

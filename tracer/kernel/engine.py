@@ -101,7 +101,7 @@ class Engine:
         for clock in self._clocks:
             self._module.load(clock, is_clocks=True)
         self._sampling = sampling
-        self.stacks = StackTable()
+        self.stacks = StackTable()  # of the stacks since `attach`
         self._paths = None
         if "path_nodes" in self.arrays:
             self._paths = PathCollector(self.arrays, self._unwound)
@@ -124,6 +124,7 @@ class Engine:
         if self._mappings:
             self._mappings.start()
         if self._paths:
+            self.stacks = StackTable()
             self._paths.start(self._sampling)
         self._module.attach(self.tracepoints)
         for clock in self._clocks:
