@@ -10,7 +10,7 @@ from tracer.analysis.run.ledger import thread_times
 from tracer.analysis.sampled_path import stacks_of, walked
 from tracer.analysis.where.pieces import shared
 from tracer.kernel.engine import Engine
-from tracer.model.path_nodes import NO_CALL, OwnTime, SampledPaths, TakenStack
+from tracer.model.path_nodes import NO_CALL, OwnTime, SampledPaths, TakenStack, ticking_keys
 from tracer.model.profile import (
     TAKEN,
     PathSample,
@@ -21,9 +21,11 @@ from tracer.model.profile import (
     ThreadSample,
 )
 from tracer.model.recording import Recording
+from tracer.model.sampling import TICK_POINTS
 from tracer.model.stacks import StackTable
 from tracer.model.states import EXTERNAL, OWN_PARTS, PART, PATH_PARTS, SLEEP, TIMED_WAIT
 from tracer.model.syscalls import class_of, name_of
+from tracer.model.threads import RUNNING
 
 _MOST_DESCRIPTORS = 1 << 31
 #: Points are split among stacks; their parts in whole numbers.
@@ -39,8 +41,8 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
 
     `groups`: the name of each thread in the table of threads, by slot.
     """
-    last = int(recording.threads["node"][recording.end_slot])
-    paths = engine.sampled_paths([last])
+    last, ticking = int(recording.threads["node"][recording.end_slot]), _ticking(recording)
+    paths = engine.sampled_paths([last], ticking)
     if paths is None:
         return None
     nodes, is_whole = walked(paths.nodes, last)
@@ -65,6 +67,7 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
                 descriptor=_descriptor(call, taken),
             )
         )
+    samples += _to_the_end(recording, paths, engine.stacks, ticking, groups)
     points = recording.window_ns // max(paths.grid_ns, 1)
     lost = 0 if is_whole else max(points - sum(sample.points for sample in samples), 0)
     return Profile(
@@ -74,6 +77,43 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
         tuple(_thread_samples(recording, paths, engine.stacks, groups)),
         "; ".join(filter(None, (paths.failure, engine.stacks.missing))),
         tuple(_stretches(recording, paths, engine.stacks, groups)),
+    )
+
+
+def _ticking(recording: Recording) -> list[tuple[int, int]]:
+    """The keys of the stacks of a thread's last ticks: where tracer closes a window, no event of
+    the thread that still runs makes a node of them."""
+    row = recording.threads[recording.end_slot]
+    return ticking_keys(row) if row["state"] in RUNNING else []
+
+
+def _to_the_end(
+    recording: Recording,
+    paths: SampledPaths,
+    table: StackTable,
+    ticking: Sequence[tuple[int, int]],
+    groups: Mapping[int, str],
+) -> Iterator[PathSample]:
+    """What these ticks sampled in the window; nothing where there were none."""
+    slot = recording.end_slot
+    found = [paths.stacks[key] for key in ticking if key in paths.stacks]
+    taken = [
+        stack
+        for stack in found
+        if stack.slot == slot and recording.start_ns <= stack.at_ns <= recording.end_ns
+    ]
+    row = recording.threads[slot]
+    part = int(row["on_cpu_part"])
+    if not taken or part >= len(PATH_PARTS):
+        return
+    name = PATH_PARTS[part]
+    yield PathSample(
+        name,
+        TICK_POINTS * len(taken),
+        _thread(recording, slot, groups),
+        name_of(int(row["call_nr"])) if name.startswith("syscall:") else None,
+        tuple(_stacks(table, taken)),
+        task=next((stack.task for stack in taken if stack.task), None),
     )
 
 

@@ -194,12 +194,15 @@ class Engine:
         """What processes have had mapped since `attach`; empty where no probe wants it."""
         return self._mappings.spaces() if self._mappings else AddressSpaces()
 
-    def sampled_paths(self, ends: Sequence[int]) -> SampledPaths | None:
-        """What probe stacks has of the paths that end with these nodes; None where it is off.
+    def sampled_paths(
+        self, ends: Sequence[int], others: Sequence[tuple[int, int]] = ()
+    ) -> SampledPaths | None:
+        """What probe stacks has of the paths that end with these nodes, with the stacks `others`
+        (by CPU and number there); None where it is off.
 
         The numbers of their stacks are those in `stacks`.
         """
-        return self._paths.collected(ends) if self._paths else None
+        return self._paths.collected(ends, others) if self._paths else None
 
     def _unwound(self, taken: Sequence[TakenStack]) -> list[TakenStack]:
         spaces = self.address_spaces()

@@ -22,6 +22,7 @@ from tracer.model.path_nodes import (
     SampledPaths,
     TakenStack,
     keys_of,
+    ticking_keys,
 )
 from tracer.model.sampling import Sampling
 from tracer.model.stacks import StackSample
@@ -101,8 +102,8 @@ class PathCollector:
             with self._lock:
                 self._read()
 
-    def collected(self, ends: Sequence[int]) -> SampledPaths:
-        """What the paths that end with these nodes need, with all stacks unwound."""
+    def collected(self, ends: Sequence[int], others: Sequence[Key] = ()) -> SampledPaths:
+        """What the paths that end with these nodes need, with all stacks and `others` unwound."""
         with self._unwinding:
             with self._lock:
                 self._read()
@@ -110,7 +111,7 @@ class PathCollector:
             self._count_times(nodes)
             times, self._times = self._times, defaultdict(float)
             nodes = nodes[needed(nodes, ends, int(self._arrays["sampling"][0]["made"]))]
-            stacks = self._unwound(nodes)
+            stacks = self._unwound(nodes, others)
         sampling = self._arrays["sampling"][0]
         before, self._lost = self._lost, int(sampling["lost"])
         return SampledPaths(int(sampling["grid_ns"]), nodes, stacks, self._lost - before, times,
@@ -201,7 +202,7 @@ class PathCollector:
             nodes = coarsened(nodes, grid_ns, start_ns, ends, made)
             sampling["grid_ns"] = 2 * grid_ns
             sampling["every"] *= 2  # so a tick stands for as many points as before
-        self._stacks = self._unwound(nodes)
+        self._stacks = self._unwound(nodes, [*self._ticking()])
         with self._lock:
             self._nodes.insert(0, nodes)
             del self._raw[:before]
@@ -256,9 +257,17 @@ class PathCollector:
                 if stack.slot == slot and begin_ns <= stack.at_ns <= end_ns
             )
 
-    def _unwound(self, nodes: Nodes) -> dict[Key, TakenStack]:
-        """The stacks that these nodes and the longest stretches have, unwound; so they stay."""
+    def _ticking(self) -> Iterator[Key]:
+        """Stacks whose node is still to come, of threads that run for long without an event."""
+        threads = self._arrays["threads"][: int(self._arrays["ctl"][0]["next_slot"])]
+        for slot in np.flatnonzero(threads["ticks"] != threads["used_ticks"]).tolist():
+            yield from ticking_keys(threads[slot])
+
+    def _unwound(self, nodes: Nodes, others: Sequence[Key] = ()) -> dict[Key, TakenStack]:
+        """The stacks of these nodes and of the longest stretches, and `others`, unwound; so they
+        stay."""
         keys = dict.fromkeys(key for node in nodes for key in keys_of(node))
+        keys.update(dict.fromkeys(others))
         keys.update(dict.fromkeys(self._of_stretches()))
         found = {
             (cpu, first + row): block[row]

@@ -90,6 +90,14 @@ class SampledPaths:
     failure: str = ""
 
 
+def ticking_keys(thread: np.void) -> list[tuple[int, int]]:
+    """The keys of the stacks that the clock took of a thread since its last event; its next one
+    makes a node of them. Some found no room, then there are those of other threads."""
+    ticks = (int(thread["ticks"]) - int(thread["used_ticks"])) % (1 << 32)
+    cpu, first = int(thread["first_cpu"]), int(thread["first_stack"])
+    return [(cpu, first + i) for i in range(ticks)]
+
+
 def keys_of(node: np.void) -> list[tuple[int, int]]:
     """The keys that a node's stacks have, or had, in `SampledPaths.stacks`."""
     cpu, first = int(node["cpu"]), int(node["first"])

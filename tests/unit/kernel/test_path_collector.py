@@ -14,8 +14,9 @@ from tracer.model.sampling import Sampling
 NODE = np.dtype([(name, "u8" if name in ("at_ns", "first") else "u4") for name in (
     "number", "parent", "at_ns", "points", "part", "call", "slot", "waker", "owing", "settled",
     "cpu", "first", "stacks", "whose")])  # fmt: skip
-STACK = np.dtype([("number", "u8"), ("at_ns", "u8"), ("tgid", "u4"), ("slot", "u4"), ("taken", "u4"),
-                  ("bytes", "u4"), *((name, "u8") for name in ("ip", "sp", "bp", "lr", "first")),
+STACK = np.dtype([("number", "u8"), ("at_ns", "u8"), ("tgid", "u4"), ("slot", "u4"),
+                  ("taken", "u4"), ("bytes", "u4"),
+                  *((name, "u8") for name in ("ip", "sp", "bp", "lr", "first")),
                   ("local_bytes", "u4"), ("has_goroutine", "u4"), ("local", "u1", 8),
                   ("goroutine", "u1", 8), ("data", "u1", 16)])  # fmt: skip
 THREAD = np.dtype([("node", "u4"), ("epoch", "u4"), ("cpu", "u4"), ("ticks", "u4"),
@@ -115,7 +116,7 @@ def test_lost_points_are_told_in_their_own_window(kernel: Kernel) -> None:
 
 
 def test_a_window_that_was_not_read_yet_keeps_its_paths(kernel: Kernel) -> None:
-    """The next window has begun: the thread's row begins anew, the programs have kept the old one."""
+    """The next window has begun, and with it the thread's row; the programs keep the old one."""
     for number in (1, 2, 3):
         kernel.node(number)
     kernel.arrays["ctl"]["epoch"] = 2
