@@ -33,6 +33,19 @@ def test_a_run_without_a_profile_has_no_section() -> None:
     assert "Where on the path" not in render(planted_summary())
 
 
+@pytest.mark.parametrize(
+    ("window_ns", "lost", "why"),
+    [
+        (20_000_000, 0, "too short for a sample every 997 us; try --grid 200"),
+        (10_000_000_000, 0, "no samples: its thread slept, or waited for a CPU, all the time"),
+        (10_000_000_000, 7, "7 samples lost: no room was left in the kernel's table"),
+    ],
+)
+def test_why_there_are_no_samples(window_ns: int, lost: int, why: str) -> None:
+    found = analysed(Profile((), lost=lost), Ledger(window_ns, {"sleep": window_ns}))
+    assert lines(found) == [f"Where on the path: {why}"]
+
+
 def test_places_with_their_parts_shares_and_errors() -> None:
     text = lines(FOUND)
     assert text[0] == "Where on the path: 100 samples, one every 1 us of it"

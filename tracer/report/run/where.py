@@ -27,11 +27,7 @@ def where(found: Where | None, width: int, *, by_task: bool = False) -> list[str
     if found is None:
         return []
     if not found.points:
-        finer = max(found.window_ns // 100_000, 50)
-        return [
-            f"Where on the path: too short for a sample every {duration(found.grid_ns)}; try"
-            f" --grid {finer}"
-        ]
+        return [f"Where on the path: {_no_samples(found)}"]
     if by_task:
         shown = [*by_each_task(found, _MOST_TASKS, width), *event_loops(found)]
     else:
@@ -42,6 +38,16 @@ def where(found: Where | None, width: int, *, by_task: bool = False) -> list[str
         *shown,
         *_remarks(found),
     ]
+
+
+def _no_samples(found: Where) -> str:
+    """Why there are none."""
+    if found.lost:
+        return f"{counted(found.lost, 'sample')} lost: no room was left in the kernel's table"
+    finer = max(found.window_ns // 100_000, 50)
+    if 1000 * finer < found.grid_ns:
+        return f"too short for a sample every {duration(found.grid_ns)}; try --grid {finer}"
+    return "no samples: its thread slept, or waited for a CPU, all the time"
 
 
 def _places(found: Where, width: int) -> list[str]:
