@@ -152,7 +152,7 @@ def _remarks(found: Where) -> list[str]:
 
 
 def _stacks(found: Where) -> list[str]:
-    """Which share of the stacks is whole; nothing where nearly all of them are."""
+    """Which share of the path has whole stacks, and what the others lack."""
     quality, window_ns = found.quality, max(found.window_ns, 1)
     kinds = {f"broke off in {plain(m)}": ns for m, ns in quality.broken_ns.items()}
     kinds["missing"] = quality.missing_ns
