@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,7 +193,7 @@ class PathCollector:
             self._read()
             ends |= self._ends()
             nodes = self._settled()
-            self._nodes, self._new_nodes = [], 0
+            self._nodes, self._new_nodes = [nodes[:0]], 0
             before, self._bytes = len(self._raw), 0
         self._count_times(nodes)
         nodes = nodes[needed(nodes, ends, made)]
@@ -280,7 +281,7 @@ class PathCollector:
         return {key: self._stacks[key] for key in keys if key in self._stacks}
 
 
-def _written(found: NDArray[np.void], numbers: NDArray[np.int64]) -> NDArray[np.void]:
+def _written(found: NDArray[np.void], numbers: NDArray[np.integer[Any]]) -> NDArray[np.void]:
     """What a ring has of these numbers, up to the first one that is being written.
 
     There are later ones in it too: of two that found the last free place at the same time, one has

@@ -142,3 +142,16 @@ def test_a_thread_that_fails_is_told_and_holds_nobody_up(
     monkeypatch.undo()
     kernel.collector.stop()
     assert kernel.collector.collected([]).failure == "reading them ended early: no more memory"
+
+
+def test_after_unwinding_failed_there_is_a_report(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_taken: Sequence[TakenStack]) -> list[TakenStack]:
+        raise OSError("no more memory")
+
+    monkeypatch.setattr(kernel.collector, "_unwind", fails)
+    kernel.node(1)
+    kernel.collector._run(kernel.collector._compact)
+    monkeypatch.undo()
+    assert kernel.collector.collected([1]).failure
