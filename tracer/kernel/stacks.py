@@ -183,15 +183,16 @@ class PathCollector:
     def _compact(self) -> None:
         """Drop what no path needs and unwind the rest.
 
-        Threads hand over paths meanwhile: what was a path's last node is asked for twice, and what
-        is made after the first time stays.
+        Threads go on and hand over paths meanwhile: what was a path's last node, and which ticks
+        are in no node yet, is asked for twice, and what is made after the first time stays.
         """
         sampling = self._arrays["sampling"][0]
         made = int(sampling["made"])
-        ends = self._ends()
+        ends, ticking = self._ends(), [*self._ticking()]
         with self._lock:
             self._read()
             ends |= self._ends()
+            ticking += self._ticking()
             nodes = self._settled()
             self._nodes, self._new_nodes = [nodes[:0]], 0
             before, self._bytes = len(self._raw), 0
@@ -203,7 +204,7 @@ class PathCollector:
             nodes = coarsened(nodes, grid_ns, start_ns, ends, made)
             sampling["grid_ns"] = 2 * grid_ns
             sampling["every"] *= 2  # so a tick stands for as many points as before
-        self._stacks = self._unwound(nodes, [*self._ticking()])
+        self._stacks = self._unwound(nodes, ticking)
         with self._lock:
             self._nodes.insert(0, nodes)
             del self._raw[:before]

@@ -144,6 +144,15 @@ def test_a_thread_that_fails_is_told_and_holds_nobody_up(
     assert kernel.collector.collected([]).failure == "reading them ended early: no more memory"
 
 
+def test_ticks_without_a_node_yet_keep_their_stacks(kernel: Kernel) -> None:
+    kernel.stack(1, slot=3)
+    kernel.stack(2, slot=3)
+    kernel.arrays["threads"][3]["ticks"], kernel.arrays["threads"][3]["first_stack"] = 1, 1
+    kernel.collector._compact()
+    kernel.node(1, slot=3, first=0, stacks=2)
+    assert list(kernel.collector.collected([1]).stacks) == [(0, 1)]
+
+
 def test_after_unwinding_failed_there_is_a_report(
     kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
