@@ -12,8 +12,10 @@ from tracer.model.stacks import Frame
 
 #: What a BPF program's own call leaves on top of a stack, up to the last of these.
 _OWN = (
-    *("bpf_trace_run", "__bpf_trace_", "perf_swevent_hrtimer", "__hrtimer_run_queues"),
-    *("hrtimer_interrupt", "__sysvec_apic_timer", "sysvec_apic_timer", "asm_sysvec_apic_timer"),
+    *("bpf_trace_run", "__bpf_trace_", "__traceiter_", "perf_swevent_hrtimer"),
+    *("__hrtimer_run_queues", "hrtimer_interrupt"),
+    *("__sysvec_apic_timer", "sysvec_apic_timer", "asm_sysvec_apic_timer"),
+    *("el1h_64_irq", "el0t_64_irq", "el1_irq", "el0_irq"),  # of aarch64
 )
 
 
