@@ -239,8 +239,9 @@ def test_each_interval_has_its_own_places(tmp_path: Path, compiled: Callable[[st
     assert len(documents) == 3
     for document in documents:
         closes(document)
+        # neither those of the windows before nor of a part: a tick of the clock is four points
         points = document["where"]["points"]
-        assert points == pytest.approx(document["window_ns"] / 997_000, rel=0.1)
+        assert points == pytest.approx(document["window_ns"] / 997_000, rel=0.4)
         assert any(place["function"] == "nap" for place in document["where"]["places"])
 
 

@@ -124,7 +124,7 @@ class PathCollector:
         try:
             work()
         except Exception as error:
-            self._failure = f"reading them ended early: {error or type(error).__name__}"
+            self._failure = f"reading them ended early: {str(error) or type(error).__name__}"
             self._over.set()
             self._full.set()
 
