@@ -50,6 +50,8 @@ run: setup ## set up what is missing and run tracer as root (ARGS="...")
 setup: ## install what is missing, make .venv, build the Rust workloads
 	@$(SETUP) all
 
+# A host that takes CPUs away, or hides events, disturbs a test on the real kernel now and then: that is
+# run again, and told (-rR). A fault of tracer fails three times.
 test: setup ## set up and run all tests, those that need BPF as root
 	@$(SETUP) test-tools
 	@$(SETUP) examples
@@ -57,7 +59,8 @@ test: setup ## set up and run all tests, those that need BPF as root
 	$(SETUP) cargo test --release --locked --quiet $(SYMBOLS)
 	$(USER_DOES) $(PYTHON) -m pytest --ignore=tests/bpf $(PYTEST_ARGS)
 	@$(ROOT) env $${TRACER_FORCE_BPF:+TRACER_FORCE_BPF="$$TRACER_FORCE_BPF"} \
-		$(PYTHON) -m pytest -rs -p no:cacheprovider --junitxml=build/tests-bpf.xml \
+		$(PYTHON) -m pytest -rsR -p no:cacheprovider --junitxml=build/tests-bpf.xml \
+		--reruns 2 --reruns-delay 1 \
 		$(PYTEST_ARGS) tests/bpf; $(AFTER_ROOT)
 
 lint: setup ## check style and types: ruff, mypy, rustfmt, clippy
