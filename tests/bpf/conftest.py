@@ -41,8 +41,8 @@ def _rights() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _compiled_programs(_rights: None) -> None:
-    """What nearly every test starts is compiled before: in a new clone that takes some seconds, which
-    tests with little time do not have."""
+    """What nearly every test starts is compiled before: in a new clone that takes some seconds,
+    which tests with little time do not have."""
     for followed in (False, True):
         Engine(probes.DEFAULT, followed=followed).close()
     Engine(probes.DEFAULT, light=True).close()
