@@ -38,7 +38,9 @@ def main() -> None:
     binding = limits.binding(workload.needs(values), limits.limits(os.getuid()))
     assert binding is not None
     most, limit = binding
-    beyond = most * 102 // 100 + 1
+    # what a thread costs the kernel depends on what its caches hold already: 34 to 38 KiB in all
+    percent = 120 if limit.resource == "memory_bytes" else 102
+    beyond = most * percent // 100 + 1
     print(json.dumps({"limit": limit.name, "most": most, "fits": runs(most),
                       "beyond": runs(beyond)}))  # fmt: skip
 
