@@ -20,7 +20,7 @@ _NOTE, _BUILD_ID = 4, 3
 #: So many segments, sections and notes are looked at.
 _MOST = 10_000
 #: What reading a file that is not as it should be can raise.
-_BROKEN = (OSError, ValueError, struct.error, OverflowError)
+BROKEN = (OSError, ValueError, struct.error, OverflowError)
 #: Where distributions put them, and where they are in a target's own mount namespace.
 _DEBUG = "usr/lib/debug"
 
@@ -32,8 +32,8 @@ def debug_descriptor(descriptor: int, path: str, pid: int) -> int | None:
     """
     try:
         with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as data:
-            build_id, link = _build_id(data), _link(data)
-    except _BROKEN:
+            build_id, link = build_id_of(data), _link(data)
+    except BROKEN:
         return None
     for root in (Path("/"), Path(f"/proc/{pid}/root")):
         for candidate, checksum in _candidates(root, path, build_id, link):
@@ -51,8 +51,7 @@ def _candidates(
 ) -> Iterator[tuple[Path, int | None]]:
     """Files to try, with the checksum that one must have."""
     if len(build_id) > 1:
-        digits = build_id.hex()
-        yield root / _DEBUG / ".build-id" / digits[:2] / f"{digits[2:]}.debug", None
+        yield by_build_id(build_id, root), None
     if link:
         name, checksum = link
         folder = root / Path(path).parent.relative_to("/") if path.startswith("/") else None
@@ -62,16 +61,22 @@ def _candidates(
             yield root / _DEBUG / Path(path).parent.relative_to("/") / name, checksum
 
 
+def by_build_id(build_id: bytes, root: Path = Path("/")) -> Path:
+    """Where distributions put the symbols of the file with this build id."""
+    digits = build_id.hex()
+    return root / _DEBUG / ".build-id" / digits[:2] / f"{digits[2:]}.debug"
+
+
 def _is_right(descriptor: int, build_id: bytes, checksum: int | None) -> bool:
     try:
         with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as data:
             if checksum is None:
-                return _build_id(data) == build_id
+                return build_id_of(data) == build_id
             total = 0
             for at in range(0, len(data), 1 << 20):
                 total = zlib.crc32(data[at : at + (1 << 20)], total)
             return total == checksum
-    except _BROKEN:
+    except BROKEN:
         return False
 
 
@@ -82,8 +87,8 @@ def _header(data: mmap.mmap) -> tuple[int, ...]:
     return header
 
 
-def _build_id(data: mmap.mmap) -> bytes:
-    """Empty where it has none."""
+def build_id_of(data: mmap.mmap) -> bytes:
+    """That of an ELF file, empty where it has none. Raises one of BROKEN for another file."""
     header = _header(data)
     segments_at, count, left = header[5], header[10], _MOST
     for number in range(min(count, _MOST)):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import mmap
 import re
-import struct
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.host.debug_files import BROKEN, build_id_of, by_build_id
 from tracer.host.files import memory_of
 from tracer.model.mappings import Area
 
@@ -29,11 +29,8 @@ _SECTION = np.dtype([("name", "<u4"), ("type", "<u4"), ("flags", "<u8"), ("addr"
                      ("align", "<u8"), ("entsize", "<u8")])  # fmt: skip
 _SYMBOL = np.dtype([("name", "<u4"), ("info", "u1"), ("other", "u1"), ("shndx", "<u2"),
                     ("value", "<u8"), ("size", "<u8")])  # fmt: skip
-_LOAD, _SYMTAB, _DYNSYM, _NOTE, _OBJECT = 1, 2, 11, 7, 1
+_LOAD, _SYMTAB, _DYNSYM, _OBJECT = 1, 2, 11, 1
 _TLS, _THREAD_LOCAL = 7, 6
-_BUILD_ID = (3, b"GNU\0")  # NT_GNU_BUILD_ID and its owner
-#: Where distributions put the symbols of stripped files, by build id.
-_DEBUG = Path("/usr/lib/debug/.build-id")
 #: The names of a nested symbol in the C++ ABI, which Rust's follow: _ZN, length and name, ..., E.
 _MANGLED = re.compile(r"_ZNK?((?:\d+[A-Za-z_$.][\w$.]*)+)E\w*")
 #: So many symbols before an address are looked at: one of them may begin earlier and be larger.
@@ -79,12 +76,8 @@ class Symbols:
         return found
 
     def _detached(self) -> Symbols | None:
-        for section in self._sections[self._sections["type"] == _NOTE]:
-            at, size = int(section["offset"]), int(section["size"])
-            if size >= 16 and struct.unpack_from("<3I4s", self._data, at)[2:] == _BUILD_ID:
-                digits = self._data[at + 16 : at + size].hex()
-                with contextlib.suppress(OSError, ValueError):
-                    return Symbols(_DEBUG / digits[:2] / f"{digits[2:]}.debug")
+        with contextlib.suppress(*BROKEN):
+            return Symbols(by_build_id(build_id_of(self._data)))
         return None
 
     @property

@@ -71,7 +71,7 @@ def test_symbols_that_are_installed_apart(
     apart = tmp_path / digits[:2] / f"{digits[2:]}.debug"
     apart.parent.mkdir()
     subprocess.run(["objcopy", "--only-keep-debug", str(program), str(apart)], check=True)
-    monkeypatch.setattr(symbols, "_DEBUG", tmp_path)
+    monkeypatch.setattr(symbols, "by_build_id", {bytes.fromhex(digits): apart}.__getitem__)
     assert Symbols(stripped).at(addresses(program)["hidden"] + 1) == ("hidden", 1)
 
 
