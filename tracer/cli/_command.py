@@ -43,6 +43,7 @@ class CommandRun:
     budgets: tuple[Budget, ...]
     json_path: str | None
     profiles: Mapping[str, Any]
+    by_task: bool
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> CommandRun:
@@ -71,7 +72,8 @@ class CommandRun:
             values["strict"],
             values["budgets"],
             values["json_path"],
-            {name: values[name] for name in (*FILES, "by")},
+            {name: values[name] for name in FILES},
+            values["by"] == "task",
         )
 
 
@@ -177,7 +179,7 @@ def run(chosen: CommandRun) -> int:
         )
         data = document(summary)
         with contextlib.suppress(BrokenPipeError):  # the reader has read enough
-            out.report(data, partial(render, summary, by_task=chosen.profiles["by"] == "task"))
+            out.report(data, partial(render, summary, by_task=chosen.by_task))
         write_profiles(summary)
     if summary.interrupted is not None:
         return 128 + summary.interrupted

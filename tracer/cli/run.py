@@ -38,6 +38,7 @@ class RunOptions:
     budgets: tuple[Budget, ...]
     json_path: str | None
     profiles: Mapping[str, Any]
+    by_task: bool
 
     @classmethod
     def of(cls, workload: Workload, values: Mapping[str, Any]) -> RunOptions:
@@ -59,7 +60,8 @@ class RunOptions:
             wait_quiet=values["wait_quiet"],
             budgets=values["budgets"],
             json_path=values["json_path"],
-            profiles={name: values[name] for name in (*FILES, "by")},
+            profiles={name: values[name] for name in FILES},
+            by_task=values["by"] == "task",
         )
 
 
@@ -105,7 +107,7 @@ def run(chosen: RunOptions) -> int:
         )
         summary = measured.summary
         data = document(summary)
-        out.report(data, partial(render, summary, by_task=chosen.profiles["by"] == "task"))
+        out.report(data, partial(render, summary, by_task=chosen.by_task))
         write_profiles(summary)
     if measured.interrupted is not None:
         raise Interrupted(measured.interrupted)
