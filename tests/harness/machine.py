@@ -116,7 +116,7 @@ class Machine:
         self.light = light
         files = [f for f in programs.sources(names) if f.name not in ("entry.c", "calibrate.c")]
         macros = settings.macros(names, light, Types(), MACHINE, SIZES, followed)
-        macros |= {"KERNEL_FRAMES": 1, "STACK_BYTES": 8192, "TICK_POINTS": 1}
+        macros |= {"KERNEL_FRAMES": 1, "STACK_BYTES": 8192}
         parts = [file.read_text() for file in (*programs.headers(), *files)]
         text = re.sub(r"/\*.*?\*/", "", "\n".join(parts), flags=re.S)
         numbers = {name: value for name, value in macros.items() if isinstance(value, int)}

@@ -18,10 +18,10 @@ from tracer.model.profile import (
     SampledStack,
     SampledThread,
     Stretch,
+    Task,
     ThreadSample,
 )
 from tracer.model.recording import Recording
-from tracer.model.sampling import TICK_POINTS
 from tracer.model.stacks import StackTable
 from tracer.model.states import EXTERNAL, OWN_PARTS, PART, PATH_PARTS, SLEEP, TIMED_WAIT
 from tracer.model.syscalls import class_of, name_of
@@ -30,7 +30,7 @@ from tracer.model.threads import RUNNING
 _MOST_DESCRIPTORS = 1 << 31
 #: Points are split among stacks; their parts in whole numbers.
 _FINE = 1024
-_SLEPT = tuple((name,) for name in (SLEEP, TIMED_WAIT, EXTERNAL))
+_SLEPT = {PART[name] for name in (SLEEP, TIMED_WAIT, EXTERNAL)}
 #: A thread that polled less often in the window has no event loop to return to.
 _FEWEST_POLLS = 3
 _MOST_STRETCHES = 8
@@ -63,7 +63,7 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
                 call,
                 tuple(_stacks(engine.stacks, taken)),
                 None if slot == before else len(samples) - 1,
-                task=next((stack.task for stack in taken if stack.task), None),
+                task=_task(taken),
                 descriptor=_descriptor(call, taken),
             )
         )
@@ -109,11 +109,11 @@ def _to_the_end(
     name = PATH_PARTS[part]
     yield PathSample(
         name,
-        TICK_POINTS * len(taken),
+        len(taken),
         _thread(recording, slot, groups),
         name_of(int(row["call_nr"])) if name.startswith("syscall:") else None,
         tuple(_stacks(table, taken)),
-        task=next((stack.task for stack in taken if stack.task), None),
+        task=_task(taken),
     )
 
 
@@ -142,7 +142,7 @@ def _thread_samples(
 
 def _own_part(time: OwnTime) -> int:
     """Of a sleep that is on the path, the part of the thread's own time that it is."""
-    if PATH_PARTS[time.part : time.part + 1] not in _SLEPT:
+    if time.part not in _SLEPT:
         return time.part
     name = "other" if time.call == NO_CALL else class_of(name_of(time.call))
     return PART[f"blocked:{name}"]
@@ -168,7 +168,7 @@ def _stretches(
             int(row["stretch_ns"]),
             int(row["polls"]),
             tuple(_stacks(table, taken)),
-            next((stack.task for stack in taken if stack.task), None),
+            _task(taken),
         )
 
 
@@ -190,6 +190,11 @@ def _stack(table: StackTable, number: int, taken: int) -> SampledStack | None:
         return None
     named = table[number]
     return SampledStack(named.frames, named.whole, TAKEN[taken], named.broke_in)
+
+
+def _task(taken: Sequence[TakenStack]) -> Task | None:
+    """The first one that a stack tells."""
+    return next((stack.task for stack in taken if stack.task), None)
 
 
 def _descriptor(call: str | None, taken: Sequence[TakenStack]) -> int | None:

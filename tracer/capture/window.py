@@ -134,9 +134,8 @@ def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
 def _renew(thread: np.void, epoch: int, start_ns: int) -> None:
     """A thread without an event in the window: its sums are of an older one."""
     thread["epoch"], thread["last_ns"] = epoch, start_ns
-    for name in ("path", "own", "resumed", "voluntary", "involuntary", "migrations"):
-        thread[name] = 0
-    for name in ("node", "polls", "stretch_ns"):  # of probe stacks
+    of_stacks = ("node", "polls", "stretch_ns")
+    for name in ("path", "own", "resumed", "voluntary", "involuntary", "migrations", *of_stacks):
         thread[name] = 0
 
 

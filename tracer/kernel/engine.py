@@ -32,7 +32,7 @@ from tracer.model.cost import RunTime
 from tracer.model.mappings import AddressSpaces
 from tracer.model.path_nodes import Locals, SampledPaths, TakenStack
 from tracer.model.recording import Missed
-from tracer.model.sampling import TICK_POINTS, Sampling
+from tracer.model.sampling import Sampling
 from tracer.model.stacks import NamedStack, StackTable
 
 #: Frames of the kernel's part of a stack, where it is wanted.
@@ -79,7 +79,6 @@ class Engine:
         self.unavailable = tuple(name for name in wanted if name not in known)
         self._can_calibrate = "sched_exit_tp" in known
         macros = settings.macros(self.names, light, btf, machine, Sizes.of_this_host(), followed)
-        macros["TICK_POINTS"] = TICK_POINTS
         macros["STACK_BYTES"] = sampling.stack_bytes
         macros["KERNEL_FRAMES"] = KERNEL_FRAMES if sampling.kernel else 1
         if sampling.all_threads:
@@ -128,8 +127,7 @@ class Engine:
             self._paths.start(self._sampling)
         self._module.attach(self.tracepoints)
         for clock in self._clocks:
-            period_ns = TICK_POINTS * self._sampling.grid_ns
-            self._module.attach_clocks(clock, period_ns, online_cpus())
+            self._module.attach_clocks(clock, self._sampling.grid_ns, online_cpus())
         if not self.visit():
             self.detach()
             raise TracerError(

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 GRID_NS = 997_000
 #: Two pages.
 STACK_BYTES = 8192
-#: The clock of a CPU ticks once for so many points. Fewer ticks cost less, but a slower clock is in
-#: step with programs that sleep: their timers fire with its ticks.
-TICK_POINTS = 1
 
 
 @dataclass(frozen=True)

@@ -290,7 +290,7 @@ static inline void sample_ticks(struct thread *t, u32 part, u64 now)
 
 	t->used_ticks = t->ticks;
 	if (!c || !s || !r || c->phase != PHASE_OPEN ||
-	    !(n = new_node(s, t, t, part, (u64)ticks * TICK_POINTS, now, &number)))
+	    !(n = new_node(s, t, t, part, ticks, now, &number)))
 		return;
 	t->node = number;
 	n->cpu = cpu;
