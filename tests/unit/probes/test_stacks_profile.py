@@ -52,5 +52,5 @@ def test_a_thread_that_runs_through_to_the_end_has_samples(world: World) -> None
     profile = profile_of(recording, _Engine(world), {})
     assert profile is not None
     (sample,) = profile.samples
-    assert (sample.part, sample.points, sample.call) == ("user", 12, None)
+    assert (sample.part, sample.points, sample.call) == ("user", 3, None)
     assert [stack.frames for stack in sample.stacks] == [(SPIN,)] * 3
