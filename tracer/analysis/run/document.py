@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from tracer.analysis.findings import found
 from tracer.analysis.run.allowed import Allowed
 from tracer.analysis.run.counts import GroupRow, ThreadRow, on_cpu_ns
 from tracer.analysis.run.kernel_time import KernelTime
@@ -35,9 +36,15 @@ _TIMED_WAKEUPS = ("same_cpu", "cross_cpu_idle", "cross_cpu_busy")
 
 
 def document(summary: Summary) -> dict[str, Any]:
-    """The whole document as plain data."""
+    """The whole document as plain data, with the findings on it."""
+    data = _numbers(summary)
+    return {**data, "findings": [one._asdict() for one in found(data)]}
+
+
+def _numbers(summary: Summary) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
+        "command_line": asdict(summary.target.command_line),
         "host": _host(summary.host),
         "target": _target(summary),
         "result": _result(summary),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from tracer.analysis.findings import found
+from tracer.analysis.run.document import document
 from tracer.analysis.run.summary import Summary
 from tracer.model.section import Section
 from tracer.report.layout import WIDTH, page, table
 from tracer.report.run.activity import calls, scheduler
+from tracer.report.run.findings import findings
 from tracer.report.run.head import head
 from tracer.report.run.path import path
 from tracer.report.run.threads import groups, threads
@@ -20,6 +23,7 @@ def render(run: Summary, width: int = WIDTH, *, by_task: bool = False) -> str:
     """
     blocks = [
         [*warning(run), *head(run)],
+        findings(found(document(run))),
         path(run, width),
         where(run.where, width, by_task=by_task),
         scheduler(run, width),

@@ -1,0 +1,22 @@
+"""Frames in fresh memory, and in memory that is used again."""
+
+from harness.findings import run
+
+S = 1_000_000_000
+
+
+def _run(faults: int, outside_ns: int, on_path_ns: int | None, **more: object) -> dict[str, object]:
+    found = {"outside_calls_ns": outside_ns, "error_ns": S // 100, "on_path_ns": on_path_ns}
+    return run(12 * S // 5, kernel_time={**found, "minor_faults": faults, "major_faults": 7},
+               **more)  # fmt: skip
+
+
+FIRES = [
+    _run(1_024_100, 1_900_000_000, 1_890_000_000),
+    _run(1_024_100, 1_900_000_000, None, threads={"user": 5 * S}),
+]
+SILENT = [
+    _run(10_244, 10_000_000, 10_000_000),
+    _run(5000, 1_900_000_000, 1_890_000_000),  # they explain too little of it
+    run(),
+]

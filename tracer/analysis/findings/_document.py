@@ -1,0 +1,88 @@
+"""What the findings ask a document for, and the words that they share."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from tracer.units import plain
+
+Document = Mapping[str, Any]
+
+#: A longer name of a thread, a file or a group is cut.
+_LONGEST_NAME = 40
+_SIMPLE_NAME = re.compile(r"[\w./:*+@#%=~-]+")
+
+
+# ---- numbers ----
+
+
+def window_ns(document: Document) -> int:
+    """The measured time; never 0, to divide by."""
+    return max(int(document["window_ns"]), 1)
+
+
+def on_path_ns(document: Document, *parts: str) -> int:
+    """Parts of the critical path (model.states.PATH_PARTS), summed."""
+    return sum(int(document["ledgers"]["wall"]["parts"].get(part, 0)) for part in parts)
+
+
+def all_threads_ns(document: Document, *parts: str) -> int:
+    """Parts of all threads' time (model.states.OWN_PARTS), summed."""
+    return sum(int(document["ledgers"]["threads"]["parts"].get(part, 0)) for part in parts)
+
+
+def share(document: Document, ns: float) -> float:
+    """`ns` as a share of the window."""
+    return ns / window_ns(document)
+
+
+def calls(document: Document, *names: str) -> list[Mapping[str, Any]]:
+    """The rows of these system calls, of all without names; none where calls were not counted."""
+    rows = document.get("syscalls") or []
+    return [row for row in rows if not names or row["name"] in names]
+
+
+def faults(document: Document) -> int:
+    """Page faults of the target in the window; 0 too where nobody counted them."""
+    found = document["kernel_time"]
+    return int((found["minor_faults"] or 0) + (found["major_faults"] or 0))
+
+
+# ---- words ----
+
+
+def named(name: str) -> str:
+    """A name that the target chose, in a sentence: escaped, cut, in quotes unless it is a word."""
+    text = plain(name)
+    if len(text) > _LONGEST_NAME:
+        text = f"{text[: _LONGEST_NAME - 3]}..."
+    return text if _SIMPLE_NAME.fullmatch(text) else f'"{text}"'
+
+
+def rounded(share_: float) -> str:
+    """A share of one as `85 %`; `<1 %` for a small one."""
+    return "<1 %" if 0 < share_ < 0.01 else f"{100 * share_:.0f} %"
+
+
+# ---- the next command ----
+
+
+def again(document: Document, *options: str) -> str:
+    """The command that made this run, with these options added, each as it is typed."""
+    line = document["command_line"]
+    return " ".join(part for part in (line["start"], *options, line["rest"]) if part)
+
+
+def explain(document: Document) -> str:
+    """The experiment that changes one thing at a time and says what helps; of a process that tracer
+    was attached to, the places on its path, as it cannot be started again."""
+    target, start = document["target"], document["command_line"]["start"]
+    sudo = "sudo " if start.startswith("sudo ") else ""
+    if target["kind"] == "attach":
+        return again(document, "--probe stacks")
+    if target["kind"] == "workload":
+        return f"{sudo}tracer explain pinning"
+    return f"{sudo}tracer explain -- {shlex.join(target['argv'])}"

@@ -1,0 +1,72 @@
+"""Page faults: the kernel fills pages while the program seems to compute."""
+
+from __future__ import annotations
+
+from tracer.analysis.findings import Finding, finding
+from tracer.analysis.findings._document import (
+    Document,
+    again,
+    all_threads_ns,
+    faults,
+    on_path_ns,
+    rounded,
+    share,
+)
+from tracer.model.states import USER
+from tracer.units import count, duration
+
+NAME = "Page faults"
+#: Fewer are a program's start.
+LEAST_FAULTS = 5000
+#: A fault takes this long at least; if that many such do not explain this share of the kernel's
+#: time outside calls, something else does.
+LEAST_FAULT_NS, LEAST_EXPLAINED = 400, 0.2
+#: The kernel's time outside calls has this share of the path at least.
+LEAST_SHARE = 0.1
+
+
+def _of_own_code(document: Document) -> float:
+    return _on_path_ns(document) / max(on_path_ns(document, USER), 1)
+
+
+def _each_ns(document: Document) -> float:
+    outside_ns = document["kernel_time"]["outside_calls_ns"] or 0
+    return float(outside_ns) / max(faults(document), 1)
+
+
+DERIVED = {
+    "faults": faults,
+    "kernel time of the own code": _of_own_code,
+    "a fault, ns": _each_ns,
+    "kernel time on the path, ns": lambda document: _on_path_ns(document),
+}
+
+
+def find(document: Document) -> Finding | None:
+    outside_ns = document["kernel_time"]["outside_calls_ns"]
+    number, ns = faults(document), _on_path_ns(document)
+    if outside_ns is None or outside_ns <= (document["kernel_time"]["error_ns"] or 0):
+        return None
+    if number < LEAST_FAULTS or number * LEAST_FAULT_NS < LEAST_EXPLAINED * outside_ns:
+        return None
+    if share(document, ns) < LEAST_SHARE:
+        return None
+    return finding(
+        __name__,
+        share(document, ns),
+        f"{count(number)} page faults: the kernel filling pages is ~{duration(ns)}, ~"
+        f"{rounded(_of_own_code(document))} of what looks like own code; reuse the memory",
+        f"~{duration(_each_ns(document))} of kernel time outside calls for each fault",
+        again(document, "--probe stacks"),
+    )
+
+
+def _on_path_ns(document: Document) -> int:
+    """The kernel's part of the path's own code; where it is not known of the path, its share of all
+    threads' own code."""
+    found = document["kernel_time"]
+    if found["on_path_ns"] is not None:
+        return int(found["on_path_ns"])
+    outside_ns = found["outside_calls_ns"] or 0
+    user_ns = max(all_threads_ns(document, USER), 1)
+    return round(min(outside_ns / user_ns, 1.0) * on_path_ns(document, USER))
