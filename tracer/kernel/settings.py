@@ -19,9 +19,10 @@ from tracer.model import histogram, states, syscalls
 from tracer.model.probe import KernelTypes
 from tracer.model.threads import SLOT_BITS
 
-#: Of an element of the array `call_info`: the class, and whether the call can write a control
-#: message; the bits above the lowest byte are of probe syscalls.
-_CALL_CLASS, _CALL_WRITES = 0x3F, 0x40
+#: Of an element of the array `call_info`: the class, whether the call can write a control message,
+#: and whether its first argument is a descriptor; the bits above the lowest byte are of probe
+#: syscalls.
+_CALL_CLASS, _CALL_WRITES, _CALL_ON_DESCRIPTOR = 0x3F, 0x40, 0x80
 _WRITES = ("write", "writev", "sendto", "sendmsg")
 #: In x86's thread_info.status while a call is one of i386 (arch/x86/include/asm/thread_info.h).
 _TS_COMPAT = 2
@@ -62,6 +63,8 @@ def call_info(machine: str) -> NDArray[np.uint64]:
     for name in _WRITES:
         if name in number:
             info[number[name]] |= _CALL_WRITES
+    for name in syscalls.ON_DESCRIPTOR & number.keys():
+        info[number[name]] |= _CALL_ON_DESCRIPTOR
     return info
 
 
@@ -88,6 +91,7 @@ def macros(
         "CALLS_OF_COMPAT": syscalls.COMPAT,
         "CALL_CLASS": _CALL_CLASS,
         "CALL_WRITES": _CALL_WRITES,
+        "CALL_ON_DESCRIPTOR": _CALL_ON_DESCRIPTOR,
         "HIST_BUCKETS": histogram.BUCKETS,
         "HIST_OCTAVES": histogram.OCTAVES,
         "COMM_LENGTH": 16,

@@ -75,6 +75,22 @@ _WORDS = {
         getrlimit ugetrlimit setrlimit prlimit64 getrusage
     """,
 }
+#: Calls whose result is a number of bytes.
+MOVES_BYTES = frozenset(
+    (
+        *("read", "readv", "pread64", "preadv", "preadv2", "recvfrom", "recvmsg"),
+        *("write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg"),
+        *("sendfile", "splice", "tee", "vmsplice", "copy_file_range"),
+    )
+)
+#: Calls whose first argument is the descriptor of the one file that they are about.
+ON_DESCRIPTOR = MOVES_BYTES | {
+    *("sendmmsg", "recvmmsg", "accept", "accept4", "connect", "shutdown", "close"),
+    *("getdents", "getdents64", "fsync", "fdatasync", "syncfs", "sync_file_range"),
+    *("readahead", "fadvise64", "fallocate", "ftruncate", "flock", "ioctl", "fcntl"),
+    *("epoll_wait", "epoll_pwait", "epoll_pwait2", "io_uring_enter"),
+    *("mq_timedsend", "mq_timedreceive"),
+}
 _EXACT = {word: name for name, words in _WORDS.items() for word in words.split()}
 #: i386 has some calls once more, for wider numbers.
 _WIDER = ("_time64", "64", "32")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # numpy comes with them, and --help does without
     from tracer.model.section import Scale, Section
 
 DIRECTORY = Path(__file__).parent
-DEFAULT = ("sched", "syscalls")
+DEFAULT = ("sched", "syscalls", "waits")
 
 
 def names() -> list[str]:

@@ -7,6 +7,7 @@
 
 struct call_stat {
 	u64 off_ns;                /* of hist.sum: time not on a CPU */
+	u64 bytes;                 /* sum of the results above 0: of calls that move data, bytes */
 	u64 errors[ERRNO_BUCKETS]; /* by errno; ERESTARTSYS and kin in the last ones */
 	struct hist ns;
 };
@@ -44,8 +45,9 @@ static inline u64 call_row(struct ctl *c, u64 *info)
 	return row;
 }
 
-static inline void shared_call_ended(u32 nr, u32 error, u64 ns, u64 off_ns)
+static inline void shared_call_ended(u32 nr, s64 result, u64 ns, u64 off_ns)
 {
+	u32 error = call_error(result);
 	struct call_stat *s = shared_call_stat_at(nr);
 	u32 bucket = hist_bucket(ns);
 	u64 max;
@@ -55,6 +57,8 @@ static inline void shared_call_ended(u32 nr, u32 error, u64 ns, u64 off_ns)
 	__sync_fetch_and_add(&s->ns.buckets[bucket], 1);
 	__sync_fetch_and_add(&s->ns.sum, ns);
 	__sync_fetch_and_add(&s->off_ns, off_ns);
+	if (result > 0)
+		__sync_fetch_and_add(&s->bytes, result);
 	if (error < ERRNO_BUCKETS)
 		__sync_fetch_and_add(&s->errors[error], 1);
 	max = s->ns.max;
@@ -75,7 +79,7 @@ static inline void syscalls_call_ended(u32 cpu, struct ctl *c, struct cpu *k, st
 		return;
 	row = call_row(c, info);
 	if (row >= MAX_CALL_ROWS) {
-		shared_call_ended(t->call_nr, error, ns, t->call_off_ns);
+		shared_call_ended(t->call_nr, result, ns, t->call_off_ns);
 		return;
 	}
 	s = call_stat_at(cpu * MAX_CALL_ROWS + (u32)row);
@@ -83,6 +87,8 @@ static inline void syscalls_call_ended(u32 cpu, struct ctl *c, struct cpu *k, st
 		return;
 	hist_add(&s->ns, ns);
 	s->off_ns += t->call_off_ns;
+	if (result > 0)
+		s->bytes += result;
 	if (error < ERRNO_BUCKETS)
 		s->errors[error]++;
 }

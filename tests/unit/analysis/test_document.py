@@ -243,6 +243,7 @@ def test_system_calls() -> None:
             "p90_ns": 7,
             "p99_ns": 7,
             "max_ns": 7,
+            "bytes": None,
             "open": 2,
         }
     ]

@@ -237,6 +237,7 @@ def _call(summary: Summary, call: CallRecord) -> dict[str, Any]:
         "p90_ns": times.percentile_ns(90),
         "p99_ns": times.percentile_ns(99),
         "max_ns": times.max_ns,
+        "bytes": call.bytes,
         "open": summary.open_calls.get(call.name, 0),
     }
 
