@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.profiled import PROFILE, WALL
 from tracer.analysis.run.allowed import Allowed
+from tracer.analysis.run.concurrency import Asleep, Concurrent, LookShare
 from tracer.analysis.run.counts import GroupRow, Switches, ThreadRow
 from tracer.analysis.run.estimate import Estimate
 from tracer.analysis.run.kernel_time import KernelTime
@@ -82,6 +83,26 @@ def planted_result() -> dict[str, Any]:
     }
 
 
+def planted_concurrency(**changes: Any) -> Concurrent:
+    """9 threads in 200 looks, with a name that would move the cursor."""
+    values: dict[str, Any] = {
+        "looks": 200,
+        "interval_ns": 10_000_000,
+        "threads": 9.0,
+        "running": 0.42,
+        "ready": 0.055,
+        "all_asleep": LookShare(0.62, 0.034),
+        "none_ran": LookShare(0.03, 0.012),
+        "ran": (LookShare(0.28, 0.03), LookShare(0.07, 0.02)),
+        "asleep": (
+            Asleep("worker-*", "epoll_wait", "poll", 7.5, 8.0),
+            Asleep("m\x1b", "fdatasync", "io", 0.2, 0.3),
+            Asleep("x", None, "stopped", 0.001, 0.001),
+        ),
+    }
+    return Concurrent(**{**values, **changes})
+
+
 def planted_summary(**changes: Any) -> Summary:
     """A traced run of 6 hops in 100 ns."""
     behind = dict.fromkeys(states.BEHIND, 1)
@@ -137,6 +158,7 @@ def planted_summaries() -> dict[str, Summary]:
         "light": planted_summary(
             light=True, headline=Headline(None, 0.2, None, None, 0.2, 0, 0.6, 0)
         ),
+        "whole": planted_summary(concurrency=planted_concurrency()),
         "profiled": planted_summary(where=where(PROFILE, WALL)),
         "pinned": planted_summary(
             target=planted_target(cpus=(1,)),
@@ -168,5 +190,6 @@ def planted_summaries() -> dict[str, Summary]:
             result={},
             exit_status=None,
             groups=groups,
+            concurrency=planted_concurrency(),
         ),
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tracer.capture.concurrency import Concurrency
 from tracer.capture.finish import Closed, Tally, recording_of, thread_names
 from tracer.capture.living import Living
 from tracer.capture.python_threads import PythonThreads
@@ -29,6 +30,7 @@ from tracer.kernel.engine import Engine
 from tracer.kernel.follow import Follower
 from tracer.kernel.samples import Sampler
 from tracer.kernel.seed import Seeder
+from tracer.model.concurrency import Looks
 from tracer.model.cost import Calibration, Cost
 from tracer.model.recording import Edges, Process, Recording
 from tracer.model.states import LOSSES
@@ -103,15 +105,16 @@ def attached(
             engine.enter_mappings(pid)
             seeder.add(pid)
         seeder.settle()
-        watch = _Watch(engine, request, seeder, tally, pids, switch_cost_ns)
-        tally.opens()
-        open_now(engine)
-        if calibration is None:
-            yield from watch.windows(on_open)
-            return
-        with Sampler(engine) as sampler:
-            for recording in watch.windows(on_open):
-                yield dataclasses.replace(recording, cost=Cost(calibration, sampler.samples))
+        with Concurrency(engine) as concurrency:
+            watch = _Watch(engine, request, seeder, tally, pids, switch_cost_ns, concurrency)
+            tally.opens()
+            open_now(engine)
+            if calibration is None:
+                yield from watch.windows(on_open)
+                return
+            with Sampler(engine) as sampler:
+                for recording in watch.windows(on_open):
+                    yield dataclasses.replace(recording, cost=Cost(calibration, sampler.samples))
     finally:
         engine.detach()
 
@@ -127,6 +130,7 @@ class _Watch:
         tally: Tally,
         pids: Sequence[int],
         switch_cost_ns: int | None,
+        concurrency: Concurrency,
     ) -> None:
         self._engine, self._request, self._seeder = engine, request, seeder
         self._main = pids[0]
@@ -140,6 +144,7 @@ class _Watch:
         self._follower = Follower(engine) if request.interval_s is not None else None
         self._living = Living(engine)
         self._living.opens()
+        self._concurrency = concurrency
 
     def windows(self, on_open: Callable[[int, int], None]) -> Iterator[Recording]:
         request = self._request
@@ -158,12 +163,12 @@ class _Watch:
             except Interrupted as stop:
                 over, stopped = True, stop
             kernels = thread_names(self._engine)
-            edges = self._living.closes()
+            edges, looks = self._living.closes(), self._concurrency.closes()
             data = self._ended(over)
             if over:
                 self._python.look(outside=True)
             if has_threads(data):
-                yield self._recording(data, self._python.over(kernels), edges)
+                yield self._recording(data, self._python.over(kernels), edges, looks)
             elif number == 1:
                 raise TracerError(f"process {self._main} has ended already", exit_code=2)
             if stopped is not None:
@@ -202,7 +207,9 @@ class _Watch:
         if self._seeder.settle():
             self._python.rescan()
 
-    def _recording(self, data: Snapshot, names: Mapping[int, str], edges: Edges) -> Recording:
+    def _recording(
+        self, data: Snapshot, names: Mapping[int, str], edges: Edges, looks: Looks
+    ) -> Recording:
         engine = self._engine
         load = self._tally.closes()
         self._seeder.drop_doubles(data)
@@ -212,7 +219,7 @@ class _Watch:
             path_of = str(last) if last and path_of == "busiest" else path_of
         data["cpus"]["losses"][0, LOSSES.index("thread_table_full")] += self._seeder.refused
         path = choose_path(data, path_of, self._main)
-        closed = Closed(data, load, names, path, edges=edges)
+        closed = Closed(data, load, names, path, edges=edges, looks=looks)
         recording = recording_of(engine, self._tally, closed)
         return dataclasses.replace(
             recording,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tracer.capture.child import Target
+from tracer.capture.concurrency import Concurrency
 from tracer.capture.finish import Closed, Tally, recording_of, thread_names, with_result
 from tracer.capture.living import Living
 from tracer.capture.python_threads import PythonThreads
@@ -180,8 +181,12 @@ def run_command(
         living.opens()
         try:
             engine.attach()
-            with sampler if calibration else contextlib.nullcontext():
+            with (
+                sampler if calibration else contextlib.nullcontext(),
+                Concurrency(engine) as concurrency,
+            ):
                 closed = _follow(engine, target, options, tally, living)
+                closed = dataclasses.replace(closed, looks=concurrency.closes())
         finally:
             engine.detach()
         recording = recording_of(engine, tally, closed)

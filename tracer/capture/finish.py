@@ -21,6 +21,7 @@ from tracer.host.processes import thread_name
 from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
 from tracer.model import threads
+from tracer.model.concurrency import Looks
 from tracer.model.probe import Context
 from tracer.model.recording import (
     Edges,
@@ -112,6 +113,7 @@ class Closed:
     survivors: tuple[Process, ...] = ()
     took_ns: int = 0
     edges: Edges = field(default_factory=Edges)
+    looks: Looks = field(default_factory=Looks)
 
 
 def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
@@ -139,6 +141,7 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
         quotas=tally.quotas,
         affinities=data["affinities"],
         edges=closed.edges,
+        looks=closed.looks,
         load=closed.load,
         interrupted=closed.interrupted,
         closed_late=closed.closed_late,

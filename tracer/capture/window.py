@@ -23,8 +23,9 @@ from tracer.model.threads import Mask, Threads
 #: If the busiest thread ends in an unexplained sleep longer than this share of the window, report
 #: another thread, provided it ran at least half as long.
 _ASLEEP_SHARE = 0.005
-#: If that sleep is longer than this share, report another thread however little it ran.
-_MUCH = 0.05
+#: If that sleep is longer than this share, another thread need have run for this share only of
+#: what the busiest one ran. One that ran less has done none of the work that the window is about.
+_MUCH, _SOME_WORK = 0.05, 0.1
 
 
 def open_now(engine: Engine, command_tgid: int = 0) -> None:
@@ -98,12 +99,13 @@ class PathEnd:
 def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
     """Take the path of one thread up to the window's end, in place.
 
-    `which` is `busiest`, the thread with the most time on a CPU, or a less busy one whose path has
-    a name up to the end, where that of the first has none for long; `latest`, the one with the
-    latest event; `main`, that of the process `main_tid`, or `busiest` when that has ended; or a
-    thread's number. The time since the thread's last event goes to the state it is in. A sleep
-    that goes on is `sleep` where it waits for a timer, `external` as long as all threads of the
-    target are asleep, and stays without a name otherwise: it is not known who will end it.
+    `which` is `busiest`, the thread with the most time on a CPU, or a less busy one that did work
+    too and whose path has a name up to the end, where that of the first has none for long;
+    `latest`, the one with the latest event; `main`, that of the process `main_tid`, or `busiest`
+    when that has ended; or a thread's number. The time since the thread's last event goes to the
+    state it is in. A sleep that goes on is `sleep` where it waits for a timer, `external` as long
+    as all threads of the target are asleep, and stays without a name otherwise: it is not known
+    who will end it.
 
     TracerError when there is no such thread.
     """
@@ -153,9 +155,8 @@ def _slot_of(
         busy = np.where(known, np.where(seen, on_cpu, 0).astype(np.int64) + 1, 0)
         busiest = int(np.argmax(busy))
         named = np.where(unnamed <= _ASLEEP_SHARE, busy, 0)
-        if 2 * named.max() >= busy[busiest] or (unnamed[busiest] > _MUCH and named.any()):
-            return int(np.argmax(named))
-        return busiest
+        least = _SOME_WORK if unnamed[busiest] > _MUCH else 0.5
+        return int(np.argmax(named)) if named.max() >= least * busy[busiest] else busiest
     tid = main_tid if which == "main" else int(which)
     slots = np.flatnonzero(known & (threads["tid"] == tid))
     if len(slots):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.model import threads
+from tracer.model.concurrency import Looks
 from tracer.model.cost import Cost
 from tracer.model.profile import Profile
 
@@ -165,6 +166,8 @@ class Recording:
         The thread whose path it is, where the user or tracer chose one.
     profile:
         Samples of the path with their stacks, named; None where none were taken.
+    looks:
+        What all threads did together; none where nobody looked.
     """
 
     light: bool
@@ -196,6 +199,7 @@ class Recording:
     affinities: NDArray[np.void] = field(default_factory=lambda: np.zeros(2, AFFINITY_DTYPE))
     edges: Edges = field(default_factory=Edges)
     profile: Profile | None = None
+    looks: Looks = field(default_factory=Looks)
 
     @property
     def window_ns(self) -> int:

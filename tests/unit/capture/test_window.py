@@ -56,6 +56,18 @@ def test_a_thread_about_as_busy_that_does_not_sleep_is_taken_instead(world: Worl
     assert choose_path(closed(world, 1130), "busiest", 100).tid == other.pid == 101
 
 
+def test_a_thread_that_did_no_work_is_not_taken_instead(world: World) -> None:
+    """`main` has 100 ns on a CPU and then sleeps; the other one has 5 and goes on."""
+    two_threads(world)
+    world.enter(1100, 1, "read", 5)
+    row = world.m.arrays["threads"][2]
+    row["own"][:] = 0
+    row["own"][PATH_PARTS.index("user")] = 5
+    end = choose_path(data := closed(world, 2000), "busiest", 100)
+    assert (end.tid, end.asleep_ns) == (100, 900)
+    assert sum(path(data, end.slot).values()) == 100
+
+
 def test_a_sleep_at_the_end_has_no_name_while_others_run(world: World) -> None:
     two_threads(world)
     end = choose_path(data := closed(world, 1600), "main", 100)

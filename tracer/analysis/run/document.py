@@ -11,6 +11,7 @@ from typing import Any
 
 from tracer.analysis.findings import found
 from tracer.analysis.run.allowed import Allowed
+from tracer.analysis.run.concurrency import Concurrent
 from tracer.analysis.run.counts import GroupRow, ThreadRow, on_cpu_ns
 from tracer.analysis.run.kernel_time import KernelTime
 from tracer.analysis.run.ledger import Headline, Ledger
@@ -68,6 +69,7 @@ def _numbers(summary: Summary) -> dict[str, Any]:
             "threads": _ledger(summary.threads),
             "cpu": _ledger(summary.cpu),
         },
+        **({"concurrency": _concurrency(summary.concurrency)} if summary.concurrency else {}),
         **({"where": where_section(summary.where)} if summary.where else {}),
         "headline": _headline(summary.headline),
         "what_if": asdict(summary.what_if),
@@ -256,6 +258,29 @@ def _behind(behind: Mapping[str, int]) -> dict[str, int]:
         "behind_own_ns": behind["own"],
         "behind_other_ns": behind["other"],
         "held_ns": behind["held"],
+    }
+
+
+def _concurrency(found: Concurrent) -> dict[str, Any]:
+    return {
+        "looks": found.looks,
+        "interval_ns": found.interval_ns,
+        "threads": found.threads,
+        "running": found.running,
+        "ready": found.ready,
+        "all_asleep": asdict(found.all_asleep),
+        "ready_none_ran": asdict(found.none_ran),
+        "ran": [{"threads": number, **asdict(share)} for number, share in enumerate(found.ran, 1)],
+        "asleep": [
+            {
+                "group": one.group,
+                "call": one.call,
+                "class": one.cls,
+                "threads": one.threads,
+                "threads_none_ran": one.none_ran,
+            }
+            for one in found.asleep
+        ],
     }
 
 

@@ -11,6 +11,7 @@ from tracer import probes
 from tracer.analysis.run import counts, ledger
 from tracer.analysis.run.allowed import Allowed, allowed
 from tracer.analysis.run.bounds import UNKNOWN, WhatIf, what_if
+from tracer.analysis.run.concurrency import Concurrent, concurrent
 from tracer.analysis.run.counts import GroupRow, OtherProgram, Switches, ThreadRow
 from tracer.analysis.run.estimate import Estimate, Load, estimate
 from tracer.analysis.run.kernel_time import KernelTime, kernel_time
@@ -92,7 +93,8 @@ class Summary:
     largest programs outside the target. `what_if`: bounds, none of them known for a process that
     tracer was attached to. `top` are the busiest threads and `rest` the sum of the others;
     `groups` are all threads by name. `where`: the path by places in the program; None where its
-    stacks were not sampled.
+    stacks were not sampled. `concurrency`: the program as a whole; None where nobody
+    looked.
     """
 
     target: TargetSummary
@@ -131,6 +133,7 @@ class Summary:
     idle_path: Mapping[str, int] | None = None
     what_if: WhatIf = UNKNOWN
     where: Where | None = None
+    concurrency: Concurrent | None = None
 
     @property
     def lost(self) -> int:
@@ -236,6 +239,7 @@ def summarize(
         if kind == "attach"
         else what_if(wall, headline, recording.probes.get("sched")),
         where=where(recording.profile, wall) if recording.profile else None,
+        concurrency=concurrent(recording, counts.group_names(recording)),
     )
 
 

@@ -8,6 +8,7 @@ from tracer.analysis.run.summary import Summary
 from tracer.model.section import Section
 from tracer.report.layout import WIDTH, page, table
 from tracer.report.run.activity import calls, scheduler
+from tracer.report.run.concurrency import concurrency
 from tracer.report.run.findings import findings
 from tracer.report.run.head import head
 from tracer.report.run.path import path
@@ -24,7 +25,7 @@ def render(run: Summary, width: int = WIDTH, *, by_task: bool = False) -> str:
     blocks = [
         [*warning(run), *head(run)],
         findings(found(document(run))),
-        path(run, width),
+        *_whole_and_path(run, width),
         where(run.where, width, by_task=by_task),
         scheduler(run, width),
         groups(run, width),
@@ -34,6 +35,13 @@ def render(run: Summary, width: int = WIDTH, *, by_task: bool = False) -> str:
         trust(run),
     ]
     return page(blocks, width)
+
+
+def _whole_and_path(run: Summary, width: int) -> list[list[str]]:
+    """The program as a whole, and the path: first what tells more. Where tracer chose a thread, its
+    path is one of many."""
+    blocks = [path(run, width), concurrency(run)]
+    return blocks[::-1] if run.target.path_thread else blocks
 
 
 def _section(section: Section, width: int = WIDTH) -> list[str]:

@@ -1,0 +1,151 @@
+"""Looks at the table of threads while the target runs: how many run, wait and sleep at a time.
+
+The table is mapped: a look costs the target nothing but the time of the CPU that it is made on.
+A thread that is off its CPU only because this one looks there counts as running.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import threading
+import time
+from array import array
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracer.kernel.engine import Engine
+from tracer.model.concurrency import ALL_ASLEEP, RAN, READY_NONE_RAN, Looks, Seen, Sleep
+from tracer.model.states import PART, STOPPED, Phase, RunState
+from tracer.model.threads import RUNNING, Mask, Threads
+
+#: The mean distance of two looks. Distances are random: a program may have a period of its own.
+LOOK_S = 0.01
+#: A look at a long table is repeated less often: the pause is so many times as long.
+_PAUSE = 50
+_MOST = np.iinfo(np.uint16).max - RAN
+_PART_BITS = 16
+
+
+class Concurrency:
+    """Looks on a thread of its own, from `with` on to its end, while a window is open.
+
+    That thread has a real-time priority where it may: one that waits for its turn would look
+    mostly when the target has just gone to sleep.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._over = threading.Event()
+        self._lock = threading.Lock()  # of what was seen
+        self._thread = threading.Thread(target=self._run, name="looks", daemon=True)
+        self._seen = Tallied()
+
+    def __enter__(self) -> Concurrency:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def closes(self) -> Looks:
+        """The window closes about now: its looks. From here on those of the next one count."""
+        with self._lock:
+            seen, self._seen = self._seen, Tallied()
+        return seen.looks()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        own, pause_s = threading.get_native_id(), LOOK_S
+        arrays = self._engine.arrays
+        while not self._over.wait(pause_s * random.uniform(0.5, 1.5)):
+            if int(arrays.ctl["phase"]) != Phase.OPEN:
+                continue
+            began_s = time.monotonic()
+            with self._lock:
+                self._seen.look(arrays.threads, arrays["cpus"], own)
+            pause_s = max(LOOK_S, _PAUSE * (time.monotonic() - began_s))
+
+
+class Tallied:
+    """What was seen in the looks of one window."""
+
+    def __init__(self) -> None:
+        self._states = array("H")
+        self._threads = self._ready = 0
+        self._asleep: dict[Sleep, Seen] = {}
+        #: By row: its present sleep, as a number, and in how many looks it was so.
+        self._key = np.zeros(0, np.int64)
+        self._looks = np.zeros((0, 2), np.int64)
+
+    def look(self, threads: Threads, cpus: NDArray[np.void], own: int) -> None:
+        """One look at the live rows; `own` is the thread that looks."""
+        state = threads["state"].copy()  # first, so that it is of one instant
+        there = (threads["tid"] != 0) & (state != RunState.DEAD)
+        runs = there & np.isin(state, RUNNING)
+        runs |= displaced(threads, state, cpus, own)
+        # the kernel's own workers do the program's work, but wait for none of it
+        there &= (threads["is_worker"] == 0) | runs
+        asleep = there & (state == RunState.BLOCKED)
+        ran = int(runs.sum())
+        ready = int(there.sum()) - int(asleep.sum()) - ran
+        self._states.append(
+            RAN - 1 + min(ran, _MOST) if ran else READY_NONE_RAN if ready else ALL_ASLEEP
+        )
+        self._threads += int(there.sum())
+        self._ready += ready
+        self._add(threads, asleep, not ran)
+
+    def _add(self, threads: Threads, asleep: Mask, none_ran: bool) -> None:
+        """Count each sleep: in its row as long as it is the same, then under its own name."""
+        more = len(threads) - len(self._key)
+        if more > 0:
+            self._key = np.concatenate((self._key, np.zeros(more, np.int64)))
+            self._looks = np.concatenate((self._looks, np.zeros((more, 2), np.int64)))
+        stopped = threads["blocked_part"] == PART[STOPPED]
+        part = np.where(stopped, PART[STOPPED], threads["on_cpu_part"])
+        key = (threads["call_nr"].astype(np.int64) << _PART_BITS) | part
+        for slot in np.flatnonzero(asleep & (key != self._key)).tolist():
+            self._keep(slot)
+            self._key[slot] = key[slot]
+        self._looks[asleep, 0] += 1
+        if none_ran:
+            self._looks[asleep, 1] += 1
+
+    def _keep(self, slot: int) -> None:
+        looks, none_ran = self._looks[slot].tolist()
+        if not looks:
+            return
+        call, part = divmod(int(self._key[slot]), 1 << _PART_BITS)
+        sleep = Sleep(slot, part, call)
+        before = self._asleep.get(sleep, Seen(0, 0))
+        self._asleep[sleep] = Seen(before.looks + looks, before.none_ran + none_ran)
+        self._looks[slot] = 0
+
+    def looks(self) -> Looks:
+        """All of it; nothing is to be added after that."""
+        for slot in np.flatnonzero(self._looks[:, 0]).tolist():
+            self._keep(slot)
+        states = np.array(self._states, dtype=np.uint16)
+        return Looks(states, self._threads, self._ready, self._asleep)
+
+
+def displaced(
+    threads: Threads, state: NDArray[np.uint64], cpus: NDArray[np.void], own: int
+) -> Mask:
+    """Rows of threads that left their CPU when the thread `own` came in there: 1 at most."""
+    rows = np.zeros(len(threads), dtype=np.bool_)
+    for cpu in np.flatnonzero(cpus["tid"] == own).tolist():
+        came_ns = cpus["since_ns"][cpu]
+        rows |= (threads["cpu"] == cpu) & (threads["out_ns"] == came_ns)
+    return np.asarray(rows & (state == RunState.PREEMPTED))
