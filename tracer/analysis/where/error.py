@@ -47,6 +47,8 @@ class Blocks:
 
     def _held(self, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """The points of these samples in each block, shape (blocks,)."""
+        if not len(starts):
+            return np.zeros(2 * self._pairs)
         edges = np.linspace(0.0, self.points, 2 * self._pairs + 1)
         # points of the samples before each edge; samples do not overlap and are in order of time
         sums = np.concatenate(([0.0], np.cumsum(ends - starts)))
