@@ -83,6 +83,13 @@ MOVES_BYTES = frozenset(
         *("sendfile", "splice", "tee", "vmsplice", "copy_file_range"),
     )
 )
+#: Calls whose result is a number of ready file descriptors.
+GIVES_EVENTS = frozenset(
+    (
+        *("epoll_wait", "epoll_pwait", "epoll_pwait2"),
+        *("poll", "ppoll", "select", "pselect6"),
+    )
+)
 #: Calls whose first argument is the descriptor of the one file that they are about.
 ON_DESCRIPTOR = MOVES_BYTES | {
     *("sendmmsg", "recvmmsg", "accept", "accept4", "connect", "shutdown", "close"),

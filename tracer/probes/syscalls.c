@@ -7,7 +7,7 @@
 
 struct call_stat {
 	u64 off_ns;                /* of hist.sum: time not on a CPU */
-	u64 bytes;                 /* sum of the results above 0: of calls that move data, bytes */
+	u64 results;               /* sum of those above 0: bytes that were moved, ready events, ... */
 	u64 errors[ERRNO_BUCKETS]; /* by errno; ERESTARTSYS and kin in the last ones */
 	struct hist ns;
 };
@@ -58,7 +58,7 @@ static inline void shared_call_ended(u32 nr, s64 result, u64 ns, u64 off_ns)
 	__sync_fetch_and_add(&s->ns.sum, ns);
 	__sync_fetch_and_add(&s->off_ns, off_ns);
 	if (result > 0)
-		__sync_fetch_and_add(&s->bytes, result);
+		__sync_fetch_and_add(&s->results, result);
 	if (error < ERRNO_BUCKETS)
 		__sync_fetch_and_add(&s->errors[error], 1);
 	max = s->ns.max;
@@ -88,7 +88,7 @@ static inline void syscalls_call_ended(u32 cpu, struct ctl *c, struct cpu *k, st
 	hist_add(&s->ns, ns);
 	s->off_ns += t->call_off_ns;
 	if (result > 0)
-		s->bytes += result;
+		s->results += result;
 	if (error < ERRNO_BUCKETS)
 		s->errors[error]++;
 }

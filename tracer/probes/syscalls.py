@@ -10,7 +10,7 @@ import numpy as np
 
 from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
-from tracer.model.syscalls import MOVES_BYTES, class_of, name_of
+from tracer.model.syscalls import GIVES_EVENTS, MOVES_BYTES, class_of, name_of
 
 #: Rows of the C array per CPU, the first one unused; of an element of `call_info` the bits from
 #: _ROW_SHIFT on are a row. Calls beyond these share one row for each number.
@@ -23,7 +23,8 @@ _RESTARTS = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND"}
 @dataclass(frozen=True)
 class CallRecord:
     """One system call; `errors` by name; the histogram is of its whole time in ns. `bytes`: moved
-    by all of them; None where the call's result is no number of bytes."""
+    by all of them; None where the call's result is no number of bytes; `events`: the same of the
+    calls whose result is a number of ready events."""
 
     name: str
     cls: str
@@ -31,6 +32,7 @@ class CallRecord:
     off_cpu_ns: int
     times: Histogram
     bytes: int | None = None
+    events: int | None = None
 
 
 def error_name(bucket: int) -> str:
@@ -65,7 +67,8 @@ def _read(arrays: Arrays, _context: Context) -> list[CallRecord]:
                 errors={error_name(int(b)): int(errors[b]) for b in np.flatnonzero(errors)},
                 off_cpu_ns=int(stats["off_ns"].sum()),
                 times=Histogram.merged(stats["ns"]),
-                bytes=int(stats["bytes"].sum()) if name in MOVES_BYTES else None,
+                bytes=int(stats["results"].sum()) if name in MOVES_BYTES else None,
+                events=int(stats["results"].sum()) if name in GIVES_EVENTS else None,
             )
         )
     return sorted(found, key=lambda call: -call.times.sum_ns)

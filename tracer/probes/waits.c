@@ -15,6 +15,7 @@ struct wait_place {
 	u64 calls, ns; /* that slept, and for how long, wake-ups included */
 	u64 max, least; /* ns of one */
 	u64 bytes;    /* the sum of the results above 0 */
+	u64 first_ns, last_ns; /* when the first of these sleeps began, and the last call ended */
 	/* calls by how long they slept, in octaves; the first one is all below WAIT_FIRST_OCTAVE */
 	u64 band_calls[N_WAIT_BANDS], band_ns[N_WAIT_BANDS];
 	/* what the descriptor was at the first of these calls; 0 where it had none */
@@ -128,6 +129,7 @@ static inline struct wait_place *wait_place_of(struct thread *t, u64 key, s32 fd
 			p->birth_ns = t->birth_ns;
 			p->tgid = t->tgid;
 			p->least = ~0ULL;
+			p->first_ns = t->call_start_ns;
 			current_comm(p->comm);
 			wait_file(p, fd);
 			return p;
@@ -170,6 +172,7 @@ static inline void waits_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struc
 	}
 	p->calls++;
 	p->ns += slept;
+	p->last_ns = now;
 	if (slept > p->max)
 		p->max = slept;
 	if (slept < p->least)

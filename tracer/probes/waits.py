@@ -88,8 +88,10 @@ class Wait:
     """One kind of wait of the threads of a group in one process. Times in ns.
 
     `threads`: those that waited so; `ended_by`: one of `SOURCES`, who woke them; `outcome`: one of
-    `OUTCOMES`. `bytes`: the sum of the results. `bands`: from how long a sleep on (ns), calls and
-    their sum. `descriptors`: what they were on, with calls and sum, the longest first.
+    `OUTCOMES`. `span_ns`: from the first one's start to the last one's end; `of_pool`: those of the
+    threads that also waited for a futex, as a pool's do for work. `bytes`: the sum of the results.
+    `bands`: from how long a sleep on (ns), calls and their sum. `descriptors`: what they were on,
+    with calls and sum, the longest first.
     """
 
     pid: int
@@ -102,6 +104,8 @@ class Wait:
     total_ns: int
     least_ns: int
     longest_ns: int
+    span_ns: int
+    of_pool: int
     bytes: int
     bands: tuple[tuple[int, int, int], ...]
     descriptors: tuple[tuple[Descriptor, int, int], ...]
@@ -176,12 +180,19 @@ def _read(arrays: Arrays, context: Context) -> WaitsRecord:
         key = (int(rows["tgid"][index]), group, int(calls[index]))
         ended = (int(sources[index]), int(outcomes[index]))
         groups[(*key, *ended, descriptor.kind if descriptor else "")].append(index)
+    is_futex = np.array([class_of(name_of(n)) == "futex" for n in calls.tolist()], dtype=bool)
+    takes_work = _threads(rows[is_futex], slots[is_futex])
     waits = [
-        _wait(key, rows[indexes], [found[i] for i in indexes], slots[indexes])
+        _wait(key, rows[indexes], [found[i] for i in indexes], slots[indexes], takes_work)
         for key, indexes in groups.items()
     ]
     waits.sort(key=lambda wait: (-wait.total_ns, wait.pid, wait.group, wait.call))
     return WaitsRecord(tuple(waits), int(arrays["wait_unplaced"].sum()))
+
+
+def _threads(rows: NDArray[np.void], slots: NDArray[np.int64]) -> set[tuple[int, int]]:
+    """The threads of rows: a slot, and when its thread was born."""
+    return set(zip(slots.tolist(), rows["birth_ns"].tolist(), strict=True))
 
 
 def _wait(
@@ -189,8 +200,10 @@ def _wait(
     rows: NDArray[np.void],
     descriptors: Sequence[Descriptor | None],
     slots: NDArray[np.int64],
+    takes_work: set[tuple[int, int]],
 ) -> Wait:
     pid, group, number, source, outcome, _kind = key
+    threads = _threads(rows, slots)
     on: dict[Descriptor, list[int]] = defaultdict(lambda: [0, 0])
     for row, descriptor in zip(rows, descriptors, strict=True):
         if descriptor is not None:
@@ -200,7 +213,7 @@ def _wait(
     return Wait(
         pid=pid,
         group=group,
-        threads=len({*zip(slots.tolist(), rows["birth_ns"].tolist(), strict=True)}),
+        threads=len(threads),
         call=name_of(number),
         ended_by=SOURCES[source] if source < len(SOURCES) else SOURCES[0],
         outcome=OUTCOMES[outcome],
@@ -208,6 +221,8 @@ def _wait(
         total_ns=int(rows["ns"].sum()),
         least_ns=int(rows["least"].min()),
         longest_ns=int(rows["max"].max()),
+        span_ns=int(rows["last_ns"].max()) - int(rows["first_ns"].min()),
+        of_pool=len(threads & takes_work),
         bytes=int(rows["bytes"].sum()),
         bands=tuple(_bands(rows)),
         descriptors=tuple((descriptor, n, ns) for descriptor, (n, ns) in longest_first),
@@ -279,6 +294,8 @@ def _row(wait: Wait) -> dict[str, Any]:
         "total_ns": wait.total_ns,
         "least_ns": wait.least_ns,
         "longest_ns": wait.longest_ns,
+        "span_ns": wait.span_ns,
+        "of_pool": wait.of_pool,
         "bytes": wait.bytes,
         "bands": [{"from_ns": at, "calls": n, "total_ns": ns} for at, n, ns in wait.bands],
         "descriptors": [
@@ -340,8 +357,8 @@ def _macros(types: KernelTypes) -> dict[str, object]:
     }
 
 
-_KEYS = ("key", "birth_ns", "least", "inode", "mode", "family", "protocol", "own_port", "peer_port",
-         "peer_pid", "peer", "tgid", "pad", "comm", "file")  # fmt: skip
+_KEYS = ("key", "birth_ns", "least", "first_ns", "last_ns", "inode", "mode", "family", "protocol",
+         "own_port", "peer_port", "peer_pid", "peer", "tgid", "pad", "comm", "file")  # fmt: skip
 
 PROBE = Probe(
     summary="calls that slept: which thread, on what file or socket, how long, who woke it",

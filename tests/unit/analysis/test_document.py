@@ -244,6 +244,7 @@ def test_system_calls() -> None:
             "p99_ns": 7,
             "max_ns": 7,
             "bytes": None,
+            "events": None,
             "open": 2,
         }
     ]

@@ -38,7 +38,7 @@ def test_a_call_that_slept_with_what_woke_it(w: World) -> None:
     assert (wait.ended_by, wait.outcome) == ("other_process", "done")
     assert (wait.calls, wait.total_ns, wait.bytes) == (1, 195, 42)
     assert (wait.least_ns, wait.longest_ns, wait.bands) == (195, 195, ((0, 1, 195),))
-    assert wait.descriptors == ()
+    assert wait.descriptors == () and (wait.span_ns, wait.of_pool) == (210, 0)
 
 
 def test_a_call_that_did_not_sleep_and_one_that_was_pushed_off_are_none(w: World) -> None:
@@ -106,6 +106,12 @@ def test_bands_are_octaves_with_exact_sums(w: World) -> None:
         (0, 1, 65_535), (1 << 16, 1, 65_536), (1 << 25, 2, 84 * MS), (1 << 27, 1, 200 * MS)
     )  # fmt: skip
     assert (wait.least_ns, wait.longest_ns) == (65_535, 200 * MS)
+
+
+def test_threads_that_also_wait_for_a_futex_may_be_a_pool(w: World) -> None:
+    timed(w, 1100, 50, "read", 1)
+    timed(w, 1200, 50, "futex", 0)
+    assert {wait.call: wait.of_pool for wait in found(w)} == {"read": 1, "futex": 1}
 
 
 def test_each_descriptor_has_a_row_and_they_are_one_kind_of_wait(w: World) -> None:
@@ -186,7 +192,8 @@ def test_no_descriptor() -> None:
 def test_the_section(validate: Callable[[str, Any], None]) -> None:
     on = (Descriptor("tcp", "", 40000, "127.0.0.1", 5432), 59, 2_600 * MS)
     wait = Wait(
-        77, "python3", 1, "recvfrom", "timer", "done", 59, 2_600 * MS, 40 * MS, 48 * MS, 5900,
+        77, "python3", 1, "recvfrom", "timer", "done", 59, 2_600 * MS, 40 * MS, 48 * MS,
+        2_640 * MS, 0, 5900,
         ((1 << 25, 59, 2_600 * MS),), (on,),
     )  # fmt: skip
     section = waits._report(WaitsRecord((wait,), 3), Scale("run", 1, 1))

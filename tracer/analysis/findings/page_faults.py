@@ -7,6 +7,7 @@ from tracer.analysis.findings._document import (
     Document,
     again,
     all_threads_ns,
+    calls,
     faults,
     on_path_ns,
     rounded,
@@ -18,9 +19,9 @@ from tracer.units import count, duration
 NAME = "Page faults"
 #: Fewer are a program's start.
 LEAST_FAULTS = 5000
-#: A fault takes this long at least; if that many such do not explain this share of the kernel's
-#: time outside calls, something else does.
-LEAST_FAULT_NS, LEAST_EXPLAINED = 400, 0.2
+#: A fault takes at most so long (1 us alone, 3 where others use the CPUs too): what is more
+#: was something else. Beside calls they count where they weigh more, at so many ns each.
+MOST_FAULT_NS, FAULT_NS, CALL_NS = 10_000, 700, 300
 #: The kernel's time outside calls has this share of the path at least.
 LEAST_SHARE = 0.1
 
@@ -47,7 +48,9 @@ def find(document: Document) -> Finding | None:
     number, ns = faults(document), _on_path_ns(document)
     if outside_ns is None or outside_ns <= (document["kernel_time"]["error_ns"] or 0):
         return None
-    if number < LEAST_FAULTS or number * LEAST_FAULT_NS < LEAST_EXPLAINED * outside_ns:
+    if number < LEAST_FAULTS or outside_ns > MOST_FAULT_NS * number:
+        return None
+    if FAULT_NS * number < CALL_NS * sum(row["calls"] for row in calls(document)):
         return None
     if share(document, ns) < LEAST_SHARE:
         return None

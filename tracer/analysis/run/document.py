@@ -240,6 +240,7 @@ def _call(summary: Summary, call: CallRecord) -> dict[str, Any]:
         "p99_ns": times.percentile_ns(99),
         "max_ns": times.max_ns,
         "bytes": call.bytes,
+        "events": call.events,
         "open": summary.open_calls.get(call.name, 0),
     }
 

@@ -1,0 +1,40 @@
+"""Event loops that sleep in other calls or compute for long, and such that do not."""
+
+from harness.findings import run
+from harness.findings._waits import on, rows, wait
+
+MS = 1_000_000
+_POLLS = wait("epoll_wait", "poll", 400, 2 * MS, descriptors=[on("eventpoll")])
+_QUERY = wait("recvfrom", "io", 20, 50 * MS, "softirq",
+              descriptors=[on("tcp", own_port=40000, peer_port=5432, peer="10.0.0.2")])  # fmt: skip
+
+
+def _run(*found: dict[str, object], **more: object) -> dict[str, object]:
+    return run(2000 * MS, {"external": 1000 * MS}, waits=rows(*found), **more)
+
+
+def _loop(ns: int, polls: int, has_place: bool) -> dict[str, object]:
+    place = {"function": "crunch", "module": None, "file": None, "line": None, "called": None,
+             "own": True}  # fmt: skip
+    loop = {"tid": 9, "thread": "tokio-runtime-w", "longest_ns": ns, "polls": polls,
+            "place": place if has_place else None, "task": None}  # fmt: skip
+    stacks = {"whole_ns": 0, "broken_ns": {}, "missing_ns": 0, "no_sample_ns": 0, "taken_ns": {},
+              "why_missing": None, "hints": []}  # fmt: skip
+    return {"grid_ns": 997_000, "points": 1, "lost_points": 0, "places": [], "edges": [],
+            "tasks": [], "loops": [loop], "stacks": stacks}  # fmt: skip
+
+
+FIRES = [
+    _run(_QUERY, _POLLS),
+    _run(_POLLS, wait("clock_nanosleep", "sleep", 3, 100 * MS, "timer")),
+    _run(_POLLS, where=_loop(800 * MS, 40, True)),
+    _run(_POLLS, where=_loop(800 * MS, 40, False)),
+]
+SILENT = [
+    _run(_QUERY),
+    _run(_POLLS, {**_QUERY, "group": "other"}),
+    _run(_POLLS, wait("read", "io", 10_000, 50_000)),
+    _run(_POLLS, wait("wait4", "process", 1, 900 * MS)),
+    _run(_POLLS, where=_loop(9 * MS, 40, True)),
+    _run(where=_loop(800 * MS, 0, True)),
+]

@@ -1,0 +1,23 @@
+"""Bytes one by one, and in blocks."""
+
+from harness.findings import call, run
+
+S = 1_000_000_000
+
+
+def _run(calls: int, moved: int | None, on_cpu_ns: int) -> dict[str, object]:
+    rows = [
+        call("read", "io", calls, on_cpu_ns, on_cpu_ns, bytes=moved),
+        call("write", "io", calls, on_cpu_ns, on_cpu_ns, bytes=moved),
+    ]
+    return run(2 * S, {"syscall:io": 2 * on_cpu_ns}, syscalls=rows)
+
+
+FIRES = [_run(1_000_000, 1_000_000, S // 3), _run(40_000, 40_000 * 100, S // 4)]
+SILENT = [
+    _run(1_000_000, 1_000_000 * 4096, S // 3),
+    _run(1_000_000, None, S // 3),
+    _run(9000, 9000, S // 3),
+    _run(1_000_000, 1_000_000, S // 40),
+    run(syscalls=None),
+]
