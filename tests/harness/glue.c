@@ -3,9 +3,12 @@
  * What BCC and the kernel give to tracer's C, for a C compiler: types, array maps, helpers.
  * The probes' files follow behind this one, then events.c.
  */
+#define _GNU_SOURCE
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -37,6 +40,7 @@ struct fake_task {
 	u64 stack;
 	char comm[16];
 	u64 queue; /* what its scheduling group has of a run queue: a pointer to that queue */
+	u32 prio, policy;
 };
 
 static struct fake_task *current;
@@ -75,10 +79,10 @@ static inline long bpf_probe_read_kernel(void *to, u32 size, const void *from)
 
 static inline long bpf_probe_read_user(void *to, u32 size, const void *from)
 {
-	if ((u64)from < 4096) /* nothing is mapped there */
-		return -14;
-	memcpy(to, from, size);
-	return 0;
+	struct iovec here = { to, size }, there = { (void *)from, size };
+
+	/* fails, as in the kernel, where nothing is mapped */
+	return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == size ? 0 : -14;
 }
 
 #define OFFSET_TASK_PID offsetof(struct fake_task, pid)
@@ -88,6 +92,8 @@ static inline long bpf_probe_read_user(void *to, u32 size, const void *from)
 #define TASK_COMPAT 2
 #define OFFSET_REGS_CX 64
 #define OFFSET_REGS_IP 72
+#define OFFSET_TASK_PRIO offsetof(struct fake_task, prio)
+#define OFFSET_TASK_POLICY offsetof(struct fake_task, policy)
 #define OFFSET_TASK_SIGNAL offsetof(struct fake_task, signal)
 #define OFFSET_SIGNAL_FLAGS 0
 #define OFFSET_REGS_FIRST 0

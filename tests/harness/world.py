@@ -36,6 +36,8 @@ class Task(ctypes.Structure):
         ("stack", ctypes.c_uint64),
         ("comm", ctypes.c_char * 16),
         ("queue", ctypes.c_uint64),
+        ("prio", ctypes.c_int32),
+        ("policy", ctypes.c_uint32),
     )
     slot = 0
 

@@ -134,6 +134,8 @@ def offsets(types: KernelTypes, machine: str) -> dict[str, object]:
         "OFFSET_TASK_PID": types.offset_of("task_struct", "pid"),
         "OFFSET_TASK_TGID": types.offset_of("task_struct", "tgid"),
         "OFFSET_TASK_FLAGS": types.offset_of("task_struct", "flags"),
+        "OFFSET_TASK_PRIO": types.offset_of("task_struct", "normal_prio"),
+        "OFFSET_TASK_POLICY": types.offset_of("task_struct", "policy"),
         "OFFSET_TASK_STACK": types.offset_of("task_struct", "stack"),
         "OFFSET_TASK_SIGNAL": types.offset_of("task_struct", "signal"),
         "OFFSET_SIGNAL_FLAGS": types.offset_of("signal_struct", "flags"),

@@ -24,6 +24,13 @@ struct futex_call {
 	u64 op;
 	u64 sleeps; /* of the call, up to the last wake-up */
 	u64 asleep_ns;
+	/* who had what it waits for when the wait began, how long that thread had been ready without a
+	 * CPU and on one by then, and how long it was during this call's sleeps */
+	u32 holder, waker; /* and the thread of the target that ended the last sleep */
+	u64 holder_birth_ns, had_been_ready_ns, had_run_ns, ready_ns, ran_ns;
+	/* its word; that which a wait was last woken for, no lock's, and what the thread had done then */
+	u64 word, back_word, back_user_ns, back_calls_ns;
+	u32 is_owned, is_in_vain;
 };
 
 /* One thread at one address. Only that thread writes it, so nothing but the claim is atomic. */
@@ -31,6 +38,16 @@ struct futex_place {
 	u64 key; /* address / 4, slot; 52-bit addresses, which programs must ask for, lose bits */
 	u64 waits, slept, asleep_ns;
 	u64 wakes, woken;
+	u64 woke_more, woken_more; /* of these, by wakes of more than one thread */
+	u64 timed_out, timed_ns;   /* waits that ended by their time-out, and how long they slept */
+	u64 in_vain;    /* waits soon after it was woken here, with hardly any work between */
+	u64 owned;      /* waits at whose begin the word's own memory named the holder */
+	u64 held_ns, ready_ns, ran_ns; /* asleep while somebody had it: who was ready, who ran */
+	/* who had it most of that time: the majority vote of Boyer and Moore, with its weight */
+	u64 holder_ns, holder_birth_ns;
+	u32 holder;
+	u32 prio;       /* of the thread, as `prio` of struct thread, when it waited first */
+	u64 expected;   /* the value it first waited with */
 	u64 birth_ns; /* of the thread: its slot may be another's by the end */
 	/* at the end of its first call there: when, where its stack was, how it was called */
 	u64 first_ns, stack;
@@ -55,6 +72,74 @@ static inline u64 futex_first_waiter(u64 waiters)
 
 	bpf_probe_read_user(&address, sizeof(address), (void *)(waiters + 8)); /* .uaddr */
 	return address;
+}
+
+/* How long a thread has been ready without a CPU, and on one, in the window up to `now`. Another CPU
+ * may be adding to these sums. */
+static inline void futex_progress(struct ctl *c, struct thread *h, u64 now, u64 *ready, u64 *ran)
+{
+	u32 is_new = h->epoch != c->epoch;
+	u64 rest = since(now, is_new ? c->start_ns : h->last_ns), state = h->state;
+
+	*ready = is_new ? 0 : h->own[PART_WAKEUP_IDLE] + h->own[PART_WAKEUP_QUEUED] +
+			      h->own[PART_PREEMPTED] + h->own[PART_YIELDED];
+	*ran = 0;
+#pragma unroll
+	for (int i = 0; i < PART_WAKEUP_IDLE; i++) /* the parts on a CPU */
+		*ran += is_new ? 0 : h->own[i];
+	if (state == THREAD_RUNNING || state == THREAD_RUNNING_EARLY)
+		*ran += rest;
+	else if (state != THREAD_BLOCKED && state != THREAD_DEAD)
+		*ready += rest;
+}
+
+/* Time on a CPU in calls other than those on futexes. */
+static inline u64 futex_other_calls_ns(struct thread *t)
+{
+	u64 ns = 0;
+
+#pragma unroll
+	for (int i = PART_USER + 1; i < PART_WAKEUP_IDLE; i++)
+		ns += i == PART_SYSCALL_FUTEX ? 0 : t->own[i];
+	return ns;
+}
+
+/* Another thread of the process of `t`; 0 for none. */
+static inline u32 futex_fellow(struct thread *t, u32 slot, u32 other)
+{
+	struct thread *h = other && other != slot ? thread_at(other) : 0;
+
+	return h && h->tgid == t->tgid ? other : 0;
+}
+
+/* A wait begins: who has what it is for? The word's memory tells (glibc keeps the owner of a mutex
+ * behind it, a word of musl's or of a priority-inheriting lock is the owner's number), else it is the
+ * thread that released the word, or was woken for it, last, or a ready one that lately did. */
+static inline void futex_wait_begins(struct ctl *c, struct thread *t, u32 slot, struct futex_call *f)
+{
+	struct word *w = word_of(t->word);
+	struct thread *h;
+	u32 lock[3], who = 0;
+
+	f->holder = f->waker = f->is_owned = 0;
+	f->ready_ns = f->ran_ns = 0;
+	f->word = t->word;
+	f->is_in_vain = f->back_word == t->word && f->back_calls_ns == futex_other_calls_ns(t) &&
+			t->own[PART_USER] - f->back_user_ns < FUTEX_HARDLY_NS;
+	if (!bpf_probe_read_user(lock, sizeof(lock), (void *)f->address)) {
+		who = futex_fellow(t, slot, slot_of(lock[2]));
+		if (!who)
+			who = futex_fellow(t, slot, slot_of(lock[0] & FUTEX_TID_MASK));
+		f->is_owned = who != 0;
+	}
+	if (!who && w && w->key == t->word)
+		who = futex_fellow(t, slot, w->last);
+	h = who ? thread_at(who) : holder(t);
+	if (!h)
+		return;
+	f->holder = h->slot;
+	f->holder_birth_ns = h->birth_ns;
+	futex_progress(c, h, t->last_ns, &f->had_been_ready_ns, &f->had_run_ns);
 }
 
 /* Address and operation: the first two arguments, in one read where they lie side by side. */
@@ -100,6 +185,32 @@ static inline void futex_call_entered(struct ctl *c, struct thread *t, u32 slot,
 		if (f->op == FUTEX_OP_FUTEX_WAITV || f->op == FUTEX_OP_FUTEX_REQUEUE)
 			f->address = futex_first_waiter(f->address);
 	}
+	if (FUTEX_WAIT_ROWS >> f->op & 1)
+		futex_wait_begins(c, t, slot, f);
+}
+
+/* Its sleep ends: what the thread that had the word did meanwhile. */
+static inline void futex_waking(u32 cpu, struct thread *t, u32 slot, u32 waker_slot)
+{
+	struct ctl *c = ctl_at(0);
+	struct futex_call *f;
+	struct thread *h;
+	u64 ready, ran;
+
+	if (t->on_cpu_part != PART_SYSCALL_FUTEX)
+		return;
+	f = futex_call_at(slot);
+	if (!c || !f || c->phase != PHASE_OPEN)
+		return;
+	f->waker = t->source == SOURCE_PROCESS ? waker_slot : 0;
+	h = f->holder ? thread_at(f->holder) : 0;
+	if (!h || h->birth_ns != f->holder_birth_ns)
+		return;
+	futex_progress(c, h, t->woken_ns, &ready, &ran);
+	f->ready_ns += since(ready, f->had_been_ready_ns);
+	f->ran_ns += since(ran, f->had_run_ns);
+	f->had_been_ready_ns = ready;
+	f->had_run_ns = ran;
 }
 
 static inline void futex_switched_in(u32 cpu, struct ctl *c, struct thread *t, u32 slot, u32 kind,
@@ -170,6 +281,46 @@ static inline void futex_result(struct futex_op *s, u32 op, s64 result)
 	}
 }
 
+/* A wait has ended. */
+static inline void futex_wait_ended(struct cpu *k, struct thread *t, struct futex_call *f,
+				    struct futex_place *p, s64 result)
+{
+	struct thread *h = f->waker ? thread_at(f->waker) : 0;
+	u32 holder = h ? f->waker : f->holder;
+	u64 birth_ns = h ? h->birth_ns : f->holder_birth_ns, ns = f->asleep_ns;
+
+	if (!p->waits++) {
+		p->expected = (u32)argument(k->regs, OFFSET_REGS_THIRD);
+		p->prio = current_prio();
+	}
+	p->slept += t->sleeps != 0;
+	p->asleep_ns += ns;
+	p->owned += f->is_owned;
+	p->in_vain += f->is_in_vain;
+	if (result == -110) { /* ETIMEDOUT */
+		p->timed_out++;
+		p->timed_ns += ns;
+	} else if (!result && p->expected != FUTEX_CONTENDED) {
+		f->back_word = f->word;
+		f->back_user_ns = t->own[PART_USER];
+		f->back_calls_ns = futex_other_calls_ns(t);
+	}
+	if (!holder || !ns)
+		return;
+	p->held_ns += ns;
+	p->ready_ns += f->ready_ns < ns ? f->ready_ns : ns;
+	p->ran_ns += f->ran_ns < ns ? f->ran_ns : ns;
+	if (p->holder == holder && p->holder_birth_ns == birth_ns) {
+		p->holder_ns += ns;
+	} else if (p->holder_ns > ns) {
+		p->holder_ns -= ns;
+	} else {
+		p->holder = holder;
+		p->holder_birth_ns = birth_ns;
+		p->holder_ns = ns - p->holder_ns;
+	}
+}
+
 static inline void futex_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t, u32 slot,
 				    s64 result, u64 ns, u64 now)
 {
@@ -199,12 +350,14 @@ static inline void futex_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struc
 		if (unplaced)
 			(*unplaced)++;
 	} else if (FUTEX_WAIT_ROWS >> op & 1) {
-		p->waits++;
-		p->slept += t->sleeps != 0;
-		p->asleep_ns += f->asleep_ns;
+		futex_wait_ended(k, t, f, p, result);
 	} else {
 		p->wakes++;
 		if (result > 0)
 			p->woken += result;
+		if (result > 1) {
+			p->woke_more++;
+			p->woken_more += result;
+		}
 	}
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.host.mappings import where
+from tracer.model.futex_waits import HARDLY_NS, Broadcast, Lock, broadcasts, data_of, locks
+from tracer.model.futex_words import CONTENDED, addresses, by_word, groups_of, places
 from tracer.model.histogram import Histogram
-from tracer.model.mappings import AddressSpaces
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.section import Scale, Section, Table
 from tracer.model.states import indices
-from tracer.model.threads import SLOT_BITS, comm, pattern
+from tracer.model.threads import comm
 from tracer.units import count, duration, plain, rate
 
 #: Rows of the C array per CPU: the operations of futex(2) by number, then the later calls.
@@ -83,82 +84,40 @@ class Place:
 @dataclass(frozen=True)
 class FutexRecord:
     """Operations seen; the busiest places; how many other places, and calls at no known place;
-    why places may have no name, empty where nothing is missing."""
+    why places may have no name, empty where nothing is missing; the locks most waited for, and the
+    words with the most threads woken by wakes of several."""
 
     operations: tuple[Operation, ...]
     places: tuple[Place, ...]
     other_places: int
     unplaced: int
     unnamed: str = ""
-
-
-#: What makes futex words one: device, inode and offset of shared memory, else process and address.
-Word = tuple[object, int]
-
-
-def _places(arrays: Arrays) -> NDArray[np.void]:
-    rows = arrays["futex_places"]
-    called = (rows["waits"] | rows["wakes"]) != 0
-    return np.asarray(rows[(rows["key"] != 0) & (rows["tgid"] != 0) & called])
-
-
-def _addresses(rows: NDArray[np.void]) -> NDArray[np.uint64]:
-    return np.asarray(rows["key"] >> np.uint64(SLOT_BITS) << np.uint64(2))
-
-
-def _by_word(rows: NDArray[np.void], spaces: AddressSpaces) -> list[NDArray[np.void]]:
-    """The rows of each futex word, the most calls first, then by process and address.
-
-    The first row of each is of the thread with the most calls.
-    """
-    groups: dict[Word, list[int]] = defaultdict(list)
-    known: dict[tuple[int, int], Word] = {}
-    for index, at in enumerate(zip(rows["tgid"].tolist(), _addresses(rows).tolist(), strict=True)):
-        if at not in known:
-            known[at] = _word(*at, int(rows["first_ns"][index]), spaces)
-        groups[known[at]].append(index)
-    calls = (rows["waits"] + rows["wakes"]).astype(np.int64)
-    found = [rows[sorted(group, key=lambda row: -calls[row])] for group in groups.values()]
-    return sorted(found, key=lambda own: (-int((own["waits"] + own["wakes"]).sum()),
-                                          int(own["tgid"][0]), int(own["key"][0])))  # fmt: skip
-
-
-def _word(tgid: int, address: int, at_ns: int, spaces: AddressSpaces) -> Word:
-    space = spaces.of(tgid, at_ns)
-    area = space.find(address, at_ns) if space else None
-    if area is None or not (area.shared and area.inode):
-        return tgid, address
-    return (area.device, area.inode), address - area.start + area.offset
-
-
-def _groups(rows: NDArray[np.void], role: str, arrays: Arrays, groups: Mapping[int, str]
-            ) -> tuple[tuple[str, int], ...]:  # fmt: skip
-    """Calls in this role by group of threads, the most first; a thread whose slot is another's by
-    now is in the group of the name that it had."""
-    found: Counter[str] = Counter()
-    for row in rows[rows[role] > 0]:
-        slot = int(row["key"]) & ((1 << SLOT_BITS) - 1)
-        is_there = arrays["threads"]["birth_ns"][slot] == row["birth_ns"]
-        name = groups.get(slot) if is_there else None
-        found[name or pattern(comm(row))] += int(row[role])
-    return tuple(found.most_common())
+    locks: tuple[Lock, ...] = ()
+    broadcasts: tuple[Broadcast, ...] = ()
 
 
 def _place(
     rows: NDArray[np.void], arrays: Arrays, context: Context, stacks: Mapping[int, dict[int, str]]
 ) -> Place:
     sums = {n: int(rows[n].sum()) for n in ("waits", "slept", "asleep_ns", "wakes", "woken")}
-    tgid, at_ns, address = int(rows["tgid"][0]), int(rows["first_ns"][0]), int(_addresses(rows)[0])
-    space = context.spaces.of(tgid, at_ns)
     return Place(
-        tgid,
-        address,
-        where(space, tgid, address, at_ns, stacks[tgid]) if space else None,
+        int(rows["tgid"][0]),
+        int(addresses(rows)[0]),
+        _name(rows, context, stacks),
         **sums,
         processes=len(np.unique(rows["tgid"])),
-        waiters=_groups(rows, "waits", arrays, context.groups),
-        wakers=_groups(rows, "wakes", arrays, context.groups),
+        waiters=groups_of(rows, "waits", arrays, context.groups),
+        wakers=groups_of(rows, "wakes", arrays, context.groups),
     )
+
+
+def _name(
+    rows: NDArray[np.void], context: Context, stacks: Mapping[int, dict[int, str]]
+) -> str | None:
+    """Where the word of these rows is."""
+    tgid, at_ns, address = int(rows["tgid"][0]), int(rows["first_ns"][0]), int(addresses(rows)[0])
+    space = context.spaces.of(tgid, at_ns)
+    return where(space, tgid, address, at_ns, stacks[tgid]) if space else None
 
 
 def _stacks(rows: NDArray[np.void]) -> dict[int, dict[int, str]]:
@@ -170,22 +129,28 @@ def _stacks(rows: NDArray[np.void]) -> dict[int, dict[int, str]]:
 
 
 def _mapped(arrays: Arrays) -> set[int]:
-    return set(np.unique(_places(arrays)["tgid"]).tolist())
+    return set(np.unique(places(arrays)["tgid"]).tolist())
 
 
 def _read(arrays: Arrays, context: Context) -> FutexRecord:
     """Sum over CPUs; operations in the order of `OPERATIONS`, those never made left out."""
     rows = arrays["futex_ops"].reshape(-1, len(OPERATIONS))
     found = [_operation(name, rows[:, index]) for index, name in enumerate(OPERATIONS)]
-    places = _places(arrays)
-    words = _by_word(places, context.spaces)
-    stacks = _stacks(places)
+    at = places(arrays)
+    words = by_word(at, context.spaces)
+    stacks = _stacks(at)
+
+    def named(own: NDArray[np.void]) -> str | None:
+        return _name(own, context, stacks)
+
     return FutexRecord(
         tuple(operation for operation in found if operation.calls or operation.asleep.count),
         tuple(_place(own, arrays, context, stacks) for own in words[:TOP]),
         other_places=max(len(words) - TOP, 0),
         unplaced=int(arrays["futex_unplaced"].sum()),
         unnamed=context.spaces.missing,
+        locks=locks(words, arrays, context, named),
+        broadcasts=broadcasts(words, arrays, context, named),
     )
 
 
@@ -327,6 +292,8 @@ def _data(record: FutexRecord, scale: Scale) -> dict[str, Any]:
         ],
         "other_addresses": record.other_places,
         "unplaced_calls": record.unplaced,
+        "locks": [data_of(lock) for lock in record.locks],
+        "broadcasts": [data_of(word) for word in record.broadcasts],
     }
 
 
@@ -336,14 +303,21 @@ def _macros(_types: KernelTypes) -> dict[str, object]:
         "N_FUTEX_OPS": len(OPERATIONS),
         "FUTEX_WAIT_ROWS": sum(1 << row for row, name in enumerate(OPERATIONS) if name in WAITS),
         "FUTEX_PLACE_BITS": _PLACE_BITS,
+        "FUTEX_HARDLY_NS": HARDLY_NS,
+        "FUTEX_CONTENDED": CONTENDED,
     }
 
 
 PROBE = Probe(
     summary="futex operations: waits, wakes, time asleep, and the addresses where",
-    hooks=("call_entered", "switched_in", "call_ended"),
+    hooks=("call_entered", "waking", "switched_in", "call_ended"),
     arrays=("futex_ops", "futex_places", "futex_unplaced"),
-    keys={"futex_places": ("key", "birth_ns", "first_ns", "stack", "tgid", "pad", "comm")},
+    keys={
+        "futex_places": (
+            *("key", "birth_ns", "first_ns", "stack", "tgid", "pad", "comm", "expected", "prio"),
+            *("holder", "holder_birth_ns", "holder_ns"),
+        )
+    },
     read=_read,
     report=_report,
     calls=("futex", "futex_waitv", "futex_wait", "futex_wake", "futex_requeue"),

@@ -27,8 +27,8 @@ from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 from tracer.units import count, counted, percent
 
-#: So many programs outside the target are named.
-_MOST_OTHERS = 3
+#: So many processes outside the target are kept.
+_MOST_OTHERS = 32
 
 
 @dataclass(frozen=True)

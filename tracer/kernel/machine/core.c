@@ -379,6 +379,7 @@ static inline void create(struct ctl *c, struct thread *t, struct thread *parent
 	t->fresh = 1;
 	t->reads_control = t->exec_slot = 0;
 	t->word = 0;
+	t->prio = 0;
 	t->affinity = parent->affinity;
 	t->task = task;
 	t->comm[0] = 0;
@@ -499,6 +500,7 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 		t->involuntary++;
 		queue_begins(c, t, cpu, now);
 		t->is_throttled = is_throttled(current_task());
+		t->prio = current_prio();
 		if (!preempt && t->on_cpu_part == PART_SYSCALL_PROCESS &&
 		    IS_CALL(t->call_nr, SCHED_YIELD)) {
 			t->yielded++;

@@ -128,6 +128,7 @@ struct thread {
 	u32 waker;          /* whose path it took over last, 0 for nobody's */
 	u32 ticks;          /* of the clock, while it was on a CPU, */
 	u32 used_ticks;     /* and those that are in nodes */
+	u32 prio;           /* when it was last pushed off a CPU (current_prio), 0 before */
 	u64 first_stack;    /* number of the first stack taken by the ticks since, */
 	u32 first_cpu;      /* and on which CPU */
 	u32 polls;          /* calls of an event loop that have returned in the window */

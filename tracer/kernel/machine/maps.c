@@ -78,6 +78,17 @@ static inline u64 current_typed_task(void)
 	return (u64)bpf_get_current_task_btf();
 }
 
+/* The current task's place in the scheduler's order: 1 + 0 to 99 for real time, 1 + 120 + nice else,
+ * its policy in the byte above and bit 16, so that it is never 0. */
+static inline u32 current_prio(void)
+{
+	u64 task = current_typed_task();
+	u32 prio = *(volatile u32 *)(task + OFFSET_TASK_PRIO) + 1;
+	u32 policy = *(volatile u32 *)(task + OFFSET_TASK_POLICY);
+
+	return 1 << 16 | (policy & 0xff) << 8 | (prio & 0xff);
+}
+
 /* The first of the numbers that the present call of `task` is one of: those of 32-bit programs,
  * which any program can make, have their own behind the machine's. */
 static inline u32 first_number(u64 task)

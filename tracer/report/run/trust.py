@@ -9,6 +9,8 @@ from tracer.units import count, counted, duration, percent, plain, rate
 
 #: Above this share of all CPUs' time, other tasks or steal hide small differences.
 _SOME_NOISE = 0.05
+#: So many programs outside the target are named.
+_NAMED = 3
 #: Above this share, steal makes the times themselves wrong.
 _MUCH_STEAL = 0.1
 #: A smaller effect is not told apart.
@@ -146,7 +148,7 @@ def _named(run: Summary) -> str:
     """The largest other programs, where together they used much."""
     if run.others_share <= _SOME_NOISE or not run.others:
         return ""
-    names = [f"{plain(p.name)} ({p.pid}) {duration(p.ns)}" for p in run.others]
+    names = [f"{plain(p.name)} ({p.pid}) {duration(p.ns)}" for p in run.others[:_NAMED]]
     return f" (most: {', '.join(names)})"
 
 

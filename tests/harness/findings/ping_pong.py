@@ -1,0 +1,36 @@
+"""Two threads that hand one byte to and fro; many threads; two that compute."""
+
+from typing import Any
+
+from harness.findings import run
+from harness.findings._locks import row
+
+S = 1_000_000_000
+
+
+def _thread(tid: int, name: str, voluntary: int) -> dict[str, Any]:
+    return row(tid=tid, name=name, voluntary=voluntary)
+
+
+def _run(waking_ns: int, *threads: dict[str, Any], interrupts: int = 100) -> dict[str, Any]:
+    times = sum(thread["voluntary"] for thread in threads)
+    by_kind = {"same_cpu": times // 10, "cross_cpu_idle": times - times // 10, "cross_cpu_busy": 0}
+    wakeups = {"total": times + interrupts, **by_kind, "interrupt": interrupts, "pending": 0}
+    switches = {"voluntary": times, "involuntary": 9, "yielded": 0, "per_unit": None}
+    sched = {"switches": switches, "wakeups": wakeups}
+    return {**run(3 * S, {"wakeup:idle": waking_ns}, sched=sched), "threads": [*threads]}
+
+
+_PING, _PONG = _thread(101, "ping", 40_000), _thread(102, "pong", 39_900)
+FIRES = [
+    _run(S, _PING, _PONG, _thread(103, "main", 20)),
+    _run(S, _thread(101, "app", 40_000), _thread(102, "app", 40_001)),
+]
+SILENT = [
+    _run(S // 20, _PING, _PONG),
+    _run(S, _PING, _PONG, interrupts=200_000),
+    _run(S, _PING, _PONG, _thread(103, "pang", 40_000)),
+    _run(S, _PING, _thread(102, "pong", 400)),
+    run(),
+    run(sched=None),
+]

@@ -1,0 +1,61 @@
+"""Confined: threads queue for the CPUs that they are allowed, and others are idle."""
+
+from __future__ import annotations
+
+from tracer.analysis.findings import Finding, finding, priority_inversion
+from tracer.analysis.findings._document import Document, rounded, share
+from tracer.units import duration
+
+NAME = "Confined"
+#: The path was ready behind the program's own threads for this share of the window, and CPUs that
+#: it may not use were idle for as much.
+LEAST_SHARE = 0.1
+
+
+def _allowed(document: Document) -> tuple[list[int], bool] | None:
+    """The CPUs that it may use, and whether it chose them itself; None where it may use all."""
+    found = document["target"].get("allowed_cpus") or {}
+    online = document["host"]["online_cpus"]
+    if found.get("narrowed"):
+        return found["narrowed_to"], True
+    if found.get("start") and len(found["start"]) < len(online):
+        return found["start"], False
+    return None
+
+
+def _idle_ns(document: Document) -> int:
+    return int(document["ledgers"]["cpu"]["parts"].get("idle") or 0)
+
+
+def find(document: Document) -> Finding | None:
+    allowed = _allowed(document)
+    behind_ns = int(document["ledgers"]["wall"].get("behind_own_ns") or 0)
+    gain_ns = min(behind_ns, _idle_ns(document))
+    if allowed is None or share(document, gain_ns) < LEAST_SHARE:
+        return None
+    if priority_inversion.find(document):  # that explains the queue
+        return None
+    cpus, is_own = allowed
+    text = ", ".join(map(str, cpus[:4])) + (", ..." if len(cpus) > 4 else "")
+    who = (
+        "its own call of sched_setaffinity allows"
+        if is_own
+        else "the shell that started it allowed"
+    )
+    change = (
+        "remove the program's call of sched_setaffinity, or allow it more CPUs"
+        if is_own
+        else "start it without taskset or a cpuset, or allow it more CPUs"
+    )
+    number = document["target"]["allowed_cpus"]
+    evidence = f"idle time of all CPUs together {duration(_idle_ns(document))}"
+    if is_own:
+        evidence += f"; {number['narrowed']} of {number['threads']} threads have fewer CPUs"
+    return finding(
+        __name__,
+        share(document, gain_ns),
+        f"its threads queue for CPU {text} for {duration(behind_ns)},"
+        f" {rounded(share(document, behind_ns))} of the time, while others are idle: {who} no more",
+        evidence,
+        change,
+    )

@@ -1,0 +1,64 @@
+"""A lock convoy: threads of one kind queue for a lock that they hand from one to the next."""
+
+from __future__ import annotations
+
+from tracer.analysis.findings import Finding, finding
+from tracer.analysis.findings._document import Document, named, rounded, share
+from tracer.analysis.findings._locks import (
+    Lock,
+    called,
+    is_convoy,
+    is_inverted,
+    locks,
+    place,
+    shorter,
+)  # fmt: skip
+from tracer.units import count, duration
+
+NAME = "Lock convoy"
+#: The threads slept there for this share of their time, on average.
+LEAST_SHARE = 0.1
+
+
+def _queue(lock: Lock) -> Lock:
+    """The waiters that are the holders too."""
+    name = lock["holders"][0]["name"]
+    found: Lock = next(one for one in lock["waiters"] if one["name"] == name)
+    return found
+
+
+def _share(document: Document, lock: Lock) -> float:
+    return share(document, _queue(lock)["asleep_ns"] / max(_queue(lock)["threads"], 1))
+
+
+def _lock(document: Document) -> Lock | None:
+    fitting = [lock for lock in locks(document) if is_convoy(lock) and not is_inverted(lock)]
+    return max(fitting, key=lambda lock: _share(document, lock), default=None)
+
+
+def _each_ns(document: Document) -> float:
+    lock = _lock(document)
+    return 0.0 if lock is None else _queue(lock)["asleep_ns"] / max(_queue(lock)["slept"], 1)
+
+
+DERIVED = {
+    "of their time": lambda document: _share(document, _lock(document) or {}),
+    "each sleep, ns": _each_ns,
+}
+
+
+def find(document: Document) -> Finding | None:
+    lock = _lock(document)
+    if lock is None or _share(document, lock) < LEAST_SHARE:
+        return None
+    queue = _queue(lock)
+    return finding(
+        __name__,
+        _share(document, lock),
+        f"{count(queue['threads'])} threads {named(queue['name'])} queue for {called(lock)}: they"
+        f" slept there {count(queue['slept'])} times, {duration(_each_ns(document))} each,"
+        f" {rounded(_share(document, lock))} of their time",
+        f"{place(lock)}: {count(lock['waits'])} waits, {count(lock['wakes'])} wakes,"
+        f" {duration(queue['asleep_ns'])} asleep together",
+        shorter(document, lock),
+    )
