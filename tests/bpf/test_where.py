@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -207,6 +208,39 @@ def test_who_blocks_an_executor_is_named(tmp_path: Path, release: Path) -> None:
     assert loop["place"]["function"].endswith("parse_json")
     assert loop["task"]["runtime"] == "tokio"
     assert loop["task"]["name"].endswith("handle_request::{{closure}}")
+
+
+def asyncio_python() -> str | None:
+    """A Python whose asyncio keeps its tasks where they are found; None without one."""
+    pyenv = sorted(Path.home().glob(".pyenv/versions/3.1[23].*/bin/python3"))
+    text = "import _asyncio, sys; assert sys.version_info[:2] in ((3, 12), (3, 13))"
+    for name in (sys.executable, "python3.13", "python3.12", *map(str, pyenv)):
+        with contextlib.suppress(OSError):
+            if not subprocess.run([name, "-c", text], capture_output=True, check=False).returncode:
+                return name
+    return None
+
+
+def test_tasks_of_asyncio_are_told_apart(tmp_path: Path) -> None:
+    """By the numbers that asyncio gives them (1 is main), or by the names that the program does;
+    and which of them keeps the loop from polling."""
+    python = asyncio_python()
+    if python is None:
+        pytest.skip("no Python 3.12 or 3.13")
+    program = Path(__file__).parent / "planted" / "asyncio_tasks.py"
+    document, _found = sampled(tmp_path, python, str(program), options=("--python-frames",))
+    tasks = [task for task in document["where"]["tasks"] if task["runtime"] == "asyncio"]
+    alike = {task["number"] or task["label"]: task for task in tasks if task["name"] == "pass_on"}
+    alike.pop(None, None)  # before the loop was found
+    assert set(alike) == {2, 3, 4, "hop-0", "hop-1", "hop-2"}
+    shares = sorted(task["time_ns"] for task in alike.values())
+    assert shares[-1] < 2 * shares[0]
+    loop = document["where"]["loops"][0]
+    assert loop["longest_ns"] > 60e6
+    assert loop["place"]["function"] == "parse_json"
+    assert loop["task"] == {
+        "runtime": "asyncio", "number": None, "name": "handle_request", "label": "request",
+    }  # fmt: skip
 
 
 def test_goroutines_are_told_apart(tmp_path: Path) -> None:

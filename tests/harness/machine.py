@@ -24,6 +24,7 @@ MACHINE = "x86_64"
 NUMBER = syscalls.numbers(MACHINE)
 SIZES = Sizes(cpus=4, threads=512, tids=5000)
 _TYPES = {
+    "u8": ctypes.c_uint8,
     "u32": ctypes.c_uint32,
     "s32": ctypes.c_int32,
     "u64": ctypes.c_uint64,

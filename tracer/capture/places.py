@@ -63,7 +63,6 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
                 call,
                 tuple(_stacks(engine.stacks, taken)),
                 None if slot == before else len(samples) - 1,
-                task=_task(taken),
                 descriptor=_descriptor(call, taken),
             )
         )
@@ -113,7 +112,6 @@ def _to_the_end(
         _thread(recording, slot, groups),
         name_of(int(row["call_nr"])) if name.startswith("syscall:") else None,
         tuple(_stacks(table, taken)),
-        task=_task(taken),
     )
 
 
@@ -168,7 +166,6 @@ def _stretches(
             int(row["stretch_ns"]),
             int(row["polls"]),
             tuple(_stacks(table, taken)),
-            _task(taken),
         )
 
 
@@ -179,22 +176,19 @@ def _thread(recording: Recording, slot: int, groups: Mapping[int, str]) -> Sampl
 
 def _stacks(table: StackTable, taken: Sequence[TakenStack]) -> Iterator[SampledStack]:
     for one in taken:
-        stack = _stack(table, one.number, one.taken)
+        stack = _stack(table, one.number, one.taken, one.task)
         if stack:
             yield stack
 
 
-def _stack(table: StackTable, number: int, taken: int) -> SampledStack | None:
+def _stack(
+    table: StackTable, number: int, taken: int, task: Task | None = None
+) -> SampledStack | None:
     """None for one of which nothing is known."""
     if number < 0 or not table[number].frames:
         return None
     named = table[number]
-    return SampledStack(named.frames, named.whole, TAKEN[taken], named.broke_in)
-
-
-def _task(taken: Sequence[TakenStack]) -> Task | None:
-    """The first one that a stack tells."""
-    return next((stack.task for stack in taken if stack.task), None)
+    return SampledStack(named.frames, named.whole, TAKEN[taken], named.broke_in, task)
 
 
 def _descriptor(call: str | None, taken: Sequence[TakenStack]) -> int | None:

@@ -106,6 +106,15 @@ class Symbols:
                 return readable(name), address - int(row["value"])
         return None
 
+    def variable(self, name: str) -> int | None:
+        """The address of the variable with this name; None for none."""
+        for rows, data, names in self._tables:
+            for row in rows:
+                start = names + int(row["name"])
+                if data[start : start + len(name) + 1] == name.encode() + b"\0":
+                    return int(row["value"])
+        return None
+
     def thread_local(self, *parts: str) -> int | None:
         """Where a thread-local variable of a program lies, less than nothing: from the thread
         pointer of x86-64 on. Of the one whose name has all these parts in it; None for none."""

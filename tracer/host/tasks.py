@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 
+from tracer.host.asyncio_tasks import task_named
 from tracer.host.mappings import is_go
 from tracer.host.symbols import Symbols, symbols_of
 from tracer.model.mappings import AddressSpaces
 from tracer.model.path_nodes import Locals
 from tracer.model.profile import Task
+from tracer.model.stacks import StackSample
 
 #: Of tokio's thread-local record: the word with the number of the task that is being polled
 #: (tokio/src/runtime/context.rs, `current_task_id`); seen in tokio 1.4x as rustc 1.95 lays it out.
@@ -20,10 +22,18 @@ _GOID_AT = 152
 _MOST = 1 << 40
 
 
-def task_of(spaces: AddressSpaces, tgid: int, at_ns: int, found: Locals) -> Task | None:
-    """The task that a thread of the process ran at that time; None where it ran none, or where
-    that cannot be seen: another runtime, a program without symbols, another machine."""
-    space = spaces.of(tgid, at_ns)
+def task_of(
+    spaces: AddressSpaces, sample: StackSample, found: Locals, *, is_asyncio: bool
+) -> Task | None:
+    """The task that a thread ran at that time; None where it ran none, or where that cannot be
+    seen: another runtime, a program without symbols, another machine.
+
+    `is_asyncio`: a task of asyncio may be in that stack.
+    """
+    tgid = sample.tgid
+    if found.asyncio:
+        return task_named(found.asyncio, is_int=found.is_int) if is_asyncio else None
+    space = spaces.of(tgid, sample.at_ns)
     program = space.program if space else None
     if program is None:
         return None

@@ -29,7 +29,7 @@ CORE_ARRAYS = (
 #: What it counts in each window.
 MACHINE_COUNTS = ("others",)
 #: Read by their own collector while the programs run (kernel/stacks.py).
-_COLLECTED = ("path_nodes", "user_stacks")
+_COLLECTED = ("path_nodes", "user_stacks", "event_loops")
 _NOT_COPIED = ("slots", "free_slots", "words", "cpus_before", "threads_before", *_COLLECTED)
 #: Copies of arrays by name.
 Snapshot = Mapping[str, NDArray[np.void]]

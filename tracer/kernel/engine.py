@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tracer import probes
 from tracer.errors import TracerError
+from tracer.host.asyncio_tasks import may_run_a_task
 from tracer.host.cpus import online_cpus
 from tracer.host.kernel_symbols import kernel_frames
 from tracer.host.requirements import is_too_old, require_first_namespaces
@@ -210,9 +211,11 @@ class Engine:
         rows = zip(unwound.stacks, unwound.whole, unwound.broke_in, strict=True)
         found = []
         for stack, sample, (numbers, whole, broke_in) in zip(taken, samples, rows, strict=True):
-            frames = (*kernel_frames(stack.kernel), *(unwound.frames[n] for n in numbers))
+            user = [unwound.frames[n] for n in numbers]
+            frames = (*kernel_frames(stack.kernel), *user)
             number = self.stacks.add(NamedStack(frames, whole, broke_in))
-            task = task_of(spaces, sample.tgid, sample.at_ns, stack.locals or Locals())
+            is_asyncio = may_run_a_task(user, whole=whole)
+            task = task_of(spaces, sample, stack.locals or Locals(), is_asyncio=is_asyncio)
             found.append(TakenStack(stack.slot, stack.taken, stack.at_ns, stack.first,
                                     number=number, task=task))  # fmt: skip
         return found

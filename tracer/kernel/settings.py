@@ -35,7 +35,10 @@ MAX_AFFINITIES = 1024
 #: Programs outside the target that each CPU can tell apart.
 CPU_OTHERS = 64
 #: Calls that the state machine treats on their own.
-_CALLS = ("execve", "execveat", "sched_yield", "exit_group", "restart_syscall", "sched_setaffinity")
+_CALLS = (
+    *("execve", "execveat", "sched_yield", "exit_group", "restart_syscall", "sched_setaffinity"),
+    *("epoll_create1", "epoll_ctl"),  # in their class they alone do not wait
+)
 #: The call in which the target's first thread waits for the gate.
 GATE_CALL = "read"
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.kernel.event_loops import EventLoops
 from tracer.kernel.path_store import coarsened, needed
 from tracer.model.path_nodes import (
     WHOSE,
@@ -58,6 +59,7 @@ class PathCollector:
         self._arrays = arrays
         self._unwind = unwind
         self._sampling = Sampling()
+        self._event_loops = EventLoops(arrays)
         self._lock = threading.Lock()  # of all that is kept
         self._unwinding = threading.Lock()
         self._full, self._over = threading.Event(), threading.Event()
@@ -80,6 +82,7 @@ class PathCollector:
         self.stop()
         self._forget()
         self._sampling = sampling
+        self._event_loops = EventLoops(self._arrays)
         for name in ("path_nodes", "user_stacks"):
             self._arrays[name]["number"] = 0  # those of an earlier run have the same numbers
         self._arrays["sampling"][0]["grid_ns"] = sampling.grid_ns
@@ -130,6 +133,7 @@ class PathCollector:
 
     def _follow(self) -> None:
         while not self._over.wait(_LOOK_S):
+            self._event_loops.look()
             with self._lock:
                 self._read()
             if self._new_nodes > _MOST_NODES or self._bytes > _MOST_BYTES:
@@ -300,8 +304,10 @@ def _taken(stack: np.void) -> TakenStack:
     data = stack["data"][: int(stack["bytes"])].tobytes()
     local = stack["local"][len(stack["local"]) - int(stack["local_bytes"]) :].tobytes()
     goroutine = stack["goroutine"].tobytes() if stack["has_goroutine"] else b""
+    asyncio, is_int = stack["task"][: int(stack["task_bytes"])].tobytes(), stack["task_is_int"]
     kernel: tuple[int, ...] = ()
     if "kernel" in (stack.dtype.names or ()):
         kernel = tuple(stack["kernel"][: int(stack["kernel_bytes"]) // 8].tolist())
     sample = StackSample(tgid, at_ns, ip, sp, bp, lr, data)
-    return TakenStack(slot, taken, at_ns, first, sample, Locals(local, goroutine), kernel)
+    locals_ = Locals(local, goroutine, asyncio, bool(is_int))
+    return TakenStack(slot, taken, at_ns, first, sample, locals_, kernel)

@@ -24,11 +24,15 @@ class Locals:
     """What tells which task of a runtime a thread was running.
 
     `local`: the end of the program's thread-local variables, up to the thread pointer;
-    `goroutine`: what the last of them points to, empty where that is no memory (in Go: runtime.g).
+    `goroutine`: what the last of them points to, empty where that is no memory (in Go: runtime.g);
+    `asyncio`: the name of the task that the event loop of its Python program ran, a Python object;
+    `is_int`: an integer, otherwise mostly a string.
     """
 
     local: bytes = b""
     goroutine: bytes = b""
+    asyncio: bytes = b""
+    is_int: bool = False
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,12 @@ class SampledThread:
 
 @dataclass(frozen=True)
 class Task:
-    """A task of a runtime in the program (`tokio`, `go`) by its number there."""
+    """A task of a runtime in the program (`tokio`, `go`, `asyncio`) by its number there, or by the
+    name that the program gave it; `number` is None then."""
 
     runtime: str
-    number: int
+    number: int | None
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,15 @@ class SampledStack:
     """One stack, `frames` innermost first, never empty.
 
     `whole`: it reached the thread's first function; if not, unwinding stopped in `broken_in`, a
-    module's path, or in the module of the outermost frame where that is empty.
+    module's path, or in the module of the outermost frame where that is empty. `task`: what the
+    thread was running then; None for none, or where that cannot be seen.
     """
 
     frames: tuple[Frame, ...]
     whole: bool = True
     taken: str = CAME_IN
     broken_in: str = ""
+    task: Task | None = None
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,6 @@ class PathSample:
         over since; None if the thread went on by itself.
     handovers:
         How many hand-overs there were since that sample; None where that was not counted.
-    task:
-        The task that the thread was running; None for none, or where that cannot be seen.
     descriptor:
         The file descriptor that the system call is about, where it is about one.
     """
@@ -81,7 +83,6 @@ class PathSample:
     stacks: tuple[SampledStack, ...] = ()
     waker: int | None = None
     handovers: int | None = None
-    task: Task | None = None
     descriptor: int | None = None
 
 
@@ -100,15 +101,14 @@ class ThreadSample:
 class Stretch:
     """The longest time `ns` in which a thread with an event loop did not return to it.
 
-    `stacks`: of that time, in order of time; `task`: what it ran then. `polls`: how often it
-    returned to its loop in the window.
+    `stacks`: of that time, in order of time. `polls`: how often it returned to its loop in the
+    window.
     """
 
     thread: SampledThread
     ns: int
     polls: int
     stacks: tuple[SampledStack, ...] = ()
-    task: Task | None = None
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,34 @@ struct user_stack {
 	char local[LOCAL_BYTES]; /* the last `local_bytes` of it */
 	char goroutine[GOROUTINE_BYTES];
 	u32 kernel_bytes, pad;
+	u32 task_bytes, task_is_int; /* the name of an asyncio task: an int, or an object of another type */
+	char task[TASK_BYTES];
 	u64 kernel[KERNEL_FRAMES]; /* addresses in the kernel, where these are wanted */
 	char data[STACK_BYTES];
+};
+
+/* Where a Python process has the dictionary {event loop: the task that it runs}, and the types of
+ * dictionaries and integers, and where a task has its name; found by user space. */
+struct event_loop {
+	u32 tgid, name_at;
+	u64 tasks, dict_type, int_type;
+};
+
+/* What such a dictionary begins with, and what its table begins with: indices and entries follow
+ * (CPython 3.11 and later: cpython/dictobject.h, pycore_dict.h). */
+struct python_dict {
+	u64 references, type, used, version, keys;
+};
+
+struct python_keys {
+	u64 references;
+	u8 log2_size, log2_index_bytes, kind, unused;
+	u32 version;
+	u64 usable, entries;
+};
+
+struct python_entry {
+	u64 hash, key, value;
 };
 
 /* User space sets the grid, empties what it has read and doubles the grid where memory gets short. */
@@ -72,11 +98,13 @@ BPF_F_TABLE("array", u32, struct sampling, sampling, 1, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct path_node, path_nodes, PATH_NODES, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct stack_ring, stack_rings, MAX_CPUS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct user_stack, user_stacks, STACKS_OF_ALL_CPUS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct event_loop, event_loops, EVENT_LOOPS, BPF_F_MMAPABLE);
 
 static inline struct sampling *sampling_at(u32 i) { return sampling.lookup(&i); }
 static inline struct path_node *node_at(u32 i) { return path_nodes.lookup(&i); }
 static inline struct stack_ring *ring_at(u32 i) { return stack_rings.lookup(&i); }
 static inline struct user_stack *user_stack_at(u32 i) { return user_stacks.lookup(&i); }
+static inline struct event_loop *event_loop_at(u32 i) { return event_loops.lookup(&i); }
 
 /* As much of the user stack as is in memory: all, or page by page. */
 static inline u32 copy_stack(struct user_stack *s)
@@ -121,6 +149,37 @@ static inline void copy_locals(struct user_stack *s, u64 task)
 #endif
 }
 
+/* The name of the asyncio task that the current thread, which polls, may be running: that of the
+ * only event loop of its process that runs one. */
+static inline void copy_task(struct user_stack *s, struct thread *t)
+{
+	struct event_loop *l = event_loop_at(s->tgid % EVENT_LOOPS);
+	struct python_dict tasks = {};
+	struct python_keys keys = {};
+	struct python_entry last = {};
+	u64 name = 0, entry;
+
+	s->task_bytes = 0;
+	if (!l || l->tgid != s->tgid || !t->polls)
+		return;
+	if (bpf_probe_read_user(&tasks, sizeof(tasks), (void *)l->tasks) ||
+	    tasks.type != l->dict_type || tasks.used != 1)
+		return;
+	if (bpf_probe_read_user(&keys, sizeof(keys), (void *)tasks.keys) || keys.kind ||
+	    !keys.entries)
+		return;
+	entry = tasks.keys + sizeof(keys) + (1ULL << (keys.log2_index_bytes & 31)) +
+		(keys.entries - 1) * sizeof(last);
+	if (bpf_probe_read_user(&last, sizeof(last), (void *)entry) || !last.value ||
+	    bpf_probe_read_user(&name, sizeof(name), (void *)(last.value + l->name_at)))
+		return;
+	if (!bpf_probe_read_user(s->task, TASK_BYTES, (void *)name))
+		s->task_bytes = TASK_BYTES;
+	else if (!bpf_probe_read_user(s->task, FEW_TASK_BYTES, (void *)name))
+		s->task_bytes = FEW_TASK_BYTES;
+	s->task_is_int = *(u64 *)(s->task + 8) == l->int_type;
+}
+
 /* Takes the current thread's stack: its number, from 1 on; 0 where there is no room, or its registers
  * are not known. */
 static inline u64 take_stack(struct ctl *c, struct stack_ring *r, struct thread *t, u32 cpu,
@@ -156,6 +215,7 @@ static inline u64 take_stack(struct ctl *c, struct stack_ring *r, struct thread 
 	s->first = argument(regs, OFFSET_REGS_FIRST);
 	s->bytes = copy_stack(s);
 	copy_locals(s, task);
+	copy_task(s, t);
 #ifdef KERNEL_STACKS
 	length = bpf_get_task_stack(bpf_get_current_task_btf(), s->kernel, sizeof(s->kernel), 0);
 	s->kernel_bytes = length > 0 ? length : 0;
@@ -389,11 +449,17 @@ static inline void settle(struct ctl *c, struct thread *t, u32 cpu, u32 taken)
 	t->owing = 0;
 }
 
+static inline u32 is_poll(struct thread *t)
+{
+	return t->on_cpu_part == PART_SYSCALL_POLL && t->call_nr != NR_EPOLL_CTL &&
+	       t->call_nr != NR_EPOLL_CREATE1;
+}
+
 /* Whether the thread is in a call in which an event loop waits: a poll, or a wait for a word of the
  * runtime's that another of its threads wakes it by. */
 static inline u32 is_idle_call(struct thread *t)
 {
-	return t->on_cpu_part == PART_SYSCALL_POLL || (t->on_cpu_part == PART_SYSCALL_FUTEX && t->waits);
+	return is_poll(t) || (t->on_cpu_part == PART_SYSCALL_FUTEX && t->waits);
 }
 
 static inline void stacks_call_entered(struct ctl *c, struct thread *t, u32 slot, u64 regs)
@@ -423,7 +489,7 @@ static inline void stacks_call_ended(u32 cpu, struct ctl *c, struct cpu *k, stru
 		take_stack(c, r, t, cpu, TAKEN_NEXT_EVENT); /* an event loop was in it for long */
 	}
 	if (is_idle_call(t)) {
-		t->polls += t->on_cpu_part == PART_SYSCALL_POLL;
+		t->polls += is_poll(t);
 		t->polled_ns = now;
 	}
 }

@@ -16,6 +16,11 @@ from tracer.model.states import indices
 #: Bytes of a program's thread-local variables, and of a goroutine's record (runtime.g), that are
 #: copied with a stack.
 LOCAL_BYTES, GOROUTINE_BYTES = 1024, 320
+#: Of the name of an asyncio task, an object of Python; where that is at the end of a page, the int
+#: or the few letters that it must be.
+TASK_BYTES, _FEW_TASK_BYTES = 96, 32
+#: Processes whose event loop can be known at a time, by the remainder of their number.
+EVENT_LOOPS = 256
 #: Nodes in the ring that user space empties.
 _NODES = 1 << 16
 #: Stacks in the rings of all CPUs together, and of each CPU at most and at least.
@@ -36,6 +41,9 @@ def _macros(types: KernelTypes) -> dict[str, object]:
         "LOCAL_BYTES": LOCAL_BYTES,
         "FEW_LOCAL_BYTES": LOCAL_BYTES // 4,
         "GOROUTINE_BYTES": GOROUTINE_BYTES,
+        "TASK_BYTES": TASK_BYTES,
+        "FEW_TASK_BYTES": _FEW_TASK_BYTES,
+        "EVENT_LOOPS": EVENT_LOOPS,
         **_registers(types),
         **_thread_pointer(types),
     }
@@ -83,7 +91,7 @@ PROBE = Probe(
         "slept",
         *("call_entered", "call_ended", "switched_in"),
     ),
-    arrays=("sampling", "path_nodes", "stack_rings", "user_stacks"),
+    arrays=("sampling", "path_nodes", "stack_rings", "user_stacks", "event_loops"),
     tracepoints=("sched_exit_tp",),
     unneeded=_unneeded,
     macros=_macros,

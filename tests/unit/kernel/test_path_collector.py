@@ -18,10 +18,12 @@ STACK = np.dtype([("number", "u8"), ("at_ns", "u8"), ("tgid", "u4"), ("slot", "u
                   ("taken", "u4"), ("bytes", "u4"),
                   *((name, "u8") for name in ("ip", "sp", "bp", "lr", "first")),
                   ("local_bytes", "u4"), ("has_goroutine", "u4"), ("local", "u1", 8),
-                  ("goroutine", "u1", 8), ("data", "u1", 16)])  # fmt: skip
-THREAD = np.dtype([("node", "u4"), ("epoch", "u4"), ("cpu", "u4"), ("ticks", "u4"),
-                   ("used_ticks", "u4"), ("first_cpu", "u4"), ("first_stack", "u8"),
-                   ("stretch_ns", "u8"), ("stretch_end_ns", "u8")])  # fmt: skip
+                  ("goroutine", "u1", 8), ("task_bytes", "u4"), ("task_is_int", "u4"),
+                  ("task", "u1", 8), ("data", "u1", 16)])  # fmt: skip
+THREAD = np.dtype([("node", "u4"), ("tgid", "u4"), ("polls", "u4"), ("epoch", "u4"), ("cpu", "u4"),
+                   ("ticks", "u4"), ("used_ticks", "u4"), ("first_cpu", "u4"),
+                   ("first_stack", "u8"), ("stretch_ns", "u8"),
+                   ("stretch_end_ns", "u8")])  # fmt: skip
 NODES, STACKS = 8, 4
 
 
@@ -35,6 +37,7 @@ class Kernel:
             "path_nodes": np.zeros(NODES, NODE),
             "stack_rings": np.zeros(1, [(name, "u8") for name in ("taken", "lost", "read")]),
             "user_stacks": np.zeros(STACKS, STACK),
+            "event_loops": np.zeros(4, [("tgid", "u4")]),
             "threads": np.zeros(4, THREAD),
             "threads_before": np.zeros(4, THREAD),
             "ctl": np.zeros(1, [("epoch", "u4"), ("next_slot", "u8"), ("start_ns", "u8")]),

@@ -217,3 +217,58 @@ def test_a_full_ring_is_told(world: World) -> None:
     world.enter(1100, 0, "read", 5)
     assert int(world.m.arrays["sampling"]["lost"][0]) == 2
     assert int(world.row(world.main)["grid_ns"]) == 1101
+
+
+class PythonTasks:
+    """A dictionary {event loop: task} as CPython lays it out, whose last entry is the live one."""
+
+    DICT, INT, STR = 0x1111, 0x2222, 0x3333
+
+    def __init__(self, name_at: int = 144) -> None:
+        self.name = (ctypes.c_uint64 * 12)(1, self.STR, 6)
+        self.task = (ctypes.c_uint64 * 32)()
+        self.task[name_at // 8] = ctypes.addressof(self.name)
+        # references; sizes for 8 entries, a byte each; room left; entries; indices; two entries
+        self.keys = (ctypes.c_uint64 * 20)(1, 0x0303, 0, 2, 0xFF01FF)
+        self.keys[5 + 3 : 5 + 6] = 77, 0x7000, ctypes.addressof(self.task)
+        self.dict = (ctypes.c_uint64 * 6)(1, self.DICT, 1, 0, ctypes.addressof(self.keys))
+
+    def enter(self, world: World) -> None:
+        world.m.arrays["event_loops"][world.main.tgid % len(world.m.arrays["event_loops"])] = (
+            world.main.tgid, 144, ctypes.addressof(self.dict), self.DICT, self.INT,
+        )  # fmt: skip
+
+
+def name_taken(world: World, now: int) -> tuple[bytes, bool]:
+    """Of the stack of a tick."""
+    before = int(world.m.arrays["stack_rings"]["taken"][0])
+    tick(world, now, 0)
+    taken = world.m.arrays["user_stacks"][before]
+    return taken["task"][: int(taken["task_bytes"])].tobytes(), bool(taken["task_is_int"])
+
+
+def test_the_name_of_the_task_that_an_event_loop_runs(world: World) -> None:
+    python = PythonTasks()
+    world.open()
+    python.enter(world)
+    assert name_taken(world, 1090)[0] == b"", "the thread has no event loop"
+    world.enter(1100, 0, "epoll_wait", 5)
+    world.leave(1110, 0, 1)
+    assert name_taken(world, 1120) == (bytes(python.name), False)
+    python.name[1] = PythonTasks.INT
+    assert name_taken(world, 1121) == (bytes(python.name), True)
+
+
+def test_no_name_where_it_cannot_be_told(world: World) -> None:
+    python = PythonTasks()
+    world.open()
+    world.enter(1100, 0, "epoll_wait", 5)
+    world.leave(1110, 0, 1)
+    assert name_taken(world, 1120)[0] == b"", "another process"
+    python.enter(world)
+    for at, value in ((2, 0), (2, 2), (1, 0x9999), (4, 0)):
+        before, python.dict[at] = python.dict[at], value
+        assert name_taken(world, 1121 + at)[0] == b"", "no task, tasks of two loops, no dictionary"
+        python.dict[at] = before
+    python.keys[5 + 5] = 0
+    assert name_taken(world, 1130)[0] == b"", "an entry that is being written"

@@ -51,6 +51,7 @@ def _task(found: Where, share: TaskShare) -> dict[str, Any]:
         "runtime": share.runtime,
         "number": share.number,
         "name": share.name or None,
+        "label": share.label or None,
         "time_ns": share.ns,
         "share": share.ns / max(found.window_ns, 1),
         "samples": share.samples,
@@ -65,7 +66,12 @@ def _loop(loop: Loop) -> dict[str, Any]:
         "longest_ns": loop.ns,
         "polls": loop.polls,
         "place": _place(loop.place) if loop.place else None,
-        "task": {"runtime": task.runtime, "number": task.number, "name": loop.task_name or None}
+        "task": {
+            "runtime": task.runtime,
+            "number": task.number,
+            "name": loop.task_name or None,
+            "label": task.label or None,
+        }
         if task
         else None,
     }

@@ -34,7 +34,10 @@ def hints(frames: Iterable[Frame]) -> tuple[str, ...]:
 def _python(minor: int | None) -> str:
     if minor is not None and minor < _FIRST_WITH_NAMES:
         return (
-            f"Python 3.{minor} does not tell its functions; Python 3.{_FIRST_WITH_NAMES} does, with"
-            " tracer run --python-frames"
+            f"Python 3.{minor} does not tell its functions: start the program with Python"
+            f" 3.{_FIRST_WITH_NAMES} or newer and tracer run --python-frames"
         )
-    return "Python's functions have no names here: tracer run --python-frames names them"
+    return (
+        "Python's functions have no names here: tracer run --python-frames names them, where"
+        " PYTHONPERFSUPPORT=1 reaches the interpreter (not through sudo, env -i or python -I)"
+    )

@@ -50,6 +50,13 @@ _GO_STD = (
     r"(?:runtime|internal|syscall|sync|net|os|io|bufio|time|context|fmt|reflect|strings|strconv|"
     r"bytes|sort|slices|maps|math|errors|encoding|compress|crypto|hash|log|unicode|testing|iter)"
 )
+_PYTHON_STD = (  # what is compiled of Python's library
+    r"_(?:asyncio|bisect|blake2|bz2|codecs_\w+|contextvars|csv|ctypes|curses|datetime|dbm|decimal|"
+    r"elementtree|gdbm|hashlib|heapq|interp\w+|json|lsprof|lzma|md5|multibytecodec|multiprocessing|"
+    r"opcode|pickle|posixshmem|posixsubprocess|queue|random|sha\d|socket|sqlite3|ssl|statistics|"
+    r"struct|uuid|xx\w+|zoneinfo|zstd)|array|audioop|binascii|cmath|fcntl|grp|math|mmap|nis|ossaudiodev|"
+    r"pyexpat|readline|resource|select|spwd|syslog|termios|unicodedata|zlib"
+)
 
 RULES = (
     Rule("the kernel", module=r"^\[(?:kernel|k|guest\.kernel)"),
@@ -80,6 +87,7 @@ RULES = (
     Rule(
         "Python's interpreter", module=r"^(?:libpython|python(?:\d[\d.]*[dt]*)?$)", beside="python"
     ),
+    Rule("Python's library", module=rf"^(?:{_PYTHON_STD})\.cpython-3\d+t?-"),
     Rule("Python's library", file=r"<frozen |.*/python3\.\d+t?/(?!(?:site|dist)-packages/)"),
     Rule("Node's engine", module=r"^(?:node(?:js)?|libnode[-.].*)$", beside="js"),
     Rule("Node's engine", function=r"(?:Builtin|BuiltinHandler|BytecodeHandler|Stub|RegExp):"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tracer.analysis.where.own_code import is_own, languages
 from tracer.analysis.where.pieces import Piece
 from tracer.analysis.where.places import Place, name_of, place_of
-from tracer.model.profile import PathSample, Stretch, Task
+from tracer.model.profile import PathSample, SampledStack, Stretch, Task
 from tracer.model.stacks import Frame
 
 #: Frames behind which, on the way inward, a task's own code begins; by runtime.
@@ -21,7 +21,8 @@ _BEGINS = {
 }
 
 
-#: The name of a task none of whose whole stacks has own code: a worker of tokio is one.
+#: The name of a task none of whose whole stacks has own code: a worker of tokio is one. Of asyncio
+#: there can be stacks without Python's functions.
 RUNTIME = "the runtime itself"
 
 #: What Go's compiler puts around a function that a goroutine starts with.
@@ -33,7 +34,7 @@ class TaskShare:
     """The path's time in one task of a runtime, or in calls on one file descriptor.
 
     `number` is that of the runtime, or the descriptor's; None where it has none. `name`: the
-    function that the task began with, where a stack shows it.
+    function that the task began with, where a stack shows it; `label`: what the program named it.
     """
 
     runtime: str
@@ -41,6 +42,7 @@ class TaskShare:
     name: str
     ns: int
     samples: int
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,37 +64,38 @@ class Loop:
 
 def task_shares(samples: Sequence[PathSample], pieces: Sequence[Piece]) -> list[TaskShare]:
     """Most time first. What was no task's and no descriptor's is not in them."""
-    ns: dict[tuple[str, int | None], int] = defaultdict(int)
-    counts: dict[tuple[str, int | None], int] = defaultdict(int)
-    names: dict[tuple[str, int | None], str] = {}
-    whole: set[tuple[str, int | None]] = set()
+    ns: dict[Task, int] = defaultdict(int)
+    counts: dict[Task, int] = defaultdict(int)
+    names: dict[Task, str] = {}
+    whole: set[Task] = set()
     for piece in pieces:
         if piece.sample is None:
             continue
-        key, name = _of(samples[piece.sample], piece.frames)
+        key, name = _of(samples[piece.sample], piece.stack)
         if key is None:
             continue
         ns[key] += piece.ns
         counts[key] += 1
         names[key] = names.get(key) or name
-        if piece.stack and piece.stack.whole:
+        if piece.stack and piece.stack.whole and key.runtime != "asyncio":
             whole.add(key)
     found = [
-        TaskShare(*key, names[key] or RUNTIME * (key in whole), ns[key], counts[key]) for key in ns
-    ]
+        TaskShare(task.runtime, task.number, names[task] or RUNTIME * (task in whole), ns[task],
+                  counts[task], task.label)
+        for task in ns
+    ]  # fmt: skip
     return sorted(found, key=lambda share: (-share.ns, share.runtime, share.number or 0))
 
 
-def _of(sample: PathSample, frames: Sequence[Frame]) -> tuple[tuple[str, int | None] | None, str]:
-    """The key of a sample's task, and its name."""
-    if sample.task:
-        task = sample.task
-        return (task.runtime, task.number), task_name(task.runtime, frames)
-    name = task_name("asyncio", frames)
+def _of(sample: PathSample, stack: SampledStack | None) -> tuple[Task | None, str]:
+    """The task of one stack of a sample, and its name."""
+    if stack and stack.task:
+        return stack.task, task_name(stack.task.runtime, stack.frames)
+    name = task_name("asyncio", stack.frames) if stack else ""
     if name:
-        return ("asyncio", None), name
+        return Task("asyncio", None), name
     if sample.descriptor is not None:
-        return ("fd", sample.descriptor), sample.call or ""
+        return Task("fd", sample.descriptor), sample.call or ""
     return None, ""
 
 
@@ -115,11 +118,10 @@ def loops(stretches: Sequence[Stretch]) -> list[Loop]:
     found = []
     for stretch in stretches:
         # of several stacks the one in the middle of that time
-        frames = stretch.stacks[len(stretch.stacks) // 2].frames if stretch.stacks else ()
-        name = task_name(stretch.task.runtime if stretch.task else "asyncio", frames)
-        place = place_of(frames) if frames else None
+        stack = stretch.stacks[len(stretch.stacks) // 2] if stretch.stacks else None
+        task = stack.task if stack else None
+        name = task_name(task.runtime if task else "asyncio", stack.frames) if stack else ""
+        place = place_of(stack.frames) if stack else None
         thread = stretch.thread
-        found.append(
-            Loop(thread.tid, thread.name, stretch.ns, stretch.polls, place, stretch.task, name)
-        )
+        found.append(Loop(thread.tid, thread.name, stretch.ns, stretch.polls, place, task, name))
     return found

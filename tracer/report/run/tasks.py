@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from tracer.analysis.where.profile import Where
 from tracer.analysis.where.tasks import TaskShare
+from tracer.model.profile import Task
 from tracer.report.layout import cut, table
 from tracer.report.names import short_name
 from tracer.units import count, duration, percent, plain
@@ -14,7 +15,7 @@ from tracer.units import count, duration, percent, plain
 _MOST, _MOST_LOOPS = 5, 3
 #: Shorter times without a poll keep nobody waiting that would notice.
 _LONG_NS = 1_000_000
-_ROOM = 60
+_ROOM, _LABEL_ROOM = 60, 30
 
 
 def tasks(found: Where, width: int) -> list[str]:
@@ -35,9 +36,9 @@ def _tasks(found: Where, width: int) -> list[str]:
     rows = [
         [
             f"{runtime}: {cut(short_name(plain(name)) or 'name not known', _ROOM)}",
-            count(len(shares)) if shares[0].number is not None else "",
+            count(len(shares)) if _which(shares[0]) else "",
             percent(sum(share.ns for share in shares) / window_ns),
-            f"{percent(shares[0].ns / window_ns)} {_numbered(shares[0])}",
+            f"{percent(shares[0].ns / window_ns)}{_in_brackets(shares[0])}",
         ]
         for (runtime, name), shares in ordered[:_MOST]
     ]
@@ -47,8 +48,16 @@ def _tasks(found: Where, width: int) -> list[str]:
     return ["", *table(rows, heading, 1, width)]
 
 
-def _numbered(share: TaskShare) -> str:
-    return f"(task {share.number})" if share.number is not None else ""
+def _which(task: TaskShare | Task) -> str:
+    """Its number, or what the program named it; empty where neither is known."""
+    if task.number is None:
+        return cut(plain(task.label), _LABEL_ROOM)
+    return str(task.number)
+
+
+def _in_brackets(task: TaskShare | Task) -> str:
+    which = _which(task)
+    return f" (task {which})" if which else ""
 
 
 def event_loops(found: Where) -> list[str]:
@@ -56,9 +65,9 @@ def event_loops(found: Where) -> list[str]:
     lines = []
     for loop in [loop for loop in found.loops if loop.ns >= _LONG_NS][:_MOST_LOOPS]:
         where = f" in {short_name(plain(loop.place.function))}" if loop.place else ""
-        number = f" (task {loop.task.number})" if loop.task else ""
+        task = _in_brackets(loop.task) if loop.task else ""
         lines.append(
-            f"{plain(loop.thread)} ({loop.tid}) did not poll for {duration(loop.ns)}{where}{number}"
+            f"{plain(loop.thread)} ({loop.tid}) did not poll for {duration(loop.ns)}{where}{task}"
         )
     if lines:
         lines[0] = f"Event loops: the longest times without a poll. {lines[0]}"
@@ -71,7 +80,7 @@ def by_each_task(found: Where, most: int, width: int) -> list[str]:
     rows = [
         [
             share.runtime,
-            "" if share.number is None else str(share.number),
+            _which(share),
             cut(short_name(plain(share.name)), _ROOM),
             percent(share.ns / window_ns),
             count(share.samples),

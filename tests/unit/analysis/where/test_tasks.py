@@ -38,21 +38,25 @@ def test_a_task_is_named_by_the_outermost_own_code_that_the_runtime_polls() -> N
     assert task_name("fd", [WORK, HANDLE]) == ""
 
 
+def running(one: SampledStack, number: int) -> SampledStack:
+    return replace(one, task=Task("tokio", number))
+
+
 def test_the_paths_time_is_that_of_the_task_that_ran() -> None:
     polled = stack(SPIN, PASS_ON, POLL, WORKER)
     idle = stack(RECV, POLL, WORKER)
     shares = of(
         [
-            replace(sample("user", 30, polled), task=Task("tokio", 17)),
-            replace(sample("user", 10, polled), task=Task("tokio", 18)),
-            replace(sample("syscall:io", 5, polled, call="read"), task=Task("tokio", 18)),
-            replace(sample("syscall:poll", 20, idle, call="epoll_wait"), task=Task("tokio", 1)),
+            sample("user", 30, running(polled, 17)),
+            sample("user", 20, running(polled, 17), running(polled, 18)),
+            sample("syscall:io", 5, running(polled, 18), call="read"),
+            sample("syscall:poll", 20, running(idle, 1), call="epoll_wait"),
             replace(sample("syscall:io", 4, stack(RECV), call="recvfrom"), descriptor=7),
             sample("user", 31, stack(SPIN)),
         ]
     )
     assert [(s.runtime, s.number, s.name, s.ns) for s in shares] == [
-        ("tokio", 17, "ring::pass_on", 300),
+        ("tokio", 17, "ring::pass_on", 400),
         ("tokio", 1, RUNTIME, 200),
         ("tokio", 18, "ring::pass_on", 150),
         ("fd", 7, "recvfrom", 40),
@@ -61,13 +65,32 @@ def test_the_paths_time_is_that_of_the_task_that_ran() -> None:
 
 def test_a_task_without_a_whole_stack_has_no_name() -> None:
     broken = SampledStack((RECV,), whole=False)
-    (share,) = of([replace(sample("user", 3, broken), task=Task("tokio", 4))])
+    (share,) = of([sample("user", 3, running(broken, 4))])
     assert share.name == ""
 
 
+def test_tasks_of_asyncio_by_number_or_by_the_name_that_they_were_given() -> None:
+    work, native = stack(WORK, HANDLE), stack(RECV)
+    shares = of(
+        [
+            sample("user", 3, replace(work, task=Task("asyncio", 7))),
+            sample("user", 2, replace(work, task=Task("asyncio", None, "reader"))),
+            sample("user", 1, replace(native, task=Task("asyncio", 9))),
+        ]
+    )
+    assert [(s.number, s.label, s.name, s.ns) for s in shares] == [
+        (7, "", "py::work:/srv/app.py", 30),
+        (None, "reader", "py::work:/srv/app.py", 20),
+        (9, "", "", 10),  # without Python's functions: not known, and not the loop itself
+    ]
+
+
 def test_an_event_loop_is_where_it_was_in_the_middle_of_its_longest_time() -> None:
-    stacks = tuple(stack(one, PASS_ON, POLL, WORKER) for one in (RECV, SPIN, SPIN, RECV))
-    (loop,) = loops([Stretch(thread(2), 41_000_000, 9, stacks, Task("tokio", 17))])
+    """With the task of that moment, not with that of the stretch's first one."""
+    places = (RECV, 16), (SPIN, 17), (SPIN, 17), (RECV, 18)
+    stacks = tuple(running(stack(at, PASS_ON, POLL, WORKER), task) for at, task in places)
+    (loop,) = loops([Stretch(thread(2), 41_000_000, 9, stacks)])
+    assert loop.task == Task("tokio", 17)
     assert (loop.tid, loop.ns, loop.polls, loop.task_name) == (102, 41_000_000, 9, "ring::pass_on")
     assert loop.place is not None
     assert loop.place.function == "ring::spin"
