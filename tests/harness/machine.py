@@ -112,12 +112,15 @@ class Machine:
         names: tuple[str, ...] = ("sched", "syscalls"),
         light: bool = False,
         followed: bool = False,
+        stacks: bool = True,
     ) -> None:
         self.names = names
         self.light = light
         files = [f for f in programs.sources(names) if f.name not in ("entry.c", "calibrate.c")]
         macros = settings.macros(names, light, Types(), MACHINE, SIZES, followed)
         macros |= {"KERNEL_FRAMES": 1, "STACK_BYTES": 8192}
+        if not stacks:
+            macros["NO_STACKS"] = ""
         parts = [file.read_text() for file in (*programs.headers(), *files)]
         text = re.sub(r"/\*.*?\*/", "", "\n".join(parts), flags=re.S)
         numbers = {name: value for name, value in macros.items() if isinstance(value, int)}
@@ -134,6 +137,7 @@ class Machine:
             for name in ("", *(member[1] for member in members))
         ]
         kind = ("-light" if light else "") + ("-followed" if followed else "")
+        kind += "" if stacks else "-nostacks"
         joined = build / f"machine{kind}-{'-'.join(names)}.c"
         joined.write_text(
             "".join(

@@ -140,6 +140,7 @@ def planted_summary(**changes: Any) -> Summary:
         "losses": dict.fromkeys((*states.LOSSES, "recursion"), 0),
         "repairs": dict.fromkeys(states.REPAIRS, 0),
         "behind": behind,
+        "awaited": {**dict.fromkeys(states.AWAITED, 0), "timer": 5, "timed_wait": 5, "other": 5},
         "allowed": Allowed((0, 1), (0, 1), 3),
         "kernel_time": KernelTime(None, 0, None, None, None, "less than 10 clock ticks"),
         "top": (row,),

@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from harness.machine import NUMBER, SIZES, Machine
 from tracer.analysis.run import ledger
 from tracer.model.recording import HostLoad, Missed, Recording
-from tracer.model.states import LOSSES, OWN_PARTS, PATH_PARTS, REPAIRS, RESUMED, SOURCES, RunState
+from tracer.model.states import (
+    AWAITED,
+    LOSSES,
+    OWN_PARTS,
+    PATH_PARTS,
+    REPAIRS,
+    RESUMED,
+    SOURCES,
+    RunState,
+)
 
 CONTROL = 7
 GO = len("go\n")
@@ -38,6 +47,8 @@ class Task(ctypes.Structure):
         ("queue", ctypes.c_uint64),
         ("prio", ctypes.c_int32),
         ("policy", ctypes.c_uint32),
+        ("io_wait", ctypes.c_uint32),
+        ("pad", ctypes.c_uint32),
     )
     slot = 0
 
@@ -260,6 +271,10 @@ class World:
         """Its path up to its last event, parts that are not zero."""
         return _named(PATH_PARTS, self.row(who)["path"])
 
+    def awaited(self, who: Task) -> dict[str, int]:
+        """What the sleeps on its path waited for, parts that are not zero."""
+        return _named(AWAITED, self.row(who)["path_awaited"])
+
     def own(self, who: Task) -> dict[str, int]:
         """Its own times up to its last event, parts that are not zero."""
         return _named(OWN_PARTS, self.row(who)["own"])
@@ -290,12 +305,15 @@ class World:
         return probes.records((name,), self.m.arrays.snapshot(), Context())[name]
 
     def check(self) -> None:
-        """Every path of this window covers start to last event (but for the clocks' skew)."""
+        """Every path of this window covers start to last event (but for the clocks' skew), and what
+        its sleeps waited for sums to them."""
         threads = self.m.arrays["threads"][1 : int(self.ctl["next_slot"])]
         rows = threads[threads["epoch"] == self.ctl["epoch"]]
         if not self.ctl["epoch"]:
             return
         covered = rows["path"].astype("i8").sum(axis=1)
+        slept = [PATH_PARTS.index(part) for part in ("sleep", "timed_wait", "external")]
+        assert (rows["path"][:, slept].sum(axis=1) == rows["path_awaited"].sum(axis=1)).all()
         wrong = abs(covered - (rows["last_ns"].astype("i8") - int(self.ctl["start_ns"])))
         assert wrong.max(initial=0) <= self.skew_ns, (
             rows["tid"][wrong > self.skew_ns].tolist(),
@@ -315,6 +333,7 @@ class World:
             end_slot=int(ctl["end_slot"]),
             online_cpus=tuple(range(SIZES.cpus)),
             cpus=data["cpus"],
+            outside_waits=data["outside_waits"],
             threads=data["threads"],
             names={},
             probes={name: self.recorded(name) for name in self.m.names},

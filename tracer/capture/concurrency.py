@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from tracer.kernel.engine import Engine
 from tracer.model.concurrency import ALL_ASLEEP, RAN, READY_NONE_RAN, Looks, Seen, Sleep
 from tracer.model.states import PART, STOPPED, Phase, RunState
-from tracer.model.threads import RUNNING, Mask, Threads
+from tracer.model.threads import Mask, Threads
 
 #: The mean distance of two looks. Distances are random: a program may have a period of its own.
 LOOK_S = 0.01
-#: A look at a long table is repeated less often: the pause is so many times as long.
-_PAUSE = 50
+#: A look at a long table is repeated less often: the pause is so many times its CPU time.
+_PAUSE = 30
 _MOST = np.iinfo(np.uint16).max - RAN
 _PART_BITS = 16
 
@@ -71,10 +71,10 @@ class Concurrency:
         while not self._over.wait(pause_s * random.uniform(0.5, 1.5)):
             if int(arrays.ctl["phase"]) != Phase.OPEN:
                 continue
-            began_s = time.monotonic()
+            began_s = time.thread_time()
             with self._lock:
                 self._seen.look(arrays.threads, arrays["cpus"], own)
-            pause_s = max(LOOK_S, _PAUSE * (time.monotonic() - began_s))
+            pause_s = max(LOOK_S, _PAUSE * (time.thread_time() - began_s))
 
 
 class Tallied:
@@ -92,32 +92,37 @@ class Tallied:
         """One look at the live rows; `own` is the thread that looks."""
         state = threads["state"].copy()  # first, so that it is of one instant
         there = (threads["tid"] != 0) & (state != RunState.DEAD)
-        runs = there & np.isin(state, RUNNING)
-        runs |= displaced(threads, state, cpus, own)
+        runs = there & (state <= RunState.RUNNING_EARLY)
+        preempted = there & (state == RunState.PREEMPTED)
+        if preempted.any():
+            runs |= preempted & displaced(threads, cpus, own)
         # the kernel's own workers do the program's work, but wait for none of it
         there &= (threads["is_worker"] == 0) | runs
-        asleep = there & (state == RunState.BLOCKED)
-        ran = int(runs.sum())
-        ready = int(there.sum()) - int(asleep.sum()) - ran
+        slots = np.flatnonzero(there & (state == RunState.BLOCKED))
+        number, ran = int(np.count_nonzero(there)), int(np.count_nonzero(runs))
+        ready = number - len(slots) - ran
         self._states.append(
             RAN - 1 + min(ran, _MOST) if ran else READY_NONE_RAN if ready else ALL_ASLEEP
         )
-        self._threads += int(there.sum())
+        self._threads += number
         self._ready += ready
-        self._add(threads, asleep, not ran)
+        self._add(threads, slots, not ran)
 
-    def _add(self, threads: Threads, asleep: Mask, none_ran: bool) -> None:
-        """Count each sleep: in its row as long as it is the same, then under its own name."""
+    def _add(self, threads: Threads, asleep: NDArray[np.intp], none_ran: bool) -> None:
+        """Count the sleep of each of these rows: there as long as it is the same, then under its
+        own name."""
         more = len(threads) - len(self._key)
         if more > 0:
             self._key = np.concatenate((self._key, np.zeros(more, np.int64)))
             self._looks = np.concatenate((self._looks, np.zeros((more, 2), np.int64)))
-        stopped = threads["blocked_part"] == PART[STOPPED]
-        part = np.where(stopped, PART[STOPPED], threads["on_cpu_part"])
-        key = (threads["call_nr"].astype(np.int64) << _PART_BITS) | part
-        for slot in np.flatnonzero(asleep & (key != self._key)).tolist():
-            self._keep(slot)
-            self._key[slot] = key[slot]
+        stopped = threads["blocked_part"][asleep] == PART[STOPPED]
+        part = np.where(stopped, PART[STOPPED], threads["on_cpu_part"][asleep])
+        key = (threads["call_nr"][asleep].astype(np.int64) << _PART_BITS) | part
+        changed = key != self._key[asleep]
+        if changed.any():
+            for slot in asleep[changed].tolist():
+                self._keep(slot)
+            self._key[asleep] = key
         self._looks[asleep, 0] += 1
         if none_ran:
             self._looks[asleep, 1] += 1
@@ -140,12 +145,10 @@ class Tallied:
         return Looks(states, self._threads, self._ready, self._asleep)
 
 
-def displaced(
-    threads: Threads, state: NDArray[np.uint64], cpus: NDArray[np.void], own: int
-) -> Mask:
-    """Rows of threads that left their CPU when the thread `own` came in there: 1 at most."""
+def displaced(threads: Threads, cpus: NDArray[np.void], own: int) -> Mask:
+    """Rows of threads that left their CPU when the thread `own` came in there."""
     rows = np.zeros(len(threads), dtype=np.bool_)
     for cpu in np.flatnonzero(cpus["tid"] == own).tolist():
         came_ns = cpus["since_ns"][cpu]
         rows |= (threads["cpu"] == cpu) & (threads["out_ns"] == came_ns)
-    return np.asarray(rows & (state == RunState.PREEMPTED))
+    return rows

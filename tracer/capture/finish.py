@@ -13,6 +13,7 @@ from tracer import probes
 from tracer.analysis.run import counts
 from tracer.capture.places import profile_of
 from tracer.capture.quotas import Quotas
+from tracer.capture.roles import Roles
 from tracer.capture.window import PathEnd, processes_of
 from tracer.errors import TracerError
 from tracer.host.cpus import online_cpus
@@ -60,6 +61,8 @@ class Tally:
         self._losses = engine.arrays["cpus"]["losses"].copy()
         self._quotas = Quotas(lambda: processes_of(engine))
         self.quotas: tuple[Quota, ...] = ()  # of the window that closed last
+        self._roles = Roles(engine)
+        self.roles: dict[int, str] = {}  # the same
         self._begin()
 
     def _begin(self) -> None:
@@ -75,10 +78,12 @@ class Tally:
     def look(self) -> None:
         """To be called now and then in the window: what can be seen while the target lives."""
         self._quotas.look()
+        self._roles.look()
 
     def closes(self) -> HostLoad:
         """The window closes about now: the host's load in it."""
         self.quotas = self._quotas.closes()
+        self.roles = self._roles.closes()
         return HostTimes.now().load_since(self._times)
 
     def take(self, data: Snapshot) -> tuple[Missed, int]:
@@ -138,7 +143,9 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
         probes={},
         missed=missed,
         others=data["others"],
+        outside_waits=data["outside_waits"],
         quotas=tally.quotas,
+        roles=tally.roles,
         affinities=data["affinities"],
         edges=closed.edges,
         looks=closed.looks,

@@ -23,13 +23,24 @@ from tracer.model.profile import (
 )
 from tracer.model.recording import Recording
 from tracer.model.stacks import StackTable
-from tracer.model.states import EXTERNAL, OWN_PARTS, PART, PATH_PARTS, SLEEP, TIMED_WAIT
+from tracer.model.states import (
+    AWAITED,
+    EXTERNAL,
+    OWN_PARTS,
+    PART,
+    PATH_PARTS,
+    SLEEP,
+    SYSCALL_PARTS,
+    TIMED_WAIT,
+    RunState,
+)
 from tracer.model.syscalls import class_of, name_of
 from tracer.model.threads import RUNNING
 
 _MOST_DESCRIPTORS = 1 << 31
 #: Points are split among stacks; their parts in whole numbers.
 _FINE = 1024
+_CALLS = {PART[name] for name in SYSCALL_PARTS}
 _SLEPT = {PART[name] for name in (SLEEP, TIMED_WAIT, EXTERNAL)}
 #: A thread that polled less often in the window has no event loop to return to.
 _FEWEST_POLLS = 3
@@ -64,9 +75,13 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
                 tuple(_stacks(engine.stacks, taken)),
                 None if slot == before else len(samples) - 1,
                 descriptor=_descriptor(call, taken),
+                awaited=_awaited(node),
             )
         )
-    samples += _to_the_end(recording, paths, engine.stacks, ticking, groups)
+    if engine.has_stacks:
+        samples += _to_the_end(recording, paths, engine.stacks, ticking, groups)
+    else:
+        samples += _rest(recording, paths.grid_ns, groups)
     points = recording.window_ns // max(paths.grid_ns, 1)
     lost = 0 if is_whole else max(points - sum(sample.points for sample in samples), 0)
     return Profile(
@@ -76,6 +91,7 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
         tuple(_thread_samples(recording, paths, engine.stacks, groups)),
         "; ".join(filter(None, (paths.failure, engine.stacks.missing))),
         tuple(_stretches(recording, paths, engine.stacks, groups)),
+        engine.has_stacks,
     )
 
 
@@ -113,6 +129,34 @@ def _to_the_end(
         name_of(int(row["call_nr"])) if name.startswith("syscall:") else None,
         tuple(_stacks(table, taken)),
     )
+
+
+def _rest(recording: Recording, grid_ns: int, groups: Mapping[int, str]) -> Iterator[PathSample]:
+    """The time from the thread's last event to the window's end, where tracer closed that: no event
+    made a node of it."""
+    slot = recording.end_slot
+    row = recording.threads[slot]
+    points = max(recording.end_ns - int(row["last_ns"]), 0) // max(grid_ns, 1)
+    part = _present_part(row)
+    if points and part is not None:
+        in_call = row["on_cpu_part"] in _CALLS
+        call = name_of(int(row["call_nr"])) if in_call else None
+        yield PathSample(part, points, _thread(recording, slot, groups), call)
+
+
+def _awaited(node: np.void) -> str | None:
+    number = int(node["awaited"])
+    return AWAITED[number] if number < len(AWAITED) else None
+
+
+def _present_part(row: np.void) -> str | None:
+    """Of the path, as `choose_path` counts it; None where it has no name."""
+    if row["state"] in RUNNING:
+        part = int(row["on_cpu_part"])
+        return PATH_PARTS[part] if part < len(PATH_PARTS) else None
+    if row["state"] == RunState.BLOCKED:
+        return SLEEP if row["blocked_part"] == PART["blocked:sleep"] else EXTERNAL
+    return None
 
 
 def _thread_samples(
@@ -170,8 +214,8 @@ def _stretches(
 
 
 def _thread(recording: Recording, slot: int, groups: Mapping[int, str]) -> SampledThread:
-    name = recording.name_of(slot)
-    return SampledThread(slot, int(recording.threads[slot]["tid"]), name, groups.get(slot, name))
+    name, row = recording.name_of(slot), recording.threads[slot]
+    return SampledThread(slot, int(row["tid"]), name, groups.get(slot, name), int(row["tgid"]))
 
 
 def _stacks(table: StackTable, taken: Sequence[TakenStack]) -> Iterator[SampledStack]:

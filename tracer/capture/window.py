@@ -17,7 +17,8 @@ from tracer.errors import TracerError
 from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
 from tracer.model import threads as rows_of
-from tracer.model.states import EXTERNAL, ON_CPU_PARTS, PART, SLEEP, Phase, RunState
+from tracer.model.states import AWAITED, EXTERNAL, ON_CPU_PARTS, PART, SLEEP, Phase, RunState
+from tracer.model.syscalls import SYNCS, name_of
 from tracer.model.threads import Mask, Threads
 
 #: If the busiest thread ends in an unexplained sleep longer than this share of the window, report
@@ -127,17 +128,27 @@ def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
         thread["path"][rows_of.present_part(threads)[slot]] += rest_ns
     elif timed[slot]:
         thread["path"][PART[SLEEP]] += rest_ns
+        thread["path_awaited"][AWAITED.index("timer")] += rest_ns
     else:
         thread["path"][PART[EXTERNAL]] += max(end_ns - quiet_ns, 0)
+        thread["path_awaited"][_awaited_at_end(thread)] += max(end_ns - quiet_ns, 0)
     ctl["end_slot"] = slot
     return PathEnd(slot, int(thread["tid"]), rest_ns if asleep[slot] else 0)
+
+
+def _awaited_at_end(thread: np.void) -> int:
+    """What a thread that sleeps waits for, as far as its call tells: nothing has woken it yet."""
+    in_call = thread["blocked_part"] == PART["blocked:io"]
+    is_disk = in_call and name_of(int(thread["call_nr"])) in SYNCS
+    return AWAITED.index("disk" if is_disk or thread["for_blocks"] else "other")
 
 
 def _renew(thread: np.void, epoch: int, start_ns: int) -> None:
     """A thread without an event in the window: its sums are of an older one."""
     thread["epoch"], thread["last_ns"] = epoch, start_ns
     of_stacks = ("node", "polls", "stretch_ns")
-    for name in ("path", "own", "resumed", "voluntary", "involuntary", "migrations", *of_stacks):
+    sums = ("path", "path_behind", "path_awaited", "own", "own_behind", "resumed")
+    for name in (*sums, "voluntary", "involuntary", "migrations", *of_stacks):
         thread[name] = 0
 
 

@@ -129,6 +129,7 @@ def trace_command(
         wait_until_quiet(wait_quiet_s, Progress(shown=False))
     spec = dataclasses.replace(spec, controlled=False)
     input_offset = _input_offset()
+    tracing = tracing.with_path()
     engine = Engine(tracing.probes, tracing.light, sampling=tracing.sampling)
     with contextlib.closing(engine):
         switch_ns, costs = switch_cost_ns(engine), calibration(engine)
@@ -259,6 +260,7 @@ def _windows(request: AttachRequest, tracing: Tracing, say: Say) -> Iterator[Sum
     targets = f" --cgroup {request.cgroup}" if request.cgroup else ""
     targets += "".join(f" {pid}" for pid in request.pids)
     followed = request.interval_s is not None
+    tracing = tracing.with_path()
     engine = Engine(tracing.probes, tracing.light, followed, tracing.sampling)
     with contextlib.closing(engine):
         switch_ns, costs = switch_cost_ns(engine), calibration(engine)

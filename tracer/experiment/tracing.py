@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tracer import probes
 from tracer.model.sampling import Sampling
@@ -21,3 +21,10 @@ class Tracing:
     light: bool = False
     top: int = 0
     sampling: Sampling = field(default_factory=Sampling)
+
+    def with_path(self) -> Tracing:
+        """The same, sampling at least who was on the path; with --light nothing tells that."""
+        if self.light or "stacks" in self.probes:
+            return self
+        sampling = replace(self.sampling, stacks=False)
+        return replace(self, probes=(*self.probes, "stacks"), sampling=sampling)

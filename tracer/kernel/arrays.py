@@ -27,7 +27,7 @@ CORE_ARRAYS = (
     "threads_before",
 )
 #: What it counts in each window.
-MACHINE_COUNTS = ("others",)
+MACHINE_COUNTS = ("others", "outside_waits")
 #: Read by their own collector while the programs run (kernel/stacks.py).
 _COLLECTED = ("path_nodes", "user_stacks", "event_loops")
 _NOT_COPIED = ("slots", "free_slots", "words", "cpus_before", "threads_before", *_COLLECTED)

@@ -132,6 +132,15 @@ class Btf:
         """Offset of a member in bytes; TracerError if it does not exist or is a bit field."""
         return self._whole_bytes(type_name, path).bit_offset // 8
 
+    def bit_of(self, type_name: str, path: str) -> tuple[int, int] | None:
+        """Where a bit field of one bit is: the offset, in bytes, of the aligned 32-bit word that
+        holds it, and its mask there on a little-endian machine; None if it does not exist."""
+        member = self.find_member(type_name, path)
+        if member is None or member.bit_size != 1:
+            return None
+        word, bit = divmod(member.bit_offset, 32)
+        return 4 * word, 1 << bit
+
     def enum_value(self, enum: str | None, name: str) -> int | None:
         """Value of the enumerator `name` of `enum` (None: of any enum); None if absent."""
         wanted = self._name_offset(name)

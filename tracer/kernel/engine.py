@@ -76,12 +76,19 @@ class Engine:
         programs.require(known)
         require_first_namespaces()
         wanted = programs.tracepoints(self.names, btf, light, machine)
+        #: Probe stacks copies stacks: without them it samples threads, parts and calls only.
+        self.has_stacks = "stacks" in self.names and sampling.stacks
+        if not self.has_stacks:
+            wanted = tuple(name for name in wanted if name != "sched_exit_tp")
         self.tracepoints = tuple(name for name in wanted if name in known)
         self.unavailable = tuple(name for name in wanted if name not in known)
         self._can_calibrate = "sched_exit_tp" in known
         macros = settings.macros(self.names, light, btf, machine, Sizes.of_this_host(), followed)
         macros["STACK_BYTES"] = sampling.stack_bytes
         macros["KERNEL_FRAMES"] = KERNEL_FRAMES if sampling.kernel else 1
+        if not sampling.stacks:
+            macros |= {"NO_STACKS": "", "STACKS_OF_CPU": 1}
+            macros["STACKS_OF_ALL_CPUS"] = macros["MAX_CPUS"]
         if sampling.all_threads:
             macros["ALL_THREADS"] = ""
         if sampling.kernel:
@@ -97,7 +104,8 @@ class Engine:
         for name in self.names:
             arrays |= dict.fromkeys(probes.available()[name].arrays)
         self.arrays = SharedArrays({a: self._module.array(a) for a in arrays}, light, machine)
-        self._clocks = [p.clock for p in map(probes.available().get, self.names) if p and p.clock]
+        clocks = [p.clock for p in map(probes.available().get, self.names) if p and p.clock]
+        self._clocks = clocks if self.has_stacks else []
         for clock in self._clocks:
             self._module.load(clock, is_clocks=True)
         self._sampling = sampling
@@ -106,8 +114,9 @@ class Engine:
         if "path_nodes" in self.arrays:
             self._paths = PathCollector(self.arrays, self._unwound)
         self._mappings = None
-        if probes.mapped(self.names, self.arrays) is not None:
-            self._mappings = MappingLog(lambda: probes.mapped(self.names, self.arrays) or set())
+        mapping = tuple(name for name in self.names if name != "stacks" or self.has_stacks)
+        if probes.mapped(mapping, self.arrays) is not None:
+            self._mappings = MappingLog(lambda: probes.mapped(mapping, self.arrays) or set())
 
     @property
     def ctl(self) -> np.void:

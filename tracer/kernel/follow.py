@@ -21,7 +21,7 @@ from tracer.model.states import Phase, RunState
 from tracer.model.threads import Mask, Threads
 
 #: Of arrays of the state machine whose rows are found by a key: what says what a row is of.
-_KEYS = {"others": ("tgid", "pad", "comm")}
+_KEYS = {"others": ("tgid", "pad", "comm"), "outside_waits": ("key", "tgid", "comm")}
 #: Rows are freed where more than this share of a table is used.
 _MUCH_USED = 0.5
 _PATIENCE_S = 2.0

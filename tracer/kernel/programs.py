@@ -75,7 +75,8 @@ def sources(names: Sequence[str]) -> list[Path]:
     for name in names:
         _check(name, (probes.DIRECTORY / f"{name}.c").read_text())
     machine = {file.stem: file for file in MACHINE.glob("*.c")}
-    first, last = ("maps", "hist", "locks", "queues", "affinity"), ("core", "entry", "calibrate")
+    first = ("maps", "hist", "locks", "queues", "awaited", "affinity")
+    last = ("core", "entry", "calibrate")
     return [
         *(machine[stem] for stem in first),
         *(probes.DIRECTORY / f"{name}.c" for name in names),

@@ -20,10 +20,10 @@ from tracer.model.probe import KernelTypes
 from tracer.model.threads import SLOT_BITS
 
 #: Of an element of the array `call_info`: the class, whether the call can write a control message,
-#: and whether its first argument is a descriptor; the bits above the lowest byte are of probe
-#: syscalls.
-_CALL_CLASS, _CALL_WRITES, _CALL_ON_DESCRIPTOR = 0x3F, 0x40, 0x80
-_WRITES = ("write", "writev", "sendto", "sendmsg")
+#: whether it returns when data is on the disk, and whether its first argument is a descriptor; the
+#: bits above the lowest byte are of probe syscalls.
+_CALL_CLASS, _CALL_SYNCS, _CALL_WRITES, _CALL_ON_DESCRIPTOR = 0x1F, 0x20, 0x40, 0x80
+_WRITES = frozenset({"write", "writev", "sendto", "sendmsg"})
 #: In x86's thread_info.status while a call is one of i386 (arch/x86/include/asm/thread_info.h).
 _TS_COMPAT = 2
 #: A slot is reused only after this many others were retired: more than CPUs can race for one.
@@ -34,6 +34,8 @@ _WORDS, _WORD_THREADS = 1 << 14, 12
 MAX_AFFINITIES = 1024
 #: Programs outside the target that each CPU can tell apart.
 CPU_OTHERS = 64
+#: Kinds of sleep, by what was awaited, call and waker, that each CPU can tell apart.
+CPU_OUTSIDE_WAITS = 128
 #: Calls that the state machine treats on their own.
 _CALLS = (
     *("execve", "execveat", "sched_yield", "exit_group", "restart_syscall", "sched_setaffinity"),
@@ -63,11 +65,14 @@ def call_info(machine: str) -> NDArray[np.uint64]:
     """Class and properties of each system call by number, shape (MAX_CALLS,)."""
     info = np.array(syscalls.class_table(machine), dtype=np.uint64)
     number = syscalls.numbers(machine)
-    for name in _WRITES:
-        if name in number:
-            info[number[name]] |= _CALL_WRITES
-    for name in syscalls.ON_DESCRIPTOR & number.keys():
-        info[number[name]] |= _CALL_ON_DESCRIPTOR
+    properties = (
+        (_WRITES, _CALL_WRITES),
+        (syscalls.SYNCS, _CALL_SYNCS),
+        (syscalls.ON_DESCRIPTOR, _CALL_ON_DESCRIPTOR),
+    )
+    for names, bit in properties:
+        for name in names & number.keys():
+            info[number[name]] |= bit
     return info
 
 
@@ -94,6 +99,7 @@ def macros(
         "CALLS_OF_COMPAT": syscalls.COMPAT,
         "CALL_CLASS": _CALL_CLASS,
         "CALL_WRITES": _CALL_WRITES,
+        "CALL_SYNCS": _CALL_SYNCS,
         "CALL_ON_DESCRIPTOR": _CALL_ON_DESCRIPTOR,
         "HIST_BUCKETS": histogram.BUCKETS,
         "HIST_OCTAVES": histogram.OCTAVES,
@@ -102,6 +108,7 @@ def macros(
         "MAX_WORDS": _WORDS,
         "WORD_THREADS": _WORD_THREADS,
         "CPU_OTHERS": CPU_OTHERS,
+        "CPU_OUTSIDE_WAITS": CPU_OUTSIDE_WAITS,
         **_numbers_of_machine(machine),
         "MAX_AFFINITIES": MAX_AFFINITIES,
         **hooks(names),
@@ -148,6 +155,7 @@ def offsets(types: KernelTypes, machine: str) -> dict[str, object]:
             "task_struct", "cpu" if types.has_member("task_struct", "cpu") else "thread_info.cpu"
         ),
         **_throttled(types),
+        **_io_wait(types),
         **_registers(types, machine),
         **_compat(types, machine),
         "SWITCH_PREV": switch.index("prev") if "prev" in switch else 1,
@@ -174,6 +182,14 @@ def _throttled(types: KernelTypes) -> dict[str, int]:
             "OFFSET_CFS_RQ_THROTTLES": types.offset_of("cfs_rq", "throttle_count"),
         }
     return {}
+
+
+def _io_wait(types: KernelTypes) -> dict[str, int]:
+    """Where a task says that it sleeps for a block device, and the bit there."""
+    place = types.bit_of("task_struct", "in_iowait")
+    if place is None:
+        return {}
+    return {"OFFSET_TASK_IOWAIT": place[0], "TASK_IOWAIT": place[1]}
 
 
 def _registers(types: KernelTypes, machine: str) -> dict[str, int]:

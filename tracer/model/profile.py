@@ -21,12 +21,14 @@ TAKEN = (BY_CLOCK, CAME_IN, NEXT_EVENT)
 
 @dataclass(frozen=True)
 class SampledThread:
-    """The thread of a sample; `group` is its name in the table of threads by name."""
+    """The thread of a sample; `group` is its name in the table of threads by name, `tgid` its
+    process."""
 
     slot: int
     tid: int
     name: str
     group: str
+    tgid: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class PathSample:
         How many hand-overs there were since that sample; None where that was not counted.
     descriptor:
         The file descriptor that the system call is about, where it is about one.
+    awaited:
+        What a sleep waited for that nobody of the target ended (`tracer.model.states.AWAITED`).
     """
 
     part: str
@@ -84,6 +88,7 @@ class PathSample:
     waker: int | None = None
     handovers: int | None = None
     descriptor: int | None = None
+    awaited: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ class Profile:
 
     `lost`: points of the grid that found no room in the kernel's tables. `missing`: why names or
     whole stacks are missing that should be here, and what to type; empty where none are known to.
-    `stretches`: of threads with an event loop, longest first.
+    `stretches`: of threads with an event loop, longest first. `has_stacks`: they were wanted.
     """
 
     samples: tuple[PathSample, ...]
@@ -126,3 +131,4 @@ class Profile:
     threads: tuple[ThreadSample, ...] = ()
     missing: str = ""
     stretches: tuple[Stretch, ...] = ()
+    has_stacks: bool = True

@@ -17,6 +17,10 @@ from tracer.model.profile import Profile
 
 #: The members of `struct other` that are read.
 OTHER_DTYPE = np.dtype([("ns", "u8"), ("tgid", "u4"), ("comm", "S16")])
+#: The members of `struct outside_wait` that are read.
+OUTSIDE_WAIT_DTYPE = np.dtype(
+    [("ns", "u8"), ("times", "u8"), ("key", "u4"), ("tgid", "u4"), ("comm", "S16")]
+)
 #: `struct affinity`.
 AFFINITY_DTYPE = np.dtype([("ns", "u8"), ("mask", "u8", (16,))])
 
@@ -140,6 +144,8 @@ class Recording:
         The CPU quotas that held threads back in the window.
     others:
         Structured (`struct other`): programs outside the target, by CPU.
+    outside_waits:
+        Structured (`struct outside_wait`): sleeps that nobody of the target ended, by CPU.
     affinities:
         Structured (`struct affinity`): the calls of sched_setaffinity that `affinity` of a thread's
         row refers to; row 0 stands for none, the last one for calls that found no row.
@@ -168,6 +174,8 @@ class Recording:
         Samples of the path with their stacks, named; None where none were taken.
     looks:
         What all threads did together; none where nobody looked.
+    roles:
+        What processes of the target are for, by number, from their command lines.
     """
 
     light: bool
@@ -196,10 +204,12 @@ class Recording:
     path_thread: PathThread | None = None
     quotas: tuple[Quota, ...] = ()
     others: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, OTHER_DTYPE))
+    outside_waits: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, OUTSIDE_WAIT_DTYPE))
     affinities: NDArray[np.void] = field(default_factory=lambda: np.zeros(2, AFFINITY_DTYPE))
     edges: Edges = field(default_factory=Edges)
     profile: Profile | None = None
     looks: Looks = field(default_factory=Looks)
+    roles: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def window_ns(self) -> int:

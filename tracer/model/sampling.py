@@ -15,9 +15,11 @@ class Sampling:
     """How probe stacks samples: at points of time `grid_ns` apart; `all_threads`: also the time
     that threads sleep off the path; `kernel`: with the kernel's part of each stack. `stack_bytes`
     of the user's stack are copied, a multiple of 4096: two pages hold the frames of nearly all
-    programs, not those of an interpreter that calls itself."""
+    programs, not those of an interpreter that calls itself. Without `stacks` none is copied and no
+    clock runs: the samples tell threads, parts and calls only."""
 
     grid_ns: int = GRID_NS
     all_threads: bool = False
     kernel: bool = False
     stack_bytes: int = STACK_BYTES
+    stacks: bool = True

@@ -87,6 +87,11 @@ WAITS = (*WAKEUP_KINDS, PREEMPTED, YIELDED)
 #: Behind whom a ready thread waited: threads of the target, other programs, or nobody: its CPU was
 #: idle meanwhile (a quota was used up, or it was not allowed to run there).
 BEHIND = ("own", "other", "held")
+#: What a sleep waited for that nobody of the target ended: they split `sleep`, `timed_wait` and
+#: `external`. `other`: another interrupt, or it is not known.
+AWAITED = ("timer", "timed_wait", "disk", "network", "process", "kernel_thread", "other")
+#: `key` of a `struct outside_wait`: 1 + what was awaited, and above that the call, or NO_CALL_KEY.
+AWAITED_SHIFT, NO_CALL_KEY = 8, 0xFFFFFF
 #: Where a CPU is that neither runs nor sleeps: on its way into an idle state, or out of one.
 BETWEEN_IDLE_STATES = "between states"
 #: Events that could not be recorded: the numbers they touch are too small.
@@ -122,6 +127,7 @@ def macros() -> dict[str, int]:
         **indices("REPAIR_", REPAIRS),
         **indices("RESUMED_", RESUMED),
         **indices("BEHIND_", BEHIND),
+        **indices("AWAITED_", AWAITED),
         "N_PATH": len(PATH_PARTS),
         "N_OWN": len(OWN_PARTS),
         "N_SOURCES": len(SOURCES),
@@ -129,5 +135,8 @@ def macros() -> dict[str, int]:
         "N_LOSSES": len(LOSSES),
         "N_REPAIRS": len(REPAIRS),
         "N_BEHIND": len(BEHIND),
+        "N_AWAITED": len(AWAITED),
+        "AWAITED_SHIFT": AWAITED_SHIFT,
+        "NO_CALL_KEY": NO_CALL_KEY,
         "N_CLASSES": len(CLASSES),
     }

@@ -21,6 +21,8 @@ from tracer.errors import TracerError
 CLASSES = ("io", "poll", "futex", "io_uring", "sleep", "memory", "process", "other")
 #: Calls of the machine's own are below, those of its 32-bit programs from here on.
 COMPAT = 512
+#: Calls that return when something is on the disk.
+SYNCS = frozenset({"fsync", "fdatasync", "sync", "syncfs", "sync_file_range", "msync"})
 TABLE_LENGTH = 2 * COMPAT  # of class_table()
 #: Name of the last number of either: it stands for all numbers beyond.
 _BEYOND = "other numbers"

@@ -21,9 +21,13 @@ BEHIND_LINES = {
 }
 KERNEL_LINE = "~ the kernel's, outside calls (estimate)"
 WAITING_LINES = {
-    "sleep": "for a timer",
+    "timer": "for a timer",
     "timed_wait": "for a lock or an event, until a time-out",
-    "external": "for something outside the program",
+    "disk": "for the disk",
+    "network": "for the network",
+    "process": "for another process",
+    "kernel_thread": "for a kernel thread",
+    "other": "for something outside the program",
     "kernel_workers": "for the kernel's workers (io_uring)",
 }
 #: What a part of the path is called where it stands beside a place in the program.
@@ -68,6 +72,9 @@ WORDS: dict[str, str] = {
     " (asleep or polling) or busy with another thread.",
     "delivery": "The first part of a wake-up to an idle CPU: from waking the thread until it is on"
     " that CPU's run queue. A halted CPU must be interrupted first.",
+    "disk": "Waiting in a call that returns when data is on the disk (fsync, fdatasync, sync,"
+    " syncfs, sync_file_range, msync), or elsewhere for a block device (the kernel marks such"
+    " sleeps).",
     "external": "Waiting for something outside the program: a device, a kernel thread or another"
     " process.",
     "held back": "Ready to run and not allowed to: its control group had used up its CPU quota"
@@ -88,6 +95,7 @@ WORDS: dict[str, str] = {
     " workers.",
     "losses": "Events that could not be recorded; the numbers they affect are too small.",
     "migration": "The kernel moves a thread from one CPU's run queue to another's.",
+    "network": "Waiting for packets. A process of the same host that sent them is named.",
     "observer effect": "The slowdown caused by the tracing itself: the same workload run with and"
     " without the probes, in pairs.",
     "own code": "Time on a CPU outside system calls, including page faults and interrupts there.",

@@ -6,6 +6,9 @@
  * critical path. While the path is on a CPU it is sampled by a clock of that CPU; while it waits, at the
  * points of a grid of time, as far apart as the clock ticks. User stacks are copied and unwound later.
  *
+ * With NO_STACKS none is copied and no clock runs: what a thread does on a CPU is sampled at the
+ * points of the grid too. Then a node tells thread, part and call only, which the state machine knows.
+ *
  * TAKEN_*, how a stack was taken: by the clock while the thread ran; of a thread that has waited, as
  * it came in again, or later, at its next event (kernels without sched_exit_tp; after a preemption it
  * may have gone on meanwhile).
@@ -27,6 +30,8 @@ struct path_node {
 	u64 first;
 	u32 stacks;
 	u32 whose;
+	u32 awaited; /* what a sleep waited for that nobody of the target ended: AWAITED_* */
+	u32 pad;
 };
 
 /* User registers and the stack from `sp` on; and what tells which task of a runtime it was: the
@@ -106,6 +111,7 @@ static inline struct stack_ring *ring_at(u32 i) { return stack_rings.lookup(&i);
 static inline struct user_stack *user_stack_at(u32 i) { return user_stacks.lookup(&i); }
 static inline struct event_loop *event_loop_at(u32 i) { return event_loops.lookup(&i); }
 
+#ifndef NO_STACKS
 /* As much of the user stack as is in memory: all, or page by page. */
 static inline u32 copy_stack(struct user_stack *s)
 {
@@ -223,6 +229,7 @@ static inline u64 take_stack(struct ctl *c, struct stack_ring *r, struct thread 
 	s->number = number + 1;
 	return number + 1;
 }
+#endif
 
 static inline void stacks_path_begins(struct ctl *c, struct thread *t)
 {
@@ -273,6 +280,7 @@ static inline struct path_node *new_node(struct sampling *s, struct thread *t, s
 		  ? by->call_nr : NO_CALL;
 	n->slot = by->slot;
 	n->waker = by == t ? t->waker : 0;
+	n->awaited = part >= PART_SLEEP && part <= PART_EXTERNAL ? by->awaited : N_AWAITED;
 	n->owing = n->stacks = 0;
 	n->settled = 1;
 	n->whose = OF_BOTH;
@@ -296,11 +304,13 @@ static inline struct path_node *wait_node(struct thread *t, struct thread *by, u
 /* The stack of a node whose thread does not run is taken when it does. */
 static inline void owe(struct thread *t, struct path_node *n, u32 number)
 {
+#ifndef NO_STACKS
 	if (!t->is_worker) {
 		n->settled = 0;
 		n->owing = t->owing;
 		t->owing = number;
 	}
+#endif
 	n->number = number;
 }
 
@@ -318,10 +328,12 @@ static inline void sample_wait(struct thread *t, u32 part, u64 now)
 /* Tells tp_sched_exit_tp, which runs at each switch, that there is something to do. */
 static inline void owes_here(struct thread *t)
 {
+#ifndef NO_STACKS
 	struct stack_ring *r = t->owing ? ring_at(CPU) : 0;
 
 	if (r)
 		r->owing = 1;
+#endif
 }
 
 #ifdef ALL_THREADS
@@ -339,6 +351,13 @@ static inline void stacks_slept(struct thread *t, u64 now)
 static inline void stacks_slept(struct thread *t, u64 now) {}
 #endif
 
+#ifdef NO_STACKS
+static inline void ran(struct thread *t, u32 part, u64 now)
+{
+	if (now >= t->grid_ns)
+		sample_wait(t, part, now);
+}
+#else
 /* The ticks of the clock since the last node, with the stacks that they took on this CPU. */
 static inline void sample_ticks(struct thread *t, u32 part, u64 now)
 {
@@ -377,6 +396,7 @@ static inline void ran(struct thread *t, u32 part, u64 now)
 	if (now >= t->grid_ns)
 		skip_points(t, now);
 }
+#endif
 
 static inline void stacks_path_grew(struct thread *t, u32 part, u64 now)
 {
@@ -424,6 +444,11 @@ static inline void stacks_path_taken(struct thread *t, struct thread *from)
 	t->waker = from->slot;
 }
 
+#ifdef NO_STACKS
+static inline void stacks_call_entered(struct ctl *c, struct thread *t, u32 slot, u64 regs) {}
+static inline void stacks_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t, u32 slot,
+				     s64 result, u64 ns, u64 now) {}
+#else
 /* The current thread gives its nodes the stack that it waited with. */
 static inline void settle(struct ctl *c, struct thread *t, u32 cpu, u32 taken)
 {
@@ -537,3 +562,4 @@ int clock_stacks(void *ctx)
 	t->ticks++;
 	return 0;
 }
+#endif

@@ -28,6 +28,7 @@ class _Engine:
         self.stacks = StackTable()
         self._paths = PathCollector(world.m.arrays, self._unwound)
         self.sampled_paths = self._paths.collected
+        self.has_stacks = True
 
     def _unwound(self, taken):
         number = self.stacks.add(NamedStack((SPIN,)))

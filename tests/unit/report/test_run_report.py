@@ -17,6 +17,7 @@ from harness.summarized import (
 )
 
 from tracer.analysis.run.allowed import Allowed
+from tracer.analysis.run.awaited import OutsideWait, Waker
 from tracer.analysis.run.bounds import WhatIf
 from tracer.analysis.run.counts import GroupRow, Switches
 from tracer.analysis.run.estimate import Estimate
@@ -229,6 +230,7 @@ def test_the_path_line_by_line() -> None:
         host=planted_host(switch_cost_ns=100),
         idle_path={"delivery": 9000, "leaving_idle": 2000, "switch_in": 1000},
         behind={"own": 2000, "other": 0, "held": 600},
+        awaited={**dict.fromkeys(states.AWAITED, 0), "timer": 4000},
     )
     lines = path(run, WIDTH)
     assert lines[0] == "Where the time went: the chain of events that decided when the run ended"
@@ -248,7 +250,7 @@ def test_the_path_line_by_line() -> None:
         [LINES["user"], "6.0", "60.0 %"],
         [LINES["system"], "0.1", "0.6 %"],
         [LINES["waiting"], "0.7", "7.0 %"],
-        [WAITING_LINES["sleep"], "0.7", "6.7 %"],
+        [WAITING_LINES["timer"], "0.7", "6.7 %"],
     ]
     assert [len(line) - len(line.lstrip()) for line in lines[2:12]] == [
         0,
@@ -342,18 +344,34 @@ def test_the_largest_part_of_switching_in_words(part: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "text"),
+    ("awaited", "text"),
     [
         ("timed_wait", "a lock or an event until a time-out"),
-        ("external", "something outside the program"),
+        ("disk", "the disk (fdatasync)"),
+        ("network", "the network: redis\\x1b (recvfrom)"),
+        ("process", "another process"),
+        ("other", "something outside the program"),
         ("kernel_workers", "the kernel's workers (io_uring)"),
     ],
 )
-def test_what_the_path_waited_for_in_words(part: str, text: str) -> None:
+def test_what_the_path_waited_for_in_words(awaited: str, text: str) -> None:
     run = headline(waiting=0.4)
-    run = replace(run, wall=Ledger(100, {**run.wall.parts, part: 20}))
+    other = Waker(8, "redis\x1b")
+    run = replace(
+        run,
+        wall=Ledger(100, {**run.wall.parts, "kernel_workers": 20 * (awaited == "kernel_workers")}),
+        awaited={**run.awaited, awaited: 20},
+        outside_waits=(
+            OutsideWait("disk", "fdatasync", Waker(9, "jbd2"), 3, 60),
+            OutsideWait("disk", "fsync", None, 1, 10),
+            OutsideWait("network", "recvfrom", other, 3, 60),
+            OutsideWait("process", "read", other, 3, 40),
+            OutsideWait("process", "read", Waker(9, "b"), 3, 40),
+            OutsideWait("process", "read", Waker(10, "c"), 3, 30),
+        ),
+    )
     assert advice.in_words(run).endswith(f"the path waited, mostly for {text}.")
-    assert WAITING_LINES[part] in "\n".join(path(run, WIDTH))
+    assert WAITING_LINES[awaited] in "\n".join(path(run, WIDTH))
 
 
 def test_the_switches_themselves_in_words() -> None:

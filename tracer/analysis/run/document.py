@@ -11,12 +11,14 @@ from typing import Any
 
 from tracer.analysis.findings import found
 from tracer.analysis.run.allowed import Allowed
+from tracer.analysis.run.awaited import OutsideWait
 from tracer.analysis.run.concurrency import Concurrent
 from tracer.analysis.run.counts import GroupRow, ThreadRow, on_cpu_ns
 from tracer.analysis.run.kernel_time import KernelTime
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.summary import HostSummary, Summary
 from tracer.analysis.where.document import section as where_section
+from tracer.analysis.where.who import Who
 from tracer.model.recording import Process, Quota
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
@@ -58,6 +60,7 @@ def _numbers(summary: Summary) -> dict[str, Any]:
         "losses": {"total": summary.lost, "by_kind": dict(summary.losses)},
         "repairs": dict(summary.repairs),
         "inferred_ns": summary.inferred_ns,
+        "outside_waits": [_outside_wait(wait) for wait in summary.outside_waits],
         "others": [asdict(program) for program in summary.others],
         "sched": None if summary.sched is None else _sched(summary, summary.sched),
         "syscalls": None
@@ -65,11 +68,16 @@ def _numbers(summary: Summary) -> dict[str, Any]:
         else [_call(summary, call) for call in summary.syscalls],
         **{name: section.data for name, section in summary.sections},
         "ledgers": {
-            "wall": {**_ledger(summary.wall), **_behind(summary.behind)},
+            "wall": {
+                **_ledger(summary.wall),
+                **_behind(summary.behind),
+                "awaited": dict(summary.awaited),
+            },
             "threads": _ledger(summary.threads),
             "cpu": _ledger(summary.cpu),
         },
         **({"concurrency": _concurrency(summary.concurrency)} if summary.concurrency else {}),
+        **({"who": _who(summary.who)} if summary.who else {}),
         **({"where": where_section(summary.where)} if summary.where else {}),
         "headline": _headline(summary.headline),
         "what_if": asdict(summary.what_if),
@@ -259,6 +267,45 @@ def _behind(behind: Mapping[str, int]) -> dict[str, int]:
         "behind_own_ns": behind["own"],
         "behind_other_ns": behind["other"],
         "held_ns": behind["held"],
+    }
+
+
+def _who(found: Who) -> dict[str, Any]:
+    window_ns = max(found.window_ns, 1)
+    return {
+        "grid_ns": found.grid_ns,
+        "points": found.points,
+        "unsampled_ns": found.unsampled_ns,
+        "rows": [
+            {
+                "process": row.role or None,
+                "group": row.group,
+                "processes": row.processes,
+                "time_ns": row.ns,
+                "share": row.ns / window_ns,
+                "error": row.error,
+                "doing": [
+                    {
+                        "part": one.part,
+                        "call": one.call,
+                        "awaited": one.awaited,
+                        "time_ns": one.ns,
+                    }
+                    for one in row.doing
+                ],
+            }
+            for row in found.rows
+        ],
+    }
+
+
+def _outside_wait(wait: OutsideWait) -> dict[str, Any]:
+    return {
+        "for": wait.awaited,
+        "call": wait.call,
+        "waker": None if wait.waker is None else asdict(wait.waker),
+        "times": wait.times,
+        "total_ns": wait.ns,
     }
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tracer.model.recording import Recording
 from tracer.model.states import (
+    AWAITED,
     BEHIND,
     EXTERNAL,
     KERNEL_WORKERS,
@@ -147,6 +148,13 @@ def path_behind(recording: Recording) -> dict[str, int]:
     `preempted` and `yielded`, those that ended."""
     values = recording.threads["path_behind"][recording.end_slot].tolist()
     return dict(zip(BEHIND, values, strict=True))
+
+
+def path_awaited(recording: Recording) -> dict[str, int]:
+    """What the sleeps on the critical path waited for that nobody of the target ended
+    (`AWAITED`), ns. They sum to `sleep`, `timed_wait` and `external`."""
+    values = recording.threads["path_awaited"][recording.end_slot].tolist()
+    return dict(zip(AWAITED, values, strict=True))
 
 
 def own_behind(recording: Recording) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from typing import Any
 from tracer import probes
 from tracer.analysis.run import counts, ledger
 from tracer.analysis.run.allowed import Allowed, allowed
+from tracer.analysis.run.awaited import OutsideWait, outside_waits
 from tracer.analysis.run.bounds import UNKNOWN, WhatIf, what_if
 from tracer.analysis.run.concurrency import Concurrent, concurrent
 from tracer.analysis.run.counts import GroupRow, OtherProgram, Switches, ThreadRow
@@ -18,6 +19,7 @@ from tracer.analysis.run.kernel_time import KernelTime, kernel_time
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.observer import Observer
 from tracer.analysis.where.profile import Where, where
+from tracer.analysis.where.who import Who, who
 from tracer.host.fingerprint import fingerprint
 from tracer.model.recording import HostLoad, PathThread, Process, Quota, Recording
 from tracer.model.section import Scale, Section
@@ -89,12 +91,14 @@ class Summary:
     `units` is None where they were not counted: in a run that the signal `interrupted` ended too
     early, and of a command or process without `--units`. `idle_path`: the parts of the wall
     ledger's `wakeup:idle`, None without the probe idle. `behind`: by whom the path's waits in a
-    queue were. `inferred_ns`: what inferred system calls may have in the wrong place. `others`: the
-    largest programs outside the target. `what_if`: bounds, none of them known for a process that
-    tracer was attached to. `top` are the busiest threads and `rest` the sum of the others;
-    `groups` are all threads by name. `where`: the path by places in the program; None where its
-    stacks were not sampled. `concurrency`: the program as a whole; None where nobody
-    looked.
+    queue were. `awaited`: what its sleeps waited for that nobody of the target ended;
+    `outside_waits`: such sleeps of all threads. `inferred_ns`: what inferred system calls may have
+    in the wrong place. `others`: the largest programs outside the target. `what_if`: bounds, none
+    of them known for a process that tracer was attached to. `top` are the busiest threads and
+    `rest` the sum of the others; `groups` are all threads by name. `where`: the path by places in
+    the program; None where its stacks were not sampled. `concurrency`: the program as a whole; None
+    where nobody looked.
+    `who`: the path by thread; None where it was not sampled.
     """
 
     target: TargetSummary
@@ -120,8 +124,10 @@ class Summary:
     losses: Mapping[str, int]
     repairs: Mapping[str, int]
     behind: Mapping[str, int]
+    awaited: Mapping[str, int]
     allowed: Allowed
     kernel_time: KernelTime
+    outside_waits: tuple[OutsideWait, ...] = ()
     inferred_ns: int = 0
     others: tuple[OtherProgram, ...] = ()
     observer: Observer | None = None
@@ -134,6 +140,7 @@ class Summary:
     what_if: WhatIf = UNKNOWN
     where: Where | None = None
     concurrency: Concurrent | None = None
+    who: Who | None = None
 
     @property
     def lost(self) -> int:
@@ -198,6 +205,7 @@ def summarize(
     scale = Scale(unit if units else "run", units or 1, recording.window_ns)
     busiest, rest = counts.top_threads(recording, top) if top else ([], None)
     command_line = command_line or CommandLine(f"tracer run {name}")
+    profile = recording.profile
     wall, threads = ledger.wall(recording), ledger.threads(recording)
     headline = ledger.headline(recording)
     return Summary(
@@ -224,6 +232,8 @@ def summarize(
         losses=counts.losses(recording),
         repairs=counts.repairs(recording),
         behind=ledger.path_behind(recording),
+        awaited=ledger.path_awaited(recording),
+        outside_waits=tuple(outside_waits(recording)),
         allowed=allowed(recording),
         kernel_time=kernel_time(recording, threads, wall),
         inferred_ns=counts.inferred_ns(recording),
@@ -238,7 +248,8 @@ def summarize(
         what_if=UNKNOWN
         if kind == "attach"
         else what_if(wall, headline, recording.probes.get("sched")),
-        where=where(recording.profile, wall) if recording.profile else None,
+        where=where(profile, wall) if profile and profile.has_stacks else None,
+        who=who(profile, wall, recording.roles) if profile else None,
         concurrency=concurrent(recording, counts.group_names(recording)),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracer.analysis.run.ledger import Ledger
 from tracer.model.profile import Profile, SampledStack, SampledThread, ThreadSample
@@ -19,6 +19,7 @@ class Piece:
 
     `sample` is the index of its sample; None for a part of the ledger that no sample is of.
     `stack` is None where it is missing. `weight`: its points of the grid.
+    `awaited`: as in `PathSample`.
     """
 
     part: str
@@ -28,6 +29,7 @@ class Piece:
     thread: SampledThread | None = None
     stack: SampledStack | None = None
     weight: float = 0.0
+    awaited: str | None = None
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -62,7 +64,8 @@ def path_pieces(profile: Profile, wall: Ledger) -> list[Piece]:
     for (index, stack, of), ns in zip(rows, ns_of, strict=True):
         sample = profile.samples[index]
         weight = sample.points / of
-        pieces.append(Piece(sample.part, ns, index, sample.call, sample.thread, stack, weight))
+        piece = Piece(sample.part, ns, index, sample.call, sample.thread, stack, weight)
+        pieces.append(replace(piece, awaited=sample.awaited) if sample.awaited else piece)
     return pieces + [Piece(part, ns) for part, ns in parts.items() if ns]
 
 

@@ -137,7 +137,7 @@ def place_shares(
         line = place.line if place.called else 0
         key = _Key(place.function, place.module, place.file, line, place.called, piece.part)
         rows[key].append(at)
-    errors = _Errors(pieces, window_ns)
+    errors = Errors(pieces, window_ns)
     shares = []
     for key, members in rows.items():
         lines: Counter[int] = Counter()
@@ -160,7 +160,7 @@ def place_shares(
     return sorted(shares, key=lambda share: -share.ns)
 
 
-class _Errors:
+class Errors:
     """The sampling errors of shares of the window."""
 
     def __init__(self, pieces: Sequence[Piece], window_ns: int) -> None:

@@ -18,6 +18,7 @@ static inline void take_path(struct thread *t, struct thread *from)
 {
 	__builtin_memcpy(t->path, from->path, sizeof(t->path));
 	__builtin_memcpy(t->path_behind, from->path_behind, sizeof(t->path_behind));
+	__builtin_memcpy(t->path_awaited, from->path_awaited, sizeof(t->path_awaited));
 	__builtin_memcpy(t->resumed, from->resumed, sizeof(t->resumed));
 	hook_path_taken(t, from);
 }
@@ -95,6 +96,7 @@ static inline void begin_row(struct ctl *c, struct thread *t)
 	t->voluntary = t->involuntary = t->migrations = t->yielded = 0;
 	__builtin_memset(t->resumed, 0, sizeof(t->resumed));
 	__builtin_memset(t->path_behind, 0, sizeof(t->path_behind));
+	__builtin_memset(t->path_awaited, 0, sizeof(t->path_awaited));
 	__builtin_memset(t->own_behind, 0, sizeof(t->own_behind));
 	__builtin_memset(t->path, 0, sizeof(t->path));
 	__builtin_memset(t->own, 0, sizeof(t->own));
@@ -511,6 +513,7 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 	} else {
 		t->voluntary++;
 		t->sleeps += prev_state & TASK_STATE_INTERRUPTIBLE;
+		t->for_blocks = waits_for_blocks(current_task(), prev_state);
 		t->blocked_part = prev_state & TASK_STATE_STOPPED ? PART_BLOCKED_STOPPED :
 			   t->on_cpu_part == PART_UNKNOWN ? PART_UNKNOWN :
 			   t->on_cpu_part && !t->is_worker ? PART_BLOCKED_IO + t->on_cpu_part - 1 : PART_BLOCKED_OTHER;
@@ -680,6 +683,7 @@ static inline u64 take_path_of_holder(struct ctl *c, struct thread *t, struct th
 	} else {
 		__builtin_memset(t->path, 0, sizeof(t->path));
 		__builtin_memset(t->path_behind, 0, sizeof(t->path_behind));
+		__builtin_memset(t->path_awaited, 0, sizeof(t->path_awaited));
 		__builtin_memset(t->resumed, 0, sizeof(t->resumed));
 		hook_path_begins(c, t);
 	}
@@ -725,6 +729,8 @@ static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, str
 		} else {
 			mode = slept_part(t);
 			t->path[mode] += at - t->last_ns;
+			if (mode != PART_KERNEL_WORKERS)
+				waited(c, k, t, mode, at - t->last_ns);
 			hook_path_slept(t, mode, at);
 		}
 		charge_own(t, t->blocked_part, at);

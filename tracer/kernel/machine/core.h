@@ -49,7 +49,8 @@ struct cpu {
 	u32 tid;            /* who runs here */
 	u32 slot;           /* its slot, 0 when it is not the target's */
 	u32 seen;           /* 1 from the first event after attach on: tid and slot are set */
-	u32 hard, timer, soft, raised;
+	u32 hard, timer;
+	u32 soft, raised;   /* 1 + the number of the softirq that runs here; the current task raised it */
 	u32 epoch;
 	u64 entering, returning; /* registers of the call for which a program on sys_enter, on sys_exit
 				  * runs here or is preempted; 0 for none */
@@ -105,6 +106,8 @@ struct thread {
 	u32 owner;          /* the thread that had the lock that `word` is, when the wait began */
 	u64 word;           /* key of the futex word of the present call, 0 for none */
 	u32 waits;          /* for that word, rather than waking */
+	u32 for_blocks;     /* it sleeps, or slept last, for a block device */
+	u32 awaited;        /* what its last sleep waited for that nobody of the target ended */
 	/* on a CPU's queue (queues.c) */
 	u32 queue_cpu;
 	u64 queue_ns, queue_idle_ns, queue_other_ns;
@@ -118,6 +121,7 @@ struct thread {
 	u64 yielded;        /* of the involuntary switches: by sched_yield */
 	u64 path[N_PATH];
 	u64 path_behind[N_BEHIND]; /* of the path's waits in a queue */
+	u64 path_awaited[N_AWAITED]; /* of its sleeps that nobody of the target ended */
 	u64 own[N_OWN];
 	u64 own_behind[N_BEHIND];
 	char comm[COMM_LENGTH];

@@ -140,7 +140,7 @@ int tp_softirq_entry(struct bpf_raw_tracepoint_args *ctx)
 	struct cpu *k = cpu_at(CPU);
 
 	if (k)
-		k->soft = 1;
+		k->soft = 1 + (u32)ctx->args[0];
 	return 0;
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from tracer.analysis.run.awaited import mostly
 from tracer.analysis.run.summary import Summary
+from tracer.model.states import KERNEL_WORKERS
 from tracer.report.run.kernel_time import on_path_ns
 from tracer.units import counted, plain
 
@@ -18,9 +20,13 @@ _BEHIND = {
     "held": "held back by a quota, or by where it may run",
 }
 _WAITING = {
-    "sleep": "a timer that it had set",
+    "timer": "a timer that it had set",
     "timed_wait": "a lock or an event until a time-out",
-    "external": "something outside the program",
+    "disk": "the disk",
+    "network": "the network",
+    "process": "another process",
+    "kernel_thread": "a kernel thread",
+    "other": "something outside the program",
     "kernel_workers": "the kernel's workers (io_uring)",
 }
 
@@ -77,7 +83,20 @@ def _switching(run: Summary) -> str:
 
 
 def _waited_for(run: Summary) -> str:
-    return _WAITING[max(_WAITING, key=lambda part: run.wall.parts[part])]
+    times = {**run.awaited, KERNEL_WORKERS: run.wall.parts[KERNEL_WORKERS]}
+    most = max(_WAITING, key=lambda name: times[name])
+    return f"{_WAITING[most]}{waited_in(run, most)}"
+
+
+def waited_in(run: Summary, awaited: str) -> str:
+    """Behind what was awaited: by whom such a wait was ended, and in which call, where most of them
+    were alike: `: redis-server (recvfrom)`. Empty where they were not."""
+    wait = mostly(run.outside_waits, awaited)
+    if wait is None or not (wait.waker or wait.call):
+        return ""
+    if wait.waker is None or awaited == "disk":
+        return f" ({wait.call})" if wait.call else ""
+    return f": {plain(wait.waker.name)}" + (f" ({wait.call})" if wait.call else "")
 
 
 def what_if(run: Summary) -> list[str]:

@@ -21,13 +21,18 @@ def concurrency(run: Summary) -> list[str]:
         return []
     threads = _number(found.threads)
     return [
-        f"The program as a whole: {counted(found.looks, 'look')} at its"
-        f" {'thread' if threads == '1' else f'{threads} threads'}, one every"
-        f" {duration(found.interval_ns)}",
+        f"The program as a whole: {counted(found.looks, 'look')} at its {_threads(threads)},"
+        f" one every {duration(found.interval_ns)}",
         f"  {', '.join(_shares(found, is_one=threads == '1'))}{_errors(found)}",
         f"  on average {_number(found.running)} ran, {_number(found.ready)} waited for a CPU",
         *_sleeps(found),
     ]
+
+
+def _threads(number: str) -> str:
+    if "." in number:
+        return f"threads ({number} on average)"
+    return "thread" if number == "1" else f"{number} threads"
 
 
 def _shares(found: Concurrent, is_one: bool) -> list[str]:

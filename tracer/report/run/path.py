@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tracer.analysis.run.ledger import Ledger
 from tracer.analysis.run.summary import Summary
-from tracer.model.states import PREEMPTED, WAKEUP_QUEUED, YIELDED
+from tracer.model.states import KERNEL_WORKERS, PREEMPTED, WAKEUP_QUEUED, YIELDED
 from tracer.model.words import BEHIND_LINES, KERNEL_LINE, LINES, WAITING_LINES
-from tracer.report.run.advice import in_words, try_next, what_if
+from tracer.report.run.advice import in_words, try_next, waited_in, what_if
 from tracer.report.run.head import path_title
 from tracer.report.run.kernel_time import on_path_ns
 from tracer.units import duration, percent
@@ -108,9 +108,15 @@ def _behind(run: Summary, rows: _Rows) -> list[str]:
 def _waiting(run: Summary, rows: _Rows) -> list[str]:
     """What the path waited for, where it waited for more than one kind of thing or not for a timer
     alone."""
-    parts = {name: run.wall.parts[name] for name in WAITING_LINES if run.wall.parts[name]}
-    lines = [rows.line("waiting", run.headline.waiting * run.window_ns)]
-    return lines + [rows.row(f"  {WAITING_LINES[name]}", ns) for name, ns in parts.items()]
+    times = {**run.awaited, KERNEL_WORKERS: run.wall.parts[KERNEL_WORKERS]}
+    return [
+        rows.line("waiting", run.headline.waiting * run.window_ns),
+        *(
+            rows.row(f"  {WAITING_LINES[n]}{waited_in(run, n)}", ns)
+            for n, ns in times.items()
+            if ns
+        ),
+    ]
 
 
 def _on_cpu(run: Summary, rows: _Rows) -> list[str]:

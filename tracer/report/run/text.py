@@ -15,6 +15,7 @@ from tracer.report.run.path import path
 from tracer.report.run.threads import groups, threads
 from tracer.report.run.trust import trust, warning
 from tracer.report.run.where import where
+from tracer.report.run.who import who
 
 
 def render(run: Summary, width: int = WIDTH, *, by_task: bool = False) -> str:
@@ -40,8 +41,9 @@ def render(run: Summary, width: int = WIDTH, *, by_task: bool = False) -> str:
 def _whole_and_path(run: Summary, width: int) -> list[list[str]]:
     """The program as a whole, and the path: first what tells more. Where tracer chose a thread, its
     path is one of many."""
-    blocks = [path(run, width), concurrency(run)]
-    return blocks[::-1] if run.target.path_thread else blocks
+    blocks = [path(run, width), who(run, width)]
+    whole = concurrency(run)
+    return [whole, *blocks] if run.target.path_thread else [*blocks, whole]
 
 
 def _section(section: Section, width: int = WIDTH) -> list[str]:

@@ -1,0 +1,74 @@
+"""Who was on the path: processes and groups of threads, and what they did there."""
+
+from __future__ import annotations
+
+from tracer.analysis.run.summary import Summary
+from tracer.analysis.where.who import Doing, OnPath
+from tracer.model.words import PART_LINES, WAITING_LINES
+from tracer.report.layout import cut, table
+from tracer.units import counted, duration, percent, plain
+
+#: So many rows, and things that each did, are shown; --json has all.
+_MOST, _MOST_DOING = 5, 2
+#: A smaller share of the window is not worth a line, or a mention.
+_LEAST = 0.005
+#: Columns of a name at most; of what was done at least; of the figures behind that.
+_MOST_NAME, _LEAST_DOING, _FIGURES = 36, 20, 17
+
+
+def who(run: Summary, width: int) -> list[str]:
+    """Nothing where the path was not sampled."""
+    found = run.who
+    if found is None or not found.points:
+        return []
+    window_ns = max(found.window_ns, 1)
+    rows = [row for row in found.rows if row.ns >= _LEAST * window_ns][:_MOST] or found.rows[:1]
+    names = [cut(_name(row), _MOST_NAME) for row in rows]
+    room = max(width - max(map(len, names)) - _FIGURES, _LEAST_DOING)
+    cells = [
+        [name, _doing(row, window_ns, room), percent(row.ns / window_ns), _error(row)]
+        for name, row in zip(names, rows, strict=True)
+    ]
+    lines = [
+        f"Who was on the path: {counted(found.points, 'sample')}, one every"
+        f" {duration(found.grid_ns)}",
+        *table(cells, ["thread", "what it did", "share", "+-"], 2, width),
+    ]
+    rest = found.rows[len(rows) :]
+    if rest:
+        share = percent(sum(row.ns for row in rest) / window_ns)
+        lines.append(f"and {counted(len(rest), 'more group')} of threads, {share} in all")
+    return lines
+
+
+def _name(row: OnPath) -> str:
+    """`postgres: checkpointer`, and the threads' own name where it is another."""
+    times = f"{row.processes} x " if row.processes > 1 and row.role else ""
+    role, group = plain(row.role), plain(row.group)
+    if not role or role.split(" ")[0].startswith(group):
+        return f"{times}{role or group}"
+    return f"{times}{role}: {group}"
+
+
+def _error(row: OnPath) -> str:
+    return "" if row.error is None else f"{100 * row.error:.1f}"
+
+
+def _doing(row: OnPath, window_ns: int, room: int) -> str:
+    """As much of it as there is room for, at least the first."""
+    named = [one for one in row.doing if one.ns >= _LEAST * window_ns] or row.doing[:1]
+    texts = [f"{_what(one)} {_whole(one.ns / window_ns)}" for one in named[:_MOST_DOING]]
+    while len(texts) > 1 and len(", ".join(texts)) > room:
+        texts.pop()
+    return ", ".join(texts)
+
+
+def _what(one: Doing) -> str:
+    words = f"waiting {WAITING_LINES[one.awaited]}" if one.awaited else PART_LINES[one.part]
+    if one.awaited == "timed_wait":
+        words = PART_LINES[one.part]
+    return f"{words} ({one.call})" if one.call else words
+
+
+def _whole(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1f} %"
