@@ -87,9 +87,17 @@ def test_each_function_has_its_share_of_the_path(places: tuple[Any, Stacks]) -> 
     window_ns = document["window_ns"]
     for function in ("alpha", "beta", "hold"):
         own_ns = time_in(found, function, "user")
-        # the clock's ticks can be in step with the program's rounds for a while
-        assert own_ns / window_ns == pytest.approx(document[function] / window_ns, abs=0.06)
+        assert own_ns / window_ns == pytest.approx(document[function] / window_ns, abs=0.03)
     assert time_in(found, "decoy", "user") < 0.003 * window_ns
+
+
+def test_a_program_in_step_with_the_clock(
+    tmp_path: Path, compiled: Callable[[str], str]
+) -> None:
+    """Its rounds take as long as the period of the grid: a steady clock would meet one half alone."""
+    _document, found = sampled(tmp_path, compiled("in_step"), "200000", "7500")
+    first, second = (time_in(found, name, "user") for name in ("first", "second"))
+    assert first / (first + second) == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_sleep_is_where_the_program_slept(places: tuple[Any, Stacks]) -> None:

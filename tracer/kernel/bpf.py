@@ -10,7 +10,7 @@ import mmap
 import os
 import platform
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from tracer.errors import TracerError
 from tracer.host.files import fields_of
+from tracer.kernel.clocks import Clocks
 from tracer.kernel.compiled import Compiled, Map
-from tracer.kernel.perf import clock_event
 from tracer.model.cost import RunTime
 
 _MAP_CREATE, _PROG_LOAD, _OBJ_GET_INFO_BY_FD, _RAW_TRACEPOINT_OPEN = 0, 5, 15, 17
@@ -93,6 +93,7 @@ class Module:
         self._typed: set[str] = set()
         self._links: list[int] = []
         self._views: list[mmap.mmap] = []
+        self._clocks: list[Clocks] = []
         try:
             for item in compiled.maps:
                 self._maps[item.name] = item, _create(item)
@@ -166,12 +167,11 @@ class Module:
                     f"cannot attach to the raw tracepoint {name}: {error.strerror}", _RIGHTS
                 ) from error
 
-    def attach_clocks(self, program: str, period_ns: int, cpus: Iterable[int]) -> None:
-        """Run the program on each of these CPUs after every `period_ns` of its time."""
+    def attach_clocks(self, program: str, period_ns: int, cpus: Sequence[int]) -> None:
+        """Run the program on each of these CPUs, on average every `period_ns`."""
         self.load(program, is_clocks=True)
         try:
-            for cpu in cpus:
-                self._links.append(clock_event(cpu, period_ns, self._programs[program]))
+            self._clocks.append(Clocks(cpus, period_ns, self._programs[program]))
         except OSError as error:
             self.detach()
             raise TracerError(
@@ -181,6 +181,8 @@ class Module:
 
     def detach(self) -> None:
         """Detach everything; the arrays stay readable."""
+        while self._clocks:
+            self._clocks.pop().close()
         while self._links:
             os.close(self._links.pop())
 

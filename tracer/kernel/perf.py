@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import bisect
 import ctypes
-import fcntl
 import mmap
 import os
 import platform
@@ -25,8 +24,7 @@ from tracer.host.mappings import read_areas
 from tracer.model.mappings import AddressSpaces, Area
 
 _NUMBER = {"x86_64": 298, "aarch64": 241}.get(platform.machine(), 241)
-_SOFTWARE, _CPU_CLOCK, _DUMMY, _ATTR_BYTES, _SAMPLE_TIME, _CLOEXEC = 1, 0, 9, 96, 1 << 2, 8
-_SET_BPF, _ENABLE = 0x40042408, 0x2400
+_SOFTWARE, _DUMMY, _ATTR_BYTES, _SAMPLE_TIME, _CLOEXEC = 1, 9, 96, 1 << 2, 8
 #: Bits of perf_event_attr: mmap, comm, task, watermark, mmap_data, sample_id_all, mmap2,
 #: comm_exec, use_clockid.
 _FLAGS = sum(1 << bit for bit in (8, 9, 13, 14, 17, 18, 23, 24, 25))
@@ -43,39 +41,37 @@ _MOST_PENDING = 32 << 20
 _EVER = 1 << 63
 
 
-def _opened(attr: bytes, cpu: int) -> int:
-    """perf_event_open(2) of an event of all processes on one CPU; raises OSError."""
+def opened(
+    cpu: int, config: int, period: int = 0, samples: int = 0, flags: int = 0, rest: bytes = b""
+) -> int:
+    """perf_event_open(2) of a software event of all processes on one CPU, `rest` what follows the
+    flags in perf_event_attr; raises OSError."""
+    attr = struct.pack("=2I5Q", _SOFTWARE, _ATTR_BYTES, config, period, samples, 0, flags) + rest
+    buffer = ctypes.create_string_buffer(attr, _ATTR_BYTES)
     libc = ctypes.CDLL(None, use_errno=True)
-    buffer = ctypes.create_string_buffer(attr, len(attr))
     fd = int(libc.syscall(_NUMBER, buffer, -1, cpu, -1, _CLOEXEC))
     if fd < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return fd
 
 
-def clock_event(cpu: int, period_ns: int, program: int) -> int:
-    """Let the BPF program (its descriptor) run on `cpu` after every `period_ns` until the returned
-    descriptor is closed; raises OSError."""
-    disabled = 1
-    attr = struct.pack("=2I5Q", _SOFTWARE, _ATTR_BYTES, _CPU_CLOCK, period_ns, 0, 0, disabled)
-    fd = _opened(attr.ljust(_ATTR_BYTES, b"\0"), cpu)
+def start_unsignalled(thread: threading.Thread) -> None:
+    """Start it so that no signal is delivered to it: one is for the main thread, whose waiting it
+    has to end."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        fcntl.ioctl(fd, _SET_BPF, program)
-        fcntl.ioctl(fd, _ENABLE, 0)
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 class _Ring:
     """The ring of one CPU."""
 
     def __init__(self, cpu: int, pages: int) -> None:
-        attr = struct.pack("=2I5Q2I4QIi", _SOFTWARE, _ATTR_BYTES, _DUMMY, 0, _SAMPLE_TIME, 0,
-                           _FLAGS, pages * mmap.PAGESIZE // 2, 0, 0, 0, 0, 0, 0,
-                           time.CLOCK_MONOTONIC)  # fmt: skip
-        self.fd = _opened(attr, cpu)
+        watermark = pages * mmap.PAGESIZE // 2
+        rest = struct.pack("=2I4QIi", watermark, 0, 0, 0, 0, 0, 0, time.CLOCK_MONOTONIC)
+        self.fd = opened(cpu, _DUMMY, samples=_SAMPLE_TIME, flags=_FLAGS, rest=rest)
         self._size = pages * mmap.PAGESIZE
         try:
             self._memory = mmap.mmap(self.fd, mmap.PAGESIZE + self._size)
@@ -158,12 +154,7 @@ class MappingLog:
             return
         self._stop_read, self._stop_write = os.pipe()
         self._thread = threading.Thread(target=self._follow, name="mappings", daemon=True)
-        # a signal is for the main thread, whose waiting it has to end
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        try:
-            self._thread.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        start_unsignalled(self._thread)
 
     def seed(self, pid: int) -> None:
         """Enter what a process has mapped already, from /proc."""

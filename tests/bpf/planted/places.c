@@ -1,10 +1,14 @@
-/* Known places on the path. Each round: alpha() computes, hands to the second thread, which computes
- * twice as long in beta(), sleeps in nap(), and holds a lock in hold() that the first thread then
- * waits for. Beside it a third thread computes in decoy(), for which nobody waits.
+/* Known places on the path, one after the other: on a busy host too, since both threads of the path
+ * are on one CPU, which nobody takes from them where SCHED_FIFO is allowed. Each round: the second thread
+ * takes a lock; the first one computes in alpha(), lets the second one go on, and waits for the lock;
+ * the second one computes twice as long in beta(), sleeps in nap(), computes in hold() and gives the
+ * lock back. Beside it a third thread computes in decoy(), for which nobody waits.
  *
  * places ROUNDS [recursion | broken | unlink | times FILE]: to FILE the CPU time, ns, that alpha, beta
  * and hold took. */
+#define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,10 +62,11 @@ static void *second(void *unused)
 		sem_wait(&to_second);
 		if (over)
 			return NULL;
-		beta(&beta_ns);
-		nap();
 		pthread_mutex_lock(&lock);
 		sem_post(&to_first);
+		sem_wait(&to_second);
+		beta(&beta_ns);
+		nap();
 		hold(&hold_ns);
 		pthread_mutex_unlock(&lock);
 	}
@@ -105,6 +110,19 @@ NOINLINE void broken(void)
 		     : "+r"(n) : "r"(memory) : "r12", "memory");
 }
 
+static void one_after_the_other(pthread_t first, pthread_t second)
+{
+	struct sched_param of_path = {.sched_priority = 1};
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	pthread_setaffinity_np(first, sizeof(here), &here);
+	pthread_setaffinity_np(second, sizeof(here), &here);
+	pthread_setschedparam(first, SCHED_FIFO, &of_path);
+	pthread_setschedparam(second, SCHED_FIFO, &of_path);
+}
+
 int main(int argc, char **argv)
 {
 	pthread_t threads[2];
@@ -124,11 +142,13 @@ int main(int argc, char **argv)
 	sem_init(&to_third, 0, 0);
 	pthread_create(&threads[0], NULL, second, NULL);
 	pthread_create(&threads[1], NULL, third, NULL);
+	one_after_the_other(pthread_self(), threads[0]);
 	for (int i = 0; i < rounds; i++) {
 		sem_post(&to_third);
-		alpha(&alpha_ns);
 		sem_post(&to_second);
 		sem_wait(&to_first);
+		alpha(&alpha_ns);
+		sem_post(&to_second);
 		pthread_mutex_lock(&lock);
 		pthread_mutex_unlock(&lock);
 	}
