@@ -299,7 +299,7 @@ def test_a_full_table_doubles_the_grid(
         recording = run_command(engine, spec, CommandOptions())
     profile = recording.profile
     assert profile is not None
-    assert profile.grid_ns >= 400_000
+    assert profile.grid_ns >= 200_000
     assert profile.lost == 0
     where = summarize(recording, name="", transport="", unit="run").where
     assert where is not None
