@@ -91,10 +91,8 @@ def test_each_function_has_its_share_of_the_path(places: tuple[Any, Stacks]) -> 
     assert time_in(found, "decoy", "user") < 0.003 * window_ns
 
 
-def test_a_program_in_step_with_the_clock(
-    tmp_path: Path, compiled: Callable[[str], str]
-) -> None:
-    """Its rounds take as long as the period of the grid: a steady clock would meet one half alone."""
+def test_a_program_in_step_with_the_clock(tmp_path: Path, compiled: Callable[[str], str]) -> None:
+    """Its rounds take as long as the period of the grid: a steady clock would meet one half."""
     _document, found = sampled(tmp_path, compiled("in_step"), "200000", "7500")
     first, second = (time_in(found, name, "user") for name in ("first", "second"))
     assert first / (first + second) == pytest.approx(0.5, abs=0.05)
