@@ -100,10 +100,10 @@ def test_the_report_fits_100_columns_and_options_mix_in_any_order(tmp_path):
     for part in (
         f"20 tasks x 50 iterations, socketpair, pinned to CPU {CPU}",
         "Where the time went",
-        "woken, but the CPU was asleep",
+        "woken, the CPU was busy or held",
         "accounted ",
-        "In words: ",
-        "Try: tracer run ",
+        " % CPU. For ",
+        "Try: tracer explain pinning",
         "Context switches ",
         "recvfrom",
         "Observer effect ",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracer.cli import _options as options
-from tracer.cli._output import budget_status, outputs, say
+from tracer.cli._output import budget_status, outputs, say, say_nothing
 from tracer.cli._profiles import FILES, profile_files
 from tracer.errors import Interrupted, TracerError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tracer.capture.command import CommandOptions
     from tracer.experiment.tracing import Tracing
     from tracer.model.spec import Spec
+    from tracer.report.run.text import Shown
 
 
 class _Context(click.Context):
@@ -43,7 +44,8 @@ class CommandRun:
     budgets: tuple[Budget, ...]
     json_path: str | None
     profiles: Mapping[str, Any]
-    by_task: bool
+    shown: Shown
+    quiet: bool
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> CommandRun:
@@ -73,7 +75,8 @@ class CommandRun:
             values["budgets"],
             values["json_path"],
             {name: values[name] for name in FILES},
-            values["by"] == "task",
+            options.shown(values, fd=2),
+            values["quiet"],
         )
 
 
@@ -111,6 +114,7 @@ def command_of_user() -> click.Command:
                 help="Exit status 3 when a ledger does not close or events were lost.",
             ),
             options.json_option("Write the report as JSON to FILE too."),
+            *options.screen_options(),
             click.Argument(
                 ["argv"], nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND [ARG]..."
             ),
@@ -166,7 +170,7 @@ def run(chosen: CommandRun) -> int:
     from tracer.report.run.text import render
 
     with (
-        outputs(chosen.json_path, text_fd=2) as out,
+        outputs(chosen.json_path, text_fd=2, quiet=chosen.quiet) as out,
         profile_files(chosen.profiles) as write_profiles,
     ):
         summary = trace_command(
@@ -175,11 +179,11 @@ def run(chosen: CommandRun) -> int:
             chosen.tracing,
             baseline=chosen.baseline,
             wait_quiet_s=chosen.wait_quiet,
-            say=say,
+            say=say_nothing if chosen.quiet else say,
         )
         data = document(summary)
         with contextlib.suppress(BrokenPipeError):  # the reader has read enough
-            out.report(data, partial(render, summary, by_task=chosen.by_task))
+            out.report(data, partial(render, summary, shown=chosen.shown))
         write_profiles(summary)
     if summary.interrupted is not None:
         return 128 + summary.interrupted

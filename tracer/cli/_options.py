@@ -6,6 +6,7 @@ Values are converted where their option is declared: a command gets plain data.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tracer.analysis.run.budget import Budget
     from tracer.experiment.tracing import Tracing
     from tracer.experiment.trials import Start
+    from tracer.report.run.text import Shown
 
 
 class Seconds(click.ParamType[float]):
@@ -120,7 +122,8 @@ def tracing_options() -> list[click.Parameter]:
             multiple=True,
             callback=_chosen_probes,
             metavar="NAMES",
-            help=f"Detail to keep: {names} or all; separated by commas, repeatable."
+            help=f"Detail to keep: {names} or all; separated by commas, repeatable;"
+            " +NAME: beside the default ones."
             f"  [default: {','.join(probes.DEFAULT)}]",
         ),
         click.Option(
@@ -290,6 +293,48 @@ def json_option(
 ) -> click.Option:
     """`--json FILE`."""
     return click.Option(["--json", "json_path"], metavar="FILE", help=help_)
+
+
+def screen_options(default: str = "details") -> list[click.Parameter]:
+    """How much of the report of a run is printed; `shown` makes data of their values."""
+    return [
+        click.Option(
+            ["--brief/--details"],
+            default=None,
+            help="The first screen of the report alone, or the details below it too."
+            f"  [default: {default}]",
+        ),
+        click.Option(
+            ["--quiet"], is_flag=True, help="Print errors only; files that are asked for are made."
+        ),
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            metavar="WHEN",
+            help="Colour and bars: auto (on a terminal, unless NO_COLOR is set), always, never."
+            "  [default: auto]",
+        ),
+    ]
+
+
+def shown(values: Mapping[str, Any], fd: int = 1, short: bool = False) -> Shown:
+    """The values of `screen_options` as data, for a report that goes to the descriptor `fd`;
+    `short`: a few lines, unless --brief or --details is given."""
+    from tracer.report.run.screen import LINES, SHORT
+    from tracer.report.run.text import Shown
+
+    is_short = short and values["brief"] is None
+    is_terminal = os.isatty(fd) and os.environ.get("TERM", "") not in ("", "dumb")
+    colour = values["color"] == "always" or (
+        values["color"] == "auto" and is_terminal and not os.environ.get("NO_COLOR")
+    )
+    return Shown(
+        brief=values["brief"] or is_short,
+        lines=SHORT if is_short else LINES,
+        by_task=values["by"] == "task",
+        colour=colour,
+    )
 
 
 def plot_option(help_: str) -> click.Option:

@@ -23,6 +23,10 @@ _WIDTH = 100
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+def say_nothing(_text: str) -> None:
+    """In the place of `say` with --quiet."""
+
+
 def say(text: str) -> None:
     """One message for the user, on standard error, as wide as a report."""
     lines = textwrap.wrap(
@@ -46,6 +50,7 @@ class Outputs:
     plot_file: OutputFile | None
     plot_format: str
     csv_file: OutputFile | None
+    quiet: bool = False
 
     def report(self, document: Mapping[str, Any], text: Callable[[int], str]) -> None:
         """Write one report: its document as JSON, and the text that `text` makes for a width."""
@@ -53,7 +58,7 @@ class Outputs:
         try:
             if self.json_alone:
                 click.echo(data, nl=False)
-            else:
+            elif not self.quiet:
                 shown = text(report_width(self.text_fd))
                 click.echo(shown, nl=self.line_each, err=self.text_fd == 2)
         finally:  # also when nobody reads the text
@@ -79,12 +84,13 @@ def outputs(
     line_each: bool = False,
     plot_path: str | None = None,
     csv_path: str | None = None,
+    quiet: bool = False,
 ) -> Iterator[Outputs]:
     """Open what a command will write, before anything is measured.
 
     `json_path` `-` means the document on standard output instead of the text, which goes to the
     descriptor `text_fd` otherwise. With `line_each` there are several reports: a line of JSON
-    each. TracerError (exit status 2) for a file that cannot be written.
+    each; `quiet`: no text. TracerError (exit status 2) for a file that cannot be written.
     """
     plot_format = ""
     if plot_path is not None:
@@ -103,7 +109,7 @@ def outputs(
             json_file = opened(None if json_path == "-" else json_path)
         plot_file, csv_file = opened(plot_path), opened(csv_path)
         yield Outputs(
-            json_path == "-", text_fd, line_each, json_file, plot_file, plot_format, csv_file
+            json_path == "-", text_fd, line_each, json_file, plot_file, plot_format, csv_file, quiet
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tracer.cli import _options as options
-from tracer.cli._output import budget_status, outputs, say
+from tracer.cli._output import budget_status, outputs, say, say_nothing
 from tracer.cli._profiles import FILES, profile_files
 from tracer.errors import Interrupted
 
@@ -42,6 +42,7 @@ class _PathOf(click.ParamType[str]):
         *options.tracing_options(),
         options.json_option("Write the report as JSON to FILE too, with --interval a line each;"
                             " `-`: to standard output, and no text."),
+        *options.screen_options("details; with --interval 12 lines each time"),
         click.Argument(["pids"], nargs=-1, type=click.IntRange(min=1), metavar="[PID]..."),
     ],
     epilog="Exit status: 0, after Ctrl-C too; 3 when a ledger of a report did not close or events"
@@ -72,16 +73,20 @@ def command(**values: Any) -> int:
         interval_s=values["interval"],
         path_of=values["path_of"],
     )
-    summaries = trace_processes(request, options.tracing(values), say=say)
+    shown = options.shown(values, short=request.interval_s is not None)
+    notes = say_nothing if values["quiet"] else say
+    summaries = trace_processes(request, options.tracing(values), say=notes)
     status, is_trusted = 0, True
     with (
-        outputs(values["json_path"], line_each=request.interval_s is not None) as out,
+        outputs(
+            values["json_path"], line_each=request.interval_s is not None, quiet=values["quiet"]
+        ) as out,
         profile_files(values) as write_profiles,
     ):
         try:
             for summary in summaries:
                 data = document(summary)
-                out.report(data, partial(render, summary, by_task=values["by"] == "task"))
+                out.report(data, partial(render, summary, shown=shown))
                 write_profiles(summary)
                 status = max(status, budget_status(values["budgets"], data))
                 is_trusted &= summary.is_trusted

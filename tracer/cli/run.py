@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracer.cli import _options as options
-from tracer.cli._output import budget_status, outputs, say
+from tracer.cli._output import budget_status, outputs, say, say_nothing
 from tracer.cli._profiles import FILES, profile_files
 from tracer.errors import Interrupted
 from workloads import Workload, available, nearest
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tracer.analysis.run.budget import Budget
     from tracer.experiment.condition import Condition
     from tracer.experiment.tracing import Tracing
+    from tracer.report.run.text import Shown
 
 #: What `run [options] -- COMMAND` is called inside; no workload can have this name.
 _COMMAND = "COMMAND"
@@ -38,7 +39,8 @@ class RunOptions:
     budgets: tuple[Budget, ...]
     json_path: str | None
     profiles: Mapping[str, Any]
-    by_task: bool
+    shown: Shown
+    quiet: bool
 
     @classmethod
     def of(cls, workload: Workload, values: Mapping[str, Any]) -> RunOptions:
@@ -61,7 +63,8 @@ class RunOptions:
             budgets=values["budgets"],
             json_path=values["json_path"],
             profiles={name: values[name] for name in FILES},
-            by_task=values["by"] == "task",
+            shown=options.shown(values),
+            quiet=values["quiet"],
         )
 
 
@@ -81,6 +84,7 @@ def workload_command(workload: Workload) -> click.Command:
             options.no_baseline_option("Leave those pairs out."),
             options.wait_quiet_option(),
             options.json_option(),
+            *options.screen_options(),
         ],
         callback=lambda **values: run(RunOptions.of(workload, values)),
         help=summary,
@@ -95,19 +99,22 @@ def run(chosen: RunOptions) -> int:
     from tracer.progress import Progress
     from tracer.report.run.text import render
 
-    with outputs(chosen.json_path) as out, profile_files(chosen.profiles) as write_profiles:
+    with (
+        outputs(chosen.json_path, quiet=chosen.quiet) as out,
+        profile_files(chosen.profiles) as write_profiles,
+    ):
         measured = trace_workload(
             chosen.condition,
             chosen.tracing,
             follow=chosen.follow,
             rounds=chosen.rounds,
             wait_quiet_s=chosen.wait_quiet,
-            progress=Progress(),
-            say=say,
+            progress=Progress(shown=not chosen.quiet),
+            say=say_nothing if chosen.quiet else say,
         )
         summary = measured.summary
         data = document(summary)
-        out.report(data, partial(render, summary, by_task=chosen.by_task))
+        out.report(data, partial(render, summary, shown=chosen.shown))
         write_profiles(summary)
     if measured.interrupted is not None:
         raise Interrupted(measured.interrupted)
@@ -151,7 +158,8 @@ def _takes_value() -> dict[str, bool]:
     for one in commands:
         for param in one.params:
             if isinstance(param, click.Option):
-                takes_value.update(dict.fromkeys(param.opts, not param.is_flag))
+                names = (*param.opts, *param.secondary_opts)
+                takes_value.update(dict.fromkeys(names, not param.is_flag))
     return takes_value
 
 

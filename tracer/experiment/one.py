@@ -19,15 +19,15 @@ from typing import Any
 
 from tracer.analysis.quiet import is_busy, share_of
 from tracer.analysis.run.observer import Pair, observe
-from tracer.analysis.run.summary import CommandLine, Summary, summarize
+from tracer.analysis.run.summary import Summary, summarize
 from tracer.capture.attach import AttachRequest, attached
 from tracer.capture.command import CommandOptions, run_command, run_command_untraced
 from tracer.errors import Interrupted
+from tracer.experiment import command_lines
 from tracer.experiment.condition import Condition
 from tracer.experiment.pairs import Plan, measure, switches_per_unit
 from tracer.experiment.surroundings import Watch, wait_until_quiet
 from tracer.experiment.tracing import Tracing
-from tracer.host.cpus import cpu_list
 from tracer.host.processes import require
 from tracer.host.requirements import require_first_namespaces
 from tracer.host.user import require_rights
@@ -40,9 +40,6 @@ from tracer.model.spec import Spec
 from tracer.model.trial import Surroundings
 from tracer.progress import Progress
 from tracer.report.load import taken
-
-#: A longer command is not repeated in the advice.
-_LONGEST_COMMAND = 50
 
 Say = Callable[[str], None]
 
@@ -100,6 +97,7 @@ def trace_workload(
         cpus=condition.cpus,
         observer=observe(measured.quiet_pairs),
         top=tracing.top,
+        command_line=command_lines.of_workload(condition, tracing, follow),
     )
     return Measurement(summary, measured.interrupted)
 
@@ -147,19 +145,16 @@ def trace_command(
         pair = _untraced_twin(spec, options, recording, around, say)
     if pair is None and recording.cost is None:
         recording = dataclasses.replace(recording, cost=Cost(costs))
-    line = shlex.join(spec.argv)
-    cpus = f"--cpus {cpu_list(spec.cpus)} " if spec.cpus else ""
-    shown = line if len(line) <= _LONGEST_COMMAND else "COMMAND"
     return summarize(
         recording,
-        name=line,
+        name=shlex.join(spec.argv),
         transport="",
         unit="unit" if options.units or recording.result.get("units") else "run",
         cpus=spec.cpus,
         observer=observe([] if pair is None else [pair]),
         top=tracing.top,
         kind="command",
-        command_line=CommandLine("tracer run", f"{cpus}-- {shown}"),
+        command_line=command_lines.of_command(spec, options, tracing),
     )
 
 
@@ -257,8 +252,6 @@ def _windows(request: AttachRequest, tracing: Tracing, say: Say) -> Iterator[Sum
             " running"
         )
 
-    targets = f" --cgroup {request.cgroup}" if request.cgroup else ""
-    targets += "".join(f" {pid}" for pid in request.pids)
     followed = request.interval_s is not None
     tracing = tracing.with_path()
     engine = Engine(tracing.probes, tracing.light, followed, tracing.sampling)
@@ -272,7 +265,7 @@ def _windows(request: AttachRequest, tracing: Tracing, say: Say) -> Iterator[Sum
                 unit="run",
                 top=tracing.top,
                 kind="attach",
-                command_line=CommandLine(f"tracer attach{targets}"),
+                command_line=command_lines.of_attach(request, tracing),
             )
 
 

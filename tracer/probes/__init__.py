@@ -52,13 +52,16 @@ def _declared(name: str) -> Probe:
 
 
 def chosen(text: Sequence[str]) -> tuple[str, ...]:
-    """The probes named by repeated, comma-separated options; `all` is every one.
+    """The probes named by repeated, comma-separated options; `all` is every one, and a name with
+    `+` before it stands beside those of `DEFAULT`.
 
     Raises TracerError (exit status 2) for an unknown name, with the nearest one.
     """
     import difflib
 
     wanted = [name.strip() for item in text for name in item.split(",")]
+    if any(name.startswith("+") for name in wanted):
+        wanted = [*DEFAULT, *(name.removeprefix("+") for name in wanted)]
     known = names()
     for name in wanted:
         if name != "all" and name not in known:

@@ -53,10 +53,16 @@ def cut(text: str, room: int) -> str:
     return text if len(text) <= room else f"...{text[len(text) - max(room - 3, 1) :]}"
 
 
-def fit(line: str, width: int = WIDTH) -> list[str]:
-    """The lines that prose takes when wrapped to `width`; the rule of a table is left as it is."""
+def shortened(text: str, room: int) -> str:
+    """A text in at most `room` columns: it loses its end."""
+    return text if len(text) <= room else f"{text[: max(room - 3, 1)]}..."
+
+
+def fit(line: str, width: int = WIDTH, indent: str = "  ") -> list[str]:
+    """The lines that prose takes when wrapped to `width`, all but the first one with `indent`; the
+    rule of a table is left as it is."""
     if len(line) <= width or line.startswith("---"):
         return [line]
     return textwrap.wrap(
-        line, max(width, _NARROWEST), subsequent_indent="  ", break_on_hyphens=False
+        line, max(width, _NARROWEST), subsequent_indent=indent, break_on_hyphens=False
     )

@@ -24,13 +24,6 @@ def closed() -> Summary:
     return planted_summary(wall=ledger, threads=ledger, cpu=Ledger(100, {"other": 100}))
 
 
-def test_options_go_between_the_start_and_the_rest() -> None:
-    line = CommandLine("tracer run", "-- echo {}")
-    assert line.with_options("--top 5", "--light") == "tracer run --top 5 --light -- echo {}"
-    assert line.with_options() == "tracer run -- echo {}"
-    assert CommandLine("tracer attach 7").with_options("--light") == "tracer attach 7 --light"
-
-
 def test_a_summary_has_the_places_of_a_recording_with_a_profile(hand: Hand) -> None:
     path = {"user": 600, "wakeup:idle": 100, "syscall:io": 290, "sleep": 10}
     hand.thread(1, "RUNNING", END, {"user": 1000}, path=path)

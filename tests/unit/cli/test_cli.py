@@ -332,6 +332,8 @@ def test_no_baseline_leaves_the_pairs_out(parsed: Parsed, words: tuple[str, ...]
         ((" sched , syscalls ",), ("sched", "syscalls")),
         (("all",), ("sched", "syscalls")),
         (("sched,all",), ("sched", "syscalls")),
+        (("+futex",), ("futex", *probes.DEFAULT)),
+        (("stacks", "+futex"), ("futex", *sorted((*probes.DEFAULT, "stacks")))),
     ],
 )
 def test_probes(text: tuple[str, ...], names: tuple[str, ...]) -> None:
@@ -525,12 +527,13 @@ def command(monkeypatch: pytest.MonkeyPatch, tracer: Run) -> ParsedCommand:
 
 
 def test_an_option_of_stacks_chooses_the_probe(parsed: Parsed, command: ParsedCommand) -> None:
-    assert parsed("async-brigade").tracing.probes == ("sched", "syscalls")
-    assert parsed("async-brigade", "--grid", "50").tracing.probes == ("sched", "stacks", "syscalls")
+    with_stacks = tuple(sorted((*probes.DEFAULT, "stacks")))
+    assert parsed("async-brigade").tracing.probes == probes.DEFAULT
+    assert parsed("async-brigade", "--grid", "50").tracing.probes == with_stacks
     assert parsed("async-brigade", "--grid", "50", "--probe", "idle").tracing.probes == (
         "idle", "stacks"
     )  # fmt: skip
-    assert command("--grid", "99", "--", "true").tracing.probes == ("sched", "stacks", "syscalls")
+    assert command("--grid", "99", "--", "true").tracing.probes == with_stacks
     assert command("--probe", "sched", "--", "true").tracing.probes == ("sched",)
     deep = command("--python-frames", "--probe", "sched", "--", "python3.12", "x.py")
     assert deep.tracing.probes == ("sched", "stacks")

@@ -13,7 +13,6 @@ from harness.summarized import (
     planted_result,
     planted_summaries,
     planted_summary,
-    planted_target,
 )
 
 from tracer.analysis.run.allowed import Allowed
@@ -24,15 +23,15 @@ from tracer.analysis.run.estimate import Estimate
 from tracer.analysis.run.kernel_time import KernelTime
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.observer import Pair, observe
-from tracer.analysis.run.summary import CommandLine, Summary
+from tracer.analysis.run.summary import Summary
 from tracer.model import states
 from tracer.model.recording import HostLoad, PathThread, Process, Quota
 from tracer.model.section import Section, Table
 from tracer.model.words import BEHIND_LINES, KERNEL_LINE, LINES, WAITING_LINES
 from tracer.report.run import advice
 from tracer.report.run.activity import calls, scheduler
-from tracer.report.run.head import head, path_title
-from tracer.report.run.path import path
+from tracer.report.run.head import head, length, partial, path_title
+from tracer.report.run.path import path, remarks
 from tracer.report.run.place import place
 from tracer.report.run.text import render
 from tracer.report.run.threads import groups, threads
@@ -94,8 +93,10 @@ def test_figures_of_the_workloads_own() -> None:
 def test_head_of_a_workload_that_was_ended_early() -> None:
     assert head(SUMMARIES["partial"]) == [
         "thread-brigade  --tasks 3, socketpair, CPUs 0-1 (free to move), Linux 6.18",
-        "PARTIAL: ended by SIGINT after 100 ns; totals until then, not per hop",
         UNKNOWN,
+    ]
+    assert partial(SUMMARIES["partial"]) == [
+        "PARTIAL: ended by SIGINT after 100 ns; totals until then, not per hop"
     ]
 
 
@@ -111,22 +112,26 @@ def command(**changes: Any) -> Summary:
 def test_head_of_a_command(status: int | None, text: str) -> None:
     parts = {**SUMMARIES["command"].threads.parts, "user": 40, "syscall:io": 12}
     run = command(exit_status=status, threads=Ledger(100, parts))
-    own = "own code 40 ns, system calls 19 ns, kernel workers 1 ns, 60 % CPU"  # others: 1 ns
+    own = "own code 40 ns, system calls 19 ns, kernel workers 1 ns"  # others: 1 ns
     assert head(run) == [
         "make -j2  CPUs 0-1 (free to move), Linux 6.18",
-        f"100 ns from start to end, {text}   {own}; 2 page faults, 1 byte resident",
+        f"{own}; 2 page faults, 1 byte resident",
         UNKNOWN,
     ]
-    assert head(replace(run, light=True))[1].split("   ")[1].startswith("60 ns on CPUs, 60 % CPU;")
+    assert length(run) == f"100 ns, {text}, 60 % CPU"
+    assert head(replace(run, light=True))[1].startswith("60 ns on CPUs;")
 
 
 def test_a_part_of_a_command_has_no_usage_of_the_whole() -> None:
     target = replace(SUMMARIES["command"].target, path_thread=PathThread(7, "a", 0), cpus=(1,))
-    lines = head(command(target=target, units=4, unit="unit", interrupted=15))
+    run = command(target=target, units=4, unit="unit", interrupted=15)
+    lines = head(run)
     assert lines[0] == "make -j2  pinned to CPU 1, Linux 6.18"
-    assert lines[1] == "PARTIAL: tracer was ended by SIGTERM after 100 ns, and ended the command"
-    assert lines[2].startswith("100 ns of it measured, 25 ns per unit, exit status 0   own code")
-    assert lines[2].endswith("% CPU")
+    assert lines[1] == "own code 1 ns, system calls 8 ns, kernel workers 1 ns"
+    assert partial(run) == [
+        "PARTIAL: tracer was ended by SIGTERM after 100 ns, and ended the command"
+    ]
+    assert length(run) == "100 ns of it measured, 25 ns per unit, exit status 0, 10 % CPU"
 
 
 def test_a_long_command_is_cut() -> None:
@@ -138,13 +143,14 @@ def test_head_of_an_attach() -> None:
     run = SUMMARIES["attach"]
     first, second, _kernel = head(run)
     assert first == "process 7 (a, 3 in its container), CPUs 0-1 (free to move), Linux 6.18"
-    own = "own code 1 ns, system calls 8 ns, kernel workers 1 ns, 10 % CPU"
-    assert second == f"watched for 100 ns   {own}"
+    assert second == "own code 1 ns, system calls 8 ns, kernel workers 1 ns"
+    assert length(run) == "watched for 100 ns, 10 % CPU"
     processes = tuple(Process(n, n, f"p{n}") for n in range(6))
     many = replace(run, target=replace(run.target, processes=processes), interrupted=2)
     first, second, _kernel = head(many)
     assert first.startswith("processes 0 (p0), 1 (p1), 2 (p2), 3 (p3) and 2 more, CPUs")
-    assert second.endswith("% CPU; ended by SIGINT")
+    assert second.endswith(" 1 ns; ended by SIGINT")
+    assert partial(many) == []
 
 
 def test_kernel_time_outside_calls() -> None:
@@ -171,7 +177,7 @@ def test_the_kernels_part_of_the_path() -> None:
     at = next(n for n, text in enumerate(lines) if LINES["user"] in text)
     assert cells(lines[at + 1]) == [KERNEL_LINE, "25 ns", "25.0 %"]
     assert advice.in_words(run) == (
-        "In words: for 40 % of the time the program was outside calls, ~62 % of that in the kernel:"
+        "For 40 % of the time the program was outside calls, ~62 % of that in the kernel:"
         " 8 page faults, entry and exit of calls, tracing."
     )
     for unsure in ({"on_path_ns": None}, {"error_ns": 30}, {"on_path_ns": 0}):
@@ -208,10 +214,12 @@ def test_the_cpus_it_was_allowed(pinned: tuple[int, ...], allowed: Allowed, text
 
 
 def test_whose_path_it_is() -> None:
-    assert path_title(SUMMARIES["all"]) == "the chain of events that decided when the run ended"
+    assert path_title(SUMMARIES["all"]) == (
+        "The critical path: the chain of events that decided when the run ended"
+    )
     assert path_title(SUMMARIES["command"]).endswith("when the command ended")
     assert path_title(SUMMARIES["attach"]) == (
-        "the chain of events that led to what thread 7 (a) did at the end"
+        "The path: the chain of events that led to what thread 7 (a) did at the end"
     )
 
 
@@ -233,9 +241,8 @@ def test_the_path_line_by_line() -> None:
         awaited={**dict.fromkeys(states.AWAITED, 0), "timer": 4000},
     )
     lines = path(run, WIDTH)
-    assert lines[0] == "Where the time went: the chain of events that decided when the run ended"
-    assert [cells(line) for line in lines[1:17]] == [
-        ["us/hop", "share"],
+    assert [cells(line) for line in lines[:16]] == [
+        ["Where the time went (critical path)", "us/hop", "share"],
         ["switching", "2.6", "26.0 %"],
         [LINES["wakeup:idle"], "2.0", "20.0 %"],
         ["until that CPU had the thread on its queue", "1.5", "15.0 %"],
@@ -252,35 +259,48 @@ def test_the_path_line_by_line() -> None:
         [LINES["waiting"], "0.7", "7.0 %"],
         [WAITING_LINES["timer"], "0.7", "6.7 %"],
     ]
-    assert [len(line) - len(line.lstrip()) for line in lines[2:12]] == [
-        0,
-        2,
-        4,
-        4,
-        4,
-        2,
-        2,
-        4,
-        4,
-        2,
-    ]
-    assert lines[17].startswith("accounted 9.8 of 10.0 us (residual 1.6 %); all threads: residual")
-    assert lines[18].startswith("In words: ") and lines[19].startswith("Try: ")
-    assert len(lines) == 20
+    indents = [len(line) - len(line.lstrip()) for line in lines[1:11]]
+    assert indents == [0, 2, 4, 4, 4, 2, 2, 4, 4, 2]
+    assert lines[16].startswith("accounted 9.8 of 10.0 us (residual 1.6 %; all threads ")
+    assert len(lines) == 17
+
+
+def test_the_smallest_lines_go_first_and_those_without_time_always() -> None:
+    wall = {**dict.fromkeys(states.PATH_PARTS, 0), "wakeup:idle": 200, "preempted": 40,
+            "user": 700, "sleep": 60}  # fmt: skip
+    run = planted_summary(
+        window_ns=1000,
+        units=None,
+        wall=Ledger(1000, wall),
+        headline=Headline(0, 0.24, 0.7, 0, 0.06, 0, 0.7, 0),
+        behind=dict.fromkeys(states.BEHIND, 0),
+        awaited={**dict.fromkeys(states.AWAITED, 0), "timer": 60},
+    )
+
+    def labels(most: int) -> list[str]:
+        return [cells(line)[0] for line in path(run, WIDTH, most)[1:-1]]
+
+    every = ["switching", LINES["wakeup:idle"], LINES["preempted"], LINES["user"],
+             LINES["waiting"], WAITING_LINES["timer"]]  # fmt: skip
+    assert labels(100) == labels(8) == every
+    assert labels(7) == [label for label in every if label != LINES["preempted"]]
+    assert labels(5) == ["switching", LINES["user"], LINES["waiting"]]
+    assert labels(4) == ["switching", LINES["user"]]
+    assert labels(0) == [LINES["user"]]
 
 
 def test_a_short_unit_of_work_is_shown_in_ns() -> None:
     lines = path(planted_summary(), WIDTH)
-    assert cells(lines[1]) == ["ns/hop", "share"]
-    assert cells(lines[2]) == ["switching", "3.3", "20.0 %"]
-    assert "accounted 14.2 of 16.7 ns (residual 15.0 %)" in "\n".join(lines)
+    assert cells(lines[0])[1:] == ["ns/hop", "share"]
+    assert cells(lines[1]) == ["switching", "3.3", "20.0 %"]
+    assert "accounted 14.2 of 16.7 ns (residual 15.0 %; all" in "\n".join(lines)
 
 
 def test_without_units_the_amounts_are_times() -> None:
     lines = path(SUMMARIES["command"], WIDTH)
-    assert cells(lines[1]) == ["time", "share"]
-    assert cells(lines[2]) == ["switching", "20 ns", "20.0 %"]
-    assert "accounted 85 ns of 100 ns (residual 15.0 %)" in "\n".join(lines)
+    assert cells(lines[0])[1:] == ["time", "share"]
+    assert cells(lines[1]) == ["switching", "20 ns", "20.0 %"]
+    assert "accounted 85 ns of 100 ns (residual 15.0 %; all" in "\n".join(lines)
 
 
 def test_a_light_run_is_not_split() -> None:
@@ -295,10 +315,9 @@ def test_what_the_path_cannot_show_is_said() -> None:
         " the calls."
     )
     asleep = "That thread was asleep for the last 5 ns; what will wake it is not known"
-    lines = path(SUMMARIES["attach"], WIDTH)
-    assert lines.index(asleep) == lines.index(cost) + 1
-    assert cost not in path(planted_summary(switches=Switches(0, 0, 0)), WIDTH)
-    assert cost not in path(SUMMARIES["pinned"], WIDTH)
+    assert remarks(SUMMARIES["attach"]) == [cost, asleep]
+    assert remarks(planted_summary(switches=Switches(0, 0, 0))) == []
+    assert remarks(SUMMARIES["pinned"]) == []
 
 
 # ---- in words, and the next command ----
@@ -322,7 +341,7 @@ def headline(**shares: float) -> Summary:
 )
 def test_the_largest_share_in_words(largest: str, text: str) -> None:
     run = headline(**{largest: 0.567})
-    assert advice.in_words(run) == f"In words: for 57 % of the time {text}"
+    assert advice.in_words(run) == f"For 57 % of the time {text}"
 
 
 @pytest.mark.parametrize(
@@ -339,7 +358,7 @@ def test_the_largest_part_of_switching_in_words(part: str, text: str) -> None:
     behind = {"own": 1, "other": 19, "held": 0}
     run = replace(run, wall=Ledger(100, {**run.wall.parts, part: 20}), behind=behind)
     assert advice.in_words(run) == (
-        f"In words: for 40 % of the time the next thread was ready but not yet running, {text}"
+        f"For 40 % of the time the next thread was ready but not yet running, {text}"
     )
 
 
@@ -377,7 +396,7 @@ def test_what_the_path_waited_for_in_words(awaited: str, text: str) -> None:
 def test_the_switches_themselves_in_words() -> None:
     run = headline(switching=0.4, switch_cost_ns=7)
     assert advice.in_words(run) == (
-        "In words: for 40 % of the time a CPU was busy switching between threads."
+        "For 40 % of the time a CPU was busy switching between threads."
     )
 
 
@@ -391,38 +410,9 @@ def test_threads_of_a_light_run_are_not_split() -> None:
 
 def test_a_light_run_in_words() -> None:
     assert advice.in_words(SUMMARIES["light"]) == (
-        "In words: for 60 % of the time a thread was running; --light does not separate code"
+        "For 60 % of the time a thread was running; --light does not separate code"
         " from system calls."
     )
-
-
-@pytest.mark.parametrize(
-    ("changes", "options"),
-    [
-        ({}, " --light"),
-        ({"top": ()}, " --top 5"),
-        ({"headline": Headline(0.1, 0.2, 0.6, 0.1, 0, 0, 0.8, 3)}, " --top 5"),
-        ({"syscalls": None, "headline": Headline(0.2, 0.2, 0.3, 0.1, 0, 0, 0.8, 3)},
-         " --probe sched,syscalls"),
-        ({"wall": Ledger(100, {**SUMMARIES["all"].wall.parts, "wakeup:idle": 11})}, " --cpus 1"),
-        ({"target": planted_target(cpus=(1,)),
-          "headline": Headline(0.1, 0.3, 0.3, 0.1, 0, 0, 0.8, 3)}, ""),
-        ({"light": True}, ""),
-    ],
-)  # fmt: skip
-def test_the_next_command_follows_from_the_numbers(changes: dict[str, Any], options: str) -> None:
-    assert advice.try_next(planted_summary(**changes)) == f"tracer run thread-brigade{options}"
-
-
-def test_options_go_before_a_command_of_the_users_and_leave_it_as_it_is() -> None:
-    line = CommandLine("tracer run", "--cpus 1 -- echo {} {x} \x1b")
-    run = command(target=replace(SUMMARIES["command"].target, command_line=line))
-    assert advice.try_next(run) == r"tracer run --light --cpus 1 -- echo {} {x} \x1b"
-
-
-def test_a_process_that_runs_already_cannot_be_pinned() -> None:
-    wall = Ledger(100, {**SUMMARIES["all"].wall.parts, "wakeup:idle": 50})
-    assert advice.try_next(replace(SUMMARIES["attach"], wall=wall)) == "tracer attach 7 --light"
 
 
 # ---- switches, wake-ups, calls ----
@@ -663,12 +653,11 @@ def test_every_reason_for_doubt_has_its_line() -> None:
 def test_what_could_be_gained(bounds: WhatIf, text: str) -> None:
     run = planted_summary(what_if=bounds)
     assert advice.what_if(run) == [text]
-    lines = path(run, WIDTH)
-    assert lines.index(text) == lines.index(advice.in_words(run)) + 1
+    assert text in render(run, 200).splitlines()
 
 
 @pytest.mark.parametrize("bounds", [WhatIf(), WhatIf(1.0, 1.0), WhatIf(1.09, None)])
 def test_a_small_gain_is_not_worth_a_line(bounds: WhatIf) -> None:
     run = planted_summary(what_if=bounds)
     assert advice.what_if(run) == []
-    assert not any(line.startswith("What if") for line in path(run, WIDTH))
+    assert "What if" not in render(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.summarized import planted_summary
 
 from tracer.analysis.where.who import Doing, OnPath, Who
-from tracer.report.run.who import who
+from tracer.report.run.who import in_short, who
 
 ROWS = (
     OnPath("db: writer", "db", 2, 60, 0.03, (Doing("external", "fdatasync", 50, "disk"),
@@ -34,3 +34,13 @@ def test_rows_with_what_they_did() -> None:
 def test_nothing_without_samples() -> None:
     assert who(planted_summary(), 100) == []
     assert who(planted_summary(who=Who(100, 997_000, 0, (), 100)), 100) == []
+
+
+def test_the_first_two_in_one_line() -> None:
+    found = Who(100, 997_000, 1234, ROWS, 5)
+    assert in_short(planted_summary(who=found)) == [
+        "On the path: 2 x db: writer 60 % (waiting for the disk (fdatasync) 50 %), python3 a.py:"
+        " pool-* 30 % (I/O (read) 30 %)"
+    ]
+    assert in_short(planted_summary(who=Who(100, 997_000, 9, ROWS[:1], 5))) == []
+    assert in_short(planted_summary()) == []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from tracer.analysis.next_command import again as again
+from tracer.analysis.next_command import explain as explain
+from tracer.analysis.next_command import profile as profile
 from tracer.units import plain
 
 Document = Mapping[str, Any]
@@ -65,24 +67,3 @@ def named(name: str) -> str:
 def rounded(share_: float) -> str:
     """A share of one as `85 %`; `<1 %` for a small one."""
     return "<1 %" if 0 < share_ < 0.01 else f"{100 * share_:.0f} %"
-
-
-# ---- the next command ----
-
-
-def again(document: Document, *options: str) -> str:
-    """The command that made this run, with these options added, each as it is typed."""
-    line = document["command_line"]
-    return " ".join(part for part in (line["start"], *options, line["rest"]) if part)
-
-
-def explain(document: Document) -> str:
-    """The experiment that changes one thing at a time and says what helps; of a process that tracer
-    was attached to, the places on its path, as it cannot be started again."""
-    target, start = document["target"], document["command_line"]["start"]
-    sudo = "sudo " if start.startswith("sudo ") else ""
-    if target["kind"] == "attach":
-        return again(document, "--probe stacks")
-    if target["kind"] == "workload":
-        return f"{sudo}tracer explain pinning"
-    return f"{sudo}tracer explain -- {shlex.join(target['argv'])}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tracer.analysis.findings import Finding, finding
 from tracer.analysis.findings._document import (
     Document,
-    again,
     all_threads_ns,
     on_path_ns,
+    profile,
     rounded,
     share,
     window_ns,
@@ -41,5 +41,5 @@ def find(document: Document) -> Finding | None:
         "nothing holds it back: it computes in its own code for"
         f" {rounded(share(document, user_ns))} of the time, on {cpus}",
         "a profile says which function",
-        again(document, "--probe stacks"),
+        profile(document),
     )

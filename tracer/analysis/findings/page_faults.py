@@ -5,11 +5,11 @@ from __future__ import annotations
 from tracer.analysis.findings import Finding, finding
 from tracer.analysis.findings._document import (
     Document,
-    again,
     all_threads_ns,
     calls,
     faults,
     on_path_ns,
+    profile,
     rounded,
     share,
 )
@@ -60,7 +60,7 @@ def find(document: Document) -> Finding | None:
         f"{count(number)} page faults: the kernel filling pages is ~{duration(ns)}, ~"
         f"{rounded(_of_own_code(document))} of what looks like own code; reuse the memory",
         f"~{duration(_each_ns(document))} of kernel time outside calls for each fault",
-        again(document, "--probe stacks"),
+        profile(document),
     )
 
 

@@ -16,7 +16,7 @@ from tracer.analysis.run.concurrency import Concurrent
 from tracer.analysis.run.counts import GroupRow, ThreadRow, on_cpu_ns
 from tracer.analysis.run.kernel_time import KernelTime
 from tracer.analysis.run.ledger import Headline, Ledger
-from tracer.analysis.run.summary import HostSummary, Summary
+from tracer.analysis.run.summary import CommandLine, HostSummary, Summary
 from tracer.analysis.where.document import section as where_section
 from tracer.analysis.where.who import Who
 from tracer.model.recording import Process, Quota
@@ -47,7 +47,7 @@ def document(summary: Summary) -> dict[str, Any]:
 def _numbers(summary: Summary) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
-        "command_line": asdict(summary.target.command_line),
+        "command_line": _command_line(summary.target.command_line),
         "host": _host(summary.host),
         "target": _target(summary),
         "result": _result(summary),
@@ -87,6 +87,10 @@ def _numbers(summary: Summary) -> dict[str, Any]:
             _thread(row) for row in [*summary.top, *([summary.rest] if summary.rest else [])]
         ],
     }
+
+
+def _command_line(line: CommandLine) -> dict[str, Any]:
+    return {"start": line.start, "options": list(line.options), "rest": line.rest}
 
 
 def _host(host: HostSummary) -> dict[str, Any]:

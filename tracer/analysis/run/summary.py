@@ -35,14 +35,12 @@ _MOST_OTHERS = 32
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The command that made a run, as typed; further options go between `start` and `rest`."""
+    """The command that made a run: further options go between `options`, those given, each with its
+    value, and `rest`. It begins with sudo where its user needs that."""
 
     start: str
     rest: str = ""
-
-    def with_options(self, *options: str) -> str:
-        """The command with these options added, each as it is typed."""
-        return " ".join(part for part in (self.start, *options, self.rest) if part)
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

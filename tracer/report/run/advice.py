@@ -1,12 +1,18 @@
-"""What the ledger means in one sentence, and the next command; both derived from the numbers."""
+"""What the ledger means in one sentence, what could be gained, and the next command."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from tracer.analysis.next_command import explain, profile, without
 from tracer.analysis.run.awaited import mostly
 from tracer.analysis.run.summary import Summary
 from tracer.model.states import KERNEL_WORKERS
 from tracer.report.run.kernel_time import on_path_ns
 from tracer.units import counted, plain
+
+Document = Mapping[str, Any]
 
 _SWITCHING_CAUSES = {
     "wakeup:idle": "while a sleeping CPU woke up",
@@ -32,6 +38,8 @@ _WAITING = {
 
 #: A smaller gain is not named; one from here on is shown without decimals.
 _WORTH, _MANY = 1.1, 10
+#: From this share on, waiting and switching are what to ask about.
+_MUCH = 0.4
 
 
 def in_words(run: Summary) -> str:
@@ -47,7 +55,7 @@ def in_words(run: Summary) -> str:
         "unknown": headline.unknown,
     }
     largest = max(shares, key=lambda name: shares[name])
-    amount = f"In words: for {100 * shares[largest]:.0f} % of the time"
+    amount = f"For {100 * shares[largest]:.0f} % of the time"
     if largest == "switching":
         return f"{amount} {_switching(run)}."
     return {
@@ -117,23 +125,13 @@ def _times(factor: float) -> str:
     return f"{factor:.1f}x" if factor < _MANY else f"{factor:.0f}x"
 
 
-def try_next(run: Summary) -> str:
-    """The command that tests or details what the ledger says."""
-    return plain(run.target.command_line.with_options(*_options(run)))
-
-
-def _options(run: Summary) -> list[str]:
-    """The option to add: the one that the largest cost suggests; none where none helps."""
-    headline, target, online = run.headline, run.target, run.host.online_cpus
-    if run.light:
-        return []
-    is_free = target.kind != "attach" and not target.cpus
-    if is_free and len(online) > 1 and run.wall.share("wakeup:idle") > 0.1:
-        return [f"--cpus {online[-1]}"]
-    if len(target.cpus) == 1 and headline.switching > 0.2:
-        return []
-    if run.syscalls is None and (headline.io or 0) + (headline.system or 0) > 0.2:
-        return ["--probe sched,syscalls"]
-    if (headline.user or 0) > 0.5 or not run.top:
-        return ["--top 5"]
-    return ["--light"]
+def try_next(document: Document) -> str:
+    """The command that tests or details what the ledger says, where no finding has a next step;
+    empty where none says more."""
+    if document["light"]:
+        return without(document, "--light")
+    headline, target = document["headline"], document["target"]
+    waits = headline["switching"] + headline["waiting"]
+    if target["kind"] == "workload" or (target["kind"] == "command" and waits > _MUCH):
+        return explain(document)
+    return "" if document.get("where") else profile(document)

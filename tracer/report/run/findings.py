@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tracer.analysis.findings import Finding
-from tracer.units import percent
+from tracer.report.layout import fit
 
 #: More are left to the JSON report.
-_MOST = 3
+MOST = 3
 
 
-def findings(found: list[Finding]) -> list[str]:
-    """The lines of the findings, the one that explains most first; empty where there are none."""
-    if not found:
-        return []
-    lines = ["Findings"]
-    for number, one in enumerate(found[:_MOST], 1):
-        lines.append(f"{number}. {percent(one.share)}  {one.sentence}")
-        lines.append(f"   {one.evidence}")
-    return lines
+def findings(found: Sequence[Finding], width: int, most: int = 100) -> list[str]:
+    """The lines of the findings, the one that explains most first, in at most `most` lines: first
+    evidence goes, the last one's first, then findings. The first one's sentence always stands."""
+    shown = [
+        (fit(f"{number}. {one.sentence}", width), fit(f"   {one.evidence}", width, "   "))
+        for number, one in enumerate(found[:MOST], 1)
+    ]
+    count = len(shown)
+    tries = [(count, n) for n in range(count, 0, -1)] + [(n, 1) for n in range(count - 1, 0, -1)]
+    for number, with_evidence in tries:
+        lines = [
+            line
+            for at, (sentence, evidence) in enumerate(shown[:number])
+            for line in [*sentence, *(evidence if at < with_evidence else [])]
+        ]
+        if len(lines) <= most:
+            return lines
+    return shown[0][0] if shown else []

@@ -8,8 +8,10 @@ from typing import Any
 
 from tracer.analysis.run.summary import Summary
 from tracer.model.recording import Process
+from tracer.model.states import KERNEL_WORKERS, ON_CPU_PARTS, USER
+from tracer.report.layout import shortened
 from tracer.report.run.kernel_time import kernel_time
-from tracer.report.run.place import place
+from tracer.report.run.place import kernel, place, start
 from tracer.units import count, counted, duration, plain, size
 
 #: A longer command line is cut.
@@ -18,8 +20,60 @@ _LONGEST_NAME = 150
 _MOST_PROCESSES = 4
 
 
+def what_ran(run: Summary, width: int) -> str:
+    """The first line of a report, in one line of `width`: it loses what matters least."""
+    full = head(run)[0]
+    what, where = _what(run), f"{start(run)}, Linux {kernel(run)}"
+    for line in (full, f"{what}  {where}", f"{what}  {start(run)}"):
+        if len(line) <= width:
+            return line
+    room = width - len(where) - 2
+    return f"{shortened(what, room)}  {where}" if room > width // 2 else shortened(what, width)
+
+
+def _what(run: Summary) -> str:
+    if run.target.kind == "attach":
+        processes = run.target.processes
+        more = f" and {len(processes) - 1} more" if len(processes) > 1 else ""
+        return f"process {_process(processes[0])}{more}" if processes else "no process"
+    if run.target.kind == "command" or run.units is None:
+        return plain(run.target.name)
+    tasks, iterations = (count(run.result[name]) for name in ("tasks", "iterations"))
+    return f"{run.target.name}  {tasks} tasks x {iterations} iterations"
+
+
+def length(run: Summary) -> str:
+    """How long it ran, by unit of work too, how it ended, and how many CPUs it took."""
+    took = duration(run.window_ns)
+    each = f", {duration(run.per_unit(run.window_ns))} per {run.unit}" if run.units else ""
+    end = f", {_ended(run.exit_status)}" if run.target.kind == "command" else ""
+    if run.target.kind == "attach":
+        took = f"watched for {took}"
+    elif run.target.path_thread is not None:
+        took = f"{took} of it measured"
+    return f"{took}{each}{end}, {100 * _on_cpu_ns(run) / max(run.window_ns, 1):.0f} % CPU"
+
+
+def partial(run: Summary) -> list[str]:
+    """That a signal ended the run too early; nothing for a whole one."""
+    if run.interrupted is None or run.target.kind == "attach":
+        return []
+    name = signal.Signals(run.interrupted).name
+    if run.target.kind == "command":
+        return [
+            f"PARTIAL: tracer was ended by {name} after {duration(run.window_ns)}, and ended the"
+            " command"
+        ]
+    if run.units is not None:
+        return []
+    return [
+        f"PARTIAL: ended by {name} after {duration(run.window_ns)}; totals until then, not"
+        f" per {run.unit}"
+    ]
+
+
 def head(run: Summary) -> list[str]:
-    """The lines for this kind of target."""
+    """What ran and its own figures, whole."""
     lines = {"workload": _workload, "command": _command, "attach": _attach}[run.target.kind](run)
     return [*lines, *kernel_time(run)]
 
@@ -29,9 +83,9 @@ def path_title(run: Summary) -> str:
     thread = run.target.path_thread
     if thread is None:
         what = "run" if run.target.kind == "workload" else "command"
-        return f"the chain of events that decided when the {what} ended"
+        return f"The critical path: the chain of events that decided when the {what} ended"
     name = f"{thread.tid} ({plain(thread.name)})"
-    return f"the chain of events that led to what thread {name} did at the end"
+    return f"The path: the chain of events that led to what thread {name} did at the end"
 
 
 def _faults(usage: Mapping[str, Any]) -> str:
@@ -46,12 +100,7 @@ def _workload(run: Summary) -> list[str]:
     transport = f", {target.transport}" if target.transport else ""
     where = f"{transport}, {place(run)}"
     if run.units is None:
-        number = signal.Signals(run.interrupted or signal.SIGINT).name
-        return [
-            f"{target.name}  {plain(' '.join(target.argv[1:]))}{where}",
-            f"PARTIAL: ended by {number} after {duration(run.window_ns)}; totals until then, not"
-            f" per {run.unit}",
-        ]
+        return [f"{target.name}  {plain(' '.join(target.argv[1:]))}{where}"]
     result = run.result
     tasks, iterations = counted(result["tasks"], "task"), counted(result["iterations"], "iteration")
     return [f"{target.name}  {tasks} x {iterations}{where}", *_iterations(run), *_extra(result)]
@@ -92,23 +141,9 @@ def _figure(name: str, value: float) -> str:
 
 
 def _command(run: Summary) -> list[str]:
-    name = plain(run.target.name)
-    if len(name) > _LONGEST_NAME:
-        name = f"{name[: _LONGEST_NAME - 3]}..."
-    lines = [f"{name}  {place(run)}"]
-    if run.interrupted is not None:
-        lines.append(
-            f"PARTIAL: tracer was ended by {signal.Signals(run.interrupted).name} after"
-            f" {duration(run.window_ns)}, and ended the command"
-        )
-    each = f", {duration(run.per_unit(run.window_ns))} per {run.unit}" if run.units else ""
+    lines = [f"{shortened(plain(run.target.name), _LONGEST_NAME)}  {place(run)}"]
     is_whole = run.target.path_thread is None
-    what = "from start to end" if is_whole else "of it measured"
-    lines.append(
-        f"{duration(run.window_ns)} {what}{each}, {_ended(run.exit_status)}"
-        f"   {_cpu_time(run)}{_usage(run) if is_whole else ''}"
-    )
-    return lines
+    return [*lines, f"{_cpu_time(run)}{_usage(run) if is_whole else ''}"]
 
 
 def _ended(status: int | None) -> str:
@@ -129,17 +164,20 @@ def _usage(run: Summary) -> str:
     return f"; {_faults(usage)}" + (f", {size(resident)} resident" if resident else "")
 
 
-def _cpu_time(run: Summary) -> str:
+def _on_cpu_ns(run: Summary) -> int:
     """CPU time inside the window, from the ledger: rusage counts also what came before exec."""
+    return sum(run.threads.parts[name] for name in ON_CPU_PARTS)
+
+
+def _cpu_time(run: Summary) -> str:
+    """It, and what it was spent on."""
     parts = run.threads.parts
-    calls_ns = sum(ns for name, ns in parts.items() if name.startswith("syscall:"))
-    workers_ns = parts["kernel_workers"]
-    total_ns = parts["user"] + calls_ns + workers_ns
-    busy = f"{100 * total_ns / max(run.window_ns, 1):.0f} % CPU"
+    total_ns, workers_ns = _on_cpu_ns(run), parts[KERNEL_WORKERS]
     if run.light:
-        return f"{duration(total_ns)} on CPUs, {busy}"
+        return f"{duration(total_ns)} on CPUs"
+    calls_ns = total_ns - workers_ns - parts[USER]
     workers = f", kernel workers {duration(workers_ns)}" if workers_ns else ""
-    return f"own code {duration(parts['user'])}, system calls {duration(calls_ns)}{workers}, {busy}"
+    return f"own code {duration(parts[USER])}, system calls {duration(calls_ns)}{workers}"
 
 
 # ---- processes that ran already ----
@@ -153,7 +191,7 @@ def _attach(run: Summary) -> list[str]:
     ended = "" if run.interrupted is None else f"; ended by {signal.Signals(run.interrupted).name}"
     return [
         f"{'process' if len(processes) == 1 else 'processes'} {named}{others}, {place(run)}",
-        f"watched for {duration(run.window_ns)}   {_cpu_time(run)}{ended}",
+        f"{_cpu_time(run)}{ended}",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Where the time went: the wall ledger, line by line, and what it means."""
+"""Where the time went: the wall ledger, line by line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from tracer.analysis.run.ledger import Ledger
 from tracer.analysis.run.summary import Summary
 from tracer.model.states import KERNEL_WORKERS, PREEMPTED, WAKEUP_QUEUED, YIELDED
 from tracer.model.words import BEHIND_LINES, KERNEL_LINE, LINES, WAITING_LINES
-from tracer.report.run.advice import in_words, try_next, waited_in, what_if
-from tracer.report.run.head import path_title
+from tracer.report.layout import shortened
+from tracer.report.run.advice import waited_in
 from tracer.report.run.kernel_time import on_path_ns
-from tracer.units import duration, percent
+from tracer.units import duration, percent, plain
 
+#: How the ledger begins.
+HEADING = "Where the time went"
 #: Shorter units of work than this are shown in ns: a tenth of a us would be too coarse.
 _SHORT_UNIT_NS = 2000
 #: Parts of a wake-up to an idle CPU, in their order.
@@ -21,8 +23,16 @@ _IDLE_PARTS = {
 }
 #: A thread that slept for less than this share of the window at its end is not worth a line.
 _LEAST_ASLEEP = 0.001
+#: A line with less of it is not shown.
+_LEAST_SHOWN = 0.0005
 #: The same of a path's waits in a queue.
 _LEAST_BEHIND = 0.001
+
+
+class Row(str):
+    """A line of the ledger, which knows its time."""
+
+    ns: float
 
 
 class _Rows:
@@ -42,7 +52,11 @@ class _Rows:
 
     def heading(self) -> str:
         per = f"{self.unit.strip()}/{self._run.unit}" if self._run.units else "time"
-        return f"{per:>{self._label_width + 9}}{'share':>10}"
+        thread = self._run.target.path_thread
+        whose = f"path of {thread.tid} ({plain(thread.name)})" if thread else "critical path"
+        title = shortened(f"{HEADING} ({whose})", self._label_width)
+        room = self._label_width + 9 - len(title)
+        return f"{title}{per:>{room}}{'share':>10}"
 
     def amount(self, ns: float) -> str:
         if not self._run.units:
@@ -50,36 +64,36 @@ class _Rows:
         value = self._run.per_unit(ns) / (1.0 if self._is_short else 1e3)
         return "<0.1" if 0 < value < 0.05 else f"{value:.1f}"
 
-    def row(self, label: str, ns: float) -> str:
+    def row(self, label: str, ns: float) -> Row:
         share = percent(ns / max(self._run.window_ns, 1))
         label = label[: self._label_width]
-        return f"{label:<{self._label_width}}{self.amount(ns):>9}{share:>10}"
+        row = Row(f"{label:<{self._label_width}}{self.amount(ns):>9}{share:>10}")
+        row.ns = ns
+        return row
 
-    def line(self, name: str, ns: float, indent: str = "") -> str:
+    def line(self, name: str, ns: float, indent: str = "") -> Row:
         """The row of a line of the wall ledger."""
         return self.row(indent + LINES[name], ns)
 
 
-def path(run: Summary, width: int) -> list[str]:
-    """The wall ledger with its residual, one sentence on it, and the next command."""
+def path(run: Summary, width: int, most: int = 100) -> list[str]:
+    """The wall ledger with its residual, in at most `most` lines: the smallest go first, those that
+    are parts of others before those, and those of next to no time always."""
     rows = _Rows(run, width)
+    every = [*_switching(run, rows), *_on_cpu(run, rows), *_waiting(run, rows)]
+    shown = [row for row in every if row.ns >= _LEAST_SHOWN * run.window_ns]
+    in_order = sorted(shown, key=lambda row: (not row.startswith(" "), row.ns))
+    left_out = in_order[: max(len(shown) - max(most - 2, 1), 0)]
     return [
-        f"Where the time went: {path_title(run)}",
         rows.heading(),
-        *_switching(run, rows),
-        *_on_cpu(run, rows),
-        *_waiting(run, rows),
+        *(row for row in shown if row not in left_out),
         f"accounted {rows.amount(run.wall.total_ns - run.wall.residual_ns)} of"
-        f" {rows.amount(run.wall.total_ns)}{rows.unit} (residual {_residual(run.wall)});"
-        f" all threads: residual {_residual(run.threads)}, all CPUs: {_residual(run.cpu)}",
-        *_remarks(run),
-        in_words(run),
-        *what_if(run),
-        f"Try: {try_next(run)}        Words: tracer help words",
+        f" {rows.amount(run.wall.total_ns)}{rows.unit} (residual {_residual(run.wall)}; all"
+        f" threads {_residual(run.threads)}, CPUs {_residual(run.cpu)})",
     ]
 
 
-def _switching(run: Summary, rows: _Rows) -> list[str]:
+def _switching(run: Summary, rows: _Rows) -> list[Row]:
     parts = run.wall.parts
     idle_path = run.idle_path or {}
     lines = [
@@ -96,7 +110,7 @@ def _switching(run: Summary, rows: _Rows) -> list[str]:
     return lines
 
 
-def _behind(run: Summary, rows: _Rows) -> list[str]:
+def _behind(run: Summary, rows: _Rows) -> list[Row]:
     """Behind whom the path was ready and waited: nothing where that took next to no time."""
     if sum(run.wall.parts[name] for name in (WAKEUP_QUEUED, PREEMPTED, YIELDED)) < (
         _LEAST_BEHIND * run.window_ns
@@ -105,7 +119,7 @@ def _behind(run: Summary, rows: _Rows) -> list[str]:
     return [rows.row(f"    {BEHIND_LINES[who]}", ns) for who, ns in run.behind.items() if ns]
 
 
-def _waiting(run: Summary, rows: _Rows) -> list[str]:
+def _waiting(run: Summary, rows: _Rows) -> list[Row]:
     """What the path waited for, where it waited for more than one kind of thing or not for a timer
     alone."""
     times = {**run.awaited, KERNEL_WORKERS: run.wall.parts[KERNEL_WORKERS]}
@@ -119,7 +133,7 @@ def _waiting(run: Summary, rows: _Rows) -> list[str]:
     ]
 
 
-def _on_cpu(run: Summary, rows: _Rows) -> list[str]:
+def _on_cpu(run: Summary, rows: _Rows) -> list[Row]:
     headline, window_ns = run.headline, run.window_ns
     if headline.io is None or headline.user is None or headline.system is None:
         text = "on a CPU (not split: run without --light)"
@@ -133,7 +147,8 @@ def _on_cpu(run: Summary, rows: _Rows) -> list[str]:
     ]
 
 
-def _remarks(run: Summary) -> list[str]:
+def remarks(run: Summary) -> list[str]:
+    """What the ledger cannot show."""
     lines = []
     if run.host.switch_cost_ns is None and run.switches.total:
         lines.append(

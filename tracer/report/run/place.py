@@ -10,11 +10,16 @@ from tracer.units import counted, duration
 
 def place(run: Summary) -> str:
     """`CPUs 0-1 (free to move), Linux 6.18`."""
-    kernel = ".".join(run.host.kernel.split("-")[0].split(".")[:2])
-    return f"{_start(run)}, Linux {kernel}{_later(run.allowed)}"
+    return f"{start(run)}, Linux {kernel(run)}{_later(run.allowed)}"
 
 
-def _start(run: Summary) -> str:
+def kernel(run: Summary) -> str:
+    """`6.18`."""
+    return ".".join(run.host.kernel.split("-")[0].split(".")[:2])
+
+
+def start(run: Summary) -> str:
+    """The CPUs it was allowed at the start."""
     if run.target.cpus:
         return f"pinned to {_named(run.target.cpus)}"
     if set(run.allowed.start) < set(run.host.online_cpus):

@@ -1,33 +1,60 @@
-"""The report of one run for people: at most 100 columns, the answer first."""
+"""The report of one run for people: the first screen, then the details."""
 
 from __future__ import annotations
 
-from tracer.analysis.findings import found
+from dataclasses import dataclass
+
 from tracer.analysis.run.document import document
 from tracer.analysis.run.summary import Summary
 from tracer.model.section import Section
 from tracer.report.layout import WIDTH, page, table
 from tracer.report.run.activity import calls, scheduler
+from tracer.report.run.advice import what_if
+from tracer.report.run.colour import painted
 from tracer.report.run.concurrency import concurrency
-from tracer.report.run.findings import findings
-from tracer.report.run.head import head
-from tracer.report.run.path import path
+from tracer.report.run.head import head, path_title
+from tracer.report.run.path import path, remarks
+from tracer.report.run.screen import LINES, screen
 from tracer.report.run.threads import groups, threads
-from tracer.report.run.trust import trust, warning
+from tracer.report.run.trust import trust
 from tracer.report.run.where import where
 from tracer.report.run.who import who
 
 
-def render(run: Summary, width: int = WIDTH, *, by_task: bool = False) -> str:
-    """The whole report, at most `width` columns where that can be done, ending in a newline.
+@dataclass(frozen=True)
+class Shown:
+    """What of a report is shown: `brief`, the first screen alone, in `lines` lines; `by_task`, the
+    path by task instead of by place; `colour`, for a terminal, with bars."""
 
-    `by_task`: the path by task instead of by place.
-    """
-    blocks = [
-        [*warning(run), *head(run)],
-        findings(found(document(run))),
-        *_whole_and_path(run, width),
-        where(run.where, width, by_task=by_task),
+    brief: bool = False
+    lines: int = LINES
+    by_task: bool = False
+    colour: bool = False
+
+
+def render(run: Summary, width: int = WIDTH, shown: Shown = Shown()) -> str:
+    """The report, at most `width` columns where that can be done, ending in a newline."""
+    first = screen(run, document(run), width, shown.lines)
+    blocks = [first] if shown.brief else [first, *_details(run, width, shown, first)]
+    text = page(blocks, width)
+    return painted(text, width) if shown.colour else text
+
+
+def _details(run: Summary, width: int, shown: Shown, first: list[str]) -> list[list[str]]:
+    ran = head(run)
+    whole = path(run, width)
+    return [
+        [
+            *(ran[1:] if ran[0] in first else ran),
+            path_title(run),
+            *remarks(run),
+            *what_if(run),
+            "Words: tracer help words",
+        ],
+        [] if set(whole) <= set(first) else whole,
+        who(run, width),
+        concurrency(run),
+        where(run.where, width, by_task=shown.by_task),
         scheduler(run, width),
         groups(run, width),
         threads(run, width),
@@ -35,15 +62,6 @@ def render(run: Summary, width: int = WIDTH, *, by_task: bool = False) -> str:
         *(_section(section, width) for _name, section in run.sections),
         trust(run),
     ]
-    return page(blocks, width)
-
-
-def _whole_and_path(run: Summary, width: int) -> list[list[str]]:
-    """The program as a whole, and the path: first what tells more. Where tracer chose a thread, its
-    path is one of many."""
-    blocks = [path(run, width), who(run, width)]
-    whole = concurrency(run)
-    return [whole, *blocks] if run.target.path_thread else [*blocks, whole]
 
 
 def _section(section: Section, width: int = WIDTH) -> list[str]:

@@ -11,6 +11,8 @@ from tracer.units import count, counted, duration, percent, plain, rate
 _SOME_NOISE = 0.05
 #: So many programs outside the target are named.
 _NAMED = 3
+#: From these shares on, of all CPUs' time and of the path's, they put the answer in doubt.
+_BUSY, _LEAST_BEHIND = 0.1, 0.01
 #: Above this share, steal makes the times themselves wrong.
 _MUCH_STEAL = 0.1
 #: A smaller effect is not told apart.
@@ -31,6 +33,21 @@ _INFERRED = {
 def warning(run: Summary) -> list[str]:
     """The first line of a report that is not to be trusted, with every reason; else nothing."""
     return [f"NOT TO BE TRUSTED: {'; '.join(run.doubts)}"] if run.doubts else []
+
+
+def busy(run: Summary) -> list[str]:
+    """One line where what else ran on the host puts the times in doubt; else nothing."""
+    behind_ns = run.behind["other"]
+    is_behind = run.others_share > _BUSY and behind_ns > _LEAST_BEHIND * run.window_ns
+    found = []
+    if is_behind:
+        found.append(
+            f"other programs used {percent(run.others_share)} of the CPUs, and the path waited"
+            f" {duration(behind_ns)} behind them"
+        )
+    if run.steal_share > _BUSY:
+        found.append(f"its host took {percent(run.steal_share)} of the CPUs' time (steal)")
+    return [f"Busy host: {'; '.join(found)}"] if found else []
 
 
 def trust(run: Summary) -> list[str]:

@@ -72,3 +72,19 @@ def _what(one: Doing) -> str:
 
 def _whole(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1f} %"
+
+
+def in_short(run: Summary) -> list[str]:
+    """The first two, each with the one thing that it did most, in one line; nothing where one
+    thread alone was on the path."""
+    found = run.who
+    if found is None or len(found.rows) < 2:
+        return []
+    window_ns = max(found.window_ns, 1)
+    texts = [
+        f"{cut(_name(row), _MOST_NAME)} {_whole(row.ns / window_ns)}"
+        f" ({_what(row.doing[0])} {_whole(row.doing[0].ns / window_ns)})"
+        for row in found.rows[:2]
+        if row.doing and row.ns >= _LEAST * window_ns
+    ]
+    return [f"On the path: {', '.join(texts)}"] if texts else []
