@@ -110,8 +110,9 @@ def _misses(pid: int) -> dict[str, int]:
 # ---- what is wrong with a report ----
 
 
-def faults(done: Done, ok: int = 0) -> list[str]:
-    """What is wrong with a run whose exit status should be `ok`."""
+def faults(done: Done, ok: int = 0, may_lose: Sequence[str] = ()) -> list[str]:
+    """What is wrong with a run whose exit status should be `ok`; events of the kinds `may_lose`
+    may be told as lost."""
     found = []
     if done.status != ok:
         last = (done.err or done.out).strip().splitlines()[-3:]
@@ -121,7 +122,7 @@ def faults(done: Done, ok: int = 0) -> list[str]:
         found.append("a traceback")
     if done.document is None:
         return [*found, "no report"]
-    return found + open_ledgers(done.document) + lost(done.document)
+    return found + open_ledgers(done.document) + lost(done.document, may_lose)
 
 
 def open_ledgers(document: Document) -> list[str]:
@@ -140,9 +141,9 @@ def residuals(document: Document) -> dict[str, float]:
     }
 
 
-def lost(document: Document) -> list[str]:
-    by_kind = {kind: n for kind, n in document["losses"]["by_kind"].items() if n}
-    return [f"lost {by_kind}"] if document["losses"]["total"] else []
+def lost(document: Document, but: Sequence[str] = ()) -> list[str]:
+    by_kind = {k: n for k, n in document["losses"]["by_kind"].items() if n and k not in but}
+    return [f"lost {by_kind}"] if by_kind else []
 
 
 def told(document: Document) -> str:
@@ -159,6 +160,11 @@ def told(document: Document) -> str:
 def calls(document: Document) -> dict[str, int]:
     """System calls by name."""
     return {call["name"]: call["calls"] for call in document["syscalls"] or ()}
+
+
+def still_open(document: Document) -> dict[str, int]:
+    """Calls open at the window's end, by name."""
+    return {call["name"]: call["open"] for call in document["syscalls"] or ()}
 
 
 def count_is(

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from _tracer import RESULTS, TRACER, Document, Done, Job, calls, faults, residuals, run
+from _tracer import RESULTS, TRACER, Document, Done, Job, calls, faults, residuals, run, still_open
 
 TASKS, ITERS = 50, 400
 SIZE = ("--tasks", str(TASKS), "--iters", str(ITERS), "--no-baseline")
@@ -26,11 +26,13 @@ EDGE = TASKS + 20
 
 
 def counts_of_brigade(document: Document) -> tuple[list[str], str]:
-    """One receive per byte: the tasks of the chain and the thread that begins and ends it."""
+    """One receive per byte: the tasks of the chain and the thread that begins and ends it. Of a
+    call without any event the report says two lost events, and no call is missing besides."""
     wanted, found = (TASKS + 1) * ITERS, calls(document).get("recvfrom", 0)
-    sent = calls(document).get("sendto", 0)
-    text = f"recvfrom {found} and sendto {sent} of {wanted}"
-    return ([] if found == wanted == sent else [text]), text
+    sent = calls(document).get("sendto", 0) + still_open(document).get("sendto", 0)
+    lost = document["losses"]["by_kind"]["recursion"] // 2
+    text = f"recvfrom {found} and sendto {sent} of {wanted}, {lost} told as lost"
+    return ([] if 2 * wanted - found - sent == lost else [text]), text
 
 
 def switches(document: Document) -> tuple[list[str], str]:
@@ -47,16 +49,18 @@ def switches(document: Document) -> tuple[list[str], str]:
 def passed_on(document: Document) -> tuple[list[str], str]:
     """One byte goes round: every receive is followed by a send."""
     received, sent = calls(document).get("recvfrom", 0), calls(document).get("sendto", 0)
-    text = f"recvfrom {received}, sendto {sent}"
-    return ([] if received and abs(received - sent) <= 1 else [text]), text
+    lost = document["losses"]["by_kind"]["recursion"] // 2
+    text = f"recvfrom {received}, sendto {sent}, {lost} told as lost"
+    return ([] if received and abs(received - sent) <= 1 + lost else [text]), text
 
 
 def check(
     job: Job, name: str, done: Done, *counts: Callable[[Document], tuple[list[str], str]]
 ) -> int:
     """The row of one run; how many of its calls were missed, as the kernel counts."""
-    found = faults(done)
     document = done.document
+    is_told = document is not None and document["losses"]["total"]
+    found = faults(done, ok=3 if is_told else 0, may_lose=("recursion",))
     seen = sum(done.misses.get(name, 0) for name in CALLS)
     told = [f"exit {done.status}, missed {done.misses or 0}"]
     if document is not None:
