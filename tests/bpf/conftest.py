@@ -15,6 +15,7 @@ from programs import need
 from tracer import probes
 from tracer.analysis.run import counts, ledger
 from tracer.capture.workload import run_traced
+from tracer.experiment.tracing import Tracing
 from tracer.kernel.engine import Engine
 from tracer.model.recording import Recording
 from tracer.model.spec import Spec
@@ -43,9 +44,11 @@ def _rights() -> None:
 def _compiled_programs(_rights: None) -> None:
     """What nearly every test starts is compiled before: in a new clone that takes some seconds,
     which tests with little time do not have."""
+    path = Tracing().with_path()  # of commands and attach
     for followed in (False, True):
-        Engine(probes.DEFAULT, followed=followed).close()
-    Engine(probes.DEFAULT, light=True).close()
+        Engine(path.probes, followed=followed, sampling=path.sampling).close()
+    for light in (False, True):
+        Engine(probes.DEFAULT, light=light).close()
 
 
 @pytest.fixture(scope="session")

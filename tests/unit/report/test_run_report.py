@@ -18,7 +18,7 @@ from harness.summarized import (
 from tracer.analysis.run.allowed import Allowed
 from tracer.analysis.run.awaited import OutsideWait, Waker
 from tracer.analysis.run.bounds import WhatIf
-from tracer.analysis.run.counts import GroupRow, Switches
+from tracer.analysis.run.counts import GroupRow, OtherProgram, Switches
 from tracer.analysis.run.estimate import Estimate
 from tracer.analysis.run.kernel_time import KernelTime
 from tracer.analysis.run.ledger import Headline, Ledger
@@ -287,6 +287,12 @@ def test_the_smallest_lines_go_first_and_those_without_time_always() -> None:
     assert labels(5) == ["switching", LINES["user"], LINES["waiting"]]
     assert labels(4) == ["switching", LINES["user"]]
     assert labels(0) == [LINES["user"]]
+
+
+def test_other_programs_that_were_waited_for_are_named() -> None:
+    others = (OtherProgram(8, "cc1", 50), OtherProgram(9, "m\x1b", 40), OtherProgram(7, "cc1", 10))
+    run = planted_summary(others=others, behind={"own": 0, "other": 5, "held": 0})
+    assert any(BEHIND_LINES["other"] + r": cc1, m\x1b" in line for line in path(run, WIDTH))
 
 
 def test_a_short_unit_of_work_is_shown_in_ns() -> None:

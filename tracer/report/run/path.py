@@ -116,7 +116,18 @@ def _behind(run: Summary, rows: _Rows) -> list[Row]:
         _LEAST_BEHIND * run.window_ns
     ):
         return []
-    return [rows.row(f"    {BEHIND_LINES[who]}", ns) for who, ns in run.behind.items() if ns]
+    return [
+        rows.row(f"    {BEHIND_LINES[who]}{_named(run, who)}", ns)
+        for who, ns in run.behind.items()
+        if ns
+    ]
+
+
+def _named(run: Summary, who: str) -> str:
+    """The other programs that used most CPU time, where others were waited for."""
+    if who != "other" or not run.others:
+        return ""
+    return f": {', '.join(dict.fromkeys(plain(program.name) for program in run.others))}"
 
 
 def _waiting(run: Summary, rows: _Rows) -> list[Row]:
