@@ -123,6 +123,55 @@ def test_a_stack_that_was_not_copied_to_its_end_is_not_whole(program: Path) -> N
     assert found.whole == (False,) and found.broke_in == ("chain",)
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the interrupted function is skipped")
+def test_behind_a_signal_handler_is_what_it_interrupted(program: Path, tmp_path: Path) -> None:
+    """Also where that function is at its first instruction, and had called nothing."""
+    source = tmp_path / "signal.c"
+    source.write_text(
+        PROGRAM.replace("int main(", "#include <signal.h>\nAPART int chain(")
+        + "APART void on_signal(int number) {\n"
+        '    chain(number - SIGILL + 1, 0); __asm__ volatile("");\n'
+        "}\n"
+        'APART void interrupted(void) { __asm__ volatile("ud2"); }\n'
+        "int main(void) { signal(SIGILL, on_signal); interrupted(); return 0; }\n"
+    )
+    cc = [compiler() or "cc", "-O2", "-g", "-fomit-frame-pointer"]
+    subprocess.run([*cc, str(source), "-o", str(tmp_path / "signal")], check=True)
+    one, spaces = taken(tmp_path / "signal")
+    found = unwind([one], spaces)
+    own = [name for name in names(found, "signal") if name != "folded"]
+    assert own == [*CHAIN[:-1], "chain", "on_signal", "interrupted", "main", "_start"]
+    assert found.whole == (True,)
+
+
+def test_a_function_in_two_pieces_has_its_line(tmp_path: Path) -> None:
+    """The compiler puts what is rare elsewhere: `split.cold`."""
+    lines = (
+        PROGRAM.replace("int main(", "#include <stdlib.h>\nAPART int chain(")
+        + "__attribute__((noipa, cold, noreturn)) void rare(void) { abort(); }\n"
+        "APART int split(int n) {\n"
+        "    if (n > 5) rare();\n"
+        "    return chain(n, 0) + 1;\n"
+        "}\n"
+        "int main(int argc, char **argv) { return split(argc); }\n"
+    )
+    source = tmp_path / "pieces.c"
+    source.write_text(lines)
+    subprocess.run(
+        [compiler() or "cc", "-O2", "-g", str(source), "-o", str(tmp_path / "pieces")], check=True
+    )
+    symbols = subprocess.run(
+        ["nm", tmp_path / "pieces"], capture_output=True, text=True, check=True
+    )
+    if " split.cold" not in symbols.stdout:
+        pytest.skip("this compiler leaves functions in one piece")
+    one, spaces = taken(tmp_path / "pieces")
+    found = unwind([one], spaces)
+    frame = next(f for f in found.frames if f.function == "split")
+    assert Path(frame.file).name == "pieces.c" and frame.line
+    assert "chain(n, 0)" in lines.splitlines()[frame.line - 1]
+
+
 def test_a_corrupted_stack_gives_no_wrong_names(program: Path) -> None:
     one, spaces = taken(program)
     limit = len(one.data) // 8

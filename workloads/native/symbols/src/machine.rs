@@ -17,6 +17,24 @@ mod this {
         UnwindRegsNative::new(sample.ip, sample.sp, sample.fp)
     }
 
+    /// framehop cannot evaluate the unwind rule of that code, which reads memory.
+    pub const LEAVES_SIGNALS: bool = true;
+
+    /// Leaves a signal handler: at sp is the kernel's struct ucontext (asm/ucontext.h, asm/sigcontext.h)
+    /// with the registers of what was interrupted.
+    pub fn leave_signal(
+        registers: &mut UnwindRegsNative,
+        mut read: impl FnMut(u64) -> Result<u64, ()>,
+    ) -> Option<u64> {
+        let context = registers.sp();
+        let mut word = |at: u64| read(context.checked_add(at)?).ok();
+        let (bp, sp, ip) = (word(120)?, word(160)?, word(168)?);
+        registers.set_bp(bp);
+        registers.set_sp(sp);
+        registers.set_ip(ip);
+        Some(ip)
+    }
+
     /// Whether a call instruction ends where `code`, of LONGEST_CALL bytes, ends.
     pub fn ends_with_call(code: &[u8]) -> bool {
         code[LONGEST_CALL - 5] == 0xe8
@@ -92,6 +110,16 @@ mod this {
         code[..4] == [0x1f, 0x20, 0x03, 0xd5]
     }
 
+    /// That code's unwind table leads to the caller of the interrupted function.
+    pub const LEAVES_SIGNALS: bool = false;
+
+    pub fn leave_signal(
+        _registers: &mut UnwindRegsNative,
+        _read: impl FnMut(u64) -> Result<u64, ()>,
+    ) -> Option<u64> {
+        None
+    }
+
     /// Leaves a trampoline of Python's perf support, which keeps frame pointers here.
     pub fn leave_trampoline(
         registers: &mut UnwindRegsNative,
@@ -135,6 +163,20 @@ mod tests {
             is_call(&[0xff, 0x94, 0x24, 1, 2, 3, 4]),
             "call *0x4030201(%rsp)"
         );
+    }
+
+    #[test]
+    fn a_signal_handler_returns_to_what_it_interrupted() {
+        let mut registers = UnwindRegsNative::new(1, 0x1000, 3);
+        let kept = |at: u64| match at - 0x1000 {
+            120 => Ok(0xb9),
+            160 => Ok(0x2000),
+            168 => Ok(0x1234),
+            _ => Err(()),
+        };
+        assert_eq!(leave_signal(&mut registers, kept), Some(0x1234));
+        assert_eq!((registers.bp(), registers.sp()), (0xb9, 0x2000));
+        assert_eq!(leave_signal(&mut registers, |_| Err(())), None);
     }
 
     #[test]

@@ -134,8 +134,12 @@ fn chain(symbolized: &Symbolized) -> Vec<Function> {
 }
 
 /// Whether the symbol is known to reach as far as the address: not merely the last one before it.
+/// A function in several pieces, of which the compiler has put the rare ones elsewhere, has no size and the
+/// address 0 in debug information, which has looked at the pieces.
 fn covers(symbol: &Sym) -> bool {
-    symbol.size.is_some_and(|size| symbol.offset < size)
+    symbol
+        .size
+        .map_or(symbol.addr == 0, |size| symbol.offset < size)
 }
 
 fn function(name: &str, code: Option<&CodeInfo>, inlined: bool) -> Function {

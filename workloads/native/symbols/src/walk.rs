@@ -103,8 +103,11 @@ impl<'a> Space<'a> {
                 reads += 1;
                 word(sample, at)
             };
+            let interrupted = self.is_signal_return(index, address.address());
             let next = if self.perf_map.is_python(lookup) {
                 machine::leave_trampoline(&mut registers, &mut read)
+            } else if interrupted && machine::LEAVES_SIGNALS {
+                machine::leave_signal(&mut registers, &mut read)
             } else {
                 let cache = &mut self.cache;
                 let step = self
@@ -122,7 +125,6 @@ impl<'a> Space<'a> {
             if registers.sp() < sp || (registers.sp() == sp && !first) {
                 break;
             }
-            let interrupted = self.is_signal_return(index, address.address());
             if interrupted || self.is_at_signal_return(next) {
                 address = FrameAddress::from_instruction_pointer(next);
                 continue;
