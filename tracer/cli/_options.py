@@ -164,7 +164,8 @@ def tracing(values: Mapping[str, Any]) -> Tracing:
             f"{what} samples where system calls are seen: leave out --light or {what}"
         )
     grid_ns = GRID_NS if values["grid"] is None else 1000 * values["grid"]
-    stack_bytes = (2 if values.get("python_frames") else 1) * STACK_BYTES
+    is_deep = values["deep_stacks"] or values.get("python_frames")
+    stack_bytes = (2 if is_deep else 1) * STACK_BYTES
     sampling = Sampling(grid_ns, values["all_threads"], values["kernel_stacks"], stack_bytes)
     return Tracing(names, values["light"], values["top"], sampling)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Options that name a file, and those that make no sense without the probe either.
 FILES = ("folded", "speedscope", "pprof")
-SETTINGS = ("grid", "all_threads", "kernel_stacks", "by")
+SETTINGS = ("grid", "all_threads", "kernel_stacks", "deep_stacks", "by")
 
 
 def profile_options() -> list[click.Parameter]:
@@ -34,6 +34,10 @@ def profile_options() -> list[click.Parameter]:
         click.Option(
             ["--kernel-stacks"], is_flag=True,
             help="With the kernel's part of each stack (probe stacks).",
+        ),
+        click.Option(
+            ["--deep-stacks"], is_flag=True,
+            help="Copy 16 KiB of each stack, not 8 (probe stacks).",
         ),
         click.Option(
             ["--by"], type=click.Choice(["place", "task"]), metavar="place|task",
