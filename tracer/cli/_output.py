@@ -60,7 +60,7 @@ class Outputs:
                 click.echo(data, nl=False)
             elif not self.quiet:
                 shown = text(report_width(self.text_fd))
-                click.echo(shown, nl=self.line_each, err=self.text_fd == 2)
+                click.echo(shown, nl=self.line_each, err=self.text_fd == 2, color=True)
         finally:  # also when nobody reads the text
             if self.json_file is not None:
                 self.json_file.write(data)

@@ -12,7 +12,14 @@ from typing import Any
 
 from harness.summarized import planted_summaries
 from tracer.analysis.run.document import document
-from tracer.model.states import PREEMPTED, SYSCALL_PARTS, WAKEUP_IDLE, WAKEUP_QUEUED, YIELDED
+from tracer.model.states import (
+    ON_CPU_PARTS,
+    PREEMPTED,
+    SYSCALL_PARTS,
+    WAKEUP_IDLE,
+    WAKEUP_QUEUED,
+    YIELDED,
+)
 
 _IO = ("syscall:io", "syscall:poll", "syscall:io_uring")
 _WAITING = ("sleep", "timed_wait", "external", "kernel_workers")
@@ -38,7 +45,8 @@ def run(
     own = {**own, **(threads or {name: ns for name, ns in path.items() if name in own})}
     total_ns = window_ns * len(data["host"]["online_cpus"])
     ledger = {"residual_ns": 0}
-    idle = {"parts": {"idle": max(total_ns - sum(own.values()), 0)}}
+    on_cpus = {f"target_{name}": own.get(name, 0) for name in ON_CPU_PARTS}
+    idle = {"parts": {**on_cpus, "idle": max(total_ns - sum(on_cpus.values()), 0)}}
     data["kernel_time"] = {
         "outside_calls_ns": 0, "error_ns": 0, "on_path_ns": 0, "minor_faults": 100,
         "major_faults": 0, "why_unknown": None,

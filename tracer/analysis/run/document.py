@@ -24,7 +24,10 @@ from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 
 SCHEMA = "tracer.run/2"
-_RESULT = ("tasks", "iterations", "unit", "units", "mean_ns", "stddev_ns", "ns_per_unit")
+_RESULT = (
+    *("tasks", "iterations", "unit", "units", "mean_ns", "stddev_ns", "min_ns", "p50_ns", "p99_ns"),
+    *("max_ns", "ns_per_unit"),
+)
 _RUSAGE = (
     "user_ns",
     "system_ns",
@@ -34,8 +37,6 @@ _RUSAGE = (
     "voluntary",
     "involuntary",
 )
-#: Wake-ups by an interrupt have no latency of their own in the document.
-_TIMED_WAKEUPS = ("same_cpu", "cross_cpu_idle", "cross_cpu_busy")
 
 
 def document(summary: Summary) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def _numbers(summary: Summary) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "command_line": _command_line(summary.target.command_line),
+        "report": _report(summary),
         "host": _host(summary.host),
         "target": _target(summary),
         "result": _result(summary),
@@ -91,6 +93,18 @@ def _numbers(summary: Summary) -> dict[str, Any]:
 
 def _command_line(line: CommandLine) -> dict[str, Any]:
     return {"start": line.start, "options": list(line.options), "rest": line.rest}
+
+
+def _report(summary: Summary) -> dict[str, Any]:
+    observer, switches = summary.observer, summary.switches
+    return {
+        "interrupted": summary.interrupted,
+        "transport": summary.target.transport,
+        "pinned": bool(summary.target.cpus),
+        "switches": asdict(switches),
+        "untraced_switches": observer.untraced_switches if observer else None,
+        "traced_switches": observer.traced_switches if observer else None,
+    }
 
 
 def _host(host: HostSummary) -> dict[str, Any]:
@@ -212,7 +226,7 @@ def _sched(summary: Summary, record: SchedRecord) -> dict[str, Any]:
         "migrations": switches.migrations,
         "pulled": record.pulled,
         "wakeups": dict(summary.wakeups or {}),
-        "wakeup_latency_ns": {kind: record.woke[kind].data() for kind in _TIMED_WAKEUPS},
+        "wakeup_latency_ns": {kind: histogram.data() for kind, histogram in record.woke.items()},
         "preempted_ns": record.preempted.data(),
         "slice_ns": record.slice.data(),
         "handover_ns": {kind: histogram.data() for kind, histogram in record.handed.items()},
