@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.section import Scale, Section, Table
 from tracer.model.states import SOURCES, indices
-from tracer.model.syscalls import class_of, name_of
+from tracer.model.syscalls import MOVES_BYTES, class_of, name_of
 from tracer.model.threads import SLOT_BITS, pattern
 from tracer.units import count, duration, plain
 
@@ -89,7 +89,7 @@ class Wait:
 
     `threads`: those that waited so; `ended_by`: one of `SOURCES`, who woke them; `outcome`: one of
     `OUTCOMES`. `span_ns`: from the first one's start to the last one's end; `of_pool`: those of the
-    threads that also waited for a futex, as a pool's do for work. `bytes`: the sum of the results.
+    threads that also waited for a futex, as a pool's do for work. `bytes`: that they moved.
     `bands`: from how long a sleep on (ns), calls and their sum. `descriptors`: what they were on,
     with calls and sum, the longest first.
     """
@@ -223,7 +223,7 @@ def _wait(
         longest_ns=int(rows["max"].max()),
         span_ns=int(rows["last_ns"].max()) - int(rows["first_ns"].min()),
         of_pool=len(threads & takes_work),
-        bytes=int(rows["bytes"].sum()),
+        bytes=int(rows["bytes"].sum()) if name_of(number) in MOVES_BYTES else 0,
         bands=tuple(_bands(rows)),
         descriptors=tuple((descriptor, n, ns) for descriptor, (n, ns) in longest_first),
     )

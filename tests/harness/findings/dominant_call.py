@@ -9,8 +9,13 @@ _LOCAL = [on("tcp", own_port=40000, peer_port=5432)]
 _SERVED = [on("tcp", own_port=5432, peer_port=40000)]
 
 
-def _run(*found: dict[str, object], part: str = "external") -> dict[str, object]:
-    return run(2000 * MS, {part: 1000 * MS}, waits=rows(*found))
+_BY = {"for": "network", "call": "recvfrom", "waker": {"pid": 77, "name": "postgres"},
+       "times": 100, "total_ns": 900 * MS}  # fmt: skip
+
+
+def _run(*found: dict[str, object], part: str = "external", by: object = None
+         ) -> dict[str, object]:  # fmt: skip
+    return run(2000 * MS, {part: 1000 * MS}, waits=rows(*found), outside_waits=[by] if by else [])
 
 
 FIRES = [
@@ -19,6 +24,7 @@ FIRES = [
     _run(wait("poll", "poll", 100, 9 * MS, "softirq", descriptors=_REMOTE)),
     _run(wait("read", "io", 100, 9 * MS, "other_process", descriptors=[on("pipe"), on("pipe")])),
     _run(wait("read", "io", 100, 9 * MS, "softirq", descriptors=[on("file", "table.db")])),
+    _run(wait("recvfrom", "io", 100, 9 * MS, "other_process", descriptors=_LOCAL), by=_BY),
     _run(wait("flock", "other", 1, 900 * MS, "other_process")),
 ]
 SILENT = [

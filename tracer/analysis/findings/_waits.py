@@ -47,7 +47,7 @@ def on(row: Row) -> str:
     found = descriptor(row)
     if found is None:
         return ""
-    more = len(row["descriptors"]) - 1
+    more = len({_text(other) for other in row["descriptors"]}) - 1
     return _text(found) + (f" and {more} more" if more else "")
 
 

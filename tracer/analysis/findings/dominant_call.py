@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from tracer.analysis.findings import Finding, finding
-from tracer.analysis.findings._document import Document, again, on_path_ns, rounded, share
+from tracer.analysis.findings._document import (
+    Document,
+    again,
+    named,
+    on_path_ns,
+    rounded,
+    share,
+    window_ns,
+)
 from tracer.analysis.findings._waits import (
     Row,
     descriptor,
@@ -56,21 +67,27 @@ def _each_ns(document: Document) -> float:
     return row["total_ns"] / max(row["calls"], 1) if row else 0.0
 
 
-DERIVED = {"on the path, ns": _ns, "each, ns": _each_ns}
+def _slept_ns(document: Document) -> int:
+    """Of a thread that waits so, wake-ups included."""
+    row = _row(document)
+    return min(row["total_ns"] // max(row["threads"], 1), window_ns(document)) if row else 0
+
+
+DERIVED = {"off its CPU, ns": _slept_ns, "each, ns": _each_ns}
 
 
 def find(document: Document) -> Finding | None:
     row = _row(document)
     if row is None or share(document, _ns(document)) < LEAST_SHARE:
         return None
-    ns, at = _ns(document), on(row)
+    ns, slept_ns, at = _ns(document), _slept_ns(document), on(row)
     return finding(
         __name__,
         share(document, ns),
-        f"{who(row)} waits in {row['call']}{f' on {at}' if at else ''}: {duration(ns)},"
-        f" {rounded(share(document, ns))} of the time",
+        f"{who(row)} waits in {row['call']}{f' on {at}' if at else ''}: {duration(slept_ns)},"
+        f" {rounded(share(document, slept_ns))} of the time",
         f"{counted(row['calls'], 'call')} that slept, {duration(_each_ns(document))} each, at most"
-        f" {duration(row['longest_ns'])}; woken by {_WOKEN_BY[row['ended_by']]}",
+        f" {duration(row['longest_ns'])}; woken by {_woken_by(document, row)}",
         _next(document, row),
     )
 
@@ -84,8 +101,29 @@ _WOKEN_BY = {
 }
 
 
+#: What such wakers are in `outside_waits`.
+_AWAITED = {"other_process": ("process", "network"), "kernel_thread": ("kernel_thread", "disk")}
+
+
+def _waker(document: Document, row: Row) -> Mapping[str, Any] | None:
+    """The process that ended most of such calls, where one did."""
+    wanted = _AWAITED.get(row["ended_by"], ())
+    for wait in document.get("outside_waits") or []:
+        if wait["for"] in wanted and wait["call"] == row["call"] and wait["waker"]:
+            return dict(wait["waker"])
+    return None
+
+
+def _woken_by(document: Document, row: Row) -> str:
+    waker = _waker(document, row)
+    return f"{named(waker['name'])} (pid {waker['pid']})" if waker else _WOKEN_BY[row["ended_by"]]
+
+
 def _next(document: Document, row: Row) -> str:
-    found = descriptor(row)
+    found, waker = descriptor(row), _waker(document, row)
+    if waker and row["ended_by"] == "other_process":
+        sudo = "sudo " if document["command_line"]["start"].startswith("sudo ") else ""
+        return f"{sudo}tracer attach {waker['pid']} --duration 10"
     if found and found["peer_port"] and str(found["peer"]).startswith(("127.", "::1")):
         return (
             f"sudo ss -tnp 'sport = :{found['peer_port']}' names the process that answers: trace it"

@@ -1,10 +1,11 @@
-"""Nothing holds the program back: it computes, and the next step is a profile by place."""
+"""Nothing holds the program back: it computes, or it waits for work."""
 
 from __future__ import annotations
 
 from tracer.analysis.findings import Finding, finding
 from tracer.analysis.findings._document import (
     Document,
+    again,
     all_threads_ns,
     on_path_ns,
     profile,
@@ -12,24 +13,37 @@ from tracer.analysis.findings._document import (
     share,
     window_ns,
 )
-from tracer.model.states import ON_CPU_PARTS, USER
+from tracer.model.states import BLOCKED_PARTS, EXTERNAL, ON_CPU_PARTS, SLEEP, TIMED_WAIT, USER
+from tracer.units import duration
 
 NAME = "Nothing to find"
 ALONE = True
 #: Own code has this share of the path at least, the kernel at most this one of that.
 LEAST_USER, MOST_KERNEL = 0.8, 0.2
+#: A program without work waits for this share of the path at least, and has so much of one CPU at
+#: most; of its threads' sleeps so much is in calls that wait for work.
+LEAST_WAITING, MOST_CPU, LEAST_FOR_WORK = 0.8, 0.05, 0.9
+_FOR_WORK = ("blocked:poll", "blocked:futex", "blocked:io_uring")
 
 
 def _cpus(document: Document) -> float:
     return all_threads_ns(document, *ON_CPU_PARTS) / window_ns(document)
 
 
-DERIVED = {"CPUs in use": _cpus}
+DERIVED = {
+    "CPUs in use": _cpus,
+    "asleep, ns": lambda document: all_threads_ns(document, *BLOCKED_PARTS),
+    "asleep for work, ns": lambda document: all_threads_ns(document, *_FOR_WORK),
+}
 
 
 def find(document: Document) -> Finding | None:
     if document["light"]:
         return None
+    return _computes(document) or _has_no_work(document)
+
+
+def _computes(document: Document) -> Finding | None:
     user_ns = on_path_ns(document, USER)
     kernel_ns = document["kernel_time"]["on_path_ns"] or 0
     if share(document, user_ns) < LEAST_USER or kernel_ns > MOST_KERNEL * user_ns:
@@ -43,3 +57,27 @@ def find(document: Document) -> Finding | None:
         "a profile says which function",
         profile(document),
     )
+
+
+def _has_no_work(document: Document) -> Finding | None:
+    """A process that tracer was attached to, and that sleeps in calls that wait for work."""
+    waiting_ns = on_path_ns(document, SLEEP, TIMED_WAIT, EXTERNAL)
+    asleep_ns = all_threads_ns(document, *BLOCKED_PARTS)
+    for_work_ns = all_threads_ns(document, *_FOR_WORK)
+    if document["target"]["kind"] != "attach" or _cpus(document) > MOST_CPU:
+        return None
+    if share(document, waiting_ns) < LEAST_WAITING or for_work_ns < LEAST_FOR_WORK * asleep_ns:
+        return None
+    return finding(
+        __name__,
+        share(document, waiting_ns),
+        f"it has next to nothing to do: its threads waited for work, and were on a CPU for"
+        f" {_percent(document)} of the time",
+        f"{duration(for_work_ns)} of {duration(asleep_ns)} asleep, over all threads, in poll, futex"
+        " and io_uring calls",
+        f"measure while it has work: {again(document)}",
+    )
+
+
+def _percent(document: Document) -> str:
+    return rounded(_cpus(document)) if _cpus(document) else "0 %"

@@ -19,7 +19,8 @@ CREATE = ("clone", "clone3", "fork", "vfork")
 #: So many at least, in a second too; what creating and ending them takes of the path.
 LEAST_CREATED, LEAST_RATE, LEAST_SHARE = 50, 100, 0.1
 _S = 1_000_000_000
-_INSIDE = "syscall:process"
+#: Calls that create, start, end and await them, and that make room for stacks and programs.
+_INSIDE = ("syscall:process", "syscall:memory")
 
 
 def _created(document: Document) -> int:
@@ -35,9 +36,9 @@ def _programs(document: Document) -> int:
 def _on_path(document: Document) -> int:
     """Time in calls that create, start, end and await them, without yields."""
     yields_ns = sum(row["on_cpu_ns"] for row in calls(document, "sched_yield"))
-    of_ns = max(all_threads_ns(document, _INSIDE), 1)
+    of_ns = max(all_threads_ns(document, *_INSIDE), 1)
     churn = max(1.0 - yields_ns / of_ns, 0.0)
-    return int(churn * on_path_ns(document, _INSIDE))
+    return int(churn * on_path_ns(document, *_INSIDE))
 
 
 DERIVED = {
@@ -52,7 +53,9 @@ DERIVED = {
 
 def _each_ns(document: Document) -> float:
     yields_ns = sum(row["on_cpu_ns"] for row in calls(document, "sched_yield"))
-    return float(max(all_threads_ns(document, _INSIDE) - yields_ns, 0)) / max(_created(document), 1)
+    return float(max(all_threads_ns(document, *_INSIDE) - yields_ns, 0)) / max(
+        _created(document), 1
+    )
 
 
 def find(document: Document) -> Finding | None:

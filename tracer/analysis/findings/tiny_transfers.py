@@ -27,13 +27,18 @@ _S = 1_000_000_000
 _INSIDE = "syscall:io"
 
 
+def _moving(row: Mapping[str, Any]) -> int:
+    """Its calls that did not fail."""
+    return int(row["calls"] - sum(row["errors"].values()))
+
+
 def _rows(document: Document) -> list[Mapping[str, Any]]:
     """The calls, the most time on CPUs first."""
     least = max(LEAST_CALLS, LEAST_RATE * window_ns(document) / _S)
     rows = [
         row
         for row in calls(document)
-        if row.get("bytes") and row["calls"] >= least and row["bytes"] <= MOST_BYTES * row["calls"]
+        if row.get("bytes") and _moving(row) >= least and row["bytes"] <= MOST_BYTES * _moving(row)
     ]
     return sorted(rows, key=lambda row: -row["on_cpu_ns"])
 
@@ -52,7 +57,7 @@ def _first(document: Document, what: str) -> float:
     row = rows[0]
     return float(
         {
-            "bytes": row["bytes"] / row["calls"],
+            "bytes": row["bytes"] / _moving(row),
             "rate": row["calls"] * _S / window_ns(document),
             "each": row["on_cpu_ns"] / row["calls"],
         }[what]
