@@ -48,6 +48,7 @@ def quota_of(group: Path) -> Quota | None:
         int(stat.get("nr_periods", 0)),
         int(stat.get("nr_throttled", 0)),
         throttled_ns,
+        1000 * int(period_us),
     )
 
 

@@ -53,13 +53,15 @@ class HostLoad:
 @dataclass(frozen=True)
 class Quota:
     """A control group's CPU quota: how many CPUs it allows, in how many periods its threads ran,
-    and in how many of these and for how long, ns over all CPUs, they were held back."""
+    and in how many of these and for how long, ns over all CPUs, they were held back; `period_ns`:
+    how long a period is, 0 where that is not known."""
 
     group: Path
     cpus: float
     periods: int
     throttled_periods: int
     throttled_ns: int
+    period_ns: int = 0
 
     def since(self, before: Quota | None) -> Quota:
         """What was counted since `before`, all of it where there was no group then."""

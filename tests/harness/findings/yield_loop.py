@@ -1,6 +1,7 @@
 """Threads at a barrier that yield, and threads that were pushed off their CPU."""
 
 from harness.findings import call, run
+from harness.findings._locks import row
 
 S = 1_000_000_000
 
@@ -10,10 +11,22 @@ def _switches(yielded: int, involuntary: int) -> dict[str, object]:
     return {"switches": {**switches, "per_unit": None}}
 
 
-_PATH = {"yielded": 2 * S, "syscall:other": S}
-_ALL = {"user": 3 * S, "syscall:other": 4 * S, "yielded": 6 * S}
-_YIELDS = call("sched_yield", "other", 1_130_000, 9 * S, 3 * S)
+_PATH = {"yielded": 2 * S, "syscall:process": S}
+_ALL = {"user": 3 * S, "syscall:process": 4 * S, "yielded": 6 * S}
+_YIELDS = call("sched_yield", "process", 1_130_000, 9 * S, 3 * S)
+_GROUPS = [
+    row(name=name, threads=n, idle=0, idle_ns=0, parts={"yielded": ns})
+    for name, n, ns in (("blas-*", 3, 5 * S), ("yield", 1, S), ("logger", 1, S // 100))
+]
 FIRES = [
+    run(
+        5 * S,
+        _PATH,
+        _ALL,
+        sched=_switches(1_100_000, 1_110_000),
+        syscalls=[_YIELDS],
+        thread_groups=_GROUPS,
+    ),
     run(5 * S, _PATH, _ALL, sched=_switches(1_100_000, 1_110_000), syscalls=[_YIELDS]),
     run(5 * S, _PATH, _ALL, sched=_switches(1_100_000, 1_110_000), syscalls=None),
 ]

@@ -98,10 +98,10 @@ def test_schema_refuses_what_is_not_written(schema: dict[str, Any]) -> None:
 
 
 def test_quotas_that_held_the_target_back() -> None:
-    quota = Quota(Path("/sys/fs/cgroup/a"), 0.3, 10, 7, 450)
+    quota = Quota(Path("/sys/fs/cgroup/a"), 0.3, 10, 7, 450, 100)
     assert document(planted_summary(host=planted_host(quotas=(quota,))))["host"]["quotas"] == [
         {"group": "/sys/fs/cgroup/a", "cpus": 0.3, "periods": 10, "throttled_periods": 7,
-         "throttled_ns": 450}
+         "throttled_ns": 450, "period_ns": 100}
     ]  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def test_version_2(root: Path) -> None:
         cpu__max="30000 100000\n",
         cpu__stat="usage_usec 5\nnr_periods 10\nnr_throttled 7\nthrottled_usec 450000\n",
     )
-    assert cgroups.quotas() == {group: Quota(group, 0.3, 10, 7, 450_000_000)}
+    assert cgroups.quotas() == {group: Quota(group, 0.3, 10, 7, 450_000_000, 100_000_000)}
 
 
 def test_version_1(root: Path) -> None:
@@ -42,7 +42,7 @@ def test_version_1(root: Path) -> None:
         cpu__stat="nr_periods 4\nnr_throttled 2\nthrottled_time 123456789\n",
     )
     write(root / "cpu" / "free", cpu__cfs_quota_us="-1\n", cpu__cfs_period_us="100000\n")
-    assert cgroups.quotas() == {group: Quota(group, 1.5, 4, 2, 123_456_789)}
+    assert cgroups.quotas() == {group: Quota(group, 1.5, 4, 2, 123_456_789, 100_000_000)}
 
 
 def test_a_group_that_goes_while_it_is_read_has_no_quota(root: Path) -> None:

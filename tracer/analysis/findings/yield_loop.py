@@ -8,34 +8,46 @@ from tracer.analysis.findings._document import (
     all_threads_ns,
     calls,
     explain,
+    named,
     on_path_ns,
     rounded,
     share,
-)
-from tracer.model.states import USER, YIELDED
+)  # fmt: skip
+from tracer.model.states import YIELDED
 from tracer.units import count, duration
 
 NAME = "Yield loop"
 _CALL = "sched_yield"
 #: So many yields at least, and this share of all context switches.
 LEAST_YIELDS, LEAST_SHARE = 1000, 0.5
+#: So many groups of threads are named, each with this share of the time off a CPU after yields.
+NAMED, LEAST_GROUP = 2, 0.1
 
 
 def _yields_share(document: Document) -> float:
     switches = document["sched"]["switches"]
-    every = int(switches["voluntary"]) + int(switches["involuntary"])
-    return int(switches["yielded"]) / max(every, 1)
+    return float(switches["yielded"] / max(switches["voluntary"] + switches["involuntary"], 1))
 
 
 def _on_path(document: Document) -> int:
     """Off a CPU after a yield, and inside the call: its share of all calls of its class."""
-    inside_ns = sum(int(row["on_cpu_ns"]) for row in calls(document, _CALL))
-    other_ns = max(all_threads_ns(document, "syscall:other"), 1)
-    inside = min(inside_ns / other_ns, 1.0) * on_path_ns(document, "syscall:other")
-    return on_path_ns(document, YIELDED) + round(inside)
+    ns = on_path_ns(document, YIELDED)
+    for row in calls(document, _CALL):
+        part = f"syscall:{row['class']}"
+        of_class_ns = max(all_threads_ns(document, part), 1)
+        ns += round(min(row["on_cpu_ns"] / of_class_ns, 1.0) * on_path_ns(document, part))
+    return ns
 
 
 DERIVED = {"share of switches": _yields_share, "on the path, ns": _on_path}
+
+
+def _who(document: Document) -> str:
+    """The groups that yield."""
+    ns_of = {one["name"]: one["parts"].get(YIELDED, 0) for one in document["thread_groups"]}
+    least_ns = max(LEAST_GROUP * sum(ns_of.values()), 1)
+    names = sorted((name for name, ns in ns_of.items() if ns >= least_ns), key=lambda n: -ns_of[n])
+    return " and ".join(map(named, names[:NAMED])) or "threads"
 
 
 def find(document: Document) -> Finding | None:
@@ -44,20 +56,17 @@ def find(document: Document) -> Finding | None:
         return None
     if _yields_share(document) < LEAST_SHARE:
         return None
-    yielded, ns = sched["switches"]["yielded"], _on_path(document)
-    rows = calls(document, _CALL)
+    ns, times = _on_path(document), sched["switches"]["yielded"]
+    done = f"{count(times)} times one gave its CPU up"
     evidence = f"{rounded(_yields_share(document))} of all context switches are yields"
-    if rows:
-        evidence += (
-            f"; {count(rows[0]['calls'])} calls of sched_yield,"
-            f" {duration(rows[0]['on_cpu_ns'])} on CPUs; own code of all threads"
-            f" {duration(all_threads_ns(document, USER))}"
-        )
+    for row in calls(document, _CALL):
+        done = f"{count(row['calls'])} calls, {duration(row['on_cpu_ns'])} on CPUs"
+        evidence += f", {count(times)} in all; fewer threads, or a wait that sleeps, end it"
     return finding(
         __name__,
         share(document, ns),
-        f"threads wait in a loop of sched_yield: {count(yielded)} times one gave its CPU up,"
-        f" {rounded(share(document, ns))} of the time; fewer threads, or a wait that sleeps",
+        f"{_who(document)} wait by calling sched_yield in a loop: {done},"
+        f" {rounded(share(document, ns))} of the time with the waits for a CPU after them",
         evidence,
         explain(document),
     )
