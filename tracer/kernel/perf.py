@@ -38,6 +38,8 @@ _MAPPING = struct.Struct("=2I3Q2I2Q2I")
 _PAGES, _FEWEST, _ALL_PAGES = 128, 16, 16384
 #: Bytes of records that wait to be read into mappings: those of some 10,000 short processes.
 _MOST_PENDING = 32 << 20
+#: Ended processes are looked through when there are so many more.
+_MOST_ENDED = 1024
 _EVER = 1 << 63
 
 
@@ -133,6 +135,7 @@ class MappingLog:
         self._pending: list[bytes] = []
         self._records: list[tuple[int, int, int, bytes]] = []
         self._spaces = AddressSpaces()
+        self._looked_through = 0  # ended processes that were wanted at the last look
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop_read = self._stop_write = -1
@@ -141,6 +144,7 @@ class MappingLog:
         """Begin with nothing known."""
         self.stop()
         self._spaces, self._pending, self._records = AddressSpaces(), [], []
+        self._looked_through = 0
         cpus = online_cpus()
         pages = _PAGES
         while pages > _FEWEST and pages * len(cpus) > _ALL_PAGES:
@@ -169,6 +173,8 @@ class MappingLog:
         """The address spaces up to now, or up to `stop`."""
         with self._lock:
             self._understand(self._take() if self._rings else _EVER)
+            if self._rings and self._spaces.ended_count > self._looked_through + _MOST_ENDED:
+                self._forget()
             return self._spaces
 
     def stop(self) -> None:
@@ -197,7 +203,11 @@ class MappingLog:
                 until_ns = self._take()
                 if sum(map(len, self._pending)) > _MOST_PENDING:
                     self._understand(until_ns)
-                    self._spaces.forget(self._wanted())
+                    self._forget()
+
+    def _forget(self) -> None:
+        self._spaces.forget(self._wanted())
+        self._looked_through = self._spaces.ended_count
 
     def _take(self) -> int:
         """Copy what is in the rings; all records before the returned time have been copied."""

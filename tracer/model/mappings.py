@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: A space with more areas than this forgets those that have no file.
+#: A space with more areas than this forgets some: see `_fewer`.
 _MOST_AREAS = 50_000
+#: A process forked by a forked one, and so on: one with more parents begins with a copy of all.
+_MOST_PARENTS = 8
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,12 @@ class Space:
     def __init__(self, since_ns: int, parent: Space | None = None) -> None:
         self.since_ns = since_ns
         self._parent = parent
+        self._parents: int = parent._parents + 1 if parent else 0
         self._times: dict[Area, tuple[int, int]] = {}
         self._known: _Columns | None = None
+        if self._parents > _MOST_PARENTS:
+            self._times = self._all()
+            self._parent, self._parents = None, 0
 
     def add(self, at_ns: int, area: Area) -> None:
         """`area` was mapped, or what was mapped there has changed."""
@@ -57,7 +63,19 @@ class Space:
         self._times[area] = first_ns, at_ns
         self._known = None
         if len(self._times) > _MOST_AREAS:
-            self._times = {area: at for area, at in self._times.items() if area.inode}
+            self._times = _fewer(self._times)
+
+    def _all(self) -> dict[Area, tuple[int, int]]:
+        """Its areas with their times, those that it has inherited too."""
+        found = {}
+        if self._parent:
+            for area, (first_ns, last_ns) in self._parent._all().items():
+                if first_ns <= self.since_ns:
+                    found[area] = first_ns, min(last_ns, self.since_ns)
+        for area, (first_ns, last_ns) in self._times.items():
+            first_ns, _last_ns = found.pop(area, (first_ns, last_ns))
+            found[area] = first_ns, last_ns
+        return found
 
     def find(self, address: int, at_ns: int) -> Area | None:
         """The area in which `address` lay at that time; None when it was in none."""
@@ -98,6 +116,15 @@ class Space:
         if self._known is None:
             self._known = _Columns({**self._times})
         return self._known
+
+
+def _fewer(times: Mapping[Area, tuple[int, int]]) -> dict[Area, tuple[int, int]]:
+    """At most half of the areas of a full space: without data that has no file, then without all
+    data, then the latest ones."""
+    kept = {area: at for area, at in times.items() if area.inode or area.executable}
+    if len(kept) > _MOST_AREAS // 2:
+        kept = {area: at for area, at in kept.items() if area.executable}
+    return dict([*kept.items()][-(_MOST_AREAS // 2) :])
 
 
 class _Columns:
@@ -150,6 +177,11 @@ class AddressSpaces:
     def ended(self, pid: int) -> None:
         """The process has ended."""
         self._ended.add(pid)
+
+    @property
+    def ended_count(self) -> int:
+        """How many processes have ended and are not forgotten."""
+        return len(self._ended)
 
     def of(self, pid: int, at_ns: int) -> Space | None:
         """The space of the process at that time; None when nothing is known of the process."""

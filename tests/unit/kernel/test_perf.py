@@ -106,6 +106,19 @@ def test_the_end_of_a_process() -> None:
     assert found(log, 7, 0x1000, 50) is None
 
 
+def test_processes_that_have_ended_are_forgotten_however_often_spaces_are_asked_for() -> None:
+    """Between two windows too little is recorded for the ring to be emptied by itself."""
+    pieces = [
+        mapped(10 * pid, pid, PROGRAM) + forked(10 * pid + 1, pid, 1, kind=EXIT)
+        for pid in range(100, 5100)
+    ]
+    log = log_of(Ring(*pieces), wanted=frozenset({150}))
+    kept = [log.spaces().ended_count for _ in pieces]
+    assert max(kept) <= 1024 + 2
+    assert found(log, 150, 0x1000, 99_999) == PROGRAM
+    assert found(log, 160, 0x1000, 99_999) is None
+
+
 def test_lost_records_are_told() -> None:
     log = log_of(Ring(record(LOST, 10, struct.pack("=2Q", 1, 5))))
     assert "lost" in log.spaces().missing

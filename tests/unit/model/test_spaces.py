@@ -131,3 +131,48 @@ def test_only_what_ended_and_is_not_wanted_is_forgotten() -> None:
     assert at == [False, True, True, True], "the child of 7 keeps what it was forked with"
     spaces.forget(())
     assert found(spaces, 8, 0x1000, 30) is None
+
+
+def test_a_chain_of_forks_has_no_depth() -> None:
+    """Each process is forked by the one before, which ends: all that is kept is what they share."""
+    spaces = AddressSpaces()
+    spaces.mapped(10, 1, PROGRAM)
+    for pid in range(2, 3000):
+        spaces.forked(10 * pid, pid, pid - 1)
+        spaces.ended(pid - 1)
+        spaces.forget(())
+    assert found(spaces, 2999, 0x1000, 99_999) == PROGRAM
+    space = spaces.of(2999, 99_999)
+    assert space is not None
+    assert space.program == PROGRAM
+    assert len(space.history()) <= 2
+    depth = 0
+    while space:
+        depth, space = depth + 1, space._parent
+    assert depth <= 10
+
+
+def test_a_copied_space_is_that_of_the_moment_of_the_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mappings, "_MOST_PARENTS", 0)
+    spaces = AddressSpaces()
+    spaces.mapped(10, 1, PROGRAM)
+    spaces.forked(20, 2, 1)
+    spaces.mapped(30, 1, OTHER)
+    assert found(spaces, 2, 0x1000, 40) == PROGRAM
+    assert found(spaces, 2, 0x5000, 40) is None
+
+
+def test_of_too_many_files_code_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mappings, "_MOST_AREAS", 8)
+    space, code = Space(0), Area(0x1000, 0x2000, 0, "/bin/a", (8, 1), 1, executable=True)
+    space.add(1, code)
+    for number in range(1, 100):
+        space.add(1 + number, Area(number << 20, (number << 20) + 1, 0, "/data", (8, 1), number))
+        assert len(space._times) <= 8
+    assert space.find(0x1000, 200) == code
+    assert space.find(99 << 20, 200) is not None
+    for number in range(100, 200):
+        area = Area(number << 20, (number << 20) + 1, 0, "/x", (8, 1), number, executable=True)
+        space.add(1 + number, area)
+        assert len(space._times) <= 8
+    assert space.find(199 << 20, 300) is not None
