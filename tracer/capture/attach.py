@@ -168,7 +168,10 @@ class _Watch:
             if over:
                 self._python.look(outside=True)
             if has_threads(data):
-                yield self._recording(data, self._python.over(kernels), edges, looks)
+                recording = self._recording(data, self._python.over(kernels), edges, looks)
+                if recording.signalled is not None:
+                    stopped = stopped or Interrupted(recording.signalled)
+                yield recording
             elif number == 1:
                 raise TracerError(f"process {self._main} has ended already", exit_code=2)
             if stopped is not None:

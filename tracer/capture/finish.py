@@ -11,6 +11,7 @@ import numpy as np
 
 from tracer import probes
 from tracer.analysis.run import counts
+from tracer.capture.naming import Naming
 from tracer.capture.places import profile_of
 from tracer.capture.quotas import Quotas
 from tracer.capture.roles import Roles
@@ -159,8 +160,10 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
     groups = counts.group_names(recording)
     context = Context(groups, engine.address_spaces())
     records = probes.records(engine.names, data, context)
+    with Naming(engine.leave_unnamed) as naming:
+        profile = profile_of(recording, engine, groups)
     recording = dataclasses.replace(
-        recording, probes=records, profile=profile_of(recording, engine, groups)
+        recording, probes=records, profile=profile, signalled=naming.signalled
     )
     if closed.path is None:
         return recording

@@ -140,7 +140,7 @@ def trace_command(
         say(recording.result["no_units"])
         say(recording.result["no_units_hint"])
     pair = None
-    if baseline and recording.interrupted is None:
+    if baseline and recording.stopped_by is None:
         _rewind_input(input_offset, say)
         pair = _untraced_twin(spec, options, recording, around, say)
     if pair is None and recording.cost is None:

@@ -122,8 +122,8 @@ class _Runs:
 
         def traced() -> Mapping[str, Any]:
             recording = run_traced(self._engine, spec, plan.follow, progress=self._progress)
-            if recording.interrupted is not None:
-                raise Interrupted(recording.interrupted)
+            if recording.stopped_by is not None:
+                raise Interrupted(recording.stopped_by)
             return recording.result
 
         def untraced() -> Mapping[str, Any]:
@@ -183,8 +183,8 @@ def _measured(runs: _Runs, plan: Plan, cost_ns: int | None, progress: Progress) 
     before = (plan.rounds + 1) // 2
     pairs = [runs.pair(number, trips) for number in range(before)]
     recording = runs.full(cost_ns)
-    if recording.interrupted is not None:
-        return Measured(recording, pairs, runs.around, recording.interrupted)
+    if recording.stopped_by is not None:
+        return Measured(recording, pairs, runs.around, recording.stopped_by)
     try:
         for number in range(before, plan.rounds):
             pairs.append(runs.pair(number, trips))  # noqa: PERF401 - a signal keeps those made

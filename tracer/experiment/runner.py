@@ -92,8 +92,8 @@ class Runner:
             recording = run_command(engine, spec, options, self._switch_cost_ns)
         else:
             recording = run_traced(engine, spec, True, self._switch_cost_ns, self._progress)
-        if recording.interrupted is not None:
-            raise Interrupted(recording.interrupted)
+        if recording.stopped_by is not None:
+            raise Interrupted(recording.stopped_by)
         if condition.command:
             require_success(spec, recording.exit_status)
             require_units(recording.result)

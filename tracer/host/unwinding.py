@@ -9,10 +9,12 @@ workloads/native/symbols/src/wire.rs describes the request and the answer: words
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +34,8 @@ _ANSWER_AT = 4096
 _KINDS = ("unknown", "native", "python", "java", "go")
 #: Limits of the helper: memory beside the files that it maps, CPU time, output.
 _MEMORY_BYTES, _CPU_S, _ANSWER_BYTES = 2 << 30, 120, 256 << 20
+#: How often it is looked whether it is still to be waited for.
+_LOOK_S = 0.1
 #: It is started again so often, each time without what broke it.
 _MOST_STARTS = 10
 #: Work that a start can break on: a file's unwind tables, a sample, a perf map, a file's names.
@@ -57,9 +61,13 @@ class _Request:
 
 
 def unwind(
-    samples: Sequence[StackSample], spaces: AddressSpaces, *, timeout_s: float = 120.0
+    samples: Sequence[StackSample],
+    spaces: AddressSpaces,
+    *,
+    timeout_s: float = 120.0,
+    stop: threading.Event | None = None,
 ) -> Unwound:
-    """The frames of all samples, in their order.
+    """The frames of all samples, in their order; those without names as soon as `stop` is set.
 
     What could not be found out is left unknown: see `Unwound.missing`. Files of processes that
     live are found even where they were deleted or only root may read them.
@@ -73,7 +81,8 @@ def unwind(
         if not os.access(HELPER, os.X_OK):
             return _folded(samples, request, files, "the program that unwinds and names stacks is"
                            " not built; build it with: make setup")  # fmt: skip
-        return _Helper(samples, request, files, user, timeout_s).run()
+        helper = _Helper(samples, request, files, user, timeout_s, stop or threading.Event())
+        return helper.run()
     finally:
         files.close()
 
@@ -130,10 +139,11 @@ class _Helper:
         files: CodeFiles,
         user: tuple[int, int] | None,
         timeout_s: float,
+        stop: threading.Event,
     ) -> None:
         self._samples, self._request, self._files = samples, request, files
         self._user, self._until_s = user, time.monotonic() + timeout_s
-        self._timeout_s = timeout_s
+        self._stop = stop
         self._left_out: dict[int, set[int]] = {_FILE: set(), _SAMPLE: set(), _MAP: set()}
         #: What is read for the names of a file that broke it: less each time.
         self._detail: dict[int, int] = {}
@@ -142,7 +152,7 @@ class _Helper:
         why = ""
         for _ in range(_MOST_STARTS):
             left_s = self._until_s - time.monotonic()
-            if left_s <= 0:
+            if left_s <= 0 or self._stop.is_set():
                 break
             # half of what is left: one more start must be possible without what took so long
             work, number, why, answer = self._start(left_s / 2)
@@ -154,6 +164,11 @@ class _Helper:
                     break
             if not self._leave_out(work, number):
                 break
+        if self._stop.is_set():
+            missing = "it was not waited for, after a signal (Ctrl-C)"
+            return _folded(
+                self._samples, self._request, self._files, f"stacks are not unwound: {missing}"
+            )
         missing = f"{HELPER.name} failed ({why}); to build it anew: make clean, then make setup"
         return _folded(
             self._samples, self._request, self._files, f"stacks are not unwound: {missing}"
@@ -192,7 +207,7 @@ class _Helper:
         # through its descriptor: the user it runs as need not reach the directory
         program = os.open(HELPER, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 [HELPER.name, str(_MEMORY_BYTES), str(_CPU_S), str(_ANSWER_BYTES)],
                 executable=f"/proc/self/fd/{program}",
                 stdin=request,
@@ -201,23 +216,36 @@ class _Helper:
                 pass_fds=[program, *self._descriptors()],
                 cwd="/",
                 env={},
-                timeout=timeout_s,
-                check=False,
                 user=self._user[0] if self._user else None,
                 group=self._user[1] if self._user else None,
                 extra_groups=[] if self._user else None,
                 start_new_session=True,  # Ctrl-C, with which an attach ends, is not for it
             )
-        except subprocess.TimeoutExpired:
-            return f"it took longer than {timeout_s:.0f} s"
         except OSError as error:
             return f"it cannot be started: {error.strerror}"
         finally:
             os.close(program)
-        if done.returncode < 0:
-            return f"it was ended by signal {-done.returncode}"
+        with process:
+            try:
+                why = self._wait(process, timeout_s)
+            finally:
+                process.kill()
+        if why or process.returncode < 0:
+            return why or f"it was ended by signal {-process.returncode}"
         text = os.pread(errors, 200, 0).decode(errors="replace").strip()
-        return text or f"exit status {done.returncode}" if done.returncode else ""
+        return text or f"exit status {process.returncode}" if process.returncode else ""
+
+    def _wait(self, process: subprocess.Popen[bytes], timeout_s: float) -> str:
+        """Until it ends; else why it is not waited for any longer."""
+        until_s = time.monotonic() + timeout_s
+        while process.returncode is None:
+            if self._stop.is_set():
+                return "it was not waited for"
+            if time.monotonic() > until_s:
+                return f"it took longer than {timeout_s:.0f} s"
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_LOOK_S)
+        return ""
 
     def _descriptors(self) -> list[int]:
         both = [fd for file in self._files.files for fd in (file.descriptor, file.debug)]

@@ -157,6 +157,8 @@ class Recording:
         What each probe's `read` returned, by its name; absent when the probe was off.
     interrupted:
         The signal that ended the window before the workload did; `result` is empty then.
+    signalled:
+        A signal that came after the window, while stacks were named: the profile lacks names.
     closed_late:
         The programs did not see the window's end; tracer closed it some time later.
     result:
@@ -196,6 +198,7 @@ class Recording:
     result: Mapping[str, Any] = field(default_factory=dict)
     exit_status: int | None = None
     interrupted: int | None = None
+    signalled: int | None = None
     closed_late: bool = False
     unavailable: tuple[str, ...] = ()
     switch_cost_ns: int | None = None
@@ -216,6 +219,11 @@ class Recording:
     @property
     def window_ns(self) -> int:
         return self.end_ns - self.start_ns
+
+    @property
+    def stopped_by(self) -> int | None:
+        """The signal that came in the window or soon after it: nothing more is to be done."""
+        return self.signalled if self.interrupted is None else self.interrupted
 
     def name_of(self, slot: int) -> str:
         """The name of a thread at the end of the window, or of its life. It is the target's."""

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -412,9 +413,9 @@ def test_the_helper_has_no_rights_to_lose(program: Path, monkeypatch: pytest.Mon
     popen = subprocess.Popen
 
     class Watched(popen):  # type: ignore[type-arg, misc, valid-type]
-        def communicate(self, *arguments: object, **options: object) -> tuple[bytes, bytes]:
+        def __enter__(self) -> Watched:
             started.append(Path(f"/proc/{self.pid}/status").read_text())
-            return super().communicate(*arguments, **options)  # type: ignore[arg-type]
+            return self
 
     one, spaces = taken(program)
     monkeypatch.setattr(subprocess, "Popen", Watched)
@@ -425,6 +426,29 @@ def test_the_helper_has_no_rights_to_lose(program: Path, monkeypatch: pytest.Mon
     assert "0" not in fields["Uid"].split()
     if os.geteuid() == 0:
         assert fields["Groups"].strip() == "" and "0" not in fields["Gid"].split()
+
+
+def test_names_need_not_be_waited_for(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it is told to stop there is an answer, if one without names."""
+    one, spaces = taken(program)
+    stop, started = threading.Event(), []
+    wait = subprocess.Popen.wait
+
+    def never_ends(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        if timeout is None:
+            return wait(process)
+        started.append(process)
+        stop.set()
+        raise subprocess.TimeoutExpired("tracer-symbols", timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", never_ends)
+    found = unwind([one], spaces, stop=stop)
+    assert len(started) == 1
+    assert started[0].returncode is not None, "it has been ended"
+    assert "not waited for" in found.missing and found.whole == (False,)
+    assert [frame.function for frame in found.frames] == [""]
+    assert "not waited for" in unwind([one], spaces, stop=stop).missing
+    assert len(started) == 1
 
 
 def test_nothing_is_known_of_a_process() -> None:
