@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from programs import ROOT, TRACER, need, traced
 from tracer.analysis.run.summary import summarize
 from tracer.capture.command import CommandOptions, run_command
 from tracer.kernel import stacks
+from tracer.kernel.btf import Btf
 from tracer.kernel.engine import Engine
 from tracer.model.sampling import Sampling
 from tracer.model.spec import Spec
@@ -247,6 +249,21 @@ def test_tasks_of_asyncio_are_told_apart(tmp_path: Path) -> None:
     assert loop["task"] == {
         "runtime": "asyncio", "number": None, "name": "handle_request", "label": "request",
     }  # fmt: skip
+@pytest.mark.parametrize("how", ["", "asleep"])
+def test_a_loop_that_is_blocked_at_the_end_is_told(
+    tmp_path: Path, compiled: Callable[[str], str], how: str
+) -> None:
+    words = (compiled("blocked_loop"), *how.split())
+    document = traced(tmp_path, words, *GRID, "--probe", "stacks", "--duration", "0.4")
+    closes(document)
+    (loop,) = document["where"]["loops"]
+    assert loop["goes_on"]
+    assert loop["polls"] == 5
+    # the program starts, and polls for 10 ms, within the window
+    assert 0.5 * document["window_ns"] < loop["longest_ns"] < document["window_ns"]
+    assert loop["call"] == ("clock_nanosleep" if how else None)
+    if not how:
+        assert loop["place"]["function"] == "stuck"
 
 
 def test_goroutines_are_told_apart(tmp_path: Path) -> None:
@@ -305,3 +322,31 @@ def test_a_full_table_doubles_the_grid(
     exact = recording.threads["path"][recording.end_slot]
     assert sleep_ns == pytest.approx(600 * 2.06e6, rel=0.05)
     assert int(exact.sum()) == recording.window_ns
+
+
+def test_before_linux_6_15_who_is_preempted_has_stacks_too(
+    monkeypatch: pytest.MonkeyPatch, compiled: Callable[[str], str]
+) -> None:
+    """Two programs compute on one CPU, and make no call in which their waits would get a stack."""
+    known = Btf.tracepoint_args
+    monkeypatch.setattr(
+        Btf,
+        "tracepoint_args",
+        lambda self, name: None if name == "sched_exit_tp" else known(self, name),
+    )
+    program = compiled("places")
+    script = f"{program} 1 recursion & {program} 1 recursion; wait"
+    with contextlib.closing(Engine(("stacks",), sampling=Sampling(200_000))) as engine:
+        assert "sched_exit_tp" not in engine.tracepoints
+        cpu = min(os.sched_getaffinity(0))
+        spec = Spec(("sh", "-c", script), as_root=True, controlled=False, cpus=(cpu,))
+        recording = run_command(engine, spec, CommandOptions())
+    found = summarize(recording, name="", transport="", unit="run").where
+    assert found is not None
+    ns: Counter[str] = Counter()
+    for share in found.places:
+        if share.part == "preempted":
+            ns[share.place.function] += share.ns
+    assert ns["burn"] > 0.1 * found.window_ns
+    assert ns["burn"] > 0.9 * ns.total()
+    assert found.quality.taken_ns["next_event"] > 0.9 * ns["burn"]

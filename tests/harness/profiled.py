@@ -68,7 +68,7 @@ SAMPLES = (
     sample("syscall:io", 30, IN_RECV, by=2, call="recvfrom"),
     sample("user", 20, IN_SPIN, by=3, waker=2, handovers=4),
 )
-PROFILE = Profile(SAMPLES, grid_ns=1000)
+PROFILE = Profile(SAMPLES, grid_ns=1000, handovers=7)
 #: Not in the proportions of the samples, and with a part without a sample and a residual.
 WALL = Ledger(100_003, {"user": 59_999, "syscall:io": 30_001, "wakeup:idle": 10_000, "sleep": 2})
 
@@ -92,7 +92,7 @@ def random_profile(seed: int) -> tuple[Profile, Ledger]:
                 *stacks,
                 by=choose.randint(1, 5),
                 waker=index - 1 if is_handed else None,
-                handovers=choose.choice((None, 1, 3)) if is_handed else None,
+                handovers=choose.choice((1, 3)) if is_handed else None,
             )
         )
     every = choose.sample(PATH_PARTS[:-1], choose.randint(0, 5)) + parts

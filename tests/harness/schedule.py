@@ -56,6 +56,7 @@ class Truth:
     path: Counter[str]
     own: Counter[str] = field(default_factory=Counter)
     birth_ns: int = 0
+    handovers: int = 0  # of its path
     call: str = ""
     asleep_in: str = ""
     woken_ns: int = 0
@@ -147,6 +148,7 @@ class Schedule:
         task = self.w.create(now, cpu, pid, self.random.choice((FIRST_PID, FIRST_PID, pid)))
         t.add(t.on_cpu_part, now)
         child = Truth(task, "waking", now, Counter(t.path), birth_ns=now)
+        child.handovers = t.handovers + 1
         child.woken_ns, child.woken_on = now, cpu
         self.threads.append(child)
 
@@ -244,6 +246,7 @@ class Schedule:
             t.add(t.asleep_in, now, path=False)
             if chain is not None:
                 t.path = chain.path_at(now)
+                t.handovers = chain.handovers + 1
             else:
                 t.path[_slept(t.call) if "timer" in depth else "external"] += asleep_ns
             t.state = "waking"
@@ -275,7 +278,7 @@ class Schedule:
         self.kinds.clear()
         self.switches.clear()
         for t in self.threads:
-            t.path, t.own = Counter(), Counter()
+            t.path, t.own, t.handovers = Counter(), Counter(), 0
             t.since_ns = self.now
 
     def close(self) -> None:

@@ -10,7 +10,14 @@ from tracer.analysis.run.ledger import thread_times
 from tracer.analysis.sampled_path import stacks_of, walked
 from tracer.analysis.where.pieces import shared
 from tracer.kernel.engine import Engine
-from tracer.model.path_nodes import NO_CALL, OwnTime, SampledPaths, TakenStack, ticking_keys
+from tracer.model.path_nodes import (
+    NO_CALL,
+    OwnTime,
+    SampledPaths,
+    TakenStack,
+    since,
+    ticking_keys,
+)
 from tracer.model.profile import (
     TAKEN,
     PathSample,
@@ -22,7 +29,7 @@ from tracer.model.profile import (
     ThreadSample,
 )
 from tracer.model.recording import Recording
-from tracer.model.stacks import StackTable
+from tracer.model.stacks import NamedStack
 from tracer.model.states import (
     AWAITED,
     EXTERNAL,
@@ -34,6 +41,7 @@ from tracer.model.states import (
     TIMED_WAIT,
     RunState,
 )
+from tracer.model.stretches import longest
 from tracer.model.syscalls import class_of, name_of
 from tracer.model.threads import RUNNING
 
@@ -42,9 +50,9 @@ _MOST_DESCRIPTORS = 1 << 31
 _FINE = 1024
 _CALLS = {PART[name] for name in SYSCALL_PARTS}
 _SLEPT = {PART[name] for name in (SLEEP, TIMED_WAIT, EXTERNAL)}
-#: A thread that polled less often in the window has no event loop to return to.
-_FEWEST_POLLS = 3
 _MOST_STRETCHES = 8
+#: A thread whose row another one has since; with it went its name.
+_ENDED = "(ended)"
 
 
 def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) -> Profile | None:
@@ -52,47 +60,107 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
 
     `groups`: the name of each thread in the table of threads, by slot.
     """
-    last, ticking = int(recording.threads["node"][recording.end_slot]), _ticking(recording)
-    paths = engine.sampled_paths([last], ticking)
+    end, ticking = recording.threads[recording.end_slot], _ticking(recording)
+    last = int(end["node"])
+    paths = engine.sampled_paths([last], ticking, recording.end_ns)
     if paths is None:
         return None
     nodes, is_whole = walked(paths.nodes, last)
-    samples: list[PathSample] = []
-    threads: dict[int, SampledThread] = {}
+    path = _Path(recording, groups)
     for node in nodes[nodes["points"] > 0]:
-        slot = int(node["slot"])
-        if slot not in threads:
-            threads[slot] = _thread(recording, slot, groups)
-        before = samples[-1].thread.slot if samples else slot
-        call = None if int(node["call"]) == NO_CALL else name_of(int(node["call"]))
         taken = [paths.stacks[key] for key in stacks_of(paths, node)]
-        samples.append(
-            PathSample(
-                PATH_PARTS[int(node["part"])],
-                int(node["points"]),
-                threads[slot],
-                call,
-                tuple(_stacks(engine.stacks, taken)),
-                None if slot == before else len(samples) - 1,
-                descriptor=_descriptor(call, taken),
-                awaited=_awaited(node),
-            )
-        )
+        path.grow(node, *since(taken, int(node["points"]), recording.start_ns))
     if engine.has_stacks:
-        samples += _to_the_end(recording, paths, engine.stacks, ticking, groups)
+        found = [paths.stacks[key] for key in ticking if key in paths.stacks]
+        path.runs_to_the_end(ticking, found)
     else:
-        samples += _rest(recording, paths.grid_ns, groups)
+        path.goes_on_to_the_end(paths.grid_ns)
     points = recording.window_ns // max(paths.grid_ns, 1)
-    lost = 0 if is_whole else max(points - sum(sample.points for sample in samples), 0)
+    lost = 0 if is_whole else max(points - sum(sample.points for sample in path.samples), 0)
     return Profile(
-        tuple(samples),
+        tuple(path.samples),
         paths.grid_ns,
         paths.lost_points + lost,
-        tuple(_thread_samples(recording, paths, engine.stacks, groups)),
+        tuple(_thread_samples(recording, paths, groups)),
         "; ".join(filter(None, (paths.failure, engine.stacks.missing))),
-        tuple(_stretches(recording, paths, engine.stacks, groups)),
+        tuple(_stretches(recording, paths, groups)),
         engine.has_stacks,
+        int(end["handovers"]),
     )
+
+
+class _Path:
+    """The samples of a path, made one after the other."""
+
+    def __init__(self, recording: Recording, groups: Mapping[int, str]) -> None:
+        self.samples: list[PathSample] = []
+        self._recording, self._groups = recording, groups
+        self._threads: dict[tuple[int, int], SampledThread] = {}
+        self._handovers = 0  # up to the last sample
+
+    def grow(self, node: np.void, taken: Sequence[TakenStack], points: float) -> None:
+        """By the time of a node; by nothing where that is of before the window."""
+        if round(points):
+            call = None if int(node["call"]) == NO_CALL else name_of(int(node["call"]))
+            slot, part = int(node["slot"]), int(node["part"])
+            self._add(node, slot, part, round(points), call, taken, _awaited(node))
+
+    def runs_to_the_end(
+        self, ticking: Sequence[tuple[int, int]], found: Sequence[TakenStack]
+    ) -> None:
+        """By what its thread's last ticks sampled in the window, of which these stacks are there;
+        nothing where there were none."""
+        recording = self._recording
+        slot, row = recording.end_slot, recording.threads[recording.end_slot]
+        theirs = [stack for stack in found if stack.slot == slot]
+        taken = [s for s in theirs if recording.start_ns <= s.at_ns <= recording.end_ns]
+        part = int(row["on_cpu_part"])
+        if not taken or part >= len(PATH_PARTS):
+            return
+        call = name_of(int(row["call_nr"])) if part in _CALLS else None
+        points = round(len(ticking) * len(taken) / len(theirs))
+        self._add(row, slot, part, points, call, taken)
+
+    def goes_on_to_the_end(self, grid_ns: int) -> None:
+        """By the time from the thread's last event to the window's end, where tracer closed that: no
+        event made a node of it."""
+        recording = self._recording
+        slot, row = recording.end_slot, recording.threads[recording.end_slot]
+        points = max(recording.end_ns - int(row["last_ns"]), 0) // max(grid_ns, 1)
+        part = _present_part(row)
+        if points and part is not None:
+            call = name_of(int(row["call_nr"])) if row["on_cpu_part"] in _CALLS else None
+            self._add(row, slot, part, points, call, ())
+
+    def _add(
+        self,
+        row: np.void,  # of a thread, or a node
+        slot: int,
+        part: int,
+        points: int,
+        call: str | None,
+        taken: Sequence[TakenStack],
+        awaited: str | None = None,
+    ) -> None:
+        key = slot, int(row["life"])
+        if key not in self._threads:
+            self._threads[key] = _thread(self._recording, *key, self._groups)
+        handovers, self._handovers = self._handovers, int(row["handovers"])
+        thread, last = self._threads[key], len(self.samples) - 1
+        is_handed = bool(self.samples) and self.samples[last].thread is not thread
+        self.samples.append(
+            PathSample(
+                PATH_PARTS[part],
+                points,
+                thread,
+                call,
+                tuple(_stacks(taken)),
+                last if is_handed else None,
+                self._handovers - handovers if is_handed else None,
+                _descriptor(call, taken),
+                awaited,
+            )
+        )
 
 
 def _ticking(recording: Recording) -> list[tuple[int, int]]:
@@ -102,75 +170,35 @@ def _ticking(recording: Recording) -> list[tuple[int, int]]:
     return ticking_keys(row) if row["state"] in RUNNING else []
 
 
-def _to_the_end(
-    recording: Recording,
-    paths: SampledPaths,
-    table: StackTable,
-    ticking: Sequence[tuple[int, int]],
-    groups: Mapping[int, str],
-) -> Iterator[PathSample]:
-    """What these ticks sampled in the window; nothing where there were none."""
-    slot = recording.end_slot
-    found = [paths.stacks[key] for key in ticking if key in paths.stacks]
-    taken = [
-        stack
-        for stack in found
-        if stack.slot == slot and recording.start_ns <= stack.at_ns <= recording.end_ns
-    ]
-    row = recording.threads[slot]
-    part = int(row["on_cpu_part"])
-    if not taken or part >= len(PATH_PARTS):
-        return
-    name = PATH_PARTS[part]
-    yield PathSample(
-        name,
-        len(taken),
-        _thread(recording, slot, groups),
-        name_of(int(row["call_nr"])) if name.startswith("syscall:") else None,
-        tuple(_stacks(table, taken)),
-    )
-
-
-def _rest(recording: Recording, grid_ns: int, groups: Mapping[int, str]) -> Iterator[PathSample]:
-    """The time from the thread's last event to the window's end, where tracer closed that: no event
-    made a node of it."""
-    slot = recording.end_slot
-    row = recording.threads[slot]
-    points = max(recording.end_ns - int(row["last_ns"]), 0) // max(grid_ns, 1)
-    part = _present_part(row)
-    if points and part is not None:
-        in_call = row["on_cpu_part"] in _CALLS
-        call = name_of(int(row["call_nr"])) if in_call else None
-        yield PathSample(part, points, _thread(recording, slot, groups), call)
-
-
 def _awaited(node: np.void) -> str | None:
     number = int(node["awaited"])
     return AWAITED[number] if number < len(AWAITED) else None
 
 
-def _present_part(row: np.void) -> str | None:
+def _present_part(row: np.void) -> int | None:
     """Of the path, as `choose_path` counts it; None where it has no name."""
     if row["state"] in RUNNING:
         part = int(row["on_cpu_part"])
-        return PATH_PARTS[part] if part < len(PATH_PARTS) else None
+        return part if part < len(PATH_PARTS) else None
     if row["state"] == RunState.BLOCKED:
-        return SLEEP if row["blocked_part"] == PART["blocked:sleep"] else EXTERNAL
+        return PART[SLEEP if row["blocked_part"] == PART["blocked:sleep"] else EXTERNAL]
     return None
 
 
 def _thread_samples(
-    recording: Recording, paths: SampledPaths, table: StackTable, groups: Mapping[int, str]
+    recording: Recording, paths: SampledPaths, groups: Mapping[int, str]
 ) -> Iterator[ThreadSample]:
     """All threads' own times, exact by thread and state, split by samples; none unless wanted."""
     if not paths.times:
         return
     points: dict[tuple[int, int], dict[OwnTime, float]] = {}
+    lives = recording.threads["life"]
     for time, count in paths.times.items():
-        points.setdefault((time.slot, _own_part(time)), {})[time] = count
+        if lives[time.slot] == time.life:  # the table has no times of its earlier threads
+            points.setdefault((time.slot, _own_part(time)), {})[time] = count
     own_ns = thread_times(recording)
     for slot, part in np.argwhere(own_ns > 0).tolist():
-        thread = _thread(recording, slot, groups)
+        thread = _thread(recording, slot, int(lives[slot]), groups)
         state, all_ns = OWN_PARTS[part], int(own_ns[slot, part])
         sampled = points.get((slot, part))
         if not sampled:
@@ -179,7 +207,7 @@ def _thread_samples(
         split = shared(all_ns, [round(_FINE * count) for count in sampled.values()])
         for time, ns in zip(sampled, split, strict=True):
             call = None if time.call == NO_CALL else name_of(time.call)
-            yield ThreadSample(thread, state, ns, call, _stack(table, time.stack, 0))
+            yield ThreadSample(thread, state, ns, call, _stack(time.stack, 0))
 
 
 def _own_part(time: OwnTime) -> int:
@@ -191,47 +219,45 @@ def _own_part(time: OwnTime) -> int:
 
 
 def _stretches(
-    recording: Recording, paths: SampledPaths, table: StackTable, groups: Mapping[int, str]
+    recording: Recording, paths: SampledPaths, groups: Mapping[int, str]
 ) -> Iterator[Stretch]:
-    """The longest ones, of threads that returned to an event loop often enough to have one."""
     rows = recording.threads
-    seen = (rows["epoch"] == recording.epoch) & (rows["polls"] >= _FEWEST_POLLS)
-    for slot in np.argsort(np.where(seen, rows["stretch_ns"], 0))[::-1][:_MOST_STRETCHES].tolist():
-        row = rows[slot]
-        if not seen[slot] or not row["stretch_ns"]:
-            return
-        end_ns = int(row["stretch_end_ns"])
-        begin_ns = end_ns - int(row["stretch_ns"])
+    for span in longest(rows, recording.epoch, recording.end_ns, _MOST_STRETCHES):
+        row = rows[span.slot]
         taken = [s for s in paths.stacks.values()
-                 if s.slot == slot and begin_ns <= s.at_ns <= end_ns]  # fmt: skip
+                 if s.slot == span.slot and span.begin_ns <= s.at_ns <= span.end_ns]  # fmt: skip
         taken.sort(key=lambda stack: stack.at_ns)
+        is_of_window = row["epoch"] == recording.epoch
+        is_call = row["on_cpu_part"] in _CALLS
         yield Stretch(
-            _thread(recording, slot, groups),
-            int(row["stretch_ns"]),
-            int(row["polls"]),
-            tuple(_stacks(table, taken)),
+            _thread(recording, span.slot, int(row["life"]), groups),
+            span.ns,
+            int(row["polls"] - row["polls_before"]) if is_of_window else 0,
+            tuple(_stacks(taken)),
+            span.is_open,
+            name_of(int(row["call_nr"])) if span.is_open and is_call else None,
         )
 
 
-def _thread(recording: Recording, slot: int, groups: Mapping[int, str]) -> SampledThread:
-    name, row = recording.name_of(slot), recording.threads[slot]
+def _thread(recording: Recording, slot: int, life: int, groups: Mapping[int, str]) -> SampledThread:
+    row = recording.threads[slot]
+    if int(row["life"]) != life:
+        return SampledThread(slot, 0, _ENDED, _ENDED, 0)
+    name = recording.name_of(slot)
     return SampledThread(slot, int(row["tid"]), name, groups.get(slot, name), int(row["tgid"]))
 
 
-def _stacks(table: StackTable, taken: Sequence[TakenStack]) -> Iterator[SampledStack]:
+def _stacks(taken: Sequence[TakenStack]) -> Iterator[SampledStack]:
     for one in taken:
-        stack = _stack(table, one.number, one.taken, one.task)
+        stack = _stack(one.stack, one.taken, one.task)
         if stack:
             yield stack
 
 
-def _stack(
-    table: StackTable, number: int, taken: int, task: Task | None = None
-) -> SampledStack | None:
+def _stack(named: NamedStack | None, taken: int, task: Task | None = None) -> SampledStack | None:
     """None for one of which nothing is known."""
-    if number < 0 or not table[number].frames:
+    if named is None or not named.frames:
         return None
-    named = table[number]
     return SampledStack(named.frames, named.whole, TAKEN[taken], named.broke_in, task)
 
 

@@ -146,10 +146,11 @@ def _awaited_at_end(thread: np.void) -> int:
 def _renew(thread: np.void, epoch: int, start_ns: int) -> None:
     """A thread without an event in the window: its sums are of an older one."""
     thread["epoch"], thread["last_ns"] = epoch, start_ns
-    of_stacks = ("node", "polls", "stretch_ns")
+    of_stacks = ("node", "handovers", "stretch_ns")
     sums = ("path", "path_behind", "path_awaited", "own", "own_behind", "resumed")
     for name in (*sums, "voluntary", "involuntary", "migrations", *of_stacks):
         thread[name] = 0
+    thread["polls_before"] = thread["polls"]
 
 
 def _slot_of(

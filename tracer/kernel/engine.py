@@ -114,9 +114,9 @@ class Engine:
         if "path_nodes" in self.arrays:
             self._paths = PathCollector(self.arrays, self._unwound)
         self._mappings = None
-        mapping = tuple(name for name in self.names if name != "stacks" or self.has_stacks)
-        if probes.mapped(mapping, self.arrays) is not None:
-            self._mappings = MappingLog(lambda: probes.mapped(mapping, self.arrays) or set())
+        self._mapping = tuple(name for name in self.names if name != "stacks" or self.has_stacks)
+        if probes.mapped(self._mapping, self.arrays) is not None:
+            self._mappings = MappingLog(self._with_mappings)
 
     @property
     def ctl(self) -> np.void:
@@ -198,35 +198,42 @@ class Engine:
         if self._mappings:
             self._mappings.seed(pid)
 
+    def _with_mappings(self) -> set[int]:
+        """The processes whose mappings are needed, also of those that have ended."""
+        waiting = self._paths.processes() if self._paths else set()
+        return waiting | (probes.mapped(self._mapping, self.arrays) or set())
+
     def address_spaces(self) -> AddressSpaces:
         """What processes have had mapped since `attach`; empty where no probe wants it."""
         return self._mappings.spaces() if self._mappings else AddressSpaces()
 
     def sampled_paths(
-        self, ends: Sequence[int], others: Sequence[tuple[int, int]] = ()
+        self, ends: Sequence[int], others: Sequence[tuple[int, int]], end_ns: int
     ) -> SampledPaths | None:
-        """What probe stacks has of the paths that end with these nodes, with the stacks `others`
-        (by CPU and number there); None where it is off.
+        """What probe stacks has of the paths that end with these nodes, in a window that ended at
+        `end_ns`, with the stacks `others` (by CPU and number there); None where it is off."""
+        return self._paths.collected(ends, others, end_ns) if self._paths else None
 
-        The numbers of their stacks are those in `stacks`.
-        """
-        return self._paths.collected(ends, others) if self._paths else None
+    def leave_unnamed(self) -> None:
+        """Do not wait for the names of stacks any longer."""
+        if self._paths:
+            self._paths.leave_unnamed()
 
-    def _unwound(self, taken: Sequence[TakenStack]) -> list[TakenStack]:
+    def _unwound(self, taken: Sequence[TakenStack], stop: threading.Event) -> list[TakenStack]:
         spaces = self.address_spaces()
         samples = [stack.sample for stack in taken if stack.sample]
-        unwound = unwind(samples, spaces)
+        unwound = unwind(samples, spaces, stop=stop)
         self.stacks.missing = unwound.missing or self.stacks.missing
         rows = zip(unwound.stacks, unwound.whole, unwound.broke_in, strict=True)
         found = []
         for stack, sample, (numbers, whole, broke_in) in zip(taken, samples, rows, strict=True):
             user = [unwound.frames[n] for n in numbers]
             frames = (*kernel_frames(stack.kernel), *user)
-            number = self.stacks.add(NamedStack(frames, whole, broke_in))
+            named = self.stacks.one(NamedStack(frames, whole, broke_in))
             is_asyncio = may_run_a_task(user, whole=whole)
             task = task_of(spaces, sample, stack.locals or Locals(), is_asyncio=is_asyncio)
             found.append(TakenStack(stack.slot, stack.taken, stack.at_ns, stack.first,
-                                    number=number, task=task))  # fmt: skip
+                                    stack=named, task=task))  # fmt: skip
         return found
 
     def missed(self) -> Missed:
@@ -238,5 +245,7 @@ class Engine:
     def close(self) -> None:
         """Unload everything."""
         self.detach()
+        if self._paths:
+            self._paths.close()
         self.arrays.forget()
         self._module.close()

@@ -122,6 +122,7 @@ class Seeder:
 
     def _write(self, slot: int, pid: int, tid: int, found: Task, first_call: int) -> None:
         engine = self._engine
+        lives = int(engine.arrays["threads"]["life"][slot]) + 1
         engine.arrays["threads"][slot : slot + 1].view()[...] = np.zeros(
             (), engine.arrays["threads"].dtype
         )
@@ -130,7 +131,7 @@ class Seeder:
                 (), engine.arrays["threads"].dtype
             )
         thread = engine.arrays["threads"][slot]
-        thread["slot"] = slot
+        thread["slot"], thread["life"] = slot, lives
         now_ns = time.monotonic_ns()
         running, blocked = UNKNOWN, UNKNOWN
         if found.call is not None and found.call < 0:

@@ -6,7 +6,10 @@ stacks are unwound from time to time, and when the paths have too many nodes the
 
 from __future__ import annotations
 
+import dataclasses
 import threading
+import time
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -24,10 +27,12 @@ from tracer.model.path_nodes import (
     SampledPaths,
     TakenStack,
     keys_of,
+    since,
     ticking_keys,
 )
 from tracer.model.sampling import Sampling
 from tracer.model.stacks import StackSample
+from tracer.model.stretches import longest
 
 #: The rings hold what a busy host makes in several times as long.
 _LOOK_S = 0.05
@@ -39,13 +44,20 @@ _MOST_NODES = 1 << 18
 
 #: Stretches between two returns to an event loop, and stacks of each, that are kept.
 _MOST_STRETCHES, _STRETCH_STACKS = 8, 8
+#: Stacks that are kept of a thread that runs without any event, at most; half of these at least.
+_MOST_TICKS = 1 << 16
+#: Times of threads by stack; of more, the smallest lose their stack.
+_MOST_TIMES = 1 << 17
+#: The fields of a node that are written after it has been read.
+_LATE = ("settled", "cpu", "first", "stacks")
 
 _OF_PATH = WHOSE.index("path")
+_EVER = 1 << 63
 
 #: CPU of a stack, and its number there.
 Key = tuple[int, int]
-#: Unwinds stacks: with their numbers, and the tasks.
-Unwind = Callable[[Sequence[TakenStack]], Sequence[TakenStack]]
+#: Unwinds stacks, with their tasks; quickly and without names once the event is set.
+Unwind = Callable[[Sequence[TakenStack], threading.Event], Sequence[TakenStack]]
 
 
 class PathCollector:
@@ -63,6 +75,7 @@ class PathCollector:
         self._lock = threading.Lock()  # of all that is kept
         self._unwinding = threading.Lock()
         self._full, self._over = threading.Event(), threading.Event()
+        self._unnamed = threading.Event()  # names are not waited for any more
         self._threads: list[threading.Thread] = []
         self._failure = ""  # why reading ended early
         self._forget()
@@ -73,13 +86,13 @@ class PathCollector:
         self._raw: list[tuple[int, int, NDArray[np.void]]] = []
         self._stacks: dict[Key, TakenStack] = {}  # unwound
         self._new_nodes = self._bytes = 0
-        self._times: defaultdict[OwnTime, float] = defaultdict(float)
+        self._times: dict[int, defaultdict[OwnTime, float]] = {}  # by the start of their window
         self._counted = 0  # the last node in them
         self._lost = 0  # points, up to the last window
 
     def start(self, sampling: Sampling) -> None:
         """Begin with nothing; paths are sampled from here on."""
-        self.stop()
+        self.close()
         self._forget()
         self._sampling = sampling
         self._event_loops = EventLoops(self._arrays)
@@ -87,39 +100,61 @@ class PathCollector:
             self._arrays[name]["number"] = 0  # those of an earlier run have the same numbers
         self._arrays["sampling"][0]["grid_ns"] = sampling.grid_ns
         self._arrays["sampling"][0]["every"] = 1
-        self._over.clear()
-        self._full.clear()
+        for event in (self._over, self._full, self._unnamed):
+            event.clear()
         self._failure = ""
-        for target in (self._follow, self._keep_small):
+        for target in (self._keep_small, self._follow):
             self._threads.append(
                 threading.Thread(target=self._run, args=(target,), name="stacks", daemon=True)
             )
             self._threads[-1].start()
 
     def stop(self) -> None:
-        """Stop reading, after the programs have been detached."""
+        """Stop reading, after the programs have been detached; what is being unwound goes on."""
         self._over.set()
         self._full.set()
-        while self._threads:
-            self._threads.pop().join()
+        if self._threads:
+            self._threads[-1].join()
         if "sampling" in self._arrays:
             with self._lock:
                 self._read()
 
-    def collected(self, ends: Sequence[int], others: Sequence[Key] = ()) -> SampledPaths:
-        """What the paths that end with these nodes need, with all stacks and `others` unwound."""
+    def leave_unnamed(self) -> None:
+        """Whatever has not been unwound yet will have no names: `collected` returns soon."""
+        self._unnamed.set()
+
+    def close(self) -> None:
+        """Stop, also what is being unwound."""
+        self.stop()
+        self.leave_unnamed()
+        while self._threads:
+            self._threads.pop().join()
+
+    def collected(
+        self, ends: Sequence[int], others: Sequence[Key] = (), end_ns: int = _EVER
+    ) -> SampledPaths:
+        """What the paths that end with these nodes need, with all stacks and `others` unwound;
+        the threads' own times in windows that began before `end_ns`."""
         with self._unwinding:
             with self._lock:
                 self._read()
                 nodes = self._settled()
             self._count_times(nodes)
-            times, self._times = self._times, defaultdict(float)
+            times: defaultdict[OwnTime, float] = defaultdict(float)
+            for start_ns in [start for start in self._times if start < end_ns]:
+                for time_of, points in self._times.pop(start_ns).items():
+                    times[time_of] += points
             nodes = nodes[needed(nodes, ends, int(self._arrays["sampling"][0]["made"]))]
             stacks = self._unwound(nodes, others)
         sampling = self._arrays["sampling"][0]
         before, self._lost = self._lost, int(sampling["lost"])
         return SampledPaths(int(sampling["grid_ns"]), nodes, stacks, self._lost - before, times,
                             self._failure)  # fmt: skip
+
+    def processes(self) -> set[int]:
+        """Those that stacks are of which have not been unwound yet."""
+        blocks = [block for _cpu, _first, block in list(self._raw)]
+        return {int(pid) for block in blocks for pid in np.unique(block["tgid"])}
 
     def _run(self, work: Callable[[], None]) -> None:
         """Both threads end where one fails: what the rings have no room for is counted as lost, and
@@ -152,7 +187,7 @@ class PathCollector:
         first, end = int(sampling["read"]), int(sampling["made"])
         if first != end:
             numbers = np.arange(first + 1, end + 1)
-            found = _written(ring[numbers % len(ring)], numbers)
+            found = _written(ring, numbers % len(ring), numbers)
             sampling["read"] = first + len(found)
             found = found[found["number"] == numbers[: len(found)]]
             self._nodes.append(found)
@@ -166,7 +201,7 @@ class PathCollector:
         size = len(stacks) // len(self._arrays["stack_rings"])
         first, end = int(row["read"]), int(row["taken"])
         numbers = np.arange(first, end)
-        found = _written(stacks[cpu * size + numbers % size], numbers + 1)
+        found = _written(stacks, cpu * size + numbers % size, numbers + 1)
         found["slot"][found["number"] != numbers[: len(found)] + 1] = 0  # nobody's
         if self._bytes < _ROOM_BYTES:
             self._raw.append((cpu, first, found))
@@ -177,10 +212,14 @@ class PathCollector:
         """All nodes, with what the programs have added to them since they were read."""
         nodes = np.concatenate(self._nodes)
         ring = self._arrays["path_nodes"]
-        for row in np.flatnonzero(nodes["settled"] == 0):
-            late = ring[int(nodes["number"][row]) % len(ring)]
-            if late["number"] == nodes["number"][row]:
-                nodes[row] = late
+        rows = np.flatnonzero(nodes["settled"] == 0)
+        numbers = nodes["number"][rows]
+        places = (numbers % len(ring)).astype(np.intp)
+        is_there = ring["settled"][places] != 0  # first: see _written
+        late = ring[places]
+        is_there &= (late["number"] == numbers) & (ring["number"][places] == numbers)
+        for name in _LATE:  # the others may have been changed here
+            nodes[name][rows[is_there]] = late[name][is_there]
         self._nodes = [nodes]
         return nodes
 
@@ -203,50 +242,71 @@ class PathCollector:
         self._count_times(nodes)
         nodes = nodes[needed(nodes, ends, made)]
         if len(nodes) > _MOST_NODES:
-            grid_ns = int(sampling["grid_ns"])
-            start_ns = int(self._arrays["ctl"][0]["start_ns"])
-            nodes = coarsened(nodes, grid_ns, start_ns, ends, made)
-            sampling["grid_ns"] = 2 * grid_ns
-            sampling["every"] *= 2  # so a tick stands for as many points as before
+            nodes = self._doubled(nodes, ends, made)
         self._stacks = self._unwound(nodes, ticking)
         with self._lock:
             self._nodes.insert(0, nodes)
             del self._raw[:before]
 
-    def _ends(self) -> set[int]:
-        """The last nodes of all paths; also of those of the window before, where one follows the
-        other: it may not have been read yet."""
-        ctl = self._arrays["ctl"][0]
-        threads = self._arrays["threads"][: int(ctl["next_slot"])]
-        found = set(np.unique(threads["node"]).tolist())
-        kept = self._arrays["threads_before"][: len(threads)]
-        of_last = kept["epoch"].astype(np.int64) + 1 == int(ctl["epoch"])
-        return found | set(np.unique(kept["node"][of_last]).tolist())
+    def _doubled(self, nodes: Nodes, ends: set[int], made: int) -> Nodes:
+        """Double the grid, for these nodes too and for those that were made up to that moment."""
+        sampling = self._arrays["sampling"][0]
+        grid_ns = int(sampling["grid_ns"])
+        sampling["grid_ns"] = 2 * grid_ns
+        sampling["every"] *= 2  # so a tick stands for as many points as before
+        with self._lock:
+            self._read()
+            later = np.concatenate(self._nodes)
+            self._nodes = [later[:0]]
+        self._count_times(later, grid_ns)
+        start_ns = int(self._arrays["ctl"][0]["start_ns"])
+        return coarsened(np.concatenate((nodes, later)), grid_ns, start_ns, ends, made)
 
-    def _count_times(self, nodes: Nodes) -> None:
-        """Add the threads' own time in new nodes, before those that no path needs are dropped."""
+    def _ends(self) -> set[int]:
+        """The last nodes of the paths of this window; also of those of the window before, where one
+        follows the other: it may not have been read yet. A thread that has slept since an earlier
+        one begins a new path when it wakes up."""
+        ctl = self._arrays["ctl"][0]
+        epoch = int(ctl["epoch"])
+        threads = self._arrays["threads"][: int(ctl["next_slot"])]
+        kept = self._arrays["threads_before"][: len(threads)]
+        is_needed = threads["epoch"].astype(np.int64) >= epoch - 1
+        of_last = kept["epoch"].astype(np.int64) + 1 == epoch
+        both = np.concatenate((threads["node"][is_needed], kept["node"][of_last]))
+        return set(np.unique(both).tolist())
+
+    def _count_times(self, nodes: Nodes, grid_ns: int | None = None) -> None:
+        """Add the threads' own time in new nodes, before those that no path needs are dropped; they
+        were made with that grid, else with the present one."""
         if not self._sampling.all_threads:
             return
+        self._times.setdefault(int(self._arrays["ctl"][0]["start_ns"]), defaultdict(float))
+        starts = sorted(self._times)
         new = nodes[(nodes["number"] > self._counted) & (nodes["whose"] != _OF_PATH)]
         self._counted = int(nodes["number"].max(initial=self._counted))
         self._unwound(new)
-        weight = int(self._arrays["sampling"][0]["grid_ns"]) / self._sampling.grid_ns
+        grid_ns = grid_ns or int(self._arrays["sampling"][0]["grid_ns"])
+        weight = grid_ns / self._sampling.grid_ns
         for node in new:
-            slot, part, call = (int(node[name]) for name in ("slot", "part", "call"))
-            stacks = [self._stacks[key].number for key in keys_of(node) if key in self._stacks]
-            for stack in stacks or [-1]:
-                points = weight * int(node["points"]) / max(len(stacks), 1)
-                self._times[OwnTime(slot, part, call, stack)] += points
+            start_ns = starts[max(bisect_right(starts, int(node["at_ns"])) - 1, 0)]
+            times = self._times[start_ns]
+            who = (int(node[name]) for name in ("slot", "life", "part", "call"))
+            slot, life, part, call = who
+            taken = [self._stacks[key] for key in keys_of(node) if key in self._stacks]
+            taken, points = since(taken, int(node["points"]), start_ns)
+            for stack in [one.stack for one in taken] or [None]:
+                of_one = weight * points / max(len(taken), 1)
+                times[OwnTime(slot, life, part, call, stack)] += of_one
+        for start_ns, times in self._times.items():
+            if len(times) > _MOST_TIMES:
+                self._times[start_ns] = _fewer(times)
 
     def _of_stretches(self) -> Iterator[Key]:
         """Stacks of the longest times in which threads did not return to their event loop."""
-        threads = self._arrays["threads"]
-        for slot in np.argsort(threads["stretch_ns"])[-_MOST_STRETCHES:].tolist():
-            thread = threads[slot]
-            end_ns = int(thread["stretch_end_ns"])
-            begin_ns = end_ns - int(thread["stretch_ns"])
-            if not end_ns:
-                continue
+        ctl = self._arrays["ctl"][0]
+        threads = self._arrays["threads"][: int(ctl["next_slot"])]
+        spans = longest(threads, int(ctl["epoch"]), time.monotonic_ns(), _MOST_STRETCHES)
+        for slot, begin_ns, end_ns, _is_open in spans:
             keys = [
                 (cpu, first + int(row))
                 for cpu, first, block in list(self._raw)
@@ -267,7 +327,8 @@ class PathCollector:
         """Stacks whose node is still to come, of threads that run for long without an event."""
         threads = self._arrays["threads"][: int(self._arrays["ctl"][0]["next_slot"])]
         for slot in np.flatnonzero(threads["ticks"] != threads["used_ticks"]).tolist():
-            yield from ticking_keys(threads[slot])
+            keys = ticking_keys(threads[slot])
+            yield from keys[:: 1 << max((len(keys) - 1) // _MOST_TICKS, 0).bit_length()]
 
     def _unwound(self, nodes: Nodes, others: Sequence[Key] = ()) -> dict[Key, TakenStack]:
         """The stacks of these nodes and of the longest stretches, and `others`, unwound; so they
@@ -281,19 +342,33 @@ class PathCollector:
             for row in range(len(block))
             if (cpu, first + row) in keys and (cpu, first + row) not in self._stacks
         }
-        unwound = self._unwind([_taken(stack) for stack in found.values()])
+        unwound = self._unwind([_taken(stack) for stack in found.values()], self._unnamed)
         self._stacks.update(zip(found, unwound, strict=True))
         return {key: self._stacks[key] for key in keys if key in self._stacks}
 
 
-def _written(found: NDArray[np.void], numbers: NDArray[np.integer[Any]]) -> NDArray[np.void]:
-    """What a ring has of these numbers, up to the first one that is being written.
+def _written(
+    ring: NDArray[np.void],
+    places: NDArray[np.integer[Any]],
+    numbers: NDArray[np.integer[Any]],
+) -> NDArray[np.void]:
+    """What a ring has of these numbers at these places, up to the first that is being written.
 
     There are later ones in it too: of two that found the last free place at the same time, one has
-    overwritten what had not been read.
+    overwritten what had not been read. All numbers are read before what they stand for: the
+    programs write them behind it, and a CPU may read the words of one copy in any order.
     """
-    unwritten = np.flatnonzero(found["number"].astype(np.int64) < numbers)
-    return found[: unwritten[0] if len(unwritten) else None]
+    unwritten = np.flatnonzero(ring["number"][places].astype(np.int64) < numbers)
+    return np.asarray(ring[places[: unwritten[0] if len(unwritten) else None]])
+
+
+def _fewer(times: Mapping[OwnTime, float]) -> defaultdict[OwnTime, float]:
+    """The same times; those with the least points have lost their stacks."""
+    fewer: defaultdict[OwnTime, float] = defaultdict(float)
+    for at, one in enumerate(sorted(times, key=lambda one: -times[one])):
+        kept = one if at < _MOST_TIMES // 2 else dataclasses.replace(one, stack=None)
+        fewer[kept] += times[one]
+    return fewer
 
 
 def _taken(stack: np.void) -> TakenStack:

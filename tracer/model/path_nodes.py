@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracer.model.profile import Task
-from tracer.model.stacks import StackSample
+from tracer.model.stacks import NamedStack, StackSample
 
 #: Whose time a node is, by its number: of its thread and of the path that it is on, or of one.
 WHOSE = ("both", "path", "thread")
@@ -40,8 +40,8 @@ class TakenStack:
     """A stack of the thread `slot`; `taken`: how, an index into `tracer.model.profile.TAKEN`.
 
     `first`: the first argument of its system call, where it was in one. `sample`, `locals` and
-    `kernel` (addresses of the kernel's part) are there until it has been unwound; then `number` is
-    that of the stack, and `task` the task.
+    `kernel` (addresses of the kernel's part) are there until it has been unwound; then `stack` is
+    it, and `task` the task.
     """
 
     slot: int
@@ -51,19 +51,20 @@ class TakenStack:
     sample: StackSample | None = None
     locals: Locals | None = None
     kernel: tuple[int, ...] = ()
-    number: int = -1
+    stack: NamedStack | None = None
     task: Task | None = None
 
 
 @dataclass(frozen=True)
 class OwnTime:
-    """Own time of the thread `slot` in a part and a system call (numbers as in a node), with the
-    unwound stack of that number; -1 where it is missing."""
+    """Own time of the thread that had the row `slot` in its `life` (as in a node), in a part and a
+    system call (numbers as in a node), with that stack; None where it is missing."""
 
     slot: int
+    life: int
     part: int
     call: int
-    stack: int
+    stack: NamedStack | None
 
 
 @dataclass(frozen=True)
@@ -106,3 +107,12 @@ def keys_of(node: np.void) -> list[tuple[int, int]]:
     """The keys that a node's stacks have, or had, in `SampledPaths.stacks`."""
     cpu, first = int(node["cpu"]), int(node["first"])
     return [(cpu, first + i) for i in range(int(node["stacks"]))]
+
+
+def since(
+    taken: Sequence[TakenStack], points: int, start_ns: int
+) -> tuple[list[TakenStack], float]:
+    """Of a node's stacks those that were taken in the window that began at `start_ns`, and the
+    points that they stand for: a thread that runs across that has ticks of before it too."""
+    kept = [stack for stack in taken if stack.at_ns >= start_ns]
+    return kept, points * len(kept) / len(taken) if taken else float(points)

@@ -73,7 +73,7 @@ class PathSample:
         The index of the sample before it on the path, in another thread, if the path was handed
         over since; None if the thread went on by itself.
     handovers:
-        How many hand-overs there were since that sample; None where that was not counted.
+        How many hand-overs there were since that sample; None where there is no waker.
     descriptor:
         The file descriptor that the system call is about, where it is about one.
     awaited:
@@ -107,13 +107,16 @@ class Stretch:
     """The longest time `ns` in which a thread with an event loop did not return to it.
 
     `stacks`: of that time, in order of time. `polls`: how often it returned to its loop in the
-    window.
+    window. `is_open`: it had not returned when the window, or the thread, ended, and was in the
+    system call `call` then, if in one.
     """
 
     thread: SampledThread
     ns: int
     polls: int
     stacks: tuple[SampledStack, ...] = ()
+    is_open: bool = False
+    call: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class Profile:
     `lost`: points of the grid that found no room in the kernel's tables. `missing`: why names or
     whole stacks are missing that should be here, and what to type; empty where none are known to.
     `stretches`: of threads with an event loop, longest first. `has_stacks`: they were wanted.
+    `handovers`: how often the path went from one thread to another.
     """
 
     samples: tuple[PathSample, ...]
@@ -132,3 +136,4 @@ class Profile:
     missing: str = ""
     stretches: tuple[Stretch, ...] = ()
     has_stacks: bool = True
+    handovers: int = 0

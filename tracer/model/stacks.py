@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -67,22 +69,32 @@ class NamedStack:
     whole: bool = True
     broke_in: str = ""
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.frames, self.whole, self.broke_in))
+
+    def __hash__(self) -> int:  # asked for with each sample: of some dozen frames
+        return self._hash
+
 
 class StackTable:
-    """Unwound stacks by number, each different one once."""
+    """Unwound stacks, each different one once, for as long as a sample has it."""
 
     def __init__(self) -> None:
-        self._numbers: dict[NamedStack, int] = {}
-        self._stacks: list[NamedStack] = []
+        self._known: weakref.WeakKeyDictionary[NamedStack, weakref.ref[NamedStack]] = (
+            weakref.WeakKeyDictionary()
+        )
         #: Why names or stacks are missing that should be here; empty when none is known to be.
         self.missing = ""
 
-    def add(self, stack: NamedStack) -> int:
-        """The number of the stack."""
-        number = self._numbers.setdefault(stack, len(self._stacks))
-        if number == len(self._stacks):
-            self._stacks.append(stack)
-        return number
+    def __len__(self) -> int:
+        return len(self._known)
 
-    def __getitem__(self, number: int) -> NamedStack:
-        return self._stacks[number]
+    def one(self, stack: NamedStack) -> NamedStack:
+        """The one that equals `stack`: that itself where there is none yet."""
+        known = self._known.get(stack)
+        found = known() if known else None
+        if found is None:
+            found = stack
+            self._known[stack] = weakref.ref(stack)
+        return found

@@ -10,28 +10,27 @@
  * points of the grid too. Then a node tells thread, part and call only, which the state machine knows.
  *
  * TAKEN_*, how a stack was taken: by the clock while the thread ran; of a thread that has waited, as
- * it came in again, or later, at its next event (kernels without sched_exit_tp; after a preemption it
- * may have gone on meanwhile).
+ * it came in again, or later, at its next call or tick of the clock (kernels without sched_exit_tp, where
+ * COMES_IN is not defined; after a preemption it may have gone on meanwhile).
  * OF_*, whose time a node is: of its thread and of the path that it is on, or of one of the two.
  */
 
 struct path_node {
-	u32 number;  /* of this node, from 1 on; written last */
-	u32 parent;  /* number of the node before it, 0 at the window's start */
-	u64 at_ns;   /* when it was made; of a wait, the last point of the grid that it stands for */
-	u32 points;  /* samples that it stands for */
+	u64 number;    /* of this node, from 1 on; written last */
+	u64 parent;    /* number of the node before it, 0 at the window's start */
+	u64 owing;     /* the next one of its thread's nodes without a stack */
+	u64 settled;   /* there is nothing more to come; written behind that */
+	u64 at_ns;     /* when it was made; of a wait, the last point of the grid that it stands for */
+	u64 points;    /* samples that it stands for */
+	u64 handovers; /* of its path so far */
+	u64 first;     /* where the stacks are: on `cpu`, `stacks` of them from this number on */
+	u32 cpu, stacks;
 	u32 part;
-	u32 call;    /* the system call's number, of parts inside one */
-	u32 slot;    /* whose time it was */
-	u32 waker;   /* whose path that thread had taken over last */
-	u32 owing;   /* the next one of its thread's nodes without a stack */
-	u32 settled; /* there is nothing more to come */
-	u32 cpu;     /* where the stacks are: `stacks` of them from the number `first` on */
-	u64 first;
-	u32 stacks;
+	u32 call;      /* the system call's number, of parts inside one */
+	u32 slot;      /* whose time it was, */
+	u32 life;      /* and which of the threads that have had this row */
 	u32 whose;
-	u32 awaited; /* what a sleep waited for that nobody of the target ended: AWAITED_* */
-	u32 pad;
+	u32 awaited;   /* what a sleep waited for that nobody of the target ended: AWAITED_* */
 };
 
 /* User registers and the stack from `sp` on; and what tells which task of a runtime it was: the
@@ -104,6 +103,14 @@ BPF_F_TABLE("array", u32, struct path_node, path_nodes, PATH_NODES, BPF_F_MMAPAB
 BPF_F_TABLE("array", u32, struct stack_ring, stack_rings, MAX_CPUS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct user_stack, user_stacks, STACKS_OF_ALL_CPUS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct event_loop, event_loops, EVENT_LOOPS, BPF_F_MMAPABLE);
+
+/* Makes a record visible, by its number, behind what was written into it: user space reads it at any
+ * time, and arm64 lets other CPUs see stores in another order. BPF has a store that releases from Linux
+ * 6.15 on only; an exchange is a full barrier on every kernel and machine. */
+static inline void publish(u64 *at, u64 number)
+{
+	__sync_lock_test_and_set(at, number);
+}
 
 static inline struct sampling *sampling_at(u32 i) { return sampling.lookup(&i); }
 static inline struct path_node *node_at(u32 i) { return path_nodes.lookup(&i); }
@@ -226,7 +233,7 @@ static inline u64 take_stack(struct ctl *c, struct stack_ring *r, struct thread 
 	length = bpf_get_task_stack(bpf_get_current_task_btf(), s->kernel, sizeof(s->kernel), 0);
 	s->kernel_bytes = length > 0 ? length : 0;
 #endif
-	s->number = number + 1;
+	publish(&s->number, number + 1);
 	return number + 1;
 }
 #endif
@@ -236,9 +243,17 @@ static inline void stacks_path_begins(struct ctl *c, struct thread *t)
 	struct sampling *s = sampling_at(0);
 
 	t->grid_ns = c->start_ns + (s ? s->grid_ns : 0);
-	t->node = t->owing = t->waker = t->polls = 0;
+	t->node = t->owing = t->handovers = 0;
+	t->polls_before = t->polls;
+	t->stretch_ns = t->stretch_end_ns = 0;
+}
+
+/* The row was another thread's, or nobody's. */
+static inline void stacks_created(u32 cpu, struct thread *t, u32 slot, u32 parent_slot, u64 now)
+{
+	t->life++;
 	t->used_ticks = t->ticks;
-	t->polled_ns = t->stretch_ns = t->stretch_end_ns = 0;
+	t->polls = t->polls_before = t->polled_ns = 0;
 }
 
 /* Samples of a wait up to `now`: the points of the grid since the path's last one; of a time on the CPU
@@ -259,7 +274,7 @@ static inline u64 grid_points(struct ctl *c, struct sampling *s, struct thread *
 /* A node for the time of the thread `by` on the path of `t`, its number not written yet; 0 where there
  * is no room. */
 static inline struct path_node *new_node(struct sampling *s, struct thread *t, struct thread *by,
-					 u32 part, u64 points, u64 at_ns, u32 *number)
+					 u32 part, u64 points, u64 at_ns, u64 *number)
 {
 	struct path_node *n;
 
@@ -267,11 +282,11 @@ static inline struct path_node *new_node(struct sampling *s, struct thread *t, s
 		__sync_fetch_and_add(&s->lost, points);
 		return 0;
 	}
-	*number = (u32)__sync_fetch_and_add(&s->made, 1) + 1;
-	n = node_at(*number % PATH_NODES);
+	*number = __sync_fetch_and_add(&s->made, 1) + 1;
+	n = node_at((u32)*number % PATH_NODES);
 	if (!n)
 		return 0;
-	n->number = 0;
+	publish(&n->number, 0); /* user space may be reading the one that was here */
 	n->parent = t->node;
 	n->at_ns = at_ns;
 	n->points = points;
@@ -279,7 +294,8 @@ static inline struct path_node *new_node(struct sampling *s, struct thread *t, s
 	n->call = by->on_cpu_part >= PART_SYSCALL_IO && by->on_cpu_part < PART_KERNEL_WORKERS
 		  ? by->call_nr : NO_CALL;
 	n->slot = by->slot;
-	n->waker = by == t ? t->waker : 0;
+	n->life = by->life;
+	n->handovers = t->handovers - (by != t); /* of the time before `t` took the path over */
 	n->awaited = part >= PART_SLEEP && part <= PART_EXTERNAL ? by->awaited : N_AWAITED;
 	n->owing = n->stacks = 0;
 	n->settled = 1;
@@ -289,7 +305,7 @@ static inline struct path_node *new_node(struct sampling *s, struct thread *t, s
 
 /* The same for a wait up to `now`, if it holds points of the grid. */
 static inline struct path_node *wait_node(struct thread *t, struct thread *by, u32 part, u64 now,
-					  u32 *number)
+					  u64 *number)
 {
 	struct ctl *c = ctl_at(0);
 	struct sampling *s = sampling_at(0);
@@ -302,7 +318,7 @@ static inline struct path_node *wait_node(struct thread *t, struct thread *by, u
 }
 
 /* The stack of a node whose thread does not run is taken when it does. */
-static inline void owe(struct thread *t, struct path_node *n, u32 number)
+static inline void owe(struct thread *t, struct path_node *n, u64 number)
 {
 #ifndef NO_STACKS
 	if (!t->is_worker) {
@@ -311,12 +327,12 @@ static inline void owe(struct thread *t, struct path_node *n, u32 number)
 		t->owing = number;
 	}
 #endif
-	n->number = number;
+	publish(&n->number, number);
 }
 
 static inline void sample_wait(struct thread *t, u32 part, u64 now)
 {
-	u32 number = 0;
+	u64 number = 0;
 	struct path_node *n = wait_node(t, t, part, now, &number);
 
 	if (!n)
@@ -340,7 +356,7 @@ static inline void owes_here(struct thread *t)
 static inline void stacks_slept(struct thread *t, u64 now)
 {
 	struct path_node *n;
-	u32 number = 0;
+	u64 number = 0;
 
 	if (now < t->grid_ns || !(n = wait_node(t, t, t->blocked_part, now, &number)))
 		return;
@@ -363,7 +379,8 @@ static inline void sample_ticks(struct thread *t, u32 part, u64 now)
 {
 	struct ctl *c = ctl_at(0);
 	struct sampling *s = sampling_at(0);
-	u32 cpu = CPU, number = 0, ticks = t->ticks - t->used_ticks;
+	u32 cpu = CPU, ticks = t->ticks - t->used_ticks;
+	u64 number = 0;
 	struct stack_ring *r = ring_at(cpu);
 	struct path_node *n;
 
@@ -376,7 +393,7 @@ static inline void sample_ticks(struct thread *t, u32 part, u64 now)
 	n->first = t->first_stack;
 	/* ticks can be left over from a CPU that no event said it had left: those stacks are not here */
 	n->stacks = t->first_cpu == cpu ? r->taken - t->first_stack : 0;
-	n->number = number;
+	publish(&n->number, number);
 }
 
 /* The grid goes on behind a time on the CPU. */
@@ -423,13 +440,15 @@ static inline void stacks_path_slept(struct thread *t, u32 part, u64 now)
 static inline void stacks_path_filled(struct thread *t, struct thread *by, u32 part, u64 now)
 {
 	struct path_node *n;
-	u32 number = 0;
+	u64 number = 0;
 
+	if (by != t && !t->handovers)
+		t->handovers = 1; /* of a path that no event of the window has been on */
 	if (now < t->grid_ns || !(n = wait_node(t, by, part, now, &number)))
 		return;
 	t->node = number;
 	n->whose = OF_PATH;
-	n->number = number;
+	publish(&n->number, number);
 }
 
 static inline void stacks_path_given(struct thread *waker, u64 now)
@@ -441,7 +460,7 @@ static inline void stacks_path_taken(struct thread *t, struct thread *from)
 {
 	t->node = from->node;
 	t->grid_ns = from->grid_ns;
-	t->waker = from->slot;
+	t->handovers = from->handovers + 1;
 }
 
 #ifdef NO_STACKS
@@ -454,22 +473,21 @@ static inline void settle(struct ctl *c, struct thread *t, u32 cpu, u32 taken)
 {
 	struct stack_ring *r = ring_at(cpu);
 	struct path_node *n;
-	u32 number = t->owing;
-	u64 found;
+	u64 number = t->owing, found;
 
 	if (!r)
 		return;
 	found = take_stack(c, r, t, cpu, taken);
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < 4 && number; i++) {
-		n = node_at(number % PATH_NODES);
+		n = node_at((u32)number % PATH_NODES);
 		if (!n || n->number != number)
 			break;
 		number = n->owing;
 		n->cpu = cpu;
 		n->first = found - 1; /* not the ring's last one: the clock may have taken one since */
 		n->stacks = found != 0;
-		n->settled = 1;
+		publish(&n->settled, 1);
 	}
 	t->owing = 0;
 }
@@ -551,6 +569,10 @@ int clock_stacks(void *ctx)
 	if (!c || !k || !r || !s || c->phase != PHASE_OPEN || !k->slot || k->tid != current_tid() ||
 	    !(t = thread_at(k->slot)))
 		return 0;
+#ifndef COMES_IN
+	if (t->owing) /* it has waited, and may make no call for long */
+		settle(c, t, cpu, TAKEN_NEXT_EVENT);
+#endif
 	r->ticks++;
 	if (s->every > 1 && r->ticks % s->every)
 		return 0;

@@ -46,6 +46,7 @@ def _macros(types: KernelTypes) -> dict[str, object]:
         "EVENT_LOOPS": EVENT_LOOPS,
         **_registers(types),
         **_thread_pointer(types),
+        **({"COMES_IN": ""} if _tells_who_comes_in(types) else {}),
     }
 
 
@@ -70,9 +71,13 @@ def _registers(types: KernelTypes) -> dict[str, int]:
     }
 
 
-def _unneeded(types: KernelTypes) -> tuple[str, ...]:
+def _tells_who_comes_in(types: KernelTypes) -> bool:
     """Before Linux 6.15 nothing tells when a thread has come in: stacks are taken later."""
-    return () if types.tracepoint_args("sched_exit_tp") else ("sched_exit_tp",)
+    return types.tracepoint_args("sched_exit_tp") is not None
+
+
+def _unneeded(types: KernelTypes) -> tuple[str, ...]:
+    return () if _tells_who_comes_in(types) else ("sched_exit_tp",)
 
 
 def _mapped(arrays: Arrays) -> set[int]:
@@ -88,7 +93,7 @@ PROBE = Probe(
     summary="where on the critical path: functions, lines, and who handed over to whom",
     hooks=(
         *("path_begins", "path_grew", "path_slept", "path_filled", "path_given", "path_taken"),
-        "slept",
+        *("created", "slept"),
         *("call_entered", "call_ended", "switched_in"),
     ),
     arrays=("sampling", "path_nodes", "stack_rings", "user_stacks", "event_loops"),
@@ -99,5 +104,6 @@ PROBE = Probe(
     clock="clock_stacks",
     states={"sampling": (), "stack_rings": ()},
     read=_read,
+    calls=("epoll_ctl", "epoll_create1"),
     needs_calls=True,
 )

@@ -115,13 +115,14 @@ def test_nothing_happened_in_the_window(world: World) -> None:
     two_threads(world)
     world.switch(1300, 1, None, SLEEPING)
     world.ctl["start_ns"], world.ctl["epoch"] = 5000, world.ctl["epoch"] + 1
-    for name in ("node", "polls", "stretch_ns"):
+    for name in ("node", "handovers", "polls", "stretch_ns"):
         world.m.arrays["threads"][name] = 7
     end = choose_path(data := closed(world, 6000), "busiest", 100)
     assert path(data, end.slot) == {"external": 1000}
-    assert [int(data["threads"][end.slot][name]) for name in ("node", "polls", "stretch_ns")] == [
-        *(0, 0, 0)
-    ]
+    assert [
+        int(data["threads"][end.slot][name]) for name in ("node", "handovers", "stretch_ns")
+    ] == [*(0, 0, 0)]
+    assert int(data["threads"][end.slot]["polls_before"]) == 7
     assert end.asleep_ns == 1000
 
 

@@ -7,11 +7,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from harness.machine import SIZES
 from harness.schedule import Schedule
 from harness.world import SLEEPING, Task, World
 
 from tracer.analysis.sampled_path import walked
-from tracer.model.states import ON_CPU_PARTS, PATH_PARTS
+from tracer.model.profile import BY_CLOCK, NEXT_EVENT, TAKEN
+from tracer.model.states import ON_CPU_PARTS, PATH_PARTS, RunState
 
 PROBES = ("sched", "syscalls", "stacks")
 #: Parts off the CPU.
@@ -125,6 +127,24 @@ def test_a_wait_holds_the_points_of_the_grid_in_it(world: World, grid_ns: int) -
     )
 
 
+def test_every_take_over_of_a_path_is_counted(built) -> None:
+    most = []
+    for seed in range(6):
+        world = World(built)
+        every_ns(world, 20)
+        s = Schedule(world, seed)
+        s.open()
+        for _ in range(600):
+            s.step()
+        counted = [t for t in s.threads if is_of_window(world, t.task)]
+        most.append(max(t.handovers for t in counted))
+        for truth in counted:
+            assert int(world.row(truth.task)["handovers"]) == truth.handovers, truth.task
+            found = path_of(world, truth.task)["handovers"].astype(int)
+            assert (np.diff([0, *found, truth.handovers]) >= 0).all()
+    assert sum(most) > 10, most
+
+
 def test_a_woken_thread_goes_on_with_its_wakers_nodes(world: World) -> None:
     every_ns(world, 10)
     world.open()  # the first thread runs user code on CPU 0 from 1000 on
@@ -144,7 +164,7 @@ def test_a_woken_thread_goes_on_with_its_wakers_nodes(world: World) -> None:
         ("wakeup:idle", 4, other.slot),
         ("syscall:io", 1, other.slot),
     ]
-    assert found["waker"].tolist() == [0, 0, world.main.slot, world.main.slot]
+    assert found["handovers"].tolist() == [0, 0, 1, 1]
 
 
 def tick(w: World, now: int, cpu: int) -> None:
@@ -179,6 +199,51 @@ def test_the_stack_is_that_of_the_threads_own_context(world: World) -> None:
     assert slept["settled"]
     assert (int(slept["first"]), int(slept["stacks"])) == (1, 1)
     assert int(world.m.arrays["user_stacks"][1]["taken"]) == 1
+
+
+def test_where_nothing_tells_who_comes_in_the_clock_gives_its_waits_a_stack(world: World) -> None:
+    """Linux before 6.15: a thread that makes no call is preempted, and runs on."""
+    every_ns(world, 100)
+    world.open()
+    world.switch(1250, 0, world.tracer, preempt=True)
+    world.switch(1480, 0, world.main)
+    node = nodes_of(world)[-1]
+    assert (by_part([node]), int(node["settled"])) == ({"preempted": 2}, 0)
+    tick(world, 1490, 0)
+    node = nodes_of(world)[-1]
+    assert (int(node["settled"]), int(node["stacks"])) == (1, 1)
+    stacks = world.m.arrays["user_stacks"][:2]
+    assert [int(s["taken"]) for s in stacks] == [TAKEN.index(NEXT_EVENT), TAKEN.index(BY_CLOCK)]
+    world.enter(1500, 0, "read", 5)
+    ran = nodes_of(world)[-1]
+    assert (int(ran["points"]), int(ran["first"]), int(ran["stacks"])) == (1, 1, 1)
+
+
+def test_ticks_of_a_window_without_an_event_yet_are_in_its_first_node(world: World) -> None:
+    every_ns(world, 1 << 40)
+    world.open()
+    for now in (1090, 1091, 1092):
+        tick(world, now, 0)
+    world.ctl["start_ns"] = 1091  # as the next window begins: no event of this thread
+    world.ctl["epoch"] += 1
+    world.enter(1100, 0, "read", 5)
+    node = nodes_of(world)[-1]
+    assert (int(node["points"]), int(node["stacks"]), int(node["parent"])) == (3, 3, 0)
+
+
+def test_a_row_that_another_thread_gets_has_another_life(world: World) -> None:
+    every_ns(world, 10)
+    world.open()
+    other = world.create_reader()
+    row = world.row(other)
+    assert int(row["life"]) == 1
+    row["ticks"], row["polls"], row["polled_ns"] = 7, 5, 900
+    world.m.arrays["free_slots"][0] = other.slot  # it ended, and its row is the next one
+    row["state"] = RunState.DEAD
+    world.ctl["next_slot"], world.ctl["free_tail"] = SIZES.threads, SIZES.threads
+    again = world.create(1200, 0, 150)
+    assert again.slot == other.slot
+    assert [int(row[name]) for name in ("life", "used_ticks", "polls", "polled_ns")] == [2, 7, 0, 0]
 
 
 def test_ticks_left_over_from_another_cpu_claim_no_stacks_of_this_one(world: World) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from harness.world import World
+from harness.world import SLEEPING, World
 
 from tracer.capture.places import profile_of
 from tracer.capture.window import choose_path
 from tracer.kernel.stacks import PathCollector
 from tracer.model.path_nodes import TakenStack
+from tracer.model.profile import Profile
 from tracer.model.sampling import Sampling
 from tracer.model.stacks import Frame, NamedStack, StackTable
 
@@ -30,28 +31,130 @@ class _Engine:
         self.sampled_paths = self._paths.collected
         self.has_stacks = True
 
-    def _unwound(self, taken):
-        number = self.stacks.add(NamedStack((SPIN,)))
-        return [
-            TakenStack(one.slot, one.taken, one.at_ns, one.first, number=number) for one in taken
-        ]
+    def _unwound(self, taken, _stop):
+        stack = self.stacks.one(NamedStack((SPIN,)))
+        return [TakenStack(one.slot, one.taken, one.at_ns, one.first, stack=stack) for one in taken]
+
+
+def tick(world: World, *times: int) -> None:
+    for now in times:
+        world.m.place(0, now, world.on[0].at)
+        world.m.run("clock_stacks")
+
+
+def ended(world: World, end_ns: int, path_of: str = "busiest") -> Profile:
+    """The profile of the window when tracer closes it."""
+    world.ctl["end_ns"], world.ctl["phase"] = end_ns, 2
+    data = world.m.arrays.snapshot()
+    choose_path(data, path_of, 100)
+    recording = world.recording()
+    object.__setattr__(recording, "threads", data["threads"])
+    object.__setattr__(recording, "end_slot", int(data["ctl"][0]["end_slot"]))
+    profile = profile_of(recording, _Engine(world), {})
+    assert profile is not None
+    return profile
 
 
 def test_a_thread_that_runs_through_to_the_end_has_samples(world: World) -> None:
     """No event makes a node of its ticks: tracer closes the window."""
     world.m.arrays["sampling"]["grid_ns"] = Sampling().grid_ns
     world.open()
-    for now in (2000, 3000, 4000):
-        world.m.place(0, now, world.on[0].at)
-        world.m.run("clock_stacks")
-    world.ctl["end_ns"], world.ctl["phase"] = 5000, 2
-    data = world.m.arrays.snapshot()
-    choose_path(data, "busiest", 100)
-    recording = world.recording()
-    object.__setattr__(recording, "threads", data["threads"])
-    object.__setattr__(recording, "end_slot", int(data["ctl"][0]["end_slot"]))
-    profile = profile_of(recording, _Engine(world), {})
-    assert profile is not None
+    tick(world, 2000, 3000, 4000)
+    profile = ended(world, 5000)
     (sample,) = profile.samples
     assert (sample.part, sample.points, sample.call) == ("user", 3, None)
     assert [stack.frames for stack in sample.stacks] == [(SPIN,)] * 3
+
+
+def test_hand_overs_are_counted_between_samples_and_in_all(world: World) -> None:
+    world.m.arrays["sampling"]["grid_ns"] = 1 << 40
+    world.open()
+    other = world.create_reader()  # hand-over of the path to it, and it sleeps
+    tick(world, 1090)
+    for at in (1100, 1200, 1300):  # to and fro
+        world.enter(at, 0, "write", 5)
+        world.waking(at + 5, 0, other)
+        world.switch(at + 10, 1, other)
+        world.leave(at + 15, 1, 1)
+        world.enter(at + 20, 1, "write", 5)
+        world.switch(at + 25, 0, None, SLEEPING)
+        world.waking(at + 30, 1, world.main)
+        world.switch(at + 35, 0, world.main)
+        world.leave(at + 40, 0, 1)
+        world.leave(at + 45, 1, 1)
+        world.enter(at + 50, 1, "read", 5)
+        world.switch(at + 55, 1, None, SLEEPING)
+    world.enter(1400, 0, "write", 5)
+    world.waking(1405, 0, other)
+    world.switch(1410, 0, other, SLEEPING)
+    tick(world, 1420)
+    profile = ended(world, 1500, str(other.pid))
+    assert profile.handovers == 7
+    first, last = profile.samples
+    assert (first.thread.tid, last.thread.tid) == (100, other.pid)
+    assert (first.waker, first.handovers) == (None, None)
+    assert (last.waker, last.handovers) == (0, 7)
+
+
+def test_ticks_of_before_the_window_are_not_in_it(world: World) -> None:
+    world.m.arrays["sampling"]["grid_ns"] = 1 << 40
+    world.open()
+    tick(world, 2000, 3000)
+    world.ctl["start_ns"], world.ctl["epoch"] = 3500, int(world.ctl["epoch"]) + 1
+    tick(world, 4000, 5000)
+    world.enter(5500, 0, "read", 5)
+    profile = ended(world, 6000)
+    assert [(sample.part, sample.points) for sample in profile.samples] == [("user", 2)]
+
+
+def test_a_row_of_another_thread_gives_no_name(world: World) -> None:
+    """The thread on the path has ended, and a new one has its row."""
+    world.m.arrays["sampling"]["grid_ns"] = 1 << 40
+    world.open()
+    other = world.create_reader()
+    tick(world, 1090)
+    world.enter(1100, 0, "write", 5)
+    world.waking(1105, 0, other)
+    world.switch(1110, 1, other)
+    world.m.arrays["threads"][world.main.slot]["life"] += 1
+    sample = ended(world, 1500, str(other.pid)).samples[0]
+    assert (sample.thread.tid, sample.thread.name) == (0, "(ended)")
+
+
+def test_an_event_loop_that_is_blocked_at_the_end_is_told(world: World) -> None:
+    world.m.arrays["sampling"]["grid_ns"] = 1000
+    world.open()
+    for at in (2000, 3000, 4000):
+        world.enter(at, 0, "epoll_wait", 5)
+        world.leave(at + 10, 0)
+    tick(world, 5000, 6000)
+    world.enter(6500, 0, "read", 5)
+    (stretch,) = ended(world, 9010).stretches
+    assert (stretch.ns, stretch.polls, stretch.is_open, stretch.call) == (5000, 3, True, "read")
+    assert [stack.frames for stack in stretch.stacks] == [(SPIN,)] * 2
+
+
+def test_who_changes_what_is_waited_for_has_not_returned_to_the_loop(world: World) -> None:
+    """A task that opens a connection calls epoll_ctl."""
+    world.m.arrays["sampling"]["grid_ns"] = 1000
+    world.open()
+    for at in (2000, 2100, 2200, 9000):
+        world.enter(at, 0, "epoll_wait", 5)
+        world.leave(at + 10, 0)
+    for at in (4000, 6000):
+        world.enter(at, 0, "epoll_ctl", 5)
+        world.leave(at + 10, 0)
+    (stretch,) = ended(world, 9020).stretches
+    assert (stretch.ns, stretch.polls, stretch.is_open) == (9000 - 2210, 4, False)
+
+
+def test_one_that_has_been_blocked_since_a_window_before(world: World) -> None:
+    world.m.arrays["sampling"]["grid_ns"] = 1000
+    world.open()
+    for at in (2000, 3000, 4000):
+        world.enter(at, 0, "epoll_wait", 5)
+        world.leave(at + 10, 0)
+    world.enter(6500, 0, "read", 5)
+    world.ctl["start_ns"], world.ctl["epoch"] = 7000, int(world.ctl["epoch"]) + 1
+    (stretch,) = ended(world, 9010).stretches
+    assert (stretch.ns, stretch.polls, stretch.is_open) == (5000, 0, True)

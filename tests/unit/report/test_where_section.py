@@ -61,16 +61,17 @@ def test_places_with_their_parts_shares_and_errors() -> None:
 
 def test_hand_overs() -> None:
     text = lines(FOUND, 110)
-    at = next(i for i, line in enumerate(text) if line.startswith("Handed over"))
+    at = next(i for i, line in enumerate(text) if line.startswith("Who handed over"))
+    assert text[at].endswith("2 times from one sample to the next, of 7 hand-overs on the path")
     assert [cells(line) for line in text[at + 3 : at + 5]] == [
-        ["ring::spin row.rs", "recv called from ring::pass_on row.rs:26", "1", "40.0 us"],
-        ["recv called from ring::pass_on row.rs:26", "ring::spin row.rs", "1", "20 us"],
+        ["ring::spin row.rs", "recv called from ring::pass_on row.rs:26", "1", "1", "40.0 us"],
+        ["recv called from ring::pass_on row.rs:26", "ring::spin row.rs", "1", "0", "20 us"],
     ]
 
 
 def test_an_end_of_a_hand_over_without_room_is_the_line_that_called() -> None:
     text = lines(FOUND, 80)
-    at = next(i for i, line in enumerate(text) if line.startswith("Handed over"))
+    at = next(i for i, line in enumerate(text) if line.startswith("Who handed over"))
     assert cells(text[at + 3])[:2] == ["ring::spin row.rs", "ring::pass_on row.rs:26"]
 
 

@@ -17,6 +17,7 @@ def section(found: Where) -> dict[str, Any]:
         "grid_ns": found.grid_ns,
         "points": found.points,
         "lost_points": found.lost,
+        "handovers": found.handovers,
         "places": [_share(found, share) for share in found.places],
         "edges": [_edge(edge) for edge in found.edges],
         "tasks": [_task(found, share) for share in found.tasks],
@@ -65,6 +66,8 @@ def _loop(loop: Loop) -> dict[str, Any]:
         "thread": loop.thread,
         "longest_ns": loop.ns,
         "polls": loop.polls,
+        "goes_on": loop.is_open,
+        "call": loop.call,
         "place": _place(loop.place) if loop.place else None,
         "task": {
             "runtime": task.runtime,
@@ -83,6 +86,7 @@ def _edge(edge: Edge) -> dict[str, Any]:
         "woken": _place(edge.woken),
         "times": edge.times,
         "handovers": edge.handovers,
+        "direct": edge.direct,
         "time_ns": edge.ns,
     }
 

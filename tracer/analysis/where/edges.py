@@ -15,15 +15,16 @@ from tracer.model.profile import PathSample, SampledStack
 class Edge:
     """The path went from `waker` to `woken`, `times` times between one sample and the next.
 
-    `handovers` is how many hand-overs there were there: as many as `times` if each was direct;
-    None where one was not counted. `ns`: the path's time from the woken thread's first sample to
-    the next hand-over between samples.
+    `handovers` is how many hand-overs there were there, and `direct` how many of these times it
+    was a single one: `waker` woke `woken`. `ns`: the path's time from the woken thread's first
+    sample to the next hand-over between samples.
     """
 
     waker: Place
     woken: Place
     times: int
-    handovers: int | None
+    handovers: int
+    direct: int
     ns: int
 
 
@@ -50,16 +51,17 @@ def edges(
         if start is not None:
             stretch_ns[start] += ns_of[index]
     made = [
-        Edge(waker, woken, len(at), _sum(samples, at), sum(stretch_ns[index] for index in at))
+        Edge(
+            waker,
+            woken,
+            len(at),
+            sum(samples[index].handovers or 0 for index in at),
+            sum(samples[index].handovers == 1 for index in at),
+            sum(stretch_ns[index] for index in at),
+        )
         for (waker, woken), at in found.items()
     ]
     return sorted(made, key=lambda edge: (-edge.ns, -edge.times))
-
-
-def _sum(samples: Sequence[PathSample], at: Sequence[int]) -> int | None:
-    counts = [samples[index].handovers for index in at]
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
 
 
 def _site(stacks: Sequence[SampledStack], places: Places) -> Place:

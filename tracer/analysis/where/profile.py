@@ -35,9 +35,10 @@ class StackQuality:
 class Where:
     """The profile of one run's path. `places` sum to the window exactly.
 
-    `points` of the grid were sampled, one every `grid_ns`; `lost` more found no room. `missing`:
-    why names or whole stacks are missing, as in `Profile`. `path` and `threads` are what exports
-    are made from: the path in order of time, and all threads where they were sampled.
+    `points` of the grid were sampled, one every `grid_ns`; `lost` more found no room. `handovers`:
+    all of the path, seen between samples or not. `missing`: why names or whole stacks are missing,
+    as in `Profile`. `path` and `threads` are what exports are made from: the path in order of
+    time, and all threads where they were sampled.
     """
 
     window_ns: int
@@ -51,6 +52,7 @@ class Where:
     hints: tuple[str, ...] = ()
     tasks: tuple[TaskShare, ...] = ()
     loops: tuple[Loop, ...] = ()
+    handovers: int = 0
     path: Sequence[Piece] = field(default=(), repr=False)
     threads: Sequence[Piece] = field(default=(), repr=False)
 
@@ -75,6 +77,7 @@ def where(profile: Profile, wall: Ledger) -> Where:
         hints=hints(frame for piece in pieces for frame in piece.frames),
         tasks=tuple(task_shares(profile.samples, pieces)),
         loops=tuple(loops(profile.stretches)),
+        handovers=profile.handovers,
         path=pieces,
         threads=thread_pieces(profile.threads),
     )

@@ -50,7 +50,8 @@ class Loop:
     """The longest time in which a thread with an event loop did not return to it.
 
     `place` is where it was then, most of the time; None without a stack. `polls`: how often it
-    returned in the window.
+    returned in the window. `is_open`: it had not returned yet when the window, or the thread,
+    ended; `call`: the system call it was in then.
     """
 
     tid: int
@@ -60,6 +61,8 @@ class Loop:
     place: Place | None
     task: Task | None
     task_name: str
+    is_open: bool = False
+    call: str | None = None
 
 
 def task_shares(samples: Sequence[PathSample], pieces: Sequence[Piece]) -> list[TaskShare]:
@@ -123,5 +126,11 @@ def loops(stretches: Sequence[Stretch]) -> list[Loop]:
         name = task_name(task.runtime if task else "asyncio", stack.frames) if stack else ""
         place = place_of(stack.frames) if stack else None
         thread = stretch.thread
-        found.append(Loop(thread.tid, thread.name, stretch.ns, stretch.polls, place, task, name))
+        found.append(
+            Loop(
+                *(thread.tid, thread.name, stretch.ns, stretch.polls, place, task, name),
+                is_open=stretch.is_open,
+                call=stretch.call,
+            )
+        )
     return found

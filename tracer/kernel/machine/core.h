@@ -127,15 +127,17 @@ struct thread {
 	char comm[COMM_LENGTH];
 	/* of probe stacks */
 	u64 grid_ns;        /* the next point of the grid that the path has not reached */
-	u32 node;           /* the last node of the path, 0 for none */
-	u32 owing;          /* the last node that has no stack yet */
-	u32 waker;          /* whose path it took over last, 0 for nobody's */
+	u64 node;           /* the last node of the path, 0 for none */
+	u64 handovers;      /* how often the path was taken over by another thread */
+	u64 owing;          /* the last node that has no stack yet */
+	u32 life;           /* how many threads have had this row before */
 	u32 ticks;          /* of the clock, while it was on a CPU, */
 	u32 used_ticks;     /* and those that are in nodes */
 	u32 prio;           /* when it was last pushed off a CPU (current_prio), 0 before */
-	u64 first_stack;    /* number of the first stack taken by the ticks since, */
-	u32 first_cpu;      /* and on which CPU */
-	u32 polls;          /* calls of an event loop that have returned in the window */
+	u32 first_cpu, pad_first; /* where the first stack was taken by the ticks since, */
+	u64 first_stack;    /* and its number there */
+	u64 polls;          /* calls of an event loop that have returned, */
+	u64 polls_before;   /* and those before the window */
 	u64 polled_ns;      /* the last of these, or of waits for a lock, returned */
 	u64 stretch_ns;     /* the longest time from there to the next one, */
 	u64 stretch_end_ns; /* and when that was */

@@ -65,10 +65,12 @@ def event_loops(found: Where) -> list[str]:
     lines = []
     for loop in [loop for loop in found.loops if loop.ns >= _LONG_NS][:_MOST_LOOPS]:
         where = f" in {short_name(plain(loop.place.function))}" if loop.place else ""
+        where += f", now in the system call {loop.call}" if loop.call else ""
         task = _in_brackets(loop.task) if loop.task else ""
-        lines.append(
-            f"{plain(loop.thread)} ({loop.tid}) did not poll for {duration(loop.ns)}{where}{task}"
-        )
+        for_ns = f"did not poll for {duration(loop.ns)}"
+        if loop.is_open:
+            for_ns = f"had not polled for {duration(loop.ns)} when the window ended"
+        lines.append(f"{plain(loop.thread)} ({loop.tid}) {for_ns}{where}{task}")
     if lines:
         lines[0] = f"Event loops: the longest times without a poll. {lines[0]}"
     return lines

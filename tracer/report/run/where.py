@@ -112,16 +112,20 @@ def _edges(found: Where, width: int) -> list[str]:
     shown = [e for e in found.edges if e.ns >= _LEAST_SHARE * found.window_ns][:_MOST_EDGES]
     if not shown:
         return []
-    room = max((width - 22) // 2, _LEAST_PLACE)
+    room = max((width - 30) // 2, _LEAST_PLACE)
     rows = [
         [_end_text(edge.waker, room), _end_text(edge.woken, room), count(edge.times),
-         duration(edge.ns)]
+         count(edge.direct), duration(edge.ns)]
         for edge in shown
     ]  # fmt: skip
+    times = sum(edge.times for edge in found.edges)
     return [
         "",
-        "Handed over between samples (then: the path's time until the next such hand-over)",
-        *table(rows, ["from", "to", "times", "then"], 2, width),
+        f"Who handed over to whom: {count(times)} times from one sample to the next, of"
+        f" {counted(found.handovers, 'hand-over')} on the path",
+        *table(rows, ["from", "to", "times", "direct", "then"], 2, width),
+        "direct: the one woke the other, with nobody between; then: the path's time until the next"
+        " such time",
     ]
 
 

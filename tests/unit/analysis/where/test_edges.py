@@ -19,19 +19,25 @@ def test_edges_and_the_time_after_them() -> None:
         ("ring::spin", "", "ring::pass_on", "recv"),
         ("ring::pass_on", "recv", "ring::spin", ""),
     ]
-    assert [(e.times, e.handovers, e.ns) for e in found] == [(1, 1, 40_001), (1, 4, 20_000)]
+    assert [(e.times, e.handovers, e.direct, e.ns) for e in found] == [
+        (1, 1, 1, 40_001),
+        (1, 4, 0, 20_000),
+    ]
 
 
 def test_equal_edges_are_one() -> None:
     samples = [sample("user", 2, IN_SPIN)]
     for index in range(6):
         one = IN_RECV if index % 2 == 0 else IN_SPIN
-        samples.append(sample("user", 1, one, by=index, waker=index, handovers=index or None))
+        samples.append(sample("user", 1, one, by=index, waker=index, handovers=index + 1))
     profile = Profile(tuple(samples))
     found = edges(profile.samples, path_pieces(profile, Ledger(80, {"user": 80})))
-    assert {(e.waker.function, e.woken.function): (e.times, e.handovers, e.ns) for e in found} == {
-        ("ring::spin", "ring::pass_on"): (3, None, 30),  # one of the three was not counted
-        ("ring::pass_on", "ring::spin"): (3, 1 + 3 + 5, 30),
+    numbers = {
+        (e.waker.function, e.woken.function): (e.times, e.handovers, e.direct, e.ns) for e in found
+    }
+    assert numbers == {
+        ("ring::spin", "ring::pass_on"): (3, 1 + 3 + 5, 1, 30),
+        ("ring::pass_on", "ring::spin"): (3, 2 + 4 + 6, 0, 30),
     }
 
 
