@@ -249,6 +249,8 @@ def test_tasks_of_asyncio_are_told_apart(tmp_path: Path) -> None:
     assert loop["task"] == {
         "runtime": "asyncio", "number": None, "name": "handle_request", "label": "request",
     }  # fmt: skip
+
+
 @pytest.mark.parametrize("how", ["", "asleep"])
 def test_a_loop_that_is_blocked_at_the_end_is_told(
     tmp_path: Path, compiled: Callable[[str], str], how: str

@@ -44,6 +44,7 @@ from tracer.model.states import (
 from tracer.model.stretches import longest
 from tracer.model.syscalls import class_of, name_of
 from tracer.model.threads import RUNNING
+from tracer.units import counted
 
 _MOST_DESCRIPTORS = 1 << 31
 #: Points are split among stacks; their parts in whole numbers.
@@ -75,6 +76,8 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
         path.runs_to_the_end(ticking, found)
     else:
         path.goes_on_to_the_end(paths.grid_ns)
+    path.runs_to_the_end(ticking, [paths.stacks[key] for key in ticking if key in paths.stacks])
+    lost_stacks = f"{counted(paths.lost_stacks, 'stack')} found no room" * bool(paths.lost_stacks)
     points = recording.window_ns // max(paths.grid_ns, 1)
     lost = 0 if is_whole else max(points - sum(sample.points for sample in path.samples), 0)
     return Profile(
@@ -82,7 +85,7 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
         paths.grid_ns,
         paths.lost_points + lost,
         tuple(_thread_samples(recording, paths, groups)),
-        "; ".join(filter(None, (paths.failure, engine.stacks.missing))),
+        "; ".join(filter(None, (paths.failure, lost_stacks, engine.stacks.missing))),
         tuple(_stretches(recording, paths, groups)),
         engine.has_stacks,
         int(end["handovers"]),
@@ -122,8 +125,8 @@ class _Path:
         self._add(row, slot, part, points, call, taken)
 
     def goes_on_to_the_end(self, grid_ns: int) -> None:
-        """By the time from the thread's last event to the window's end, where tracer closed that: no
-        event made a node of it."""
+        """By the time from the thread's last event to the window's end, where tracer closed that:
+        no event made a node of it."""
         recording = self._recording
         slot, row = recording.end_slot, recording.threads[recording.end_slot]
         points = max(recording.end_ns - int(row["last_ns"]), 0) // max(grid_ns, 1)

@@ -89,6 +89,7 @@ class PathCollector:
         self._times: dict[int, defaultdict[OwnTime, float]] = {}  # by the start of their window
         self._counted = 0  # the last node in them
         self._lost = 0  # points, up to the last window
+        self._lost_stacks = self._no_room = 0
 
     def start(self, sampling: Sampling) -> None:
         """Begin with nothing; paths are sampled from here on."""
@@ -148,8 +149,10 @@ class PathCollector:
             stacks = self._unwound(nodes, others)
         sampling = self._arrays["sampling"][0]
         before, self._lost = self._lost, int(sampling["lost"])
+        told = self._lost_stacks
+        self._lost_stacks = self._no_room + int(self._arrays["stack_rings"]["lost"].sum())
         return SampledPaths(int(sampling["grid_ns"]), nodes, stacks, self._lost - before, times,
-                            self._failure)  # fmt: skip
+                            self._failure, self._lost_stacks - told)  # fmt: skip
 
     def processes(self) -> set[int]:
         """Those that stacks are of which have not been unwound yet."""
@@ -206,6 +209,8 @@ class PathCollector:
         if self._bytes < _ROOM_BYTES:
             self._raw.append((cpu, first, found))
             self._bytes += found.nbytes
+        else:
+            self._no_room += len(found)
         row["read"] = first + len(found)
 
     def _settled(self) -> Nodes:

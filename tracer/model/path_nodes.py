@@ -85,6 +85,8 @@ class SampledPaths:
         With `Sampling.all_threads`: points of all threads' own time.
     failure:
         Why some of it is missing, where reading it failed; empty otherwise.
+    lost_stacks:
+        Of these and of other nodes, that found no room.
     """
 
     grid_ns: int
@@ -93,6 +95,7 @@ class SampledPaths:
     lost_points: int = 0
     times: Mapping[OwnTime, float] = field(default_factory=dict)
     failure: str = ""
+    lost_stacks: int = 0
 
 
 def ticking_keys(thread: np.void) -> list[tuple[int, int]]:

@@ -139,6 +139,19 @@ def test_lost_points_are_told_in_their_own_window(kernel: Kernel) -> None:
     assert kernel.collector.collected([]).lost_points == 2
 
 
+def test_lost_stacks_are_told_in_their_own_window(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel.arrays["stack_rings"]["lost"] = 5
+    assert kernel.collector.collected([]).lost_stacks == 5
+    monkeypatch.setattr(stacks, "_ROOM_BYTES", 1)
+    kernel.stack(1, slot=3)
+    kernel.collector._read()
+    kernel.stack(2, slot=3)
+    assert kernel.collector.collected([]).lost_stacks == 1, "unwinding takes longer than is copied"
+    assert kernel.collector.collected([]).lost_stacks == 0
+
+
 def test_a_window_that_was_not_read_yet_keeps_its_paths(kernel: Kernel) -> None:
     """The next window has begun, and with it the thread's row; the programs keep the old one."""
     for number in (1, 2, 3):
