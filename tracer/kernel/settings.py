@@ -39,7 +39,6 @@ CPU_OUTSIDE_WAITS = 128
 #: Calls that the state machine treats on their own.
 _CALLS = (
     *("execve", "execveat", "sched_yield", "exit_group", "restart_syscall", "sched_setaffinity"),
-    *("epoll_create1", "epoll_ctl"),  # in their class they alone do not wait
 )
 #: The call in which the target's first thread waits for the gate.
 GATE_CALL = "read"
