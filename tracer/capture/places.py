@@ -76,7 +76,6 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
         path.runs_to_the_end(ticking, found)
     else:
         path.goes_on_to_the_end(paths.grid_ns)
-    path.runs_to_the_end(ticking, [paths.stacks[key] for key in ticking if key in paths.stacks])
     lost_stacks = f"{counted(paths.lost_stacks, 'stack')} found no room" * bool(paths.lost_stacks)
     points = recording.window_ns // max(paths.grid_ns, 1)
     lost = 0 if is_whole else max(points - sum(sample.points for sample in path.samples), 0)
