@@ -79,13 +79,16 @@ def find(document: Document) -> Finding | None:
             again(document, "--probe stacks"),
         )
     stretch = _stretch(document)
-    if stretch is None or share(document, stretch["longest_ns"]) < LEAST_SHARE:
+    if stretch is None:
+        return None
+    of_window = min(share(document, stretch["longest_ns"]), 1.0)  # it can have begun before
+    if of_window < LEAST_SHARE:
         return None
     place = stretch["place"]
     where = f" in {named(place['function'])}" if place else ""
     return finding(
         __name__,
-        share(document, stretch["longest_ns"]),
+        of_window,
         f"the event loop of {named(stretch['thread'])} (thread {stretch['tid']}) did not poll for"
         f" {duration(stretch['longest_ns'])}{where}: its other tasks waited",
         f"the longest stretch of the run; it polled {counted(stretch['polls'], 'time')}",
