@@ -17,17 +17,19 @@ def _loop(ns: int, polls: int, has_place: bool) -> dict[str, object]:
     place = {"function": "crunch", "module": None, "file": None, "line": None, "called": None,
              "own": True}  # fmt: skip
     loop = {"tid": 9, "thread": "tokio-runtime-w", "longest_ns": ns, "polls": polls,
+            "goes_on": False, "call": None,
             "place": place if has_place else None, "task": None}  # fmt: skip
     stacks = {"whole_ns": 0, "broken_ns": {}, "missing_ns": 0, "no_sample_ns": 0, "taken_ns": {},
               "why_missing": None, "hints": []}  # fmt: skip
-    return {"grid_ns": 997_000, "points": 1, "lost_points": 0, "places": [], "edges": [],
-            "tasks": [], "loops": [loop], "stacks": stacks}  # fmt: skip
+    return {"grid_ns": 997_000, "points": 1, "lost_points": 0, "handovers": 0, "places": [],
+            "edges": [], "tasks": [], "loops": [loop], "stacks": stacks}  # fmt: skip
 
 
 FIRES = [
     _run(_QUERY, _POLLS),
     _run(_POLLS, wait("clock_nanosleep", "sleep", 3, 100 * MS, "timer")),
     _run(_POLLS, where=_loop(800 * MS, 40, True)),
+    _run(_POLLS, where=_loop(5000 * MS, 40, True)),  # it had begun before the window
     _run(_POLLS, where=_loop(800 * MS, 40, False)),
 ]
 SILENT = [
