@@ -22,7 +22,7 @@ NAME = "Delayed ACK"
 #: The kernel delays an acknowledgement by 40 ms (TCP_DELACK_MIN), later by up to 200: sleeps in
 #: these bands (an octave each), with a mean in one of these ranges.
 BANDS_NS = 1 << 25
-MEANS_NS = ((38_000_000, 70_000_000), (180_000_000, 270_000_000))
+MEANS_NS = ((38_000_000, 90_000_000), (180_000_000, 270_000_000))
 LEAST_CALLS = 3
 
 
