@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 
 def duration(ns: float | None) -> str:
     """A time with three significant figures: `850 ns`, `24.2 us`, `1.20 ms`, `3.45 s`."""
@@ -18,6 +21,31 @@ def _three(value: float) -> str:
     size = abs(value)
     digits = 0 if size >= 99.95 or value == int(value) else 1 if size >= 9.995 else 2
     return f"{value:.{digits}f}"
+
+
+#: Divisors of ns, and the units that they give.
+_UNITS = ((1, "ns"), (1e3, "us"), (1e6, "ms"), (1e9, "s"))
+
+
+def in_one_unit(times_ns: Sequence[float | None]) -> tuple[str, list[str]]:
+    """Times for one column: their unit, that of the largest, and each in it, with at most three
+    significant figures: `ms`, `["10.7", "0.00704", "0"]`; unknown ones are `-`."""
+    largest = max((abs(ns) for ns in times_ns if ns is not None), default=0)
+    divisor, unit = next((pair for pair in _UNITS[:-1] if largest < 999.5 * pair[0]), _UNITS[-1])
+    return unit, ["-" if ns is None else significant(ns / divisor) for ns in times_ns]
+
+
+def significant(value: float) -> str:
+    """Three significant figures, five decimals at most: `5,480`, `10.7`, `0.00704`."""
+    if value == 0:
+        return "0"
+    exact = float(f"{value:.3g}")
+    if abs(exact) >= 100 or exact == int(exact):
+        return f"{exact:,.0f}"
+    if abs(exact) < 0.00001:
+        return "<0.00001"
+    decimals = max(2 - math.floor(math.log10(abs(exact))), 0)
+    return f"{exact:.{min(decimals, 5)}f}"
 
 
 def microseconds(ns: float) -> str:

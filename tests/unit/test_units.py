@@ -146,3 +146,11 @@ def test_durations_never_show_four_figures() -> None:
 )
 def test_what_a_terminal_must_not_get_is_escaped(text: str, shown: str) -> None:
     assert units.plain(text) == shown
+
+
+def test_times_of_a_column_have_one_unit() -> None:
+    assert units.in_one_unit([10_700_000, 7040, 0, None]) == ("ms", ["10.7", "0.00704", "0", "-"])
+    assert units.in_one_unit([999, 7]) == ("ns", ["999", "7"])
+    assert units.in_one_unit([999.6, 7]) == ("us", ["1", "0.00700"])
+    assert units.in_one_unit([5484e9, 4.06e9, 1]) == ("s", ["5,480", "4.06", "<0.00001"])
+    assert units.in_one_unit([]) == ("ns", [])

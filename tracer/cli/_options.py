@@ -309,6 +309,11 @@ def screen_options(default: str = "details") -> list[click.Parameter]:
             ["--quiet"], is_flag=True, help="Print errors only; files that are asked for are made."
         ),
         click.Option(
+            ["--all-rows"],
+            is_flag=True,
+            help="Show the rows of tables that are below 0.1 % of the time too.",
+        ),
+        click.Option(
             ["--color"],
             type=click.Choice(["auto", "always", "never"]),
             default="auto",
@@ -335,6 +340,7 @@ def shown(values: Mapping[str, Any], fd: int = 1, short: bool = False) -> Shown:
         lines=SHORT if is_short else LINES,
         by_task=values["by"] == "task",
         colour=colour,
+        all_rows=values["all_rows"],
     )
 
 

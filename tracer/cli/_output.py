@@ -126,13 +126,15 @@ def _valid(value: Any) -> Any:
 
 
 def report_width(fd: int = 1) -> int:
-    """Columns for the report: those of the terminal, where the descriptor `fd` is one."""
+    """Columns for the report: those of the terminal, where the descriptor `fd` is one; else those
+    that COLUMNS says, or 100."""
     from tracer.report.layout import WIDTH
 
     try:
-        return min(WIDTH, os.get_terminal_size(fd).columns or WIDTH)
+        return os.get_terminal_size(fd).columns or WIDTH
     except OSError:
-        return WIDTH
+        told = os.environ.get("COLUMNS", "")
+        return int(told) if told.isdecimal() and int(told) else WIDTH
 
 
 def budget_status(budgets: Sequence[Budget], document: Mapping[str, Any]) -> int:

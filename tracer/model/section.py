@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tracer.units import rate
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -17,6 +19,11 @@ class Scale:
 
     def per_unit(self, value: float) -> float:
         return value / max(self.units, 1)
+
+    def each(self, value: float) -> str:
+        """A count by unit of work, behind a comma: `, 1.34 per hop`; nothing where the whole run is
+        the unit, which repeats the count."""
+        return "" if self.unit == "run" else f", {rate(self.per_unit(value))} per {self.unit}"
 
 
 @dataclass(frozen=True)

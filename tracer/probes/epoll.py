@@ -142,8 +142,8 @@ def _empty(record: EpollRecord, scale: Scale) -> str:
     return (
         ("Busy polling: " if busy else "")
         + f"{percent(record.empty / calls)} of the calls ({count(record.empty)}, {names}) asked"
-        f" with time-out 0 and found nothing, {rate(scale.per_unit(record.empty))} per"
-        f" {scale.unit}; that took {duration(record.empty_ns)} on CPUs, as much as"
+        f" with time-out 0 and found nothing{scale.each(record.empty)}; that took"
+        f" {duration(record.empty_ns)} on CPUs, as much as"
         f" {percent(record.empty_ns / max(scale.window_ns, 1))} of the window"
         + (". A call that waits would sleep instead." if busy else ": not busy polling.")
     )

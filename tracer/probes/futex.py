@@ -236,9 +236,7 @@ def _report(record: FutexRecord, scale: Scale) -> Section:
     if not record.operations:
         return Section(title, ["no futex call was made"], data)
     calls = sum(op.calls for op in record.operations)
-    blocks: list[str | Table] = [
-        f"{count(calls)} calls, {rate(scale.per_unit(calls))} per {scale.unit}"
-    ]
+    blocks: list[str | Table] = [f"{count(calls)} calls{scale.each(calls)}"]
     for table in _counts(record, scale):
         blocks += [table, ""]
     rows = [

@@ -231,8 +231,7 @@ def _report(record: UringRecord, scale: Scale) -> Section:
         done = max(record.completed, 1)
         blocks.append(
             f"{count(record.enters)} calls of io_uring_enter"
-            f" ({rate(scale.per_unit(record.enters))} per {scale.unit},"
-            f" {rate(record.enters / done)} per completion);"
+            f"{scale.each(record.enters)} ({rate(record.enters / done)} per completion);"
             f" {count(record.waits)} times one waited for completions"
         )
     blocks.append(

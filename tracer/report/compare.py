@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tracer.analysis.compare import DRIFT, Comparison, LedgerLine
 from tracer.analysis.quiet import BUSY, QUIET, Load
-from tracer.analysis.statistics.intervals import Ratio
-from tracer.analysis.statistics.wording import interval_name, microseconds_bounds, ratio_text
+from tracer.analysis.statistics.intervals import Interval, Ratio
+from tracer.analysis.statistics.wording import interval_name, ratio_text
 from tracer.model.words import LINES, in_prose
 from tracer.report.layout import WIDTH, cut, page, table
 from tracer.report.load import document as load_data
@@ -76,9 +76,10 @@ def _ledgers(comparison: Comparison, width: int) -> list[str]:
         return []
     has_intervals, traced = comparison.ratio.blocks > 1, comparison.traced_ratio
     a_ns, b_ns = sum(line.a_ns for line in lines), sum(line.b_ns for line in lines)
-    rows = [_row(line, LINES[line.name], has_intervals) for line in lines]
-    rows.append(["sum", *map(microseconds, (a_ns, b_ns, a_ns - b_ns)), ""])
-    columns = [f"us per {comparison.unit}", "A", "B", "A - B"]
+    unit = _Unit.of(max(abs(a_ns), abs(b_ns)))
+    rows = [_row(line, LINES[line.name], has_intervals, unit) for line in lines]
+    rows.append(["sum", *map(unit.amount, (a_ns, b_ns, a_ns - b_ns)), ""])
+    columns = [f"{unit.name} per {comparison.unit}", "A", "B", "A - B"]
     if has_intervals:
         columns.append(interval_name(traced.blocks if traced else 1))
         rows[-1].append("")
@@ -96,14 +97,15 @@ def _functions(comparison: Comparison, width: int) -> list[str]:
     has_intervals, traced = comparison.ratio.blocks > 1, comparison.traced_ratio
     shown, rest = lines[:_MOST_FUNCTIONS], lines[_MOST_FUNCTIONS:]
     room = max(width - 60, _LEAST_NAME)
-    rows = [_row(line, _name(plain(line.name), room), has_intervals) for line in shown]
+    unit = _Unit.of(max(sum(line.a_ns for line in lines), sum(line.b_ns for line in lines)))
+    rows = [_row(line, _name(plain(line.name), room), has_intervals, unit) for line in shown]
     for label, some in ((counted(len(rest), "other"), rest), ("sum", lines)):
         if some:
             a_ns, b_ns = sum(line.a_ns for line in some), sum(line.b_ns for line in some)
             empty = [""] * (2 if has_intervals else 1)
-            rows.append([label, *map(microseconds, (a_ns, b_ns, a_ns - b_ns)), *empty])
+            rows.append([label, *map(unit.amount, (a_ns, b_ns, a_ns - b_ns)), *empty])
     interval = [interval_name(traced.blocks if traced else 1)] if has_intervals else []
-    columns = [f"us per {comparison.unit}", "A", "B", "A - B", *interval, "of the gap"]
+    columns = [f"{unit.name} per {comparison.unit}", "A", "B", "A - B", *interval, "of the gap"]
     return ["Where in the program that was", *table(rows, columns, 1, width)]
 
 
@@ -120,18 +122,39 @@ def _name(name: str, room: int) -> str:
     return name if len(name) <= room else cut(short_name(name), room)
 
 
-def _row(line: LedgerLine, label: str, has_intervals: bool) -> list[str]:
+@dataclass(frozen=True)
+class _Unit:
+    """What the times of a table are shown in: us, or more where the longest needs it."""
+
+    name: str
+    divisor: float
+
+    @classmethod
+    def of(cls, longest_ns: float) -> _Unit:
+        for name, divisor in (("us", 1e3), ("ms", 1e6)):
+            if longest_ns < 999.5 * divisor:
+                return cls(name, divisor)
+        return cls("s", 1e9)
+
+    def amount(self, ns: float) -> str:
+        return microseconds(1e3 * ns / self.divisor)
+
+    def bounds(self, ns: Interval) -> str:
+        return f"[{self.amount(ns.low)}, {self.amount(ns.high)}]"
+
+
+def _row(line: LedgerLine, label: str, has_intervals: bool, unit: _Unit) -> list[str]:
     times_ns = (line.a_ns, line.b_ns, line.a_ns - line.b_ns)
-    row = [label, *map(_amount, times_ns[:2]), microseconds(times_ns[2])]
+    row = [label, *(_amount(ns, unit) for ns in times_ns[:2]), unit.amount(times_ns[2])]
     if has_intervals:
-        row.append(microseconds_bounds(line.difference))
+        row.append(unit.bounds(line.difference))
     row.append("" if line.share is None else f"{round(100 * line.share)} %")
     return row
 
 
-def _amount(ns: float) -> str:
+def _amount(ns: float, unit: _Unit) -> str:
     """A line of one ledger: its residual is below zero where time was counted twice."""
-    return microseconds(ns) if ns > -_SMALLEST_NS else f"{microseconds(-ns)} twice"
+    return unit.amount(ns) if ns > -_SMALLEST_NS else f"{unit.amount(-ns)} twice"
 
 
 def _counted(comparison: Comparison, width: int) -> list[str]:

@@ -25,11 +25,16 @@ def page(blocks: Sequence[Sequence[str]], width: int = WIDTH) -> str:
 
 
 def table(
-    rows: Sequence[Sequence[str]], columns: Sequence[str], left: int, width: int = WIDTH
+    rows: Sequence[Sequence[str]],
+    columns: Sequence[str],
+    left: int,
+    width: int = WIDTH,
+    answer: Sequence[str] = (),
 ) -> list[str]:
     """Lines of a table whose first `left` columns are aligned to the left.
 
     A table wider than `width` loses columns, from the last but one backwards, and names them.
+    Where the columns of the `answer` are named, all others go first, from the last one backwards.
     """
     kept = list(range(len(columns)))
     while True:
@@ -41,7 +46,8 @@ def table(
         ).splitlines()
         if max(map(len, lines)) <= max(width, _NARROWEST) or len(kept) <= left + 1:
             break
-        del kept[-2]
+        others = [i for i in kept[left:] if columns[i] not in answer]
+        kept.remove(others[-1] if answer and others else kept[-2])
     hidden = [columns[i] for i in range(len(columns)) if i not in kept]
     if hidden:
         lines += fit(f"(no room for: {', '.join(hidden)}; --json has them)", width)

@@ -61,7 +61,8 @@ def _interval_name(points: Sequence[SweepPoint]) -> str:
 
 
 def _table(points: Sequence[SweepPoint], unit: str, width: int) -> list[str]:
-    columns = ["workload", *points[0].setting, f"per {unit}", _interval_name(points)]
+    answer = [*points[0].setting, f"per {unit}", _interval_name(points)]
+    columns = ["workload", *answer]
     rows = [
         [
             plain(point.line),
@@ -76,7 +77,7 @@ def _table(points: Sequence[SweepPoint], unit: str, width: int) -> list[str]:
         columns.append("largest part")
         for row, part in zip(rows, parts, strict=True):
             row.append("" if part is None else f"{in_prose(part[0])} {100 * part[1]:.0f} %")
-    return table(rows, columns, 1, width)
+    return table(rows, columns, 1, width, answer)
 
 
 def render(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -268,3 +269,11 @@ def test_many_functions_are_cut_to_the_largest(validate_document) -> None:  # ty
     assert re.split(r"  +", block[-2])[1:4] == ["1.00", "0.10", "0.90"]  # 400+300+200+100 and start
     assert max(map(len, text.splitlines())) <= 100 and text.replace("\n", "").isprintable()
     validate_document(json.loads(json.dumps(report.document(c, ("x", "y"), {}))))
+
+
+def test_long_times_are_not_in_us() -> None:
+    c = compared(SLOW, FAST)
+    long = [replace(line, a_ns=30_000 * line.a_ns, b_ns=30_000 * line.b_ns) for line in c.lines]
+    text = report.render(replace(c, lines=tuple(long)), ("x", "y"))
+    assert "us per hop" in report.render(c, ("x", "y")) and "ms per hop" in text
+    assert not re.search(r"\d{4,}\.?\d* +\d", text.split("\n\n")[2]), "three figures"

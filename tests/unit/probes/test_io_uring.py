@@ -324,7 +324,7 @@ def test_the_report(ring: Ring, validate: Callable[[str, Mapping[str, object]], 
     assert isinstance(table, Table)
     assert table.rows == [["nop", "1", "0.50", "1", "0", "0", "0", "0", "20 ns", "20 ns"]]
     assert calls == (
-        "1 calls of io_uring_enter (0.50 per hop, 1.00 per completion);"
+        "1 calls of io_uring_enter, 0.50 per hop (1.00 per completion);"
         " 0 times one waited for completions"
     )
     assert work == "task work: 0 runs for 0 items; of the ring's own: 0 for 0"

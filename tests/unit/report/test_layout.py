@@ -47,6 +47,20 @@ def test_a_table_that_is_too_wide_loses_columns_before_the_last_and_names_them()
     assert " ".join(lines[3:]).split() == (f"(no room for: {'y' * 15}; --json has them)".split())
 
 
+def test_the_answers_columns_go_last() -> None:
+    columns = ["name", "w" * 9, "x" * 9, "y" * 9, "z" * 9]
+    rows = [["a", "1", "2", "3", "4"]]
+
+    def kept(width: int) -> list[str]:
+        return table(rows, columns, 1, width, answer=("w" * 9, "y" * 9))[2].split()
+
+    assert kept(60) == ["a", "1", "2", "3", "4"]
+    assert kept(47) == ["a", "1", "2", "3"]
+    assert kept(40) == ["a", "1", "2", "3"], "no narrower than 40"
+    long = [["a" * 20, "1", "2", "3", "4"]]
+    assert table(long, columns, 1, 45, ("w" * 9, "y" * 9))[2].split()[1:] == ["1", "3"]
+
+
 def test_prose_is_wrapped_and_the_rule_of_a_table_is_not() -> None:
     assert fit("short") == ["short"]
     assert fit("") == [""]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from harness.summarized import (
+    histogram,
     planted_host,
     planted_result,
     planted_summaries,
@@ -28,6 +29,7 @@ from tracer.model import states
 from tracer.model.recording import HostLoad, PathThread, Process, Quota
 from tracer.model.section import Section, Table
 from tracer.model.words import BEHIND_LINES, KERNEL_LINE, LINES, WAITING_LINES
+from tracer.probes.syscalls import CallRecord
 from tracer.report.run import advice
 from tracer.report.run.activity import calls, scheduler
 from tracer.report.run.head import head, length, partial, path_title
@@ -56,6 +58,14 @@ def test_the_report_fits_and_shows_no_control_character(kind: str, width: int) -
     assert max(map(len, text.splitlines())) <= width
     assert text.endswith("\n") and "\n\n\n" not in text
     assert text.replace("\n", "").isprintable()
+
+
+def test_a_table_without_news_and_a_column_that_repeats_are_left_out() -> None:
+    zeros = Table(["x", "n", "t"], [["1", "0", "0 ns"], ["2", "0", "-"]])
+    counts = Table(["x", "calls", "per run"], [["1", "2", "2.00"]])
+    section = Section("Title", ["a sentence", zeros, counts], {})
+    text = render(planted_summary(sections=(("probe", section),)))
+    assert "Title\na sentence\nx  calls\n-  -----\n1      2\n" in text
 
 
 def test_a_probes_section_stands_before_the_trust() -> None:
@@ -409,8 +419,8 @@ def test_the_switches_themselves_in_words() -> None:
 def test_threads_of_a_light_run_are_not_split() -> None:
     split = [cells(line) for line in groups(SUMMARIES["command"], WIDTH)]
     light = [cells(line) for line in groups(command(light=True), WIDTH)]
-    assert split[1][3:6] == ["user", "calls", "asleep"]
-    assert light[1][3:5] == ["on CPU", "asleep"]
+    assert split[1][3:6] == ["user, ns", "calls, ns", "asleep, ns"]
+    assert light[1][3:5] == ["on CPU, ns", "asleep, ns"]
     assert len(light[3]) == len(split[3]) - 1
 
 
@@ -430,11 +440,11 @@ def test_context_switches_and_latencies() -> None:
         "Context switches  3 (0.50 per hop): 1 voluntary, 2 involuntary; 3 migrations"
     )
     assert [cells(line) for line in (lines[2], *lines[4:8])] == [
-        ["threads", "times", "per hop", "p50", "p90", "p99", "max"],
-        ["woken to another CPU, idle", "1", "0.17", "7 ns", "7 ns", "7 ns", "7 ns"],
-        ["woken to another CPU, busy", "2", "0.33", "7 ns", "7 ns", "7 ns", "7 ns"],
-        ["woken by an interrupt or timer", "3", "0.50", "7 ns", "7 ns", "7 ns", "7 ns"],
-        ["kept its CPU for", "2", "0.33", "7 ns", "7 ns", "7 ns", "7 ns"],
+        ["threads", "times", "per hop", "p50, ns", "p90, ns", "p99, ns", "max, ns"],
+        ["woken to another CPU, idle", "1", "0.17", "7", "7", "7", "7"],
+        ["woken to another CPU, busy", "2", "0.33", "7", "7", "7", "7"],
+        ["woken by an interrupt or timer", "3", "0.50", "7", "7", "7", "7"],
+        ["kept its CPU for", "2", "0.33", "7", "7", "7", "7"],
     ]
     assert lines[8:] == [
         "woken and not yet running at the end: 1",
@@ -454,7 +464,7 @@ def test_without_units_there_is_no_column_of_rates() -> None:
     assert lines[0] == "Context switches  3: 1 voluntary, 2 involuntary; 3 migrations"
     yielded = replace(SUMMARIES["command"], switches=Switches(1, 5, 3, 2))
     assert "5 involuntary (2 yielded, 3 pushed off);" in scheduler(yielded, WIDTH)[0]
-    assert cells(lines[2]) == ["threads", "times", "p50", "p90", "p99", "max"]
+    assert cells(lines[2])[:3] == ["threads", "times", "p50, ns"]
 
 
 def test_a_long_name_of_the_unit_is_not_in_the_head_of_a_column() -> None:
@@ -464,15 +474,33 @@ def test_a_long_name_of_the_unit_is_not_in_the_head_of_a_column() -> None:
 
 
 def test_system_calls() -> None:
-    title, columns, _rule, row, still_open = calls(planted_summary(), WIDTH)
+    title, columns, _rule, row, errors, still_open = calls(planted_summary(), WIDTH)
     assert title == "System calls (all threads; total includes sleeping in the call)"
     assert cells(columns) == [
-        "call", "calls", "per hop", "total", "on CPU", "p50", "p99", "max", "errors"
+        "call", "calls", "per hop", "total, ns", "on CPU, ns", "p50, ns", "p99, ns", "max, ns"
     ]  # fmt: skip
-    assert cells(row) == [
-        "read", "3", "0.50", "21 ns", "16 ns", "7 ns", "7 ns", "7 ns", "1 EAGAIN"
-    ]  # fmt: skip
+    assert cells(row) == ["read", "3", "0.50", "21", "16", "7", "7", "7"]
+    assert errors == "errors: read 1 EAGAIN"
     assert still_open == "still open at the end: 2 read"
+    assert calls(planted_summary(syscalls=()), WIDTH) == []
+
+
+def test_small_calls_are_summed_and_errors_have_a_line() -> None:
+    kinds = ("EAGAIN", "ERESTARTSYS", *(f"E{n}" for n in range(10)))
+    errors = {kind: 20 - n for n, kind in enumerate(kinds)}
+    big = CallRecord("futex", "futex", errors, 0, replace(histogram(300_000), max_ns=2_000_000))
+    small = [CallRecord(f"s{n}", "other", {}, 0, histogram(n)) for n in (1, 2, 3)]
+    run = planted_summary(window_ns=1_000_000_000, syscalls=(big, *small), open_calls={})
+    lines = calls(run, WIDTH)
+    assert cells(lines[1])[-5:] == ["total, ms", "on CPU, ms", "p50, ns", "p99, ns", "max, ms"]
+    assert cells(lines[3])[-5:] == ["2.10", "2.10", "7", "7", "2"]
+    assert lines[4] == "3 more calls, 42 ns in all (--all-rows)"
+    assert lines[5].startswith("errors: futex 20 EAGAIN, futex 19 interrupted, restarted, futex 18")
+    assert lines[5].endswith("futex 11 E7, and 2 more kinds (--json has them)")
+    every = calls(run, WIDTH, all_rows=True)
+    assert [cells(line)[0] for line in every[3:7]] == ["futex", "s1", "s2", "s3"]
+    narrow = calls(run, 40)
+    assert cells(narrow[1]) == ["call", "calls", "total, ms", "on CPU, ms"], "the answer stays"
 
 
 # ---- threads ----
@@ -480,27 +508,35 @@ def test_system_calls() -> None:
 
 def test_the_busiest_threads_and_the_rest() -> None:
     lines = threads(planted_summary(), WIDTH)
-    heads = ["user", "calls", "asleep", "ready", "own/others/held", "vol", "invol"]
+    times = ["user, ns", "calls, ns", "asleep, ns", "ready, ns"]
+    heads = [*times, "own/others/held", "vol", "invol"]
     assert lines[0].startswith(
         "The busiest threads (own time, sleep included; ready to run: behind"
     )
     assert cells(lines[1]) == ["tid", "thread", *heads]
-    ns = ["1 ns", "9 ns", "9 ns", "4 ns", "33/33/33"]
+    ns = ["1", "9", "9", "4", "33/33/33"]
     assert cells(lines[3]) == ["12", r"a\x1b", *ns, "1", "2"]
     assert cells(lines[4])[0] == "2 others"
     assert threads(SUMMARIES["no probes"], WIDTH) == []
+    none = replace(planted_summary().rest, name="0 others")  # type: ignore[type-var]
+    assert "0 others" not in "\n".join(threads(planted_summary(rest=none), WIDTH))
+    blank = replace(planted_summary().top[0], name=" ")
+    assert cells(threads(planted_summary(top=(blank,)), WIDTH)[3])[1] == "(no name)"
 
 
 def test_threads_by_name() -> None:
     lines = groups(SUMMARIES["command"], WIDTH)
-    assert cells(lines[3])[:4] == ["w-*", "3", "1", "1 ns"]
+    assert cells(lines[3])[:4] == ["w-*", "3", "1", "1"]
     parts = dict.fromkeys(states.OWN_PARTS, 1)
     behind = dict.fromkeys(states.BEHIND, 0)
     many = tuple(GroupRow(f"{n:030}", 1, 0, 0, parts, behind, 0, 0, 0) for n in range(14))
     lines = groups(planted_summary(groups=many), WIDTH)
-    assert len(lines) == 1 + 2 + 12 + 1
+    assert sum(line.startswith("0") for line in lines) == 12
     assert lines[3].startswith("0" * 21 + "...  ")
-    assert lines[-1] == "and 2 more names (--json has them)"
+    assert lines[-1] == "2 more names, 28 ns on CPUs or ready in all (--all-rows)"
+    every = groups(planted_summary(groups=many), WIDTH, all_rows=True)
+    assert sum(line.startswith("0") for line in every) == 14
+    assert "never ran" not in lines[1]
     assert groups(planted_summary(groups=many[:1]), WIDTH) == [], "a single thread needs no table"
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from tracer.analysis.run.counts import Switches, on_cpu_ns
 from tracer.analysis.run.summary import Summary
 from tracer.model.histogram import Histogram
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 from tracer.report.layout import table
-from tracer.units import count, counted, duration, rate
+from tracer.units import count, counted, duration, in_one_unit, rate
 
+#: Rows of less of the window are summed, unless all are asked for.
+LEAST_ROW = 0.001
+#: So many kinds of errors are named.
+_MOST_ERRORS = 10
 #: A longer name of the unit would make the tables too wide.
 _LONGEST_UNIT = 8
 _WAKEUP_NAMES = {
@@ -30,10 +36,7 @@ def scheduler(run: Summary, width: int) -> list[str]:
     ]
     if run.sched is None or run.wakeups is None:
         return lines
-    rows = _latencies(run, run.sched)
-    if rows:
-        columns = ["threads", "times", *_rate_heading(run), "p50", "p90", "p99", "max"]
-        lines += ["", *table(rows, columns, 1, width)]
+    lines += _latencies(run, run.sched, width)
     if run.wakeups["pending"]:
         lines.append(f"woken and not yet running at the end: {count(run.wakeups['pending'])}")
     outside = [f"{count(n)} by {k.replace('_', ' ')}" for k, n in run.outside_wakers.items() if n]
@@ -50,53 +53,95 @@ def _yielded(switches: Switches) -> str:
     return f" ({count(switches.yielded)} yielded, {count(preempted)} pushed off)"
 
 
-def _latencies(run: Summary, record: SchedRecord) -> list[list[str]]:
+def _latencies(run: Summary, record: SchedRecord, width: int) -> list[str]:
     histograms: dict[str, Histogram] = {
         f"woken {_WAKEUP_NAMES[kind]}": histogram for kind, histogram in record.woke.items()
     }
     histograms["preempted, until it ran again"] = record.preempted
     histograms["kept its CPU for"] = record.slice
-    return [
-        [
-            label,
-            count(histogram.count),
-            *_rate(run, histogram.count),
-            *(duration(histogram.percentile_ns(q)) for q in (50, 90, 99)),
-            duration(histogram.max_ns),
-        ]
-        for label, histogram in histograms.items()
-        if histogram.count
-    ]
-
-
-def calls(run: Summary, width: int) -> list[str]:
-    """The table of system calls; nothing without the probe syscalls."""
-    if run.syscalls is None:
+    seen = {label: times for label, times in histograms.items() if times.count}
+    if not seen:
         return []
-    rows = [_call(run, call) for call in run.syscalls]
-    columns = ["call", "calls", *_rate_heading(run), "total", "on CPU", "p50", "p99", "max"]
+    figures: dict[str, list[int | None]] = {
+        f"p{q}": [times.percentile_ns(q) for times in seen.values()] for q in (50, 90, 99)
+    }
+    heads, cells = columns_of({**figures, "max": [times.max_ns for times in seen.values()]})
+    rows = [
+        [label, count(times.count), *_rate(run, times.count), *row]
+        for (label, times), row in zip(seen.items(), cells, strict=True)
+    ]
+    return ["", *table(rows, ["threads", "times", *_rate_heading(run), *heads], 1, width)]
+
+
+def calls(run: Summary, width: int, *, all_rows: bool = False) -> list[str]:
+    """The table of system calls; nothing without the probe syscalls, or without a call."""
+    if not run.syscalls:
+        return []
+    least_ns = 0 if all_rows else LEAST_ROW * run.window_ns
+    rows = [call for call in run.syscalls if call.times.sum_ns >= least_ns] or run.syscalls[:1]
+    if len(run.syscalls) == len(rows) + 1:
+        rows = list(run.syscalls)  # a line for one call is no shorter than its row
+    figures: dict[str, list[int | None]] = {
+        "total": [call.times.sum_ns for call in rows],
+        "on CPU": [on_cpu_ns(call) for call in rows],
+        "p50": [call.times.percentile_ns(50) for call in rows],
+        "p99": [call.times.percentile_ns(99) for call in rows],
+        "max": [call.times.max_ns for call in rows],
+    }
+    heads, cells = columns_of(figures)
     lines = [
         "System calls (all threads; total includes sleeping in the call)",
-        *table(rows, [*columns, "errors"], 1, width),
+        *table(
+            [
+                [call.name, count(call.times.count), *_rate(run, call.times.count), *times]
+                for call, times in zip(rows, cells, strict=True)
+            ],
+            ["call", "calls", *_rate_heading(run), *heads],
+            1,
+            width,
+            answer=["calls", *heads[:2]],
+        ),
     ]
-    if run.open_calls:
-        text = ", ".join(f"{count(n)} {name}" for name, n in run.open_calls.items())
-        lines.append(f"still open at the end: {text}")
-    return lines
+    rest = [call for call in run.syscalls if call not in rows]
+    if rest:
+        rest_ns = sum(call.times.sum_ns for call in rest)
+        lines.append(f"{counted(len(rest), 'more call')}, {duration(rest_ns)} in all (--all-rows)")
+    return [*lines, *_errors(run.syscalls), *_open_calls(run)]
 
 
-def _call(run: Summary, call: CallRecord) -> list[str]:
-    times = call.times
-    return [
-        call.name,
-        count(times.count),
-        *_rate(run, times.count),
-        duration(times.sum_ns),
-        duration(on_cpu_ns(call)),
-        *(duration(times.percentile_ns(q)) for q in (50, 99)),
-        duration(times.max_ns),
-        " ".join(f"{count(n)} {name}" for name, n in call.errors.items()),
+def columns_of(figures: Mapping[str, Sequence[int | None]]) -> tuple[list[str], list[list[str]]]:
+    """Columns of times, each in one unit, which its head names: the heads, and the rows."""
+    units = {head: in_one_unit(times_ns) for head, times_ns in figures.items()}
+    heads = [f"{head}, {unit}" for head, (unit, _cells) in units.items()]
+    columns = [cells for _unit, cells in units.values()]
+    return heads, [list(row) for row in zip(*columns, strict=True)]
+
+
+def _errors(calls: Sequence[CallRecord]) -> list[str]:
+    """The most frequent errors of all calls, in one line."""
+    every = [
+        (times, f"{call.name} {count(times)} {_error(name)}")
+        for call in calls
+        for name, times in call.errors.items()
     ]
+    every.sort(key=lambda one: -one[0])
+    if not every:
+        return []
+    more = len(every) - _MOST_ERRORS
+    rest = f", and {more} more kinds (--json has them)" if more > 0 else ""
+    return [f"errors: {', '.join(text for _n, text in every[:_MOST_ERRORS])}{rest}"]
+
+
+def _error(name: str) -> str:
+    """The kernel's own ERESTART... never reach a program."""
+    return "interrupted, restarted" if name.startswith("ERESTART") else name
+
+
+def _open_calls(run: Summary) -> list[str]:
+    if not run.open_calls:
+        return []
+    text = ", ".join(f"{count(n)} {name}" for name, n in run.open_calls.items())
+    return [f"still open at the end: {text}"]
 
 
 def _rate_heading(run: Summary) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tracer.analysis.run.document import document
 from tracer.analysis.run.summary import Summary
-from tracer.model.section import Section
+from tracer.model.section import Section, Table
 from tracer.report.layout import WIDTH, page, table
 from tracer.report.run.activity import calls, scheduler
 from tracer.report.run.advice import what_if
@@ -20,16 +20,21 @@ from tracer.report.run.trust import trust
 from tracer.report.run.where import where
 from tracer.report.run.who import who
 
+#: A column of counts by unit of work, where the whole run is one.
+_WHOLE = "per run"
+
 
 @dataclass(frozen=True)
 class Shown:
     """What of a report is shown: `brief`, the first screen alone, in `lines` lines; `by_task`, the
-    path by task instead of by place; `colour`, for a terminal, with bars."""
+    path by task instead of by place; `colour`, for a terminal, with bars;
+    `all_rows`, the small rows of tables too."""
 
     brief: bool = False
     lines: int = LINES
     by_task: bool = False
     colour: bool = False
+    all_rows: bool = False
 
 
 def render(run: Summary, width: int = WIDTH, shown: Shown = Shown()) -> str:
@@ -56,9 +61,9 @@ def _details(run: Summary, width: int, shown: Shown, first: list[str]) -> list[l
         concurrency(run),
         where(run.where, width, by_task=shown.by_task),
         scheduler(run, width),
-        groups(run, width),
+        groups(run, width, all_rows=shown.all_rows),
         threads(run, width),
-        calls(run, width),
+        calls(run, width, all_rows=shown.all_rows),
         *(_section(section, width) for _name, section in run.sections),
         trust(run),
     ]
@@ -69,6 +74,14 @@ def _section(section: Section, width: int = WIDTH) -> list[str]:
     for block in section.blocks:
         if isinstance(block, str):
             lines.append(block)
-        else:
-            lines += table(block.rows, block.columns, block.left, width)
+        elif not _is_zero(block):
+            kept = [n for n, column in enumerate(block.columns) if column != _WHOLE]
+            rows = [[row[n] for n in kept] for row in block.rows]
+            lines += table(rows, [block.columns[n] for n in kept], block.left, width)
     return lines
+
+
+def _is_zero(block: Table) -> bool:
+    """A table that tells nothing: no rows, or nothing but zeros in them."""
+    cells = {cell for row in block.rows for cell in row[block.left :]}
+    return cells <= {"0", "-", "", "0 ns", "0.0 %"}
