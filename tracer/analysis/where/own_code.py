@@ -57,6 +57,7 @@ _PYTHON_STD = (  # what is compiled of Python's library
     r"struct|uuid|xx\w+|zoneinfo|zstd)|array|audioop|binascii|cmath|fcntl|grp|math|mmap|nis|ossaudiodev|"
     r"pyexpat|readline|resource|select|spwd|syslog|termios|unicodedata|zlib"
 )
+_INTERPRETER = "Python's interpreter"
 
 RULES = (
     Rule("the kernel", module=r"^\[(?:kernel|k|guest\.kernel)"),
@@ -84,9 +85,7 @@ RULES = (
         function=rf"(?:vendor/)?{_GO_STD}(?:/[\w/]+)?\.|_rt0_|gogo$|go:",
         kind="go",
     ),
-    Rule(
-        "Python's interpreter", module=r"^(?:libpython|python(?:\d[\d.]*[dt]*)?$)", beside="python"
-    ),
+    Rule(_INTERPRETER, module=r"^(?:libpython|python(?:\d[\d.]*[dt]*)?$)", beside="python"),
     Rule("Python's library", module=rf"^(?:{_PYTHON_STD})\.cpython-3\d+t?-"),
     Rule("Python's library", file=r"<frozen |.*/python3\.\d+t?/(?!(?:site|dist)-packages/)"),
     Rule("Node's engine", module=r"^(?:node(?:js)?|libnode[-.].*)$", beside="js"),
@@ -139,6 +138,12 @@ def is_own(frame: Frame, beside: frozenset[str] = frozenset()) -> bool:
     if not frame.function or frame.kind == "kernel":
         return False
     return not belongs_to(frame.module, frame.function, frame.file, frame.kind, beside)
+
+
+def interprets(frame: Frame, beside: frozenset[str]) -> bool:
+    """Whether a frame is the interpreter's, in a stack with the functions that it runs."""
+    what = belongs_to(frame.module, frame.function, frame.file, frame.kind, beside)
+    return what == _INTERPRETER
 
 
 @lru_cache(maxsize=65536)

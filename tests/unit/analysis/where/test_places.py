@@ -67,7 +67,8 @@ def test_python_code_owns_what_its_interpreter_does() -> None:
     handle = frame("handle", "", at="/srv/app/server.py:12", kind="python")
     library = frame("readinto", "", at="/usr/lib/python3.11/socket.py:706", kind="python")
     place = place_of([read, loop, library, loop, handle, loop])
-    assert (place.function, place.line, place.called) == ("handle", 12, "_PyEval_EvalFrameDefault")
+    assert (place.function, place.line, place.called) == ("handle", 12, "readinto")
+    assert place_of([read, loop, handle, loop]).called == ""
     assert place_of([read, loop]).function == "_io_FileIO_read"
 
 

@@ -16,6 +16,8 @@ use crate::wire::Area;
 const PAGE: u64 = 4096;
 /// DW_EH_PE_omit: the index of the unwind table has no table of places to search in.
 const OMITTED: u8 = 0xff;
+/// The bytes of a dynamic linker's first instructions, up to its first call.
+const FIRST_CALL: u64 = 8;
 
 /// An inherited descriptor's file in memory; None where it cannot be mapped or is empty.
 pub fn map(descriptor: i32) -> Option<Mmap> {
@@ -56,6 +58,7 @@ pub struct Elf {
     eh_frame: Option<Section>,
     eh_frame_hdr: Option<Section>,
     debug_frame: Option<Section>,
+    entry: u64,
     pub is_go: bool,
 }
 
@@ -98,6 +101,7 @@ impl Elf {
             eh_frame: section(".eh_frame").filter(|table| table.1.len() > 4),
             eh_frame_hdr: index,
             debug_frame: section(".debug_frame"),
+            entry: file.entry(),
             is_go: file.section_by_name(".gopclntab").is_some()
                 || file.section_by_name(".go.buildinfo").is_some(),
             map: map.clone(),
@@ -117,6 +121,12 @@ impl Elf {
             .address
             .wrapping_add(area.offset.wrapping_sub(segment.offset));
         Some(area.start.wrapping_sub(own))
+    }
+
+    /// Whether this own address is where the kernel begins the program, up to its first call: a
+    /// dynamic linker has no unwind table there.
+    pub fn is_entry(&self, address: u64) -> bool {
+        (self.entry..self.entry.saturating_add(FIRST_CALL)).contains(&address)
     }
 
     /// `length` bytes of what `area` maps, up to the address `end`; None where it is not all there.
@@ -217,6 +227,15 @@ mod tests {
             std::slice::from_raw_parts(here as *const u8, 8)
         });
         assert!(elf.eh_frame.is_some() && !elf.is_go);
+    }
+
+    #[test]
+    fn a_program_begins_at_its_entry() {
+        let elf = itself();
+        let entry = elf.entry;
+        assert!(elf.text.clone().unwrap().contains(&entry));
+        assert!(elf.is_entry(entry) && elf.is_entry(entry + 7));
+        assert!(!elf.is_entry(entry + 8) && !elf.is_entry(entry - 1));
     }
 
     #[test]

@@ -97,6 +97,10 @@ impl<'a> Space<'a> {
             if self.areas[index].file.is_some() && self.bases[index].is_none() {
                 break; // without the file there is no telling where its functions keep what
             }
+            if self.is_entry(index, lookup) {
+                walk.whole = true;
+                break;
+            }
             let sp = registers.sp();
             let mut reads = 0;
             let mut read = |at: u64| {
@@ -135,6 +139,12 @@ impl<'a> Space<'a> {
             }
         }
         walk
+    }
+
+    fn is_entry(&self, index: usize, address: u64) -> bool {
+        self.elf_of(index)
+            .zip(self.bases[index])
+            .is_some_and(|(elf, base)| elf.is_entry(address.wrapping_sub(base)))
     }
 
     fn is_at_signal_return(&self, address: u64) -> bool {
