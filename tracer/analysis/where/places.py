@@ -113,9 +113,7 @@ def place_of(frames: Sequence[Frame]) -> Place:
     if at is None:
         frame = next((frame for frame in frames if frame.function), frames[0])
         return _place(frame, called="", is_own=False)
-    inside = (
-        f for f in reversed(frames[:at]) if f.function and not own_code.interprets(f, beside)
-    )
+    inside = (f for f in reversed(frames[:at]) if f.function and not own_code.interprets(f, beside))
     called = next((f for f in inside if not own_code.is_plumbing(f.function)), None)
     return _place(frames[at], called=name_of(called) if called else "", is_own=True)
 
