@@ -20,5 +20,6 @@ SILENT = [
     _run(10_244, 10_000_000, 10_000_000),
     _run(5000, 1_900_000_000, 1_890_000_000),  # something else took it
     _run(20_000, 190_000_000, 180_000_000, syscalls=[call("getpid", "process", 900_000, S, S)]),
+    _run(24_524, 120_000_000, 110_000_000, syscalls=[call("execve", "process", 36, 1, 1)]),
     run(),
 ]

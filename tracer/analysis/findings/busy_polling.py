@@ -61,10 +61,11 @@ def _by_ring(document: Document) -> _Poll | None:
         ns,
         f"the kernel's polling thread {name} (io_uring, SQPOLL) was on a CPU for {duration(ns)},"
         f" {rounded(share(document, ns))} of the time{each}",
-        "it is the kernel's code, on a CPU as long as sq_thread_idle is not over",
-        "lower sq_thread_idle, or leave IORING_SETUP_SQPOLL out: operations are rare"
+        "it polls until sq_thread_idle is over: lower that, or leave IORING_SETUP_SQPOLL out where"
+        " operations are rare",
+        "leave IORING_SETUP_SQPOLL out, or lower sq_thread_idle"
         if number
-        else again(document, "--probe all"),
+        else again(document, "--probe io_uring"),
     )
 
 

@@ -75,7 +75,7 @@ def find(document: Document) -> Finding | None:
             f"the event loop of {who(row)} slept in {row['call']}{f' on {at}' if at else ''}:"
             f" {counted(number, 'time')}, {duration(ns / number)} each,"
             f" {rounded(share(document, ns))} of the time; its other tasks waited",
-            f"{duration(ns)} together, {duration(row['longest_ns'])} at most; else it polls",
+            f"{duration(ns)} together, {duration(row['longest_ns'])} at most",
             again(document, "--probe stacks"),
         )
     stretch = _stretch(document)

@@ -23,7 +23,7 @@ LEAST_USER, MOST_KERNEL = 0.8, 0.2
 #: A program without work waits for this share of the path at least, and has so much of one CPU at
 #: most; of its threads' sleeps so much is in calls that wait for work.
 LEAST_WAITING, MOST_CPU, LEAST_FOR_WORK = 0.8, 0.05, 0.9
-_FOR_WORK = ("blocked:poll", "blocked:futex", "blocked:io_uring")
+_FOR_WORK = tuple(f"blocked:{name}" for name in ("poll", "futex", "io_uring", "process", "other"))
 
 
 def _cpus(document: Document) -> float:
@@ -73,8 +73,8 @@ def _has_no_work(document: Document) -> Finding | None:
         share(document, waiting_ns),
         f"it has next to nothing to do: its threads waited for work, and were on a CPU for"
         f" {_percent(document)} of the time",
-        f"{duration(for_work_ns)} of {duration(asleep_ns)} asleep, over all threads, in poll, futex"
-        " and io_uring calls",
+        f"{duration(for_work_ns)} of {duration(asleep_ns)} asleep, over all threads, in calls that"
+        " wait for events, locks, children or signals",
         f"measure while it has work: {again(document)}",
     )
 

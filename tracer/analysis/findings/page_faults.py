@@ -17,13 +17,18 @@ from tracer.model.states import USER
 from tracer.units import count, duration
 
 NAME = "Page faults"
-#: Fewer are a program's start.
+#: Fewer, for each program that was started, are its start.
 LEAST_FAULTS = 5000
 #: A fault takes at most so long (1 us alone, 3 where others use the CPUs too): what is more
 #: was something else. Beside calls they count where they weigh more, at so many ns each.
 MOST_FAULT_NS, FAULT_NS, CALL_NS = 10_000, 700, 300
 #: The kernel's time outside calls has this share of the path at least.
 LEAST_SHARE = 0.1
+
+
+def _programs(document: Document) -> int:
+    rows = calls(document, "execve", "execveat")
+    return sum(int(row["calls"] - sum(row["errors"].values())) for row in rows)
 
 
 def _of_own_code(document: Document) -> float:
@@ -48,7 +53,7 @@ def find(document: Document) -> Finding | None:
     number, ns = faults(document), _on_path_ns(document)
     if outside_ns is None or outside_ns <= (document["kernel_time"]["error_ns"] or 0):
         return None
-    if number < LEAST_FAULTS or outside_ns > MOST_FAULT_NS * number:
+    if number < LEAST_FAULTS * max(_programs(document), 1) or outside_ns > MOST_FAULT_NS * number:
         return None
     if FAULT_NS * number < CALL_NS * sum(row["calls"] for row in calls(document)):
         return None

@@ -12,7 +12,7 @@ from tracer.analysis.findings._document import (
     share,
     window_ns,
 )  # fmt: skip
-from tracer.units import count, duration, rate
+from tracer.units import count, counted, duration, rate
 
 NAME = "Thread churn"
 CREATE = ("clone", "clone3", "fork", "vfork")
@@ -73,7 +73,7 @@ def find(document: Document) -> Finding | None:
         share(document, ns),
         f"{count(number)} {what} were created{per}: creating, starting and ending them takes"
         f" {rounded(share(document, ns))} of the time",
-        f"{count(number * _S / window_ns(document))} a second; {count(programs)} programs started;"
-        f" {duration(_each_ns(document))} in such calls for each, page faults not counted",
+        f"{count(number * _S / window_ns(document))} a second; {counted(programs, 'program')}"
+        f" started; {duration(_each_ns(document))} in such calls for each, page faults not counted",
         "keep a pool of threads, or do several pieces of work in each process",
     )
