@@ -6,7 +6,6 @@ A thread that is off its CPU only because this one looks there counts as running
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import threading
@@ -26,6 +25,9 @@ from tracer.model.threads import Mask, Threads
 LOOK_S = 0.01
 #: A look at a long table is repeated less often: the pause is so many times its CPU time.
 _PAUSE = 30
+#: One that comes later than this has waited for another thread of tracer, which had a CPU that the
+#: target could have had: it is left out.
+_LATE_S = 0.001
 _MOST = np.iinfo(np.uint16).max - RAN
 _PART_BITS = 16
 
@@ -64,12 +66,17 @@ class Concurrency:
         return seen.looks()
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        latest_s = _LATE_S if _has_priority() else float("inf")
         own, pause_s = threading.get_native_id(), LOOK_S
         arrays = self._engine.arrays
-        while not self._over.wait(pause_s * random.uniform(0.5, 1.5)):
+        while True:
+            due_s = time.monotonic() + pause_s * random.uniform(0.5, 1.5)
+            if self._over.wait(due_s - time.monotonic()):
+                return
             if int(arrays.ctl["phase"]) != Phase.OPEN:
+                continue
+            if time.monotonic() - due_s > latest_s:
+                self._seen.late += 1
                 continue
             began_s = time.thread_time()
             with self._lock:
@@ -77,10 +84,20 @@ class Concurrency:
             pause_s = max(LOOK_S, _PAUSE * (time.thread_time() - began_s))
 
 
+def _has_priority() -> bool:
+    """Give this thread a real-time priority; whether that was allowed."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except OSError:
+        return False
+    return True
+
+
 class Tallied:
-    """What was seen in the looks of one window."""
+    """What was seen in the looks of one window; `late` ones were left out."""
 
     def __init__(self) -> None:
+        self.late = 0
         self._states = array("H")
         self._threads = self._ready = 0
         self._asleep: dict[Sleep, Seen] = {}
@@ -142,7 +159,7 @@ class Tallied:
         for slot in np.flatnonzero(self._looks[:, 0]).tolist():
             self._keep(slot)
         states = np.array(self._states, dtype=np.uint16)
-        return Looks(states, self._threads, self._ready, self._asleep)
+        return Looks(states, self._threads, self._ready, self._asleep, self.late)
 
 
 def displaced(threads: Threads, cpus: NDArray[np.void], own: int) -> Mask:

@@ -41,9 +41,12 @@ class Looks:
         Sums over all looks: threads that were there, and those that were ready and did not run.
     asleep:
         Each sleep that was seen.
+    late:
+        Looks that were left out: they came late, because tracer itself was busy.
     """
 
     states: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
     threads: int = 0
     ready: int = 0
     asleep: Mapping[Sleep, Seen] = field(default_factory=dict)
+    late: int = 0

@@ -45,7 +45,8 @@ class Concurrent:
 
     The shares `all_asleep`, `none_ran` (some were ready) and `ran` (1 thread, 2, ... at a time) sum
     to 1. `threads`, `running` and `ready` are means: how many there were, ran, and were ready and
-    did not run. `asleep`: most threads in looks without a running one first.
+    did not run. `asleep`: most threads in looks without a running one first. `late`: looks
+    that came late and were left out.
     """
 
     looks: int
@@ -57,6 +58,7 @@ class Concurrent:
     none_ran: LookShare
     ran: tuple[LookShare, ...]
     asleep: tuple[Asleep, ...]
+    late: int = 0
 
     @property
     def is_enough(self) -> bool:
@@ -89,6 +91,7 @@ def concurrent(recording: Recording, groups: Mapping[int, str]) -> Concurrent | 
         none_ran=share(READY_NONE_RAN),
         ran=tuple(share(RAN + n) for n in range(most)),
         asleep=tuple(_asleep(recording, looks, groups)),
+        late=looks.late,
     )
 
 

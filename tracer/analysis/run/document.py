@@ -330,6 +330,7 @@ def _outside_wait(wait: OutsideWait) -> dict[str, Any]:
 def _concurrency(found: Concurrent) -> dict[str, Any]:
     return {
         "looks": found.looks,
+        "late_looks": found.late,
         "interval_ns": found.interval_ns,
         "threads": found.threads,
         "running": found.running,
