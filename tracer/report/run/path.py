@@ -23,6 +23,8 @@ _IDLE_PARTS = {
 }
 #: A thread that slept for less than this share of the window at its end is not worth a line.
 _LEAST_ASLEEP = 0.001
+#: A line that is no part of another goes as early as those that are, with less of it.
+_SMALL = 0.02
 #: A line with less of it is not shown.
 _LEAST_SHOWN = 0.0005
 #: The same of a path's waits in a queue.
@@ -77,12 +79,15 @@ class _Rows:
 
 
 def path(run: Summary, width: int, most: int = 100) -> list[str]:
-    """The wall ledger with its residual, in at most `most` lines: the smallest go first, those that
-    are parts of others before those, and those of next to no time always."""
+    """The wall ledger with its residual, in at most `most` lines: the smallest go first, small
+    ones and those that are parts of others before those, and those of next to no time always."""
     rows = _Rows(run, width)
     every = [*_switching(run, rows), *_on_cpu(run, rows), *_waiting(run, rows)]
     shown = [row for row in every if row.ns >= _LEAST_SHOWN * run.window_ns]
-    in_order = sorted(shown, key=lambda row: (not row.startswith(" "), row.ns))
+    small_ns = _SMALL * run.window_ns
+    in_order = sorted(
+        shown, key=lambda row: (not row.startswith(" ") and row.ns >= small_ns, row.ns)
+    )
     left_out = in_order[: max(len(shown) - max(most - 2, 1), 0)]
     return [
         rows.heading(),
