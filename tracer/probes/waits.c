@@ -13,7 +13,7 @@ struct wait_place {
 	u64 key;      /* slot, call, what woke it, how the call ended, descriptor + 1 */
 	u64 birth_ns; /* of the thread: its slot may be another's by the end */
 	u64 calls, ns; /* that slept, and for how long, wake-ups included */
-	u64 max, least; /* ns of one */
+	u64 max, least; /* ns of one, in this window */
 	u64 bytes;    /* the sum of the results above 0 */
 	u64 first_ns, last_ns; /* when the first of these sleeps began, and the last call ended */
 	/* calls by how long they slept, in octaves; the first one is all below WAIT_FIRST_OCTAVE */
@@ -22,7 +22,7 @@ struct wait_place {
 	u64 inode;
 	u32 mode, family, protocol, own_port, peer_port, peer_pid;
 	u32 peer[4];
-	u32 tgid, pad;
+	u32 tgid, epoch; /* the window that `least` and `first_ns` are of */
 	char comm[COMM_LENGTH];
 	char file[WAIT_NAME_LENGTH];
 };
@@ -128,8 +128,6 @@ static inline struct wait_place *wait_place_of(struct thread *t, u64 key, s32 fd
 		if (!p->key && !__sync_val_compare_and_swap(&p->key, 0, key)) {
 			p->birth_ns = t->birth_ns;
 			p->tgid = t->tgid;
-			p->least = ~0ULL;
-			p->first_ns = t->call_start_ns;
 			current_comm(p->comm);
 			wait_file(p, fd);
 			return p;
@@ -169,6 +167,11 @@ static inline void waits_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struc
 		if (unplaced)
 			(*unplaced)++;
 		return;
+	}
+	if (p->epoch != c->epoch || !p->calls) {
+		p->epoch = c->epoch;
+		p->least = ~0ULL;
+		p->first_ns = t->call_start_ns > c->start_ns ? t->call_start_ns : c->start_ns;
 	}
 	p->calls++;
 	p->ns += slept;

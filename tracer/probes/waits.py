@@ -358,7 +358,7 @@ def _macros(types: KernelTypes) -> dict[str, object]:
 
 
 _KEYS = ("key", "birth_ns", "least", "first_ns", "last_ns", "inode", "mode", "family", "protocol",
-         "own_port", "peer_port", "peer_pid", "peer", "tgid", "pad", "comm", "file")  # fmt: skip
+         "own_port", "peer_port", "peer_pid", "peer", "tgid", "epoch", "comm", "file")  # fmt: skip
 
 PROBE = Probe(
     summary="calls that slept: which thread, on what file or socket, how long, who woke it",

@@ -108,6 +108,18 @@ def test_bands_are_octaves_with_exact_sums(w: World) -> None:
     assert (wait.least_ns, wait.longest_ns) == (65_535, 200 * MS)
 
 
+def test_a_call_from_before_the_window_began_with_the_window(world: World) -> None:
+    world.start()
+    other = world.create_sleeper("read", 5)
+    world.read_go()
+    world.switch(1050, 2, world.tracer)
+    world.waking(1100, 2, other)
+    world.switch(1200, 2, other)
+    world.leave(1210, 2, 3)
+    (wait,) = found(world)
+    assert (wait.total_ns, wait.span_ns) == (200, 210)
+
+
 def test_threads_that_also_wait_for_a_futex_may_be_a_pool(w: World) -> None:
     timed(w, 1100, 50, "read", 1)
     timed(w, 1200, 50, "futex", 0)
