@@ -183,7 +183,7 @@ def run(chosen: CommandRun) -> int:
         )
         data = document(summary)
         with contextlib.suppress(BrokenPipeError):  # the reader has read enough
-            out.report(data, partial(render, summary, shown=chosen.shown))
+            out.report(data, partial(render, summary, shown=chosen.shown, data=data))
         write_profiles(summary)
     if summary.interrupted is not None:
         return 128 + summary.interrupted

@@ -86,7 +86,7 @@ def command(**values: Any) -> int:
         try:
             for summary in summaries:
                 data = document(summary)
-                out.report(data, partial(render, summary, shown=shown))
+                out.report(data, partial(render, summary, shown=shown, data=data))
                 write_profiles(summary)
                 status = max(status, budget_status(values["budgets"], data))
                 is_trusted &= summary.is_trusted

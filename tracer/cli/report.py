@@ -35,7 +35,7 @@ def command(file: Path, **values: Any) -> int:
     for document in documents:
         try:
             summary = summary_of(document)
-            text = render(summary, report_width(), shown)
+            text = render(summary, report_width(), shown, document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _refused(f"{file} does not follow the schema tracer.run/2: {error!r}") from error
         if not values["quiet"]:

@@ -114,7 +114,7 @@ def run(chosen: RunOptions) -> int:
         )
         summary = measured.summary
         data = document(summary)
-        out.report(data, partial(render, summary, shown=chosen.shown))
+        out.report(data, partial(render, summary, shown=chosen.shown, data=data))
         write_profiles(summary)
     if measured.interrupted is not None:
         raise Interrupted(measured.interrupted)

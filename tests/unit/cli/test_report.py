@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from harness.findings import run
+from harness.findings import delayed_ack, run
 
 from tracer.cli.report import command
 from tracer.errors import TracerError
@@ -77,3 +77,9 @@ def test_a_damaged_report_is_an_error_and_no_traceback(saved: Path, wrong: Any) 
 def test_there_is_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(TracerError, match="cannot read"):
         printed(tmp_path / "none.json")
+
+
+def test_findings_that_rest_on_a_probes_section_are_there_again(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps(delayed_ack.FIRES[0]))
+    assert "delayed ACK" in " ".join(printed(file, "--brief").split())

@@ -312,6 +312,21 @@ def test_a_short_unit_of_work_is_shown_in_ns() -> None:
     assert "accounted 14.2 of 16.7 ns (residual 15.0 %; all" in "\n".join(lines)
 
 
+@pytest.mark.parametrize(
+    ("window_ns", "unit", "amount"),
+    [(60_000_000, "ms/hop", "10.0 ms"), (6_000_000_000, "s/hop", "1.0 s"),
+     (3_000_000_000, "ms/hop", "500 ms"), (60_000, "us/hop", "10.0 us")],
+)  # fmt: skip
+def test_a_unit_of_work_has_at_most_three_figures(window_ns: int, unit: str, amount: str) -> None:
+    run = planted_summary(window_ns=window_ns, wall=Ledger(window_ns, {"user": window_ns}),
+                          headline=headline(user=1.0).headline)  # fmt: skip
+    run = replace(run, wall=Ledger(window_ns, {**dict.fromkeys(states.PATH_PARTS, 0),
+                                               "user": window_ns}))  # fmt: skip
+    lines = path(run, WIDTH)
+    assert cells(lines[0])[1] == unit
+    assert lines[-1].startswith(f"accounted {amount.split()[0]} of {amount} (residual")
+
+
 def test_without_units_the_amounts_are_times() -> None:
     lines = path(SUMMARIES["command"], WIDTH)
     assert cells(lines[0])[1:] == ["time", "share"]

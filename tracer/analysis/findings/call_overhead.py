@@ -5,11 +5,11 @@ from __future__ import annotations
 from tracer.analysis.findings import Finding, finding
 from tracer.analysis.findings._document import (
     Document,
-    again,
     all_threads_ns,
     calls,
     faults,
     on_path_ns,
+    profile,
     rounded,
     share,
     window_ns,
@@ -69,5 +69,5 @@ def find(document: Document) -> Finding | None:
         f" {count(most['calls'])}",
         f"~{duration(_overhead_ns(document) / number)} for each call, in the kernel and outside its"
         f" work; {count(number * _S / window_ns(document))} calls a second",
-        again(document, "--light"),
+        profile(document),
     )

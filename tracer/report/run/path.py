@@ -13,8 +13,10 @@ from tracer.units import duration, percent, plain
 
 #: How the ledger begins.
 HEADING = "Where the time went"
-#: Shorter units of work than this are shown in ns: a tenth of a us would be too coarse.
-_SHORT_UNIT_NS = 2000
+#: What the time of a unit of work is shown in, up to how many ns: a tenth of a us is too coarse for
+#: one of 2 us.
+_UNITS = (("ns", 1.0, 2e3), ("us", 1e3, 1e6), ("ms", 1e6, 1e9))
+_LONGEST = ("s", 1e9)
 #: Parts of a wake-up to an idle CPU, in their order.
 _IDLE_PARTS = {
     "delivery": "until that CPU had the thread on its queue",
@@ -42,7 +44,10 @@ class _Rows:
 
     def __init__(self, run: Summary, width: int) -> None:
         self._run = run
-        self._is_short = bool(run.units) and run.per_unit(run.window_ns) < _SHORT_UNIT_NS
+        each_ns = run.per_unit(run.window_ns)
+        self._unit, self._divisor = next(
+            ((name, divisor) for name, divisor, most_ns in _UNITS if each_ns < most_ns), _LONGEST
+        )
         self._label_width = max(min(52, width - 20), 30)
 
     @property
@@ -50,7 +55,7 @@ class _Rows:
         """Of the amounts, with a space before it; empty where each amount has its own."""
         if not self._run.units:
             return ""
-        return " ns" if self._is_short else " us"
+        return f" {self._unit}"
 
     def heading(self) -> str:
         per = f"{self.unit.strip()}/{self._run.unit}" if self._run.units else "time"
@@ -63,7 +68,9 @@ class _Rows:
     def amount(self, ns: float) -> str:
         if not self._run.units:
             return duration(ns)
-        value = self._run.per_unit(ns) / (1.0 if self._is_short else 1e3)
+        value = self._run.per_unit(ns) / self._divisor
+        if abs(value) >= 99.95:
+            return f"{value:.0f}"
         return "<0.1" if 0 < value < 0.05 else f"{value:.1f}"
 
     def row(self, label: str, ns: float) -> Row:

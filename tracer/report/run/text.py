@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tracer.analysis.run.document import document
 from tracer.analysis.run.summary import Summary
@@ -37,9 +39,15 @@ class Shown:
     all_rows: bool = False
 
 
-def render(run: Summary, width: int = WIDTH, shown: Shown = Shown()) -> str:
-    """The report, at most `width` columns where that can be done, ending in a newline."""
-    first = screen(run, document(run), width, shown.lines)
+def render(
+    run: Summary,
+    width: int = WIDTH,
+    shown: Shown = Shown(),
+    data: Mapping[str, Any] | None = None,
+) -> str:
+    """The report, at most `width` columns where that can be done, ending in a newline. `data`: the
+    run's JSON document, where it is there already; of a saved one it has more than `run`."""
+    first = screen(run, document(run) if data is None else data, width, shown.lines)
     blocks = [first] if shown.brief else [first, *_details(run, width, shown, first)]
     text = page(blocks, width)
     return painted(text, width) if shown.colour else text

@@ -200,3 +200,12 @@ def test_a_document_is_not_changed() -> None:
         before = copy.deepcopy(document)
         found(document)  # type: ignore[arg-type]
         assert document == before
+
+
+@pytest.mark.parametrize(("name", "document"), FIRES)
+def test_the_next_step_takes_nothing_away_that_is_needed(name: str, document: Document) -> None:
+    one = of(name, document)
+    assert one is not None
+    given = document["command_line"]["options"]
+    assert "--light" not in one.next.split(" -- ")[0].split()
+    assert len(given) == len(set(given))
