@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.summarized import planted_summary
 
 from tracer.analysis.where.who import Doing, OnPath, Who
@@ -44,3 +46,5 @@ def test_the_first_two_in_one_line() -> None:
     ]
     assert in_short(planted_summary(who=Who(100, 997_000, 9, ROWS[:1], 5))) == []
     assert in_short(planted_summary()) == []
+    small = (ROWS[0], replace(ROWS[1], ns=4))
+    assert "python3" not in in_short(planted_summary(who=Who(100, 997_000, 9, small, 36)))[0]

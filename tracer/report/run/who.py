@@ -12,6 +12,8 @@ from tracer.units import counted, duration, percent, plain
 _MOST, _MOST_DOING = 5, 2
 #: A smaller share of the window is not worth a line, or a mention.
 _LEAST = 0.005
+#: The same of a mention in the one line of the first screen.
+_LEAST_IN_SHORT = 0.05
 #: Columns of a name at most; of what was done at least; of the figures behind that.
 _MOST_NAME, _LEAST_DOING, _FIGURES = 36, 20, 17
 
@@ -85,6 +87,6 @@ def in_short(run: Summary) -> list[str]:
         f"{cut(_name(row), _MOST_NAME)} {_whole(row.ns / window_ns)}"
         f" ({_what(row.doing[0])} {_whole(row.doing[0].ns / window_ns)})"
         for row in found.rows[:2]
-        if row.doing and row.ns >= _LEAST * window_ns
+        if row.doing and row.ns >= _LEAST_IN_SHORT * window_ns
     ]
     return [f"On the path: {', '.join(texts)}"] if texts else []
