@@ -50,8 +50,8 @@ def _read(file: Path) -> list[dict[str, Any]]:
     from tracer.analysis.run.saved import SCHEMA
 
     try:
-        text = file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        text = file.read_text(errors="replace")
+    except OSError as error:
         raise _refused(f"cannot read {file}: {error}") from None
     try:
         documents = [json.loads(text)]

@@ -137,14 +137,14 @@ def _text(data: bytes) -> bytes | None:
     length, state = _TEXT.unpack_from(data)
     letters = data[_TEXT_AT : _TEXT_AT + length]
     is_text = state & _STATE == _ASCII and length and letters.isascii()
-    return letters if is_text and letters.decode().isprintable() else None
+    return letters if is_text and letters.decode(errors="replace").isprintable() else None
 
 
 def task_named(name: bytes, *, is_int: bool) -> Task | None:
     """The task whose name is this copied object: a string of ASCII letters, or an integer, from
     which asyncio makes `Task-N` when it is asked; None for anything else."""
     if not is_int:
-        text = (_text(name) or b"").decode()
+        text = (_text(name) or b"").decode(errors="replace")
         numbered = re.fullmatch(r"Task-(\d{1,12})", text)
         number = int(numbered[1]) if numbered else None
         return Task("asyncio", number, "" if numbered else text) if text else None
