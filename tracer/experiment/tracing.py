@@ -17,7 +17,7 @@ class Tracing:
     `sampling` is that of probe stacks.
     """
 
-    probes: tuple[str, ...] = probes.DEFAULT
+    probes: tuple[str, ...] = probes.COMPARED
     light: bool = False
     top: int = 0
     sampling: Sampling = field(default_factory=Sampling)

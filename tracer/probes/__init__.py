@@ -19,7 +19,10 @@ if TYPE_CHECKING:  # numpy comes with them, and --help does without
     from tracer.model.section import Scale, Section
 
 DIRECTORY = Path(__file__).parent
-DEFAULT = ("sched", "syscalls", "waits")
+#: Of `run` and `attach`: what the findings need for most programs.
+DEFAULT = ("futex", "sched", "syscalls", "waits")
+#: Of the runs of an experiment, which are compared: what each of them costs would be in the result.
+COMPARED = ("sched", "syscalls", "waits")
 
 
 def names() -> list[str]:

@@ -310,6 +310,7 @@ PROBE = Probe(
     summary="futex operations: waits, wakes, time asleep, and the addresses where",
     hooks=("call_entered", "waking", "switched_in", "call_ended"),
     arrays=("futex_ops", "futex_places", "futex_unplaced"),
+    states={"futex_calls": ()},
     keys={
         "futex_places": (
             *("key", "birth_ns", "first_ns", "stack", "tgid", "pad", "comm", "expected", "prio"),

@@ -12,7 +12,7 @@ from tracer.analysis.next_command import again, explain, profile, without
 PLACE = {"function": "frames::fill", "file": "/srv/src/frames.rs", "line": 26, "share": 0.853}
 
 
-ON: dict[str, Any] = {"sched": {}, "syscalls": [], "waits": {}}
+ON: dict[str, Any] = {"sched": {}, "syscalls": [], "waits": {}, "futex": {}}
 
 
 def made_by(start: str, rest: str = "", *options: str, **changes: Any) -> dict[str, Any]:
@@ -24,12 +24,12 @@ def test_probes_stand_beside_those_that_were_on() -> None:
     data = made_by("tracer run", "-- make -j2", **ON)
     assert again(data) == "tracer run -- make -j2"
     assert again(data, "--probe stacks") == "tracer run --probe +stacks -- make -j2"
-    data["futex"] = {}
-    assert again(data) == "tracer run --probe +futex -- make -j2"
-    assert again(data, "--probe futex,stacks") == "tracer run --probe +futex,stacks -- make -j2"
+    data["epoll"] = {}
+    assert again(data) == "tracer run --probe +epoll -- make -j2"
+    assert again(data, "--probe epoll,stacks") == "tracer run --probe +epoll,stacks -- make -j2"
     assert again(data, "--probe all") == "tracer run --probe all -- make -j2"
     data["sched"] = None
-    assert again(data) == "tracer run --probe syscalls,waits,futex -- make -j2"
+    assert again(data) == "tracer run --probe futex,syscalls,waits,epoll -- make -j2"
 
 
 def test_no_option_is_given_twice() -> None:

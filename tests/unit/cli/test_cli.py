@@ -332,8 +332,8 @@ def test_no_baseline_leaves_the_pairs_out(parsed: Parsed, words: tuple[str, ...]
         ((" sched , syscalls ",), ("sched", "syscalls")),
         (("all",), ("sched", "syscalls")),
         (("sched,all",), ("sched", "syscalls")),
-        (("+futex",), ("futex", *probes.DEFAULT)),
-        (("stacks", "+futex"), ("futex", *sorted((*probes.DEFAULT, "stacks")))),
+        (("+epoll",), ("epoll", *probes.DEFAULT)),
+        (("stacks", "+epoll"), ("epoll", *sorted((*probes.DEFAULT, "stacks")))),
     ],
 )
 def test_probes(text: tuple[str, ...], names: tuple[str, ...]) -> None:
