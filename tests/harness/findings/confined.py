@@ -9,15 +9,25 @@ from harness.findings.priority_inversion import FIRES as INVERSIONS
 S = 1_000_000_000
 
 
-def _run(behind_ns: int, idle_ns: int, online: int = 2, **allowed: Any) -> dict[str, Any]:
+def _run(
+    behind_ns: int,
+    idle_ns: int,
+    online: int = 2,
+    cpus: Any = None,
+    part: str = "preempted",
+    **allowed: Any,
+) -> dict[str, Any]:
     allowed = {"start": [0, 1], "end": [0], "threads": 5, "narrowed": 0, "narrowed_to": [],
                "narrowed_ns": None, **allowed}  # fmt: skip
     return run(
         3 * S,
-        {"preempted": behind_ns},
-        target={"allowed_cpus": allowed},
+        {part: behind_ns},
+        target={"allowed_cpus": allowed, "cpus": list(range(online)) if cpus is None else cpus},
         host={"online_cpus": list(range(online))},
-        ledgers={"wall": {"behind_own_ns": behind_ns}, "cpu": {"parts": {"idle": idle_ns}}},
+        ledgers={
+            "wall": {"behind_own_ns": behind_ns, "parts": {part: behind_ns}},
+            "cpu": {"parts": {"idle": idle_ns}},
+        },
     )
 
 
@@ -31,5 +41,7 @@ SILENT = [
     _run(2 * S, 3 * S),
     _run(2 * S, S // 10, **_OWN),
     _run(S // 10, 3 * S, **_OWN),
+    _run(2 * S, 3 * S, start=[0], cpus=[0]),  # --cpus
+    _run(2 * S, 3 * S, start=[0], part="wakeup:queued"),  # they hand over to each other
     {**_run(2 * S, 3 * S, **_OWN), **futex(*INVERSIONS[0]["futex"]["locks"])},
 ]
