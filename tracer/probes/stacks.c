@@ -415,6 +415,12 @@ static inline void ran(struct thread *t, u32 part, u64 now)
 }
 #endif
 
+#ifdef NO_STACKS
+static inline void stacks_path_grew(struct thread *t, u32 part, u64 now)
+{
+	ran(t, part, now);
+}
+#else
 static inline void stacks_path_grew(struct thread *t, u32 part, u64 now)
 {
 	if (part < PART_WAKEUP_IDLE) {
@@ -424,6 +430,7 @@ static inline void stacks_path_grew(struct thread *t, u32 part, u64 now)
 		owes_here(t);
 	}
 }
+#endif
 
 static inline void stacks_switched_in(u32 cpu, struct ctl *c, struct thread *t, u32 slot, u32 kind,
 				      u32 part, u64 now)
