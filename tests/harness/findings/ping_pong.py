@@ -8,8 +8,8 @@ from harness.findings._locks import row
 S = 1_000_000_000
 
 
-def _thread(tid: int, name: str, voluntary: int) -> dict[str, Any]:
-    return row(tid=tid, name=name, voluntary=voluntary)
+def _group(name: str, voluntary: int, threads: int = 1) -> dict[str, Any]:
+    return row(name=name, threads=threads, idle=0, idle_ns=0, voluntary=voluntary)
 
 
 def _run(waking_ns: int, *threads: dict[str, Any], interrupts: int = 100) -> dict[str, Any]:
@@ -18,19 +18,19 @@ def _run(waking_ns: int, *threads: dict[str, Any], interrupts: int = 100) -> dic
     wakeups = {"total": times + interrupts, **by_kind, "interrupt": interrupts, "pending": 0}
     switches = {"voluntary": times, "involuntary": 9, "yielded": 0, "per_unit": None}
     sched = {"switches": switches, "wakeups": wakeups}
-    return {**run(3 * S, {"wakeup:idle": waking_ns}, sched=sched), "threads": [*threads]}
+    return {**run(3 * S, {"wakeup:idle": waking_ns}, sched=sched), "thread_groups": [*threads]}
 
 
-_PING, _PONG = _thread(101, "ping", 40_000), _thread(102, "pong", 39_900)
+_PING, _PONG = _group("ping", 40_000), _group("pong", 39_900)
 FIRES = [
-    _run(S, _PING, _PONG, _thread(103, "main", 20)),
-    _run(S, _thread(101, "app", 40_000), _thread(102, "app", 40_001)),
+    _run(S, _PING, _PONG, _group("main", 20)),
+    _run(S, _group("app", 80_001, 2), _group("logger", 12)),
 ]
 SILENT = [
     _run(S // 20, _PING, _PONG),
     _run(S, _PING, _PONG, interrupts=200_000),
-    _run(S, _PING, _PONG, _thread(103, "pang", 40_000)),
-    _run(S, _PING, _thread(102, "pong", 400)),
+    _run(S, _PING, _PONG, _group("pang", 40_000)),
+    _run(S, _PING, _group("pong", 400)),
     run(),
     run(sched=None),
 ]
