@@ -96,7 +96,7 @@ def test_a_budget_is_not_judged_beside_load(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
 def test_explain_beside_a_spinner_on_each_cpu(tmp_path: Path) -> None:
-    line = "thread-brigade --tasks 50 --iters 50"
+    line = "thread-brigade --tasks 10 --iters 50"
     with spinners():
         text, document = measured(tmp_path, "explain", "pinning", "--workload", line,
                                   "--rounds", "2")  # fmt: skip

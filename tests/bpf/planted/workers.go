@@ -1,4 +1,4 @@
-// Jobs that wait 30 ms each for something outside, done by as many workers as the Go runtime has
+// Jobs that wait 15 ms each for something outside, done by as many workers as the Go runtime has
 // processors (GOMAXPROCS): twice as many workers take half of the time, on any number of CPUs.
 package main
 
@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-const jobs, wait = 16, 30 * time.Millisecond
+const jobs, wait = 16, 15 * time.Millisecond
 
 func main() {
 	todo := make(chan int)
