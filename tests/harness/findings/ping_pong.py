@@ -12,12 +12,15 @@ def _group(name: str, voluntary: int, threads: int = 1) -> dict[str, Any]:
     return row(name=name, threads=threads, idle=0, idle_ns=0, voluntary=voluntary)
 
 
-def _run(waking_ns: int, *threads: dict[str, Any], interrupts: int = 100) -> dict[str, Any]:
+def _run(
+    waking_ns: int, *threads: dict[str, Any], interrupts: int = 100, others: int = 0
+) -> dict[str, Any]:
     times = sum(thread["voluntary"] for thread in threads)
     by_kind = {"same_cpu": times // 10, "cross_cpu_idle": times - times // 10, "cross_cpu_busy": 0}
     wakeups = {"total": times + interrupts, **by_kind, "interrupt": interrupts, "pending": 0}
     switches = {"voluntary": times, "involuntary": 9, "yielded": 0, "per_unit": None}
-    sched = {"switches": switches, "wakeups": wakeups}
+    outside = {"hard_irq": interrupts, "other_process": others}
+    sched = {"switches": switches, "wakeups": wakeups, "outside_wakers": outside}
     return {**run(3 * S, {"wakeup:idle": waking_ns}, sched=sched), "thread_groups": [*threads]}
 
 
@@ -29,6 +32,7 @@ FIRES = [
 SILENT = [
     _run(S // 20, _PING, _PONG),
     _run(S, _PING, _PONG, interrupts=200_000),
+    _run(S, _PING, _PONG, others=60_000),  # two workers and their clients
     _run(S, _PING, _PONG, _group("pang", 40_000)),
     _run(S, _PING, _group("pong", 400)),
     run(),

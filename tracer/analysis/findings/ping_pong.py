@@ -20,7 +20,7 @@ from tracer.units import count, duration
 
 NAME = "Ping-pong"
 #: Two threads make this share of all voluntary switches, each at least this often a second, one as
-#: often as the other but for this share; threads woke them, not interrupts.
+#: often as the other but for this share; threads of the program woke them.
 LEAST_OF_ALL, LEAST_A_SECOND, MOST_UNLIKE, LEAST_BY_THREADS = 0.8, 1000, 0.2, 0.8
 #: The path waited for a CPU after a wake-up for this share of the window.
 LEAST_SHARE = 0.1
@@ -67,12 +67,13 @@ def _fits(document: Document, pair: Groups) -> bool:
     sched, sleeps = document["sched"], _sleeps(document)
     least = min((one["voluntary"] for one in pair), default=0)
     by_threads = sum(sched["wakeups"][kind] for kind in _BY_THREADS)
+    by_own = sched["wakeups"]["total"] - sum(sched["outside_wakers"].values())
     return bool(
         pair
         and sleeps >= LEAST_OF_ALL * sched["switches"]["voluntary"]
         and sleeps * 1e9 >= 2 * LEAST_A_SECOND * window_ns(document)
         and least * len(pair) >= (1 - MOST_UNLIKE) * sleeps
-        and by_threads >= LEAST_BY_THREADS * sched["wakeups"]["total"]
+        and min(by_threads, by_own) >= LEAST_BY_THREADS * sched["wakeups"]["total"]
     )
 
 
