@@ -177,6 +177,7 @@ def test_a_report_for_every_interval(tmp_path, worker):
     out, _err = running.communicate(timeout=30)
     documents = [json.loads(line) for line in file.read_text().splitlines()]
     assert len(documents) == out.count("watched for ") >= 3
+    assert max(len(text.splitlines()) for text in out.split("\n\n")) <= 12
     assert len({document["window_ns"] for document in documents}) > 1
     for document in documents:
         jsonschema.Draft202012Validator(SCHEMA).validate(document)

@@ -319,6 +319,19 @@ def test_two_capabilities_are_enough_and_the_command_gets_neither(tmp_path):
     assert "accounted " in done.stderr
 
 
+def test_a_saved_report_is_printed_again_and_quiet_prints_nothing(tmp_path):
+    file = tmp_path / "report.json"
+    done = run("--brief", "--json", str(file), "--", "sleep", "0.1")
+    assert done.returncode == 0 and len(done.stderr.splitlines()) <= 24
+    saved = [*TRACER, "report", str(file), "--brief"]
+    again = subprocess.run(saved, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stdout) == (0, done.stderr)
+    file.unlink()
+    done = run("--quiet", "--json", str(file), "--", "true")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert json.loads(file.read_text())["schema"] == "tracer.run/2"
+
+
 def test_names_and_arguments_cannot_reach_the_terminal(tmp_path):
     code = (
         "import ctypes, threading, time\n"
