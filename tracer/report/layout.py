@@ -33,7 +33,8 @@ def table(
 ) -> list[str]:
     """Lines of a table whose first `left` columns are aligned to the left.
 
-    A table wider than `width` loses columns, from the last but one backwards, and names them.
+    A table wider than `width` loses columns, from the last but one backwards, and names them; two
+    are left.
     Where the columns of the `answer` are named, all others go first, from the last one backwards.
     """
     kept = list(range(len(columns)))
@@ -44,7 +45,7 @@ def table(
         lines = tabulate(
             cells, heads, "simple", colalign=align if cells else None, disable_numparse=True
         ).splitlines()
-        if max(map(len, lines)) <= max(width, _NARROWEST) or len(kept) <= left + 1:
+        if max(map(len, lines)) <= max(width, _NARROWEST) or len(kept) <= 2:
             break
         others = [i for i in kept[left:] if columns[i] not in answer]
         kept.remove(others[-1] if answer and others else kept[-2])
