@@ -212,7 +212,7 @@ def test_500_tasks_have_equal_shares(release: Path) -> None:
     """All do the same, so ticks of the clock fall on them as chance has it: the sum of squares is
     that of a chi-square distribution, 499 +- 32. Time on a CPU: who is pushed off it is chance."""
     words = (str(release / "async-brigade"), "--tasks", "500", "--iters", "250")
-    words += ("--flavor", "current-thread")
+    words += ("--warmups", "0", "--flavor", "current-thread")
     with contextlib.closing(Engine(("stacks",), sampling=Sampling(100_000))) as engine:
         recording = run_command(
             engine, Spec(words, as_root=True, controlled=False), CommandOptions()
