@@ -367,10 +367,10 @@ def test_intervals_end_with_the_last_process(tmp_path):
 
 
 def test_the_path_of_main_goes_on_after_its_end():
-    first, second = subprocess.Popen(["sleep", "4"]), subprocess.Popen(["sleep", "5"])
+    first, second = subprocess.Popen(["sleep", "3"]), subprocess.Popen(["sleep", "4"])
     done = started(str(first.pid), str(second.pid), "--path-of", "main", "--interval", "0.6")
     assert done.returncode == 0, done.stderr
-    assert f"what thread {second.pid} (sleep) did" in done.stdout
+    assert f"(path of {second.pid} (sleep))" in done.stdout
 
 
 def test_a_process_whose_first_thread_has_ended(tmp_path):
