@@ -19,7 +19,7 @@ from tracer.capture.workload import run_traced, run_untraced
 from tracer.kernel.engine import Engine
 
 NAME = "probes"
-UNTRACED, BASE = "untraced", ",".join(probes.DEFAULT)
+UNTRACED, BASE = "untraced", ",".join(probes.COMPARED)
 FLOOR = "empty"  #: BASE, and empty programs on the probe's own tracepoints
 GOAL = 0.30
 #: Differences of some 100 ns are measured: many short blocks show them, few long ones do not.
@@ -68,7 +68,7 @@ def _with_floor(engine: Engine, floor: Floor, subject: Subject) -> RunResult:
 def _names(probe: str) -> tuple[str, ...]:
     """The probes of an engine with `probe` as well, in their order."""
     every = probes.available()
-    return tuple(name for name in every if probe in (name, "all") or name in probes.DEFAULT)
+    return tuple(name for name in every if probe in (name, "all") or name in probes.COMPARED)
 
 
 def _conditions(case: Case, subject: Subject, options: Options, stack: ExitStack) -> Conditions:
@@ -78,7 +78,7 @@ def _conditions(case: Case, subject: Subject, options: Options, stack: ExitStack
         stack.callback(engine.close)
         return engine
 
-    base = engine_with(probes.DEFAULT)
+    base = engine_with(probes.COMPARED)
     conditions: dict[str, Callable[[], RunResult]] = {
         UNTRACED: functools.partial(_untraced, subject),
         BASE: functools.partial(_traced, base, subject),

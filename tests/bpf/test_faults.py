@@ -253,7 +253,7 @@ def test_progress_shows_the_time_left_and_leaves_no_trace():
     sent = in_terminal(100, *size, "--iters", str(round(5e9 / trip_ns)), "--rounds", "1")
     steps = sent.split("\r\x1b[K")
     assert any(step.startswith("the full run, about ") for step in steps), steps[:-1]
-    assert steps[-1].startswith("thread-brigade  50 tasks"), "the line is taken away at the end"
+    assert "thread-brigade  50 tasks" in steps[-1], "the line is taken away at the end"
     assert "\x1b" not in COLOUR.sub("", steps[-1]), "no escape but of colours"
 
 
