@@ -13,11 +13,11 @@ LINES = {
     "waiting": "waiting (timers, outside world)",
     "unknown": "without a name",
 }
-#: The parts of two of these lines.
+#: Behind whom, of the lines before it that are waits of a thread that was ready.
 BEHIND_LINES = {
-    "own": "behind threads of its own",
-    "other": "behind other programs",
-    "held": "held back: by a quota, or its CPU was idle",
+    "own": "of these: behind threads of its own",
+    "other": "of these: behind other programs",
+    "held": "of these: held back (quota, or its CPU was idle)",
 }
 KERNEL_LINE = "~ the kernel's, outside calls (estimate)"
 WAITING_LINES = {

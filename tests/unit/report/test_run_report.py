@@ -270,7 +270,7 @@ def test_the_path_line_by_line() -> None:
         [WAITING_LINES["timer"], "0.7", "6.7 %"],
     ]
     indents = [len(line) - len(line.lstrip()) for line in lines[1:11]]
-    assert indents == [0, 2, 4, 4, 4, 2, 2, 4, 4, 2]
+    assert indents == [0, 2, 4, 4, 4, 2, 2, 2, 2, 2]
     assert lines[16].startswith("accounted 9.8 of 10.0 us (residual 1.6 %; all threads ")
     assert len(lines) == 17
 

@@ -48,7 +48,7 @@ class _Rows:
         self._unit, self._divisor = next(
             ((name, divisor) for name, divisor, most_ns in _UNITS if each_ns < most_ns), _LONGEST
         )
-        self._label_width = max(min(52, width - 20), 30)
+        self.label_width = max(min(52, width - 20), 30)
 
     @property
     def unit(self) -> str:
@@ -61,8 +61,8 @@ class _Rows:
         per = f"{self.unit.strip()}/{self._run.unit}" if self._run.units else "time"
         thread = self._run.target.path_thread
         whose = f"path of {thread.tid} ({plain(thread.name)})" if thread else "critical path"
-        title = shortened(f"{HEADING} ({whose})", self._label_width)
-        room = self._label_width + 9 - len(title)
+        title = shortened(f"{HEADING} ({whose})", self.label_width)
+        room = self.label_width + 9 - len(title)
         return f"{title}{per:>{room}}{'share':>10}"
 
     def amount(self, ns: float) -> str:
@@ -75,8 +75,8 @@ class _Rows:
 
     def row(self, label: str, ns: float) -> Row:
         share = percent(ns / max(self._run.window_ns, 1))
-        label = label[: self._label_width]
-        row = Row(f"{label:<{self._label_width}}{self.amount(ns):>9}{share:>10}")
+        label = label[: self.label_width]
+        row = Row(f"{label:<{self.label_width}}{self.amount(ns):>9}{share:>10}")
         row.ns = ns
         return row
 
@@ -129,17 +129,21 @@ def _behind(run: Summary, rows: _Rows) -> list[Row]:
     ):
         return []
     return [
-        rows.row(f"    {BEHIND_LINES[who]}{_named(run, who)}", ns)
-        for who, ns in run.behind.items()
-        if ns
+        rows.row(_named(run, who, rows.label_width), ns) for who, ns in run.behind.items() if ns
     ]
 
 
-def _named(run: Summary, who: str) -> str:
-    """The other programs that used most CPU time, where others were waited for."""
-    if who != "other" or not run.others:
-        return ""
-    return f": {', '.join(dict.fromkeys(plain(program.name) for program in run.others))}"
+def _named(run: Summary, who: str, room: int) -> str:
+    """The label, in `room` characters; for others with the programs that used most CPU time, as
+    many as it has room for."""
+    label = f"  {BEHIND_LINES[who]}"
+    others = run.others if who == "other" else ()
+    names = list(dict.fromkeys(plain(program.name) for program in others))
+    for n in range(len(names), 0, -1):
+        longer = f"{label}: {', '.join(names[:n])}"
+        if len(longer) <= room:
+            return longer
+    return label
 
 
 def _waiting(run: Summary, rows: _Rows) -> list[Row]:
