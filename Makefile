@@ -39,7 +39,7 @@ AFTER_ROOT := status=$$?; scripts/setup.sh own; exit $$status
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup test lint fuzz bench vm docs install uninstall clean
+.PHONY: help run setup test test-slow lint fuzz bench vm docs install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -52,16 +52,21 @@ setup: ## install what is missing, make .venv, build the Rust workloads
 
 # A host that takes CPUs away, or hides events, disturbs a test on the real kernel now and then: that is
 # run again, and told (-rR). A fault of tracer fails three times.
+TEST_BPF := $(ROOT) env $${TRACER_FORCE_BPF:+TRACER_FORCE_BPF="$$TRACER_FORCE_BPF"} \
+	$(PYTHON) -m pytest -rsR -p no:cacheprovider --reruns 2 --reruns-delay 1 $(PYTEST_ARGS) tests/bpf
+
 test: setup ## set up and run all tests, those that need BPF as root
 	@$(SETUP) test-tools
 	@$(SETUP) examples
 	$(SETUP) cargo test --release --locked --quiet $(CRATE)
 	$(SETUP) cargo test --release --locked --quiet $(SYMBOLS)
 	$(USER_DOES) $(PYTHON) -m pytest --ignore=tests/bpf $(PYTEST_ARGS)
-	@$(ROOT) env $${TRACER_FORCE_BPF:+TRACER_FORCE_BPF="$$TRACER_FORCE_BPF"} \
-		$(PYTHON) -m pytest -rsR -p no:cacheprovider --junitxml=build/tests-bpf.xml \
-		--reruns 2 --reruns-delay 1 \
-		$(PYTEST_ARGS) tests/bpf; $(AFTER_ROOT)
+	@$(TEST_BPF) -m "not slow" --junitxml=build/tests-bpf.xml; $(AFTER_ROOT)
+
+test-slow: setup ## the tests of whole experiments on a quiet host, which make test leaves out
+	@$(SETUP) test-tools
+	@$(SETUP) examples
+	@$(TEST_BPF) -m slow; $(AFTER_ROOT)
 
 lint: setup ## check style and types: ruff, mypy, rustfmt, clippy
 	@$(SETUP) lint-tools

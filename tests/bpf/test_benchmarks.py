@@ -38,6 +38,7 @@ def test_the_floor_has_a_program_on_each_tracepoint(engine: Engine) -> None:
     floor.close()
 
 
+@pytest.mark.slow
 def test_each_condition_is_measured_or_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -54,6 +55,7 @@ def test_each_condition_is_measured_or_named(
     assert isinstance(table, result.Result) and len(table.rows) == len(ours) + len(PEERS)
 
 
+@pytest.mark.slow
 def test_a_probe_is_measured_beside_its_empty_tracepoints() -> None:
     (table,) = probes.run(_options("uring-brigade"))
     cases = table.data["cases"]
@@ -66,6 +68,7 @@ def test_a_probe_is_measured_beside_its_empty_tracepoints() -> None:
         assert all(len(runs) == 3 for runs in case["ns_per_unit"].values())
 
 
+@pytest.mark.slow
 def test_a_start_has_all_its_steps() -> None:
     (table,) = startup.run(_options())
     assert [row[0] for row in table.rows] == [*startup.STEPS.values(), "together"]

@@ -41,6 +41,7 @@ def test_a_workload_against_itself_shows_no_difference(tmp_path):
     assert not list((tmp_path / "tracer").iterdir()), "a complete experiment leaves no file"
 
 
+@pytest.mark.slow
 def test_pinned_against_unpinned_and_its_reasons(tmp_path):
     done = compare(
         tmp_path, f"thread-brigade {SMALL}", f"thread-brigade {SMALL} --cpus {CPU}",

@@ -113,6 +113,7 @@ def check(document: dict) -> None:
         assert all(line[side] >= -1 for line in document["lines"])
 
 
+@pytest.mark.slow
 @NEEDS_TWO
 def test_interrupted_after_the_first_pinned_run_and_continued(tmp_path):
     """The prediction is saved before the test; the same command completes the experiment."""
@@ -156,6 +157,7 @@ def _pinned(line: dict) -> bool:
     return line.get("trial", {}).get("condition") == "one CPU"
 
 
+@pytest.mark.slow
 @NEEDS_TWO
 def test_lines_sum_to_the_traced_runs_windows(tmp_path):
     """The ledger in the report against the windows in the state file, both of one block."""
@@ -258,6 +260,7 @@ def test_one_allowed_cpu_is_not_testable(tmp_path):
     assert not (tmp_path / "tracer").exists()
 
 
+@pytest.mark.slow
 @NEEDS_TWO
 def test_under_batch_already_preemption_is_never_blamed(tmp_path):
     words = (*SMALL, "--rounds", "2", "--json", "-")
@@ -274,6 +277,7 @@ def test_under_batch_already_preemption_is_never_blamed(tmp_path):
     assert preemption["verdict"] == ("not tested" if NO_GAP in reasons else "not seen")
 
 
+@pytest.mark.slow
 @NEEDS_TWO
 def test_quick_answers_within_its_limits(tmp_path):
     status, out, err = finished(tmp_path, "--quick", "--json", str(tmp_path / "x.json"))

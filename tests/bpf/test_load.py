@@ -75,6 +75,7 @@ def test_a_sweep_beside_a_spinner_on_each_cpu(tmp_path: Path) -> None:
         assert crossing["between"] is None and NO_VERDICT in crossing["words"]
 
 
+@pytest.mark.slow
 def test_compare_beside_a_spinner_on_each_cpu(tmp_path: Path) -> None:
     lines = (f"thread-brigade {SMALL}", f"one-thread-brigade {SMALL}")
     with spinners():
@@ -94,6 +95,7 @@ def test_a_budget_is_not_judged_beside_load(tmp_path: Path) -> None:
     assert "no budget is judged" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(len(CPUS) < 2, reason="needs two CPUs")
 def test_explain_beside_a_spinner_on_each_cpu(tmp_path: Path) -> None:
     line = "thread-brigade --tasks 10 --iters 50"
@@ -114,6 +116,7 @@ def test_it_waits_in_vain_beside_a_spinner(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_on_a_quiet_host_there_is_a_verdict(tmp_path: Path) -> None:
     """The spinners end while it waits. The same two lines whose order is known: a hop of threads
     takes several times as long as its reads and writes alone."""

@@ -53,6 +53,7 @@ def answer(tmp_path: Path) -> Callable[..., Any]:
     return explained
 
 
+@pytest.mark.slow
 def test_one_cpu_helps_two_threads_that_take_turns(answer, compiled):
     """On two CPUs each pass wakes a CPU or crosses to another; on one it does not."""
     document = answer("--", compiled("knobs"), "ping-pong", "6000")
@@ -68,6 +69,7 @@ def test_one_cpu_helps_two_threads_that_take_turns(answer, compiled):
                      document["answer"][0])  # fmt: skip
 
 
+@pytest.mark.slow
 def test_one_cpu_hurts_parallel_work(answer, compiled):
     document = answer("--", compiled("knobs"), "parallel", "30")
     assert found(document)["one CPU"] == "hurts", document["answer"]
@@ -76,6 +78,7 @@ def test_one_cpu_hurts_parallel_work(answer, compiled):
     assert "What hurts: one CPU, which takes" in " ".join(document["answer"])
 
 
+@pytest.mark.slow
 def test_nothing_helps_a_sleep(answer):
     document = answer("--", "sleep", "0.15")
     assert document["fixed_time"] != "yes"
@@ -95,6 +98,7 @@ def go_workers(tmp_path_factory) -> str:
     return str(made)
 
 
+@pytest.mark.slow
 def test_more_workers_help_a_go_program_whose_jobs_wait(answer, go_workers):
     document = answer("--", go_workers)
     cpus = len(os.sched_getaffinity(0))
@@ -107,6 +111,7 @@ def test_more_workers_help_a_go_program_whose_jobs_wait(answer, go_workers):
     assert f"({double} COMMAND)" in document["answer"][0]
 
 
+@pytest.mark.slow
 def test_a_fixed_time_is_recognised_and_its_count_answers(answer, compiled):
     words = ("--", compiled("knobs"), "for-time", "70")
     document = answer(*words)

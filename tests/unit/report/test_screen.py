@@ -143,7 +143,7 @@ def test_what_puts_the_answer_in_doubt_stands_before_it() -> None:
                    " behind them"),
         (30, 0, 0, None),
         (10, 5, 0, None),
-        (0, 0, 30, "Busy host: its host took 15.0 % of the CPUs' time (steal)"),
+        (0, 0, 30, "Busy host: the host took 15.0 % of the CPUs' time (steal)"),
     ],
 )  # fmt: skip
 def test_a_busy_host(other: int, behind: int, steal_ns: int, text: str | None) -> None:

@@ -19,6 +19,9 @@ def kernel_time(run: Summary) -> list[str]:
         return [f"~ kernel time outside calls: unknown ({found.why})"]
     faults = counted((found.minor_faults or 0) + (found.major_faults or 0), "page fault")
     own = duration(run.threads.parts[USER])
+    if found.error_ns >= run.threads.parts[USER]:
+        known = f"known to {duration(found.error_ns)} here, more than all own code"
+        return [f"~ kernel time outside calls: unknown ({known}); {faults}"]
     if not found.is_seen:
         return [f"~ kernel time outside calls: <{duration(found.error_ns)} of {own}; {faults}"]
     return [

@@ -46,7 +46,7 @@ def busy(run: Summary) -> list[str]:
             f" {duration(behind_ns)} behind them"
         )
     if run.steal_share > _BUSY:
-        found.append(f"its host took {percent(run.steal_share)} of the CPUs' time (steal)")
+        found.append(f"the host took {percent(run.steal_share)} of the CPUs' time (steal)")
     return [f"Busy host: {'; '.join(found)}"] if found else []
 
 
