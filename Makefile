@@ -60,7 +60,7 @@ test: setup ## set up and run all tests, those that need BPF as root
 	@$(SETUP) examples
 	$(SETUP) cargo test --release --locked --quiet $(CRATE)
 	$(SETUP) cargo test --release --locked --quiet $(SYMBOLS)
-	$(USER_DOES) $(PYTHON) -m pytest --ignore=tests/bpf $(PYTEST_ARGS)
+	$(USER_DOES) $(PYTHON) -m pytest -n auto --ignore=tests/bpf $(PYTEST_ARGS)
 	@$(TEST_BPF) -m "not slow" --junitxml=build/tests-bpf.xml; $(AFTER_ROOT)
 
 test-slow: setup ## the tests of whole experiments on a quiet host, which make test leaves out
