@@ -9,6 +9,7 @@ from typing import Any
 from tracer.analysis.next_command import again as again
 from tracer.analysis.next_command import explain as explain
 from tracer.analysis.next_command import profile as profile
+from tracer.model.states import USER
 from tracer.units import plain
 
 Document = Mapping[str, Any]
@@ -51,6 +52,24 @@ def faults(document: Document) -> int:
     """Page faults of the target in the window; 0 too where nobody counted them."""
     found = document["kernel_time"]
     return int((found["minor_faults"] or 0) + (found["major_faults"] or 0))
+
+
+def outside_calls_ns(document: Document) -> int:
+    """The kernel's time outside calls, of all threads; 0 too where it is not known."""
+    return int(document["kernel_time"]["outside_calls_ns"] or 0)
+
+
+def is_outside_calls_seen(document: Document) -> bool:
+    """That time is known, and more than its error."""
+    found = document["kernel_time"]
+    ns = found["outside_calls_ns"]
+    return ns is not None and ns > (found["error_ns"] or 0)
+
+
+def of_own_code_on_path_ns(document: Document, ns: int) -> int:
+    """`ns` of all threads' own code, as the same share of the path's."""
+    own_ns = max(all_threads_ns(document, USER), 1)
+    return round(min(ns / own_ns, 1.0) * on_path_ns(document, USER))
 
 
 # ---- words ----

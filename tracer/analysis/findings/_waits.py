@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracer.analysis.findings._document import Document, named
@@ -18,6 +18,13 @@ _FIRST_CLIENT_PORT = 32768
 def waits(document: Document) -> list[Row]:
     """The rows, the longest first; none where the probe was off."""
     return list((document.get("waits") or {}).get("rows", []))
+
+
+def longest(
+    document: Document, is_one: Callable[[Row], bool], ns_of: Callable[[Row], int]
+) -> Row | None:
+    """Of the rows that are such ones the one with the most ns; None without any."""
+    return max(filter(is_one, waits(document)), key=ns_of, default=None)
 
 
 def longer(row: Row, from_ns: int) -> tuple[int, int]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from tracer.analysis.findings import Finding, finding
 from tracer.analysis.findings._document import (
     Document,
-    all_threads_ns,
     calls,
     faults,
-    on_path_ns,
+    is_outside_calls_seen,
+    of_own_code_on_path_ns,
+    outside_calls_ns,
     profile,
     rounded,
     share,
     window_ns,
 )  # fmt: skip
-from tracer.model.states import USER
 from tracer.units import count, duration
 
 NAME = "Call overhead"
@@ -32,14 +32,12 @@ def _number(document: Document) -> int:
 
 def _overhead_ns(document: Document) -> int:
     """The kernel's time outside calls that page faults do not explain, of all threads."""
-    outside_ns = document["kernel_time"]["outside_calls_ns"] or 0
-    left_ns = outside_ns - FAULT_NS * faults(document)
+    left_ns = outside_calls_ns(document) - FAULT_NS * faults(document)
     return max(min(left_ns, MOST_CALL_NS * _number(document)), 0)
 
 
 def _on_path(document: Document) -> int:
-    own_ns = max(all_threads_ns(document, USER), 1)
-    return round(min(_overhead_ns(document) / own_ns, 1.0) * on_path_ns(document, USER))
+    return of_own_code_on_path_ns(document, _overhead_ns(document))
 
 
 DERIVED = {
@@ -51,9 +49,8 @@ DERIVED = {
 
 
 def find(document: Document) -> Finding | None:
-    found = document["kernel_time"]
     number = _number(document)
-    if found["outside_calls_ns"] is None or found["outside_calls_ns"] <= (found["error_ns"] or 0):
+    if not is_outside_calls_seen(document):
         return None
     if number * _S < LEAST_RATE * window_ns(document):
         return None

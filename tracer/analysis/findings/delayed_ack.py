@@ -11,9 +11,9 @@ from tracer.analysis.findings._waits import (
     is_loopback,
     kind,
     longer,
+    longest,
     on,
     other_end,
-    waits,
     who,
 )
 from tracer.units import count, duration
@@ -40,8 +40,7 @@ def is_delayed(row: Row) -> bool:
 
 
 def _row(document: Document) -> Row | None:
-    rows = [row for row in waits(document) if is_delayed(row)]
-    return max(rows, key=lambda row: longer(row, BANDS_NS)[1], default=None)
+    return longest(document, is_delayed, lambda row: longer(row, BANDS_NS)[1])
 
 
 def _held(document: Document) -> tuple[int, int]:

@@ -21,8 +21,8 @@ from tracer.analysis.findings._waits import (
     is_server_side,
     is_socket,
     kind,
+    longest,
     on,
-    waits,
     who,
 )  # fmt: skip
 from tracer.analysis.findings.delayed_ack import is_delayed
@@ -53,8 +53,7 @@ def _on_path(document: Document, row: Row) -> int:
 
 
 def _row(document: Document) -> Row | None:
-    rows = [row for row in waits(document) if _is_one(row)]
-    return max(rows, key=lambda row: _on_path(document, row), default=None)
+    return longest(document, _is_one, lambda row: _on_path(document, row))
 
 
 def _ns(document: Document) -> int:

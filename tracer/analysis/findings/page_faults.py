@@ -5,10 +5,12 @@ from __future__ import annotations
 from tracer.analysis.findings import Finding, finding
 from tracer.analysis.findings._document import (
     Document,
-    all_threads_ns,
     calls,
     faults,
+    is_outside_calls_seen,
+    of_own_code_on_path_ns,
     on_path_ns,
+    outside_calls_ns,
     profile,
     rounded,
     share,
@@ -36,8 +38,7 @@ def _of_own_code(document: Document) -> float:
 
 
 def _each_ns(document: Document) -> float:
-    outside_ns = document["kernel_time"]["outside_calls_ns"] or 0
-    return float(outside_ns) / max(faults(document), 1)
+    return outside_calls_ns(document) / max(faults(document), 1)
 
 
 DERIVED = {
@@ -49,11 +50,12 @@ DERIVED = {
 
 
 def find(document: Document) -> Finding | None:
-    outside_ns = document["kernel_time"]["outside_calls_ns"]
     number, ns = faults(document), _on_path_ns(document)
-    if outside_ns is None or outside_ns <= (document["kernel_time"]["error_ns"] or 0):
+    if not is_outside_calls_seen(document):
         return None
-    if number < LEAST_FAULTS * max(_programs(document), 1) or outside_ns > MOST_FAULT_NS * number:
+    if number < LEAST_FAULTS * max(_programs(document), 1):
+        return None
+    if outside_calls_ns(document) > MOST_FAULT_NS * number:
         return None
     if FAULT_NS * number < CALL_NS * sum(row["calls"] for row in calls(document)):
         return None
@@ -72,9 +74,7 @@ def find(document: Document) -> Finding | None:
 def _on_path_ns(document: Document) -> int:
     """The kernel's part of the path's own code; where it is not known of the path, its share of all
     threads' own code."""
-    found = document["kernel_time"]
-    if found["on_path_ns"] is not None:
-        return int(found["on_path_ns"])
-    outside_ns = found["outside_calls_ns"] or 0
-    user_ns = max(all_threads_ns(document, USER), 1)
-    return round(min(outside_ns / user_ns, 1.0) * on_path_ns(document, USER))
+    ns = document["kernel_time"]["on_path_ns"]
+    return (
+        int(ns) if ns is not None else of_own_code_on_path_ns(document, outside_calls_ns(document))
+    )

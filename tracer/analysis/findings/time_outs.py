@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracer.analysis.findings import Finding, finding
 from tracer.analysis.findings._document import Document, on_path_ns, rounded, share
-from tracer.analysis.findings._waits import Row, descriptor, is_socket, on, waits, who
+from tracer.analysis.findings._waits import Row, descriptor, is_socket, longest, on, who
 from tracer.model.states import SLEEP, TIMED_WAIT
 from tracer.units import counted, duration
 
@@ -32,8 +32,7 @@ def _on_path(document: Document, row: Row) -> int:
 
 
 def _row(document: Document) -> Row | None:
-    rows = [row for row in waits(document) if _is_one(row)]
-    return max(rows, key=lambda row: _on_path(document, row), default=None)
+    return longest(document, _is_one, lambda row: _on_path(document, row))
 
 
 def _ns(document: Document) -> int:
