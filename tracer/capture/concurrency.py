@@ -11,11 +11,11 @@ import random
 import threading
 import time
 from array import array
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.kernel.background import Background
 from tracer.kernel.engine import Engine
 from tracer.model.concurrency import ALL_ASLEEP, RAN, READY_NONE_RAN, Looks, Seen, Sleep
 from tracer.model.states import PART, STOPPED, Phase, RunState
@@ -32,7 +32,7 @@ _MOST = np.iinfo(np.uint16).max - RAN
 _PART_BITS = 16
 
 
-class Concurrency:
+class Concurrency(Background):
     """Looks on a thread of its own, from `with` on to its end, while a window is open.
 
     That thread has a real-time priority where it may: one that waits for its turn would look
@@ -40,24 +40,10 @@ class Concurrency:
     """
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__("looks")
         self._engine = engine
-        self._over = threading.Event()
         self._lock = threading.Lock()  # of what was seen
-        self._thread = threading.Thread(target=self._run, name="looks", daemon=True)
         self._seen = Tallied()
-
-    def __enter__(self) -> Concurrency:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        self._thread.join()
 
     def closes(self) -> Looks:
         """The window closes about now: its looks. From here on those of the next one count."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from types import TracebackType
 
+from tracer.kernel.background import Background
 from tracer.kernel.bpf import count_run_times
 from tracer.kernel.engine import Engine
 from tracer.model.cost import Sample
@@ -23,35 +22,21 @@ _LOOK_S = 0.05
 _KEPT = 8
 
 
-class Sampler:
+class Sampler(Background):
     """Takes the samples on a thread of its own, from `with` on to its end, while a window is open.
 
     No samples where the kernel does not time programs: before Linux 5.8, without CAP_SYS_ADMIN.
     """
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__("samples")
         self._engine = engine
         self._samples: list[Sample] = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="samples", daemon=True)
 
     @property
     def samples(self) -> tuple[Sample, ...]:
         """Those taken so far, the latest ones."""
         return tuple(self._samples[-_KEPT:])
-
-    def __enter__(self) -> Sampler:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        self._thread.join()
 
     def _run(self) -> None:
         began_s, after_s = time.monotonic(), _FIRST_S
