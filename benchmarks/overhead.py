@@ -32,7 +32,7 @@ SUBJECTS = ("thread-brigade", "one-thread-brigade")
 OURS: Mapping[str, tuple[tuple[str, ...], bool, str]] = {
     "tracer, --light": (probes.DEFAULT, True, LIGHT_FLOOR),
     "tracer, --probe sched": (("sched",), False, FLOOR),
-    ALL: (tuple(probes.available()), False, FLOOR),
+    ALL: (tuple(probes.names()), False, FLOOR),
 }
 #: What each condition reports to its user.
 REPORTS = {

@@ -67,7 +67,7 @@ def _with_floor(engine: Engine, floor: Floor, subject: Subject) -> RunResult:
 
 def _names(probe: str) -> tuple[str, ...]:
     """The probes of an engine with `probe` as well, in their order."""
-    every = probes.available()
+    every = probes.names()
     return tuple(name for name in every if probe in (name, "all") or name in probes.COMPARED)
 
 

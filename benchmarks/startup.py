@@ -33,7 +33,7 @@ with timed("import"):
     import tracer.cli.run, tracer.experiment.pairs
     from tracer import probes
     from tracer.kernel import engine as module
-names = tuple(probes.available())
+names = tuple(probes.names())
 if sys.argv[1] == "cold":
     module.cached = lambda files, macros, depends, compile_: compile_(files, macros)
 module.cached = wrapped("programs", module.cached)

@@ -54,7 +54,7 @@ def _compiled_programs(_rights: None) -> None:
 @pytest.fixture(scope="session")
 def engine(_rights: None) -> Iterator[Engine]:
     """One compiled engine with all probes for the whole session."""
-    compiled = Engine(tuple(name for name in probes.available() if name != "stacks"))
+    compiled = Engine(tuple(name for name in probes.names() if name != "stacks"))
     yield compiled
     compiled.close()
 

@@ -6,42 +6,49 @@
 void ev_switch(u32 cpu, u64 now, struct fake_task *by, u32 preempt, u64 state,
 	       struct fake_task *next)
 {
+	current_cpu = cpu;
 	current = by;
 	on_switch(cpu, now, preempt, by->pid, state, next->pid, (u64)next);
 }
 
 void ev_waking(u32 cpu, u64 now, struct fake_task *by, struct fake_task *wakee)
 {
+	current_cpu = cpu;
 	current = by;
 	on_waking(cpu, now, by->pid, wakee->pid, (u64)wakee);
 }
 
 void ev_new_thread(u32 cpu, u64 now, struct fake_task *by, struct fake_task *child, u32 queue_cpu)
 {
+	current_cpu = cpu;
 	current = by;
 	on_new_thread(cpu, now, by->pid, child->pid, child->tgid, (u64)child, queue_cpu);
 }
 
 void ev_exec(u32 cpu, u64 now, struct fake_task *by, u32 old_pid)
 {
+	current_cpu = cpu;
 	current = by;
 	on_exec(cpu, now, by->pid, old_pid);
 }
 
 void ev_exit(u32 cpu, u64 now, struct fake_task *by)
 {
+	current_cpu = cpu;
 	current = by;
 	on_exit(cpu, now, by->pid, by->tgid);
 }
 
 void ev_migrate(u32 cpu, u64 now, struct fake_task *by, struct fake_task *task, u32 to_cpu)
 {
+	current_cpu = cpu;
 	current = by;
 	on_migrate(cpu, now, task->pid, (u64)task, to_cpu);
 }
 
 void ev_called(u32 cpu, u64 now, struct fake_task *by)
 {
+	current_cpu = cpu;
 	current = by;
 	on_called(cpu);
 }
@@ -49,6 +56,7 @@ void ev_called(u32 cpu, u64 now, struct fake_task *by)
 #ifndef LIGHT
 void ev_call_enter(u32 cpu, u64 now, struct fake_task *by, u32 nr, u64 *arguments)
 {
+	current_cpu = cpu;
 	current = by;
 	if (arguments)
 		memcpy(by->registers, arguments, 6 * sizeof(u64));
@@ -58,6 +66,7 @@ void ev_call_enter(u32 cpu, u64 now, struct fake_task *by, u32 nr, u64 *argument
 
 void ev_call_exit(u32 cpu, u64 now, struct fake_task *by, s64 result)
 {
+	current_cpu = cpu;
 	current = by;
 	on_call_exit(cpu, now, (u64)by->registers, result);
 }

@@ -8,7 +8,9 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +115,7 @@ class Machine:
         light: bool = False,
         followed: bool = False,
         stacks: bool = True,
+        settings_of_probes: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         self.names = names
         self.light = light
@@ -121,6 +124,7 @@ class Machine:
         macros |= {"KERNEL_FRAMES": 1, "STACK_BYTES": 8192}
         if not stacks:
             macros["NO_STACKS"] = ""
+        macros |= settings_of_probes
         parts = [file.read_text() for file in (*programs.headers(), *files)]
         text = re.sub(r"/\*.*?\*/", "", "\n".join(parts), flags=re.S)
         numbers = {name: value for name, value in macros.items() if isinstance(value, int)}

@@ -43,6 +43,7 @@ class CommandRun:
     strict: bool
     budgets: tuple[Budget, ...]
     json_path: str | None
+    record: str | None
     profiles: Mapping[str, Any]
     shown: Shown
     quiet: bool
@@ -74,6 +75,7 @@ class CommandRun:
             values["strict"],
             values["budgets"],
             values["json_path"],
+            values["record"],
             {name: values[name] for name in FILES},
             options.shown(values, fd=2),
             values["quiet"],
@@ -113,6 +115,7 @@ def command_of_user() -> click.Command:
                 ["--strict"], is_flag=True,
                 help="Exit status 3 when a ledger does not close or events were lost.",
             ),
+            options.record_option(),
             options.json_option("Write the report as JSON to FILE too."),
             *options.screen_options(),
             click.Argument(
@@ -169,9 +172,11 @@ def run(chosen: CommandRun) -> int:
     from tracer.experiment.one import trace_command
     from tracer.report.run.text import render
 
+    notes = say_nothing if chosen.quiet else say
     with (
         outputs(chosen.json_path, text_fd=2, quiet=chosen.quiet) as out,
         profile_files(chosen.profiles) as write_profiles,
+        options.recorder(chosen.record) as recorder,
     ):
         summary = trace_command(
             chosen.spec,
@@ -179,12 +184,15 @@ def run(chosen: CommandRun) -> int:
             chosen.tracing,
             baseline=chosen.baseline,
             wait_quiet_s=chosen.wait_quiet,
-            say=say_nothing if chosen.quiet else say,
+            say=notes,
+            recorder=recorder,
         )
         data = document(summary)
         with contextlib.suppress(BrokenPipeError):  # the reader has read enough
             out.report(data, partial(render, summary, shown=chosen.shown, data=data))
         write_profiles(summary)
+        if recorder:
+            notes(recorder.end(data))
     if summary.interrupted is not None:
         return 128 + summary.interrupted
     status = summary.exit_status or 0

@@ -6,9 +6,10 @@ Values are converted where their option is declared: a command gets plain data.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tracer.analysis.run.budget import Budget
     from tracer.experiment.tracing import Tracing
     from tracer.experiment.trials import Start
+    from tracer.host.recorder import Recorder
     from tracer.report.run.text import Shown
 
 
@@ -149,6 +151,27 @@ def tracing_options() -> list[click.Parameter]:
             " Repeatable."
         ),
     ]
+
+
+def record_option() -> click.Option:
+    """`--record DIR`."""
+    return click.Option(
+        ["--record"],
+        metavar="DIR",
+        help="Keep every event in the directory DIR, which is made: see docs/recordings.md.",
+    )
+
+
+@contextlib.contextmanager
+def recorder(path: str | None) -> Iterator[Recorder | None]:
+    """The opened directory of `--record`; None where it is not given."""
+    if path is None:
+        yield None
+        return
+    from tracer.host.recorder import Recorder
+
+    with Recorder(path) as opened:
+        yield opened
 
 
 def tracing(values: Mapping[str, Any]) -> Tracing:

@@ -40,6 +40,7 @@ class _PathOf(click.ParamType[str]):
                      metavar="TID|main|busiest",
                      help="The thread whose critical path is reported."),
         *options.tracing_options(),
+        options.record_option(),
         options.json_option("Write the report as JSON to FILE too, with --interval a line each;"
                             " `-`: to standard output, and no text."),
         *options.screen_options("details; with --interval 12 lines each time"),
@@ -65,6 +66,10 @@ def command(**values: Any) -> int:
             f"{files[0]} is one profile, --interval makes many: leave out one of the two; --json"
             " has the places of each interval"
         )
+    if values["record"] and values["interval"]:
+        raise click.UsageError(
+            "--record keeps one window, --interval makes many: leave out one of the two"
+        )
     request = AttachRequest(
         pids=tuple(dict.fromkeys(values["pids"])),
         cgroup=None if cgroup is None else cgroup_directory(cgroup),
@@ -75,19 +80,22 @@ def command(**values: Any) -> int:
     )
     shown = options.shown(values, short=request.interval_s is not None)
     notes = say_nothing if values["quiet"] else say
-    summaries = trace_processes(request, options.tracing(values), say=notes)
     status, is_trusted = 0, True
     with (
         outputs(
             values["json_path"], line_each=request.interval_s is not None, quiet=values["quiet"]
         ) as out,
         profile_files(values) as write_profiles,
+        options.recorder(values["record"]) as recorder,
     ):
+        tracing = options.tracing(values)
         try:
-            for summary in summaries:
+            for summary in trace_processes(request, tracing, say=notes, recorder=recorder):
                 data = document(summary)
                 out.report(data, partial(render, summary, shown=shown, data=data))
                 write_profiles(summary)
+                if recorder:
+                    notes(recorder.end(data))
                 status = max(status, budget_status(values["budgets"], data))
                 is_trusted &= summary.is_trusted
         except Interrupted as stop:

@@ -15,5 +15,5 @@ def command() -> None:
     for name, workload in workloads.available().items():
         click.echo(f"  {name:<18} {workload.summary}; unit: {workload.unit}")
     click.echo("Probes (--probe NAME,NAME or all; default: " + ",".join(probes.DEFAULT) + "):")
-    for name, probe in probes.available().items():
-        click.echo(f"  {name:<18} {probe.summary}")
+    for name in probes.names():
+        click.echo(f"  {name:<18} {probes.available()[name].summary}")

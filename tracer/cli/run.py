@@ -38,6 +38,7 @@ class RunOptions:
     wait_quiet: float | None
     budgets: tuple[Budget, ...]
     json_path: str | None
+    record: str | None
     profiles: Mapping[str, Any]
     shown: Shown
     quiet: bool
@@ -62,6 +63,7 @@ class RunOptions:
             wait_quiet=values["wait_quiet"],
             budgets=values["budgets"],
             json_path=values["json_path"],
+            record=values["record"],
             profiles={name: values[name] for name in FILES},
             shown=options.shown(values),
             quiet=values["quiet"],
@@ -83,6 +85,7 @@ def workload_command(workload: Workload) -> click.Command:
             ),
             options.no_baseline_option("Leave those pairs out."),
             options.wait_quiet_option(),
+            options.record_option(),
             options.json_option(),
             *options.screen_options(),
         ],
@@ -99,9 +102,11 @@ def run(chosen: RunOptions) -> int:
     from tracer.progress import Progress
     from tracer.report.run.text import render
 
+    notes = say_nothing if chosen.quiet else say
     with (
         outputs(chosen.json_path, quiet=chosen.quiet) as out,
         profile_files(chosen.profiles) as write_profiles,
+        options.recorder(chosen.record) as recorder,
     ):
         measured = trace_workload(
             chosen.condition,
@@ -110,12 +115,15 @@ def run(chosen: RunOptions) -> int:
             rounds=chosen.rounds,
             wait_quiet_s=chosen.wait_quiet,
             progress=Progress(shown=not chosen.quiet),
-            say=say_nothing if chosen.quiet else say,
+            say=notes,
+            recorder=recorder,
         )
         summary = measured.summary
         data = document(summary)
         out.report(data, partial(render, summary, shown=chosen.shown, data=data))
         write_profiles(summary)
+        if recorder:
+            notes(recorder.end(data))
     if measured.interrupted is not None:
         raise Interrupted(measured.interrupted)
     return budget_status(chosen.budgets, data) if summary.is_trusted else 3

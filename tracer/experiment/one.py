@@ -26,9 +26,11 @@ from tracer.errors import Interrupted
 from tracer.experiment import command_lines
 from tracer.experiment.condition import Condition
 from tracer.experiment.pairs import Plan, measure, switches_per_unit
+from tracer.experiment.recorded import recorded
 from tracer.experiment.surroundings import Watch, wait_until_quiet
 from tracer.experiment.tracing import Tracing
 from tracer.host.processes import require
+from tracer.host.recorder import Recorder
 from tracer.host.requirements import require_first_namespaces
 from tracer.host.user import require_rights
 from tracer.kernel.calibrate import switch_cost_ns
@@ -66,10 +68,11 @@ def trace_workload(
     wait_quiet_s: float | None = None,
     progress: Progress | None = None,
     say: Say = _silent,
+    recorder: Recorder | None = None,
 ) -> Measurement:
     """A full traced run of a workload, and `rounds` (0 or more) pairs of short runs, traced and
     untraced, which show what tracing costs. `wait_quiet_s`: how long to wait at most for a quiet
-    host before; None: not at all.
+    host before; None: not at all. `recorder` keeps every event of the full run.
 
     Raises Interrupted when a signal comes before the full run; TracerError when the workload is
     not built, fails, or does not fit into this system's limits, when the host was not quiet in that
@@ -87,7 +90,8 @@ def trace_workload(
     progress = progress or Progress(shown=False)
     if wait_quiet_s is not None:
         wait_until_quiet(wait_quiet_s, progress)
-    measured = measure(Plan(condition, rounds, tracing, follow), progress)
+    kept = tracing.recorded() if recorder else tracing
+    measured = measure(Plan(condition, rounds, kept, follow), progress, recorder)
     _say_busy(measured.around, len(measured.quiet_pairs) < len(measured.pairs), say)
     summary = summarize(
         measured.recording,
@@ -110,13 +114,14 @@ def trace_command(
     baseline: bool = False,
     wait_quiet_s: float | None = None,
     say: Say = _silent,
+    recorder: Recorder | None = None,
 ) -> Summary:
     """One traced run of a command, which is started exactly once; `spec.controlled` is ignored.
 
     With `baseline` it is started a second time without probes, for the observer effect; otherwise
     that is estimated from the number of events and what they cost. A SIGTERM ends the command too;
     it is in the summary's `interrupted`. `wait_quiet_s`: how long to wait at most for a quiet host
-    before; None: not at all.
+    before; None: not at all. `recorder` keeps every event of it.
 
     Raises Interrupted when a signal comes before the window; TracerError when the command cannot
     be started (exit status 126 or 127, as the shell) or ended before its window began, when the
@@ -128,13 +133,16 @@ def trace_command(
     spec = dataclasses.replace(spec, controlled=False)
     input_offset = _input_offset()
     tracing = tracing.with_path()
-    engine = Engine(tracing.probes, tracing.light, sampling=tracing.sampling)
+    kept = tracing.recorded() if recorder else tracing
+    engine = Engine(kept.probes, tracing.light, sampling=tracing.sampling)
     with contextlib.closing(engine):
         switch_ns, costs = switch_cost_ns(engine), calibration(engine)
         # timing the programs would slow the run that a second one is compared with
         timed = None if baseline else costs
         watch = Watch(spin=False)
-        recording = run_command(engine, spec, options, switch_ns, timed)
+        with recorded(engine, recorder, spec.argv) as keep:
+            recording = run_command(engine, spec, options, switch_ns, timed)
+            keep(recording)
         around = watch.ended(spin=False)
     if "no_units" in recording.result:
         say(recording.result["no_units"])
@@ -227,9 +235,10 @@ def trace_processes(
     tracing: Tracing = Tracing(),
     *,
     say: Say = _silent,
+    recorder: Recorder | None = None,
 ) -> Iterator[Summary]:
     """Watch processes that run already, as `request` says: a summary for each window. They are
-    neither stopped nor changed.
+    neither stopped nor changed. `recorder` keeps every event of the only window.
 
     The call itself checks rights and process numbers; tracer attaches when the first summary is
     asked for. Raises Interrupted after the summary of the window that a signal ended; TracerError
@@ -241,10 +250,12 @@ def trace_processes(
     require_rights()
     if not tracing.light:
         say("meanwhile system calls of every process on this host are slower; --light avoids that")
-    return _windows(request, tracing, say)
+    return _windows(request, tracing, say, recorder)
 
 
-def _windows(request: AttachRequest, tracing: Tracing, say: Say) -> Iterator[Summary]:
+def _windows(
+    request: AttachRequest, tracing: Tracing, say: Say, recorder: Recorder | None
+) -> Iterator[Summary]:
     def on_open(threads: int, processes: int) -> None:
         say(
             f"attached to {_counted(threads, 'thread', 'threads')} of"
@@ -254,19 +265,22 @@ def _windows(request: AttachRequest, tracing: Tracing, say: Say) -> Iterator[Sum
 
     followed = request.interval_s is not None
     tracing = tracing.with_path()
-    engine = Engine(tracing.probes, tracing.light, followed, tracing.sampling)
+    kept = tracing.recorded() if recorder else tracing
+    engine = Engine(kept.probes, tracing.light, followed, tracing.sampling)
     with contextlib.closing(engine):
         switch_ns, costs = switch_cost_ns(engine), calibration(engine)
-        for recording in attached(engine, request, switch_ns, on_open, costs):
-            yield summarize(
-                recording,
-                name=recording.processes[0].name if recording.processes else "",
-                transport="",
-                unit="run",
-                top=tracing.top,
-                kind="attach",
-                command_line=command_lines.of_attach(request, tracing),
-            )
+        with recorded(engine, recorder, ()) as keep:
+            for recording in attached(engine, request, switch_ns, on_open, costs):
+                keep(recording)
+                yield summarize(
+                    recording,
+                    name=recording.processes[0].name if recording.processes else "",
+                    transport="",
+                    unit="run",
+                    top=tracing.top,
+                    kind="attach",
+                    command_line=command_lines.of_attach(request, tracing),
+                )
 
 
 def _counted(number: int, one: str, more: str) -> str:

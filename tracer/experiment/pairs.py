@@ -13,8 +13,10 @@ from tracer.analysis.run.observer import Pair
 from tracer.capture.workload import run_traced, run_untraced
 from tracer.errors import Interrupted
 from tracer.experiment.condition import Condition
+from tracer.experiment.recorded import recorded
 from tracer.experiment.surroundings import Watch
 from tracer.experiment.tracing import Tracing
+from tracer.host.recorder import Recorder
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
 from tracer.model.recording import Recording
@@ -87,8 +89,11 @@ def switches_per_unit(result: Mapping[str, Any]) -> float:
 class _Runs:
     """Makes the runs of a plan and updates the estimate of the time left."""
 
-    def __init__(self, engine: Engine, plan: Plan, progress: Progress) -> None:
+    def __init__(
+        self, engine: Engine, plan: Plan, progress: Progress, recorder: Recorder | None
+    ) -> None:
         self._engine, self._plan, self._progress = engine, plan, progress
+        self._recorder = recorder
         self._trips = 0
         self._done = 0
         self._began_s = 0.0
@@ -142,7 +147,9 @@ class _Runs:
         """The run that is reported."""
         self._progress.say("the full run")
         plan = self._plan
-        recording = run_traced(self._engine, plan.spec(), plan.follow, cost_ns, self._progress)
+        with recorded(self._engine, self._recorder, plan.spec().argv) as keep:
+            recording = run_traced(self._engine, plan.spec(), plan.follow, cost_ns, self._progress)
+            keep(recording)
         self._finished(plan.iterations)
         return recording
 
@@ -157,7 +164,7 @@ def _pair_trips(plan: Plan, trip_ns: float) -> int:
     return max(_FEWEST_ITERATIONS, min(plan.iterations, fitting))
 
 
-def measure(plan: Plan, progress: Progress) -> Measured:
+def measure(plan: Plan, progress: Progress, recorder: Recorder | None = None) -> Measured:
     """Half the pairs, the full run, the other half; order A B B A throughout.
 
     A signal during the full run or later ends the measurement with what there is by then; one
@@ -168,7 +175,8 @@ def measure(plan: Plan, progress: Progress) -> Measured:
     engine = Engine(tracing.probes, tracing.light, sampling=tracing.sampling)
     with contextlib.closing(engine):
         try:
-            return _measured(_Runs(engine, plan, progress), plan, switch_cost_ns(engine), progress)
+            runs = _Runs(engine, plan, progress, recorder)
+            return _measured(runs, plan, switch_cost_ns(engine), progress)
         finally:
             progress.clear()
 

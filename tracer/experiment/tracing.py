@@ -22,6 +22,10 @@ class Tracing:
     top: int = 0
     sampling: Sampling = field(default_factory=Sampling)
 
+    def recorded(self) -> Tracing:
+        """The same, with every event kept."""
+        return replace(self, probes=(*self.probes, probes.RECORDED))
+
     def with_path(self) -> Tracing:
         """The same, sampling at least who was on the path; with --light nothing tells that."""
         if self.light or "stacks" in self.probes:

@@ -28,8 +28,11 @@ CORE_ARRAYS = (
 )
 #: What it counts in each window.
 MACHINE_COUNTS = ("others", "outside_waits")
-#: Read by their own collector while the programs run (kernel/stacks.py).
-_COLLECTED = ("path_nodes", "user_stacks", "event_loops")
+#: Read by their own collector while the programs run (kernel/stacks.py, kernel/event_reader.py).
+_COLLECTED = (
+    *("path_nodes", "user_stacks", "event_loops"),
+    *("record_rings", "records", "record_losses"),
+)
 _NOT_COPIED = ("slots", "free_slots", "words", "cpus_before", "threads_before", *_COLLECTED)
 #: Copies of arrays by name.
 Snapshot = Mapping[str, NDArray[np.void]]

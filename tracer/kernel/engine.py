@@ -26,6 +26,7 @@ from tracer.kernel.bcc import HEADERS, compile_programs
 from tracer.kernel.bpf import Module
 from tracer.kernel.btf import Btf
 from tracer.kernel.compiled import cached
+from tracer.kernel.event_reader import EventReader
 from tracer.kernel.perf import MappingLog
 from tracer.kernel.settings import Sizes
 from tracer.kernel.stacks import PathCollector
@@ -113,6 +114,8 @@ class Engine:
         self._paths = None
         if "path_nodes" in self.arrays:
             self._paths = PathCollector(self.arrays, self._unwound)
+        #: Reads what probe events keeps; None where it is off.
+        self.events = EventReader(self.arrays) if "records" in self.arrays else None
         self._mappings = None
         self._mapping = tuple(name for name in self.names if name != "stacks" or self.has_stacks)
         if probes.mapped(self._mapping, self.arrays) is not None:
@@ -135,6 +138,8 @@ class Engine:
         if self._paths:
             self.stacks = StackTable()
             self._paths.start(self._sampling)
+        if self.events:
+            self.events.start()
         self._module.attach(self.tracepoints)
         for clock in self._clocks:
             self._module.attach_clocks(clock, self._sampling.grid_ns, online_cpus())
@@ -192,6 +197,8 @@ class Engine:
             self._mappings.stop()
         if self._paths:
             self._paths.stop()
+        if self.events:
+            self.events.stop()
 
     def enter_mappings(self, pid: int) -> None:
         """Enter what a process that was there before `attach` has mapped, if a probe wants it."""

@@ -15,6 +15,9 @@ _HOOKS_FILE = MACHINE / "hooks.h"
 #: Hooks of the state machine that a probe may implement, from where they are documented.
 HOOKS = tuple(re.findall(r"^#define hook_(\w+)\(", _HOOKS_FILE.read_text(), re.M))
 
+#: Tracepoints with one program for all probes that list them.
+SHARED = frozenset(re.findall(r"^int tp_(\w+)\(", (MACHINE / "shared.c").read_text(), re.M))
+
 #: Tracer cannot do without these.
 CORE = (
     "sched_switch",
@@ -76,7 +79,7 @@ def sources(names: Sequence[str]) -> list[Path]:
         _check(name, (probes.DIRECTORY / f"{name}.c").read_text())
     machine = {file.stem: file for file in MACHINE.glob("*.c")}
     first = ("maps", "hist", "locks", "queues", "awaited", "affinity")
-    last = ("core", "entry", "calibrate")
+    last = ("core", "shared", "entry", "calibrate")
     return [
         *(machine[stem] for stem in first),
         *(probes.DIRECTORY / f"{name}.c" for name in names),
@@ -102,7 +105,7 @@ def _check(name: str, text: str) -> None:
     arrays |= {array for array, _rows in tables if array in declared.arrays}
     for what, given, there in (
         ("hook", set(declared.hooks), defined & set(HOOKS)),
-        ("tracepoint", set(declared.tracepoints), programs),
+        ("tracepoint", set(declared.tracepoints) - SHARED, programs),
         ("array", set(declared.arrays), arrays),
     ):
         if given != there:

@@ -16,6 +16,7 @@ from tracer.host.cpus import cpu_numbers
 from tracer.host.files import text_of
 from tracer.kernel.programs import HOOKS
 from tracer.model import histogram, states, syscalls
+from tracer.model.events import Outcome
 from tracer.model.probe import KernelTypes
 from tracer.model.threads import SLOT_BITS
 
@@ -88,6 +89,7 @@ def macros(
     number = syscalls.numbers(machine)
     found: dict[str, object] = {
         **states.macros(),
+        **{f"WAKEUP_{outcome.name}": int(outcome) for outcome in Outcome},
         "MAX_CPUS": sizes.cpus,
         "MAX_THREADS": sizes.threads,
         "CPUS_BEFORE": sizes.cpus if followed else 1,

@@ -23,10 +23,16 @@ DIRECTORY = Path(__file__).parent
 DEFAULT = ("futex", "sched", "syscalls", "waits")
 #: Of the runs of an experiment, which are compared: what each of them costs would be in the result.
 COMPARED = ("sched", "syscalls", "waits")
+#: Keeps every event; chosen by --record alone, since somebody has to write them down.
+RECORDED = "events"
 
 
 def names() -> list[str]:
-    """The names of all probes, sorted; imports none of them."""
+    """The names of the probes that can be chosen, sorted; imports none of them."""
+    return [name for name in _files() if name != RECORDED]
+
+
+def _files() -> list[str]:
     return sorted(file.stem for file in DIRECTORY.glob("*.c"))
 
 
@@ -36,7 +42,7 @@ def available() -> Mapping[str, Probe]:
 
     Raises TracerError for one whose declaration is wrong.
     """
-    return {name: _declared(name) for name in names()}
+    return {name: _declared(name) for name in _files()}
 
 
 def _declared(name: str) -> Probe:

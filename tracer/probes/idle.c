@@ -245,23 +245,20 @@ static inline void idle_switched_out(u32 cpu, struct thread *t, u32 slot, u64 ns
 
 /* ---- tracepoints of its own ---- */
 
-int tp_cpu_idle(struct bpf_raw_tracepoint_args *ctx)
+static inline void idle_idle_changed(struct ctl *c, u32 cpu, u32 state, u64 now)
 {
-	u32 state = (u32)ctx->args[0], cpu = (u32)ctx->args[1];
-	struct ctl *c = ctl_at(0);
 	struct idle_cpu *s = idle_cpu_at(cpu);
 	struct idle_row *r;
-	u64 now = NOW;
 
-	if (!c || !s || c->phase == PHASE_CLOSED)
-		return 0;
+	if (!s)
+		return;
 	if (state == (u32)-1) { /* PWR_EVENT_EXIT */
 		s->exit_ns = now;
 		r = idle_row_at(cpu * N_IDLE_STATES + s->state);
 		if (r && c->phase == PHASE_OPEN && s->enter_ns)
 			r->residency_ns +=
 				since(now, s->enter_ns > c->start_ns ? s->enter_ns : c->start_ns);
-		return 0;
+		return;
 	}
 	idle_cpu_event(cpu, now);
 	s->before_enter_ns = s->enter_ns;
@@ -272,7 +269,6 @@ int tp_cpu_idle(struct bpf_raw_tracepoint_args *ctx)
 	r = idle_row_at(cpu * N_IDLE_STATES + s->state);
 	if (r && c->phase == PHASE_OPEN)
 		r->entries++;
-	return 0;
 }
 
 /* The thread is on the queue of the CPU it will run on. */
@@ -335,11 +331,10 @@ static inline void idle_sent(u32 how, u32 to)
 #endif
 }
 
-int tp_ipi_send_cpu(struct bpf_raw_tracepoint_args *ctx)
+static inline void idle_interrupt_sent(u32 cpu, u32 to_cpu, u64 callback, u64 now)
 {
 	/* smp_send_reschedule() has no callback */
-	idle_sent(ctx->args[2] ? SENT_CALL_FUNCTION : SENT_RESCHEDULE, (u32)ctx->args[0]);
-	return 0;
+	idle_sent(callback ? SENT_CALL_FUNCTION : SENT_RESCHEDULE, to_cpu);
 }
 
 int tp_sched_wake_idle_without_ipi(struct bpf_raw_tracepoint_args *ctx)

@@ -313,7 +313,10 @@ def _report(record: IdleRecord, scale: Scale) -> Section:
 
 PROBE = Probe(
     summary="idle CPUs: the state a wake-up met, its parts, interrupts; time in each state",
-    hooks=("cpu_event", "waking", "created", "switched_in", "switched_out", "called"),
+    hooks=(
+        *("cpu_event", "waking", "created", "switched_in", "switched_out", "called"),
+        *("idle_changed", "interrupt_sent"),
+    ),
     arrays=("idle_cpus", "idle_rows", "idle_sleeps", "idle_threads"),
     read=_read,
     report=_report,

@@ -24,14 +24,14 @@ PROBE = Probe(
     hooks=("migrated", "created"),
     arrays=(),
     read=lambda arrays, alive: None,
-    tracepoints=("cpu_idle",),
+    tracepoints=("sched_wakeup",),
 )
 """
 SOURCE = (
     HOOK.format("migrated")
     + HOOK.format("created")
     + HOOK.format("helper")
-    + PROGRAM.format("cpu_idle")
+    + PROGRAM.format("sched_wakeup")
 )
 
 Pair = Callable[[str, str], None]
@@ -138,9 +138,9 @@ def test_a_hook_that_does_not_exist_is_named_with_those_that_do(pair: Pair) -> N
             "hook woke_next is in planted.c and not declared in planted.py",
         ),
         (
-            SOURCE.replace("tp_cpu_idle", "tp_cpu_idel"),
+            SOURCE.replace("tp_sched_wakeup", "tp_sched_wakepu"),
             MODULE,
-            "tracepoint cpu_idle is declared in planted.py and not in planted.c",
+            "tracepoint sched_wakeup is declared in planted.py and not in planted.c",
         ),
         (
             SOURCE + PROGRAM.format("ipi_send_cpu"),
@@ -149,8 +149,8 @@ def test_a_hook_that_does_not_exist_is_named_with_those_that_do(pair: Pair) -> N
         ),
         (
             SOURCE,
-            MODULE.replace('"cpu_idle"', '"cpu_idel"'),
-            "tracepoint cpu_idel is declared in planted.py and not in planted.c",
+            MODULE.replace('"sched_wakeup"', '"sched_wakepu"'),
+            "tracepoint sched_wakepu is declared in planted.py and not in planted.c",
         ),
     ],
     ids=["hook missing", "hook undeclared", "tracepoint missing", "tracepoint undeclared",

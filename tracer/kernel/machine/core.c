@@ -105,20 +105,21 @@ static inline void begin_row(struct ctl *c, struct thread *t)
 
 /* First touch in a new window: the state stays, all sums start at the window's start. Nobody
  * empties maps from user space, which would race with the programs. `state` is that before the
- * event. */
-static inline void renew_from(struct ctl *c, struct thread *t, u64 state)
+ * event at `now`. */
+static inline void renew_from(struct ctl *c, struct thread *t, u64 state, u64 now)
 {
 	if (t->epoch == c->epoch)
 		return;
 #ifdef FOLLOWED
 	keep_thread(t, state);
 #endif
+	hook_row_begins(t, state, now);
 	begin_row(c, t);
 }
 
-static inline void renew(struct ctl *c, struct thread *t)
+static inline void renew(struct ctl *c, struct thread *t, u64 now)
 {
-	renew_from(c, t, t->state);
+	renew_from(c, t, t->state, now);
 }
 
 static inline void renew_cpu(struct ctl *c, struct cpu *k)
@@ -190,7 +191,7 @@ static inline void found_running(struct ctl *c, struct thread *t, u32 cpu, u64 t
 {
 	u64 was;
 
-	renew(c, t);
+	renew(c, t, now);
 	was = __sync_lock_test_and_set(&t->state, THREAD_RUNNING);
 	if (was == THREAD_RUNNING || was == THREAD_RUNNING_EARLY)
 		return;
@@ -228,7 +229,7 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u
 	if (k->seen) {
 		k->repairs[REPAIR_SWITCH_NOT_SEEN]++;
 		if (t && t->cpu == cpu) { /* otherwise it was seen to come in elsewhere */
-			renew(c, t);
+			renew(c, t, now);
 			charge(t, PART_UNKNOWN, now);
 			__sync_lock_test_and_set(&t->state, THREAD_BLOCKED);
 		}
@@ -274,7 +275,8 @@ static inline void open_window(struct ctl *c, struct thread *t, u64 now)
 	c->armed_tid = 0;
 	c->window_tgid = t->tgid;
 	c->phase = PHASE_OPEN;
-	renew(c, t);
+	hook_window_edge(t->slot, 1, now);
+	renew(c, t, now);
 }
 
 #ifdef FOLLOWED
@@ -294,6 +296,7 @@ static inline void close_window(struct ctl *c, struct thread *t, u32 slot, u64 n
 	if (__sync_val_compare_and_swap(&c->end_slot, 0, slot))
 		return;
 	charge(t, t->on_cpu_part, now);
+	hook_window_edge(slot, 0, now);
 	c->end_ns = now;
 	c->phase = PHASE_CLOSED;
 }
@@ -314,6 +317,7 @@ static inline void end_at_exit(struct ctl *c, u32 last_slot, u64 now)
 		t->last_ns = now;
 		hook_path_filled(t, t, PART_SYSCALL_PROCESS, now);
 	}
+	hook_window_edge(slot, 0, now);
 	c->end_ns = now;
 	c->phase = PHASE_CLOSED;
 }
@@ -365,8 +369,8 @@ static inline u32 new_slot(struct ctl *c, struct cpu *k)
 static inline void create(struct ctl *c, struct thread *t, struct thread *parent, u32 cpu, u64 now,
 			  u32 tid, u32 tgid, u64 task, u32 queue_cpu)
 {
-	renew(c, parent);
-	renew(c, t); /* of the thread that had the row */
+	renew(c, parent, now);
+	renew(c, t, now); /* of the thread that had the row */
 	begin_row(c, t);
 	t->is_worker = is_kernels_worker(task) != 0;
 	t->on_cpu_part = t->is_worker ? PART_KERNEL_WORKERS : PART_USER;
@@ -462,6 +466,7 @@ static inline void on_exec(u32 cpu, u64 now, u32 tid, u32 old_tid)
 		return;
 	if (c->phase == PHASE_BEFORE && c->command_tgid && t->tgid == c->command_tgid)
 		open_window(c, t, now);
+	hook_executed(cpu, t, slot, tid, old_tid, now);
 	if (tid == old_tid)
 		return;
 	entry = slot_entry(tid);
@@ -484,10 +489,11 @@ static inline void on_exec(u32 cpu, u64 now, u32 tid, u32 old_tid)
 
 /* ---- switches ---- */
 
-static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u32 slot,
-			      u64 now, u32 preempt, u64 prev_state)
+/* The state that it leaves the thread in. */
+static inline u32 switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u32 slot,
+			     u64 now, u32 preempt, u64 prev_state)
 {
-	renew(c, t);
+	renew(c, t, now);
 	charge(t, t->on_cpu_part, now);
 	if (c->phase == PHASE_OPEN)
 		hook_switched_out(cpu, t, slot, since(now, t->in_ns > c->start_ns ? t->in_ns : c->start_ns),
@@ -498,6 +504,7 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 		 * of a process after it */
 		t->voluntary += t->tid == t->tgid;
 		retire(c, t, slot, now);
+		return THREAD_DEAD;
 	} else if (preempt || prev_state == 0) {
 		t->involuntary++;
 		queue_begins(c, t, cpu, now);
@@ -507,9 +514,10 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 		    IS_CALL(t->call_nr, SCHED_YIELD)) {
 			t->yielded++;
 			__sync_lock_test_and_set(&t->state, THREAD_YIELDED);
-		} else {
-			__sync_lock_test_and_set(&t->state, THREAD_PREEMPTED);
+			return THREAD_YIELDED;
 		}
+		__sync_lock_test_and_set(&t->state, THREAD_PREEMPTED);
+		return THREAD_PREEMPTED;
 	} else {
 		t->voluntary++;
 		t->sleeps += prev_state & TASK_STATE_INTERRUPTIBLE;
@@ -523,7 +531,9 @@ static inline void switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thre
 			t->woken_ns = now;
 			queue_begins(c, t, cpu, now);
 			__sync_lock_test_and_set(&t->state, THREAD_WAKING_EARLY);
+			return THREAD_WAKING_EARLY;
 		}
+		return THREAD_BLOCKED;
 	}
 }
 
@@ -566,7 +576,7 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 {
 	u32 kind, part;
 
-	renew(c, t);
+	renew(c, t, now);
 	kind = wait_kind(c, k, cpu, t, __sync_lock_test_and_set(&t->state, THREAD_RUNNING), &part);
 	hook_switched_in(cpu, c, t, slot, kind, part, now);
 	if (part == PART_WAKEUP_QUEUED || part == PART_PREEMPTED || part == PART_YIELDED)
@@ -599,7 +609,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	struct ctl *c = ctl_at(0);
 	struct cpu *k = cpu_at(cpu);
 	struct thread *t;
-	u32 slot, next;
+	u32 slot, next, left = 0;
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
@@ -615,7 +625,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	charge_cpu(c, k, now);
 	hook_cpu_event(cpu, now);
 	if (slot && (t = thread_at(slot)))
-		switch_out(c, k, cpu, t, slot, now, preempt, prev_state);
+		left = switch_out(c, k, cpu, t, slot, now, preempt, prev_state);
 	next = 0;
 	if (!prev_tid)
 		k->idle_out_ns = now;
@@ -634,6 +644,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	}
 	if (slot || next)
 		k->events++;
+	hook_switched(cpu, slot, next, next_tid, preempt, prev_state, left, now);
 	k->tid = next_tid;
 	k->slot = next;
 	k->regs = 0;
@@ -701,16 +712,16 @@ static inline u64 take_path_of_holder(struct ctl *c, struct thread *t, struct th
 
 /* The woken thread takes over its waker's path: what it slept through was work of the waker's
  * chain. From a timer or from outside there is no chain to take: the sleep itself is the path,
- * unless it was a wait for a lock (locks.c). */
-static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, struct thread *waker,
-			     u64 now)
+ * unless it was a wait for a lock (locks.c): then the slot of the lock's holder is returned, else 0. */
+static inline u32 hand_over(struct ctl *c, struct cpu *k, struct thread *t, struct thread *waker,
+			    u64 now)
 {
 	u64 at = now > t->last_ns ? now : t->last_ns;
 	struct thread *from;
-	u32 mode;
+	u32 mode, held_by = 0;
 
 	if (t->source == SOURCE_PROCESS) {
-		renew(c, waker);
+		renew(c, waker, now);
 		if (waker->last_ns > at)
 			at = waker->last_ns; /* its vector is already that far */
 		charge_own(t, t->blocked_part, at);
@@ -725,6 +736,7 @@ static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, str
 		asm volatile("" : "+r"(from)); /* the verifier needs the check below, where it is */
 		if (from) {
 			hook_slept(t, at);
+			held_by = from->slot;
 			at = take_path_of_holder(c, t, from, at);
 		} else {
 			mode = slept_part(t);
@@ -739,6 +751,7 @@ static inline void hand_over(struct ctl *c, struct cpu *k, struct thread *t, str
 	t->last_ns = at;
 	t->woken_ns = at;
 	queue_begins(c, t, t->cpu, at);
+	return held_by;
 }
 
 #ifdef LIGHT
@@ -749,18 +762,19 @@ static inline void on_waking_tracer(struct ctl *c, struct cpu *k, u32 cpu, u64 n
 	struct thread *waker = slot ? thread_at(slot) : 0;
 
 	if (waker && waker->tgid == c->window_tgid && !k->hard && !k->soft) {
-		renew(c, waker);
+		renew(c, waker, now);
 		close_window(c, waker, slot, now);
 	}
 }
 #endif
 
 /* Ends the sleep of `t`. A wake-up that meets the thread still running is noted (`early`); one
- * that finds it on its way already makes no second edge. */
-static inline void wake(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u32 slot,
-			struct thread *waker, u32 waker_slot, u32 source, u64 now)
+ * that finds it on its way already makes no second edge. Returned is what it did (WAKEUP_*), and above
+ * 8 bits the holder of the lock that the thread waited for. */
+static inline u64 wake(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u32 slot,
+		       struct thread *waker, u32 waker_slot, u32 source, u64 now)
 {
-	u64 seen, old;
+	u64 seen, old, held_by;
 
 	seen = t->state;
 #pragma clang loop unroll(disable)
@@ -771,29 +785,30 @@ static inline void wake(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t,
 			old = __sync_val_compare_and_swap(&t->state, THREAD_RUNNING, THREAD_RUNNING_EARLY);
 			if (old == THREAD_RUNNING) {
 				k->early++;
-				return;
+				return WAKEUP_EARLY;
 			}
 		} else if (seen == THREAD_BLOCKED || seen == THREAD_WAKING_EARLY) {
 			/* a wake-up that meets WAKING_EARLY proves that the early one was stale:
 			 * the thread had found nothing and gone to sleep again */
 			old = __sync_val_compare_and_swap(&t->state, seen, THREAD_WAKING);
 			if (old == seen) {
-				renew_from(c, t, seen);
+				renew_from(c, t, seen, now);
 				t->waking_cpu = cpu;
 				t->source = source;
-				hand_over(c, k, t, waker, now);
+				held_by = hand_over(c, k, t, waker, now);
 				hook_waking(cpu, t, slot, waker_slot);
 				if (source == SOURCE_PROCESS && c->phase == PHASE_OPEN)
 					hook_woke_next(cpu, waker, since(now, waker->in_ns > c->start_ns
 									 ? waker->in_ns : c->start_ns));
-				return;
+				return WAKEUP_ENDED_SLEEP | held_by << 8;
 			}
 		} else {
-			return;
+			return WAKEUP_ON_ITS_WAY;
 		}
 		seen = old;
 	}
 	k->losses[LOSS_STATE_RACE]++;
+	return WAKEUP_ON_ITS_WAY;
 }
 
 static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
@@ -802,6 +817,7 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 	struct cpu *k = cpu_at(cpu);
 	struct thread *t, *waker;
 	u32 slot, waker_slot, source;
+	u64 did;
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
@@ -820,7 +836,8 @@ static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)
 	renew_cpu(c, k);
 	k->events++;
 	hook_cpu_event(cpu, now);
-	wake(c, k, cpu, t, slot, waker, waker_slot, source, now);
+	did = wake(c, k, cpu, t, slot, waker, waker_slot, source, now);
+	hook_woken(cpu, slot, waker_slot, source, did, now);
 }
 
 static inline void on_migrate(u32 cpu, u64 now, u32 tid, u64 task, u32 to_cpu)
@@ -834,8 +851,9 @@ static inline void on_migrate(u32 cpu, u64 now, u32 tid, u64 task, u32 to_cpu)
 	slot = resolve(tid, task);
 	if (!slot || !(t = thread_at(slot)))
 		return;
+	hook_moved(cpu, slot, to_cpu, now);
 #ifdef FOLLOWED /* its row is this CPU's: it waits in a queue that is locked here */
-	renew(c, t);
+	renew(c, t, now);
 #endif
 	if (t->epoch == c->epoch) {
 		t->migrations++;
@@ -957,7 +975,7 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	k->events++;
-	renew(c, t);
+	renew(c, t, now);
 	hook_cpu_event(cpu, now);
 	nr = entered_number(nr, regs);
 	info = call_info_at(nr);
@@ -968,6 +986,7 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 		close_window(c, t, slot, now);
 		return;
 	}
+	hook_entered(cpu, slot, nr, regs, now);
 	if (t->on_cpu_part != PART_USER && t->on_cpu_part != PART_UNKNOWN)
 		end_unseen_call(cpu, c, k, t, slot, now);
 	charge(t, PART_USER, now); /* also where the thread was found running: no return was seen */
@@ -999,7 +1018,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	k->events++;
-	renew(c, t);
+	renew(c, t, now);
 	hook_cpu_event(cpu, now);
 	if (c->armed_tid && c->armed_tid == t->tid && t->reads_control && result > 0) {
 		open_window(c, t, now);
@@ -1021,6 +1040,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 		}
 		note_exec(t, k->slot, 0);
 	}
+	hook_returned(cpu, t, slot, result, now);
 	t->on_cpu_part = PART_USER;
 	t->fresh = 0;
 	t->reads_control = 0;
@@ -1043,7 +1063,8 @@ static inline void on_exit(u32 cpu, u64 now, u32 tid, u32 tgid)
 	if (!slot || !(t = thread_at(slot)))
 		return;
 	current_comm(t->comm); /* its last switch-out may come after the window's end */
-	renew(c, t);
+	renew(c, t, now);
+	hook_dying(cpu, t, slot, now);
 	charge(t, t->on_cpu_part, now);
 #ifndef LIGHT
 	if (!t->is_worker)

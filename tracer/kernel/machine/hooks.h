@@ -107,3 +107,63 @@
 #ifndef hook_path_taken
 #define hook_path_taken(t, from) ((void)0)
 #endif
+
+/* ---- every event, for a probe that keeps them one by one: in every phase up to PHASE_CLOSED ---- */
+
+/* The first event of `t` in a window, at `now`; its row is still that of before, in `state`. */
+#ifndef hook_row_begins
+#define hook_row_begins(t, state, now) ((void)0)
+#endif
+
+/* The window opens (`opens`) or closes, at an event of the thread `slot`. */
+#ifndef hook_window_edge
+#define hook_window_edge(slot, opens, now) ((void)0)
+#endif
+
+/* This CPU has gone from the thread `slot` to `next` (0: not the target's), whose tid is `next_tid`
+ * (0: idle). `left`: the state that the first one is in now, if it is the target's. */
+#ifndef hook_switched
+#define hook_switched(cpu, slot, next, next_tid, preempt, prev_state, left, now) ((void)(left))
+#endif
+
+/* A wake-up of `slot`; `did`: see wake(). */
+#ifndef hook_woken
+#define hook_woken(cpu, slot, waker_slot, source, did, now) ((void)(did))
+#endif
+
+/* The current thread has entered the call `nr`; `regs` is a typed pointer. */
+#ifndef hook_entered
+#define hook_entered(cpu, slot, nr, regs, now) ((void)0)
+#endif
+
+/* It returns from the call `t->call_nr`. */
+#ifndef hook_returned
+#define hook_returned(cpu, t, slot, result, now) ((void)0)
+#endif
+
+/* It has called execve; its pid was `old_tid`. */
+#ifndef hook_executed
+#define hook_executed(cpu, t, slot, tid, old_tid, now) ((void)0)
+#endif
+
+/* It ends; `t->comm` is its name. */
+#ifndef hook_dying
+#define hook_dying(cpu, t, slot, now) ((void)0)
+#endif
+
+/* Window open: the kernel assigns `slot` to another CPU. */
+#ifndef hook_moved
+#define hook_moved(cpu, slot, to_cpu, now) ((void)0)
+#endif
+
+/* ---- tracepoints that more than one probe needs (shared.c) ---- */
+
+/* This CPU enters an idle state, or leaves it (`state` 0xffffffff). */
+#ifndef hook_idle_changed
+#define hook_idle_changed(c, cpu, state, now) ((void)0)
+#endif
+
+/* This CPU sends an interrupt to another one; `callback`: it calls a function there. */
+#ifndef hook_interrupt_sent
+#define hook_interrupt_sent(cpu, to_cpu, callback, now) ((void)0)
+#endif
