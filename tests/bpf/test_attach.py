@@ -48,9 +48,9 @@ while True:
 class Worker:
     """The program above and its answers."""
 
-    def __init__(self, *prefix: str) -> None:
+    def __init__(self, *prefix: str, script: str = "") -> None:
         self.process = subprocess.Popen(
-            [*prefix, sys.executable, "-c", WORKER],
+            [*prefix, sys.executable, *([script] if script else ["-c", WORKER])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -432,6 +432,34 @@ def test_ones_own_shell(tmp_path):
     assert "(bash)" in done.stdout
 
 
+def test_by_name(tmp_path):
+    """A script's name, which two run at first, then one: the other is not traced."""
+    script = tmp_path / f"served-{os.getpid()}.py"
+    script.write_text(WORKER)
+    first, second = (Worker(script=str(script)) for _ in range(2))
+    try:
+        many = started(script.name)
+        assert many.returncode == 2
+        lines = many.stderr.splitlines()
+        assert lines[0] == f"tracer: 2 programs called {script.name} run:"
+        assert {int(line.split()[0]) for line in lines[3:5]} == {first.pid, second.pid}
+        assert f"tracer attach {first.pid}" in lines[5]
+        second.end()
+        file = tmp_path / "report.json"
+        running = attach(script.name, "--json", str(file))
+        first.work()
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=30)
+        assert counted(report(file))["getppid"] == 500
+        assert [p["pid"] for p in report(file)["target"]["processes"]] == [first.pid]
+        none = started(f"{script.name}x")
+        assert none.returncode == 2 and "no program called" in none.stderr
+    finally:
+        for one in (first, second):
+            one.process.kill()
+            one.process.wait()
+
+
 # ---- containers ----
 
 
@@ -502,3 +530,30 @@ def test_all_processes_of_a_control_group(tmp_path):
         for group in made:
             (group / "below").rmdir()
             group.rmdir()
+
+
+def test_a_container_and_a_unit_by_their_groups(tmp_path, worker):
+    """Groups as docker and systemd make them, made by hand in the real tree."""
+    identity = f"{os.getpid():064x}"[::-1]
+    names = {
+        "--container": (f"system.slice/docker-{identity}.scope", identity[:12]),
+        "--unit": (f"tracer-test.slice/tracer-{os.getpid()}.service", f"tracer-{os.getpid()}"),
+    }
+    base = next(iter(groups_there_are()))
+    for option, (path, named) in names.items():
+        group = base / path
+        above = [d for d in group.parents if d.is_relative_to(base) and not d.exists()]
+        group.mkdir(parents=True)
+        try:
+            (group / "cgroup.procs").write_text(str(worker.pid))
+            file = tmp_path / "report.json"
+            running = attach(option, named, "--json", str(file))
+            worker.work()
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=30)
+            assert counted(report(file))["getppid"] == 500
+        finally:
+            (base / "cgroup.procs").write_text(str(worker.pid))
+            for directory in (group, *above):
+                directory.rmdir()
+    worker.end()

@@ -1,4 +1,4 @@
-"""`tracer attach PID...`: processes that run already, which are left as they are."""
+"""`tracer attach PID|NAME...`: processes that run already, which are left as they are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from tracer.cli import _options as options
+from tracer.cli import _targets as targets
 from tracer.cli._output import budget_status, outputs, say, say_nothing
 from tracer.cli._profiles import FILES, profile_files
 from tracer.errors import Interrupted
@@ -30,8 +31,7 @@ class _PathOf(click.ParamType[str]):
     "attach",
     short_help="Watch processes that run already, until Ctrl-C.",
     params=[
-        click.Option(["--cgroup"], metavar="PATH",
-                     help="All processes of this control group, version 1 or 2."),
+        *targets.target_options(),
         click.Option(["--duration"], type=options.Seconds(), metavar="S",
                      help="End after S seconds.  [default: at Ctrl-C]"),
         click.Option(["--interval"], type=options.Seconds(), metavar="S",
@@ -44,7 +44,7 @@ class _PathOf(click.ParamType[str]):
         options.json_option("Write the report as JSON to FILE too, with --interval a line each;"
                             " `-`: to standard output, and no text."),
         *options.screen_options("details; with --interval 12 lines each time"),
-        click.Argument(["pids"], nargs=-1, type=click.IntRange(min=1), metavar="[PID]..."),
+        targets.who_argument(),
     ],
     epilog="Exit status: 0, after Ctrl-C too; 3 when a ledger of a report did not close or events"
     " were lost, 4 when a budget is broken; 143 after SIGTERM.",
@@ -54,12 +54,9 @@ def command(**values: Any) -> int:
     from tracer.analysis.run.document import document
     from tracer.capture.attach import AttachRequest
     from tracer.experiment.one import trace_processes
-    from tracer.host.cgroups import cgroup_directory
     from tracer.report.run.text import render
 
-    cgroup = values["cgroup"]
-    if not values["pids"] and cgroup is None:
-        raise click.UsageError("name processes: tracer attach PID..., or --cgroup PATH")
+    pids, cgroup = targets.processes_of(values, "tracer attach")
     files = [f"--{name}" for name in FILES if values[name]]
     if files and values["interval"]:
         raise click.UsageError(
@@ -71,8 +68,8 @@ def command(**values: Any) -> int:
             "--record keeps one window, --interval makes many: leave out one of the two"
         )
     request = AttachRequest(
-        pids=tuple(dict.fromkeys(values["pids"])),
-        cgroup=None if cgroup is None else cgroup_directory(cgroup),
+        pids=pids,
+        cgroup=cgroup,
         follow=not values["no_follow"],
         duration_s=values["duration"],
         interval_s=values["interval"],

@@ -24,9 +24,13 @@ def role(argv: Sequence[str], name: str) -> str:
         return _cut(" ".join(argv).strip())
     program = argv[0].rpartition("/")[2]
     kind = next((word for word in argv[1:] if word.startswith("--type=")), "")
-    if not kind and _INTERPRETERS.match(program.removeprefix("-")):
-        kind = _script(argv[1:])
-    return _cut(f"{program} {kind}".strip() or name)
+    return _cut(f"{program} {kind or script(argv)}".strip() or name)
+
+
+def script(argv: Sequence[str]) -> str:
+    """What an interpreter runs: `server.py`, `-m http.server`; empty for another program."""
+    program = argv[0].rpartition("/")[2] if argv else ""
+    return _script(argv[1:]) if _INTERPRETERS.match(program.removeprefix("-")) else ""
 
 
 def _is_title(argv: Sequence[str]) -> bool:
@@ -35,7 +39,6 @@ def _is_title(argv: Sequence[str]) -> bool:
 
 
 def _script(words: Sequence[str]) -> str:
-    """What an interpreter runs."""
     skip = False
     for at, word in enumerate(words):
         if skip:
