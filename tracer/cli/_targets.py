@@ -46,7 +46,9 @@ class _PidOrName(click.ParamType["int | str"]):
         word = str(value)
         if word.isascii() and word.isdecimal():
             if not int(word):
-                self.fail("0 is not the number of a process", param, ctx)
+                self.fail(
+                    "0 is not in the range of numbers of processes, which begins at 1", param, ctx
+                )
             return int(word)
         if not word:
             self.fail("a name is empty: is a variable empty?", param, ctx)
