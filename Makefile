@@ -19,6 +19,7 @@ export PREFIX
 PYTHON := .venv/bin/python
 CRATE := --manifest-path workloads/native/Cargo.toml
 SYMBOLS := --manifest-path workloads/native/symbols/Cargo.toml
+REPLAY := --manifest-path workloads/native/replay/Cargo.toml
 
 # Under `sudo make` in a user's clone, what does not need root still runs as that
 # user, so that the files in the clone stay the user's.
@@ -77,6 +78,8 @@ lint: setup ## check style and types: ruff, mypy, rustfmt, clippy
 	$(SETUP) cargo clippy --locked --quiet $(CRATE) --all-targets -- -D warnings
 	$(SETUP) cargo fmt $(SYMBOLS) --check
 	$(SETUP) cargo clippy --locked --quiet $(SYMBOLS) --all-targets -- -D warnings
+	$(SETUP) cargo fmt $(REPLAY) --check
+	$(SETUP) cargo clippy --locked --quiet $(REPLAY) --all-targets -- -D warnings
 
 fuzz: setup ## 10,000 broken files and samples for the program that names stacks (FUZZ_ARGS="--start N")
 	@$(ROOT) $(PYTHON) tests/fuzz_symbols.py $(FUZZ_ARGS); $(AFTER_ROOT)

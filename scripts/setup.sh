@@ -110,7 +110,8 @@ usage: scripts/setup.sh COMMAND
   system        install the system packages that are missing (apt-get)
   missing       list what is missing, and install nothing
   venv          make .venv up to date (and what it needs)
-  native        build the Rust workloads, and the program that names stacks
+  native        build the Rust workloads, and the programs that name stacks and replay
+                recordings
   examples      build the Rust examples
   test-tools    install strace if it is missing; with TRACER_FORCE_BPF=1 all programs
                 that tests use

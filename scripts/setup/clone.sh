@@ -96,6 +96,7 @@ build() {
 cmd_native() {
     build .stamp-native "building the Rust workloads" Cargo.toml
     build_symbols
+    build .stamp-replay "building the program that replays recordings" replay/Cargo.toml
 }
 
 # A package of its own: without it stacks have addresses instead of names, and all else works.

@@ -15,7 +15,9 @@ from tracer.model.syscalls import GIVES_EVENTS, MOVES_BYTES, class_of, name_of
 #: Rows of the C array per CPU, the first one unused; of an element of `call_info` the bits from
 #: _ROW_SHIFT on are a row. Calls beyond these share one row for each number.
 _MAX_ROWS, _ROW_SHIFT = 64, 8
-_ERRNO_BUCKETS = 144
+ERRNO_BUCKETS = 144
+#: The element of `call_info` of a call that counts in the row of its number, for all CPUs.
+SHARED = _MAX_ROWS << _ROW_SHIFT
 #: Never seen by programs (the kernel restarts the call or returns EINTR), seen by sys_exit.
 _RESTARTS = {512: "ERESTARTSYS", 513: "ERESTARTNOINTR", 514: "ERESTARTNOHAND"}
 
@@ -37,12 +39,12 @@ class CallRecord:
 
 def error_name(bucket: int) -> str:
     """Name of an errno as probes/syscalls.c buckets it."""
-    number = bucket if bucket < _ERRNO_BUCKETS - 8 else bucket - (_ERRNO_BUCKETS - 8) + 512
+    number = bucket if bucket < ERRNO_BUCKETS - 8 else bucket - (ERRNO_BUCKETS - 8) + 512
     if number in _RESTARTS:
         return _RESTARTS[number]
     if number == 516:
         return "ERESTART_RESTARTBLOCK"
-    if bucket == _ERRNO_BUCKETS - 1:
+    if bucket == ERRNO_BUCKETS - 1:
         return "other errors"
     return errno.errorcode.get(number, f"errno {number}")
 
@@ -78,7 +80,7 @@ def _macros(_types: KernelTypes) -> dict[str, object]:
     return {
         "MAX_CALL_ROWS": _MAX_ROWS,
         "CALL_ROW_SHIFT": _ROW_SHIFT,
-        "ERRNO_BUCKETS": _ERRNO_BUCKETS,
+        "ERRNO_BUCKETS": ERRNO_BUCKETS,
     }
 
 
