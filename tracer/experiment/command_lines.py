@@ -15,9 +15,6 @@ from tracer.host.user import Credentials
 from tracer.model.sampling import GRID_NS
 from tracer.model.spec import Spec
 
-#: A longer command is not repeated in the advice.
-_LONGEST_COMMAND = 50
-
 
 def of_workload(condition: Condition, tracing: Tracing, follow: bool) -> CommandLine:
     """`tracer run WORKLOAD` with the options that are not the defaults."""
@@ -39,9 +36,7 @@ def of_command(spec: Spec, window: CommandOptions, tracing: Tracing) -> CommandL
     if spec.unit_from:
         options.append(f"--unit-from {shlex.quote(spec.unit_from)}")
     options += [*_placed(spec.cpus, spec.as_root), *_traced(tracing, window.follow)]
-    line = shlex.join(spec.argv)
-    shown = line if len(line) <= _LONGEST_COMMAND else "COMMAND"
-    return CommandLine(f"{_tracer()} run", f"-- {shown}", tuple(options))
+    return CommandLine(f"{_tracer()} run", f"-- {shlex.join(spec.argv)}", tuple(options))
 
 
 def of_attach(request: AttachRequest, tracing: Tracing) -> CommandLine:

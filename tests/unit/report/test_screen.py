@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from tracer.model.recording import HostLoad, PathThread, Process
 from tracer.report.run import screen as screens
 from tracer.report.run.findings import findings
 from tracer.report.run.head import what_ran
+from tracer.report.run.next_step import next_step
 from tracer.report.run.screen import LINES, SHORT
 from tracer.report.run.text import Shown, render
 
@@ -167,6 +169,33 @@ def test_the_first_findings_next_step_is_the_one_to_try() -> None:
     assert shown(run, 100)[-1] == (
         "Try: sudo tracer run --top 5 --probe sched,syscalls,stacks -- ./frames"
     )
+
+
+def test_a_long_command_is_wrapped_so_that_it_can_be_pasted() -> None:
+    argv = ["java", "-cp", "a b.jar", *(f"-Dproperty.{n}=value" for n in range(7)), "Main"]
+    following = f"sudo tracer explain -- {shlex.join(argv)}"
+    lines = next_step(following, 80)
+    assert 1 < len(lines) <= 3 and max(map(len, lines)) <= 80
+    assert all(line.endswith(" \\") for line in lines[:-1])
+    pasted = "\n".join(lines).removeprefix("Try: ").replace("\\\n", "")
+    assert shlex.split(pasted) == ["sudo", "tracer", "explain", "--", *argv]
+
+
+def test_a_command_of_many_lines_loses_its_middle() -> None:
+    words = [f"--word-{n}" for n in range(200)]
+    lines = next_step(f"tracer run --probe +stacks -- ./server {' '.join(words)}", 80)
+    text = " ".join(lines)
+    assert len(lines) <= 3 and max(map(len, lines)) <= 80
+    assert text.startswith("Try: tracer run --probe +stacks -- ./server --word-0 ")
+    assert " ... " in text and text.endswith("--word-199") and "COMMAND" not in text
+    script = next_step(f"tracer run --probe +stacks -- python3 -c '{'x = 1; ' * 99}print(x)'", 80)
+    assert len(script) <= 3 and script[-1].endswith("print(x)'")
+    assert "python3 -c 'x = 1" in script[0] + script[-1] or "python3 -c" in script[0]
+
+
+def test_a_next_step_in_words_is_wrapped_as_prose() -> None:
+    assert next_step("", 80) == []
+    assert next_step("raise cpu.max " + 20 * "again ", 80)[0].endswith("again")
 
 
 def test_without_a_finding_it_follows_from_the_ledger() -> None:

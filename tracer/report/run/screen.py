@@ -12,10 +12,10 @@ from tracer.report.run.advice import in_words, try_next
 from tracer.report.run.concurrency import concurrency
 from tracer.report.run.findings import findings
 from tracer.report.run.head import length, partial, what_ran
+from tracer.report.run.next_step import next_step
 from tracer.report.run.path import path
 from tracer.report.run.trust import busy, warning
 from tracer.report.run.who import in_short
-from tracer.units import plain
 
 #: A terminal's lines, and of these so many for the ledger at least.
 LINES, _LEDGER = 24, 9
@@ -36,7 +36,7 @@ def screen(run: Summary, document: Mapping[str, Any], width: int, lines: int = L
         shown = findings(every, width, max(room - _SHORT_LEDGER, 2))
         return [*top, *shown, *path(run, width, room - len(shown))]
     following = every[0].next if every else try_next(document)
-    end = fit(f"Try: {plain(following)}", width) if following else []
+    end = next_step(following, width)
     # of one of many paths the program as a whole tells more
     whole = concurrency(run)[:2] if run.target.path_thread else []
     more = [piece for line in [*whole, *in_short(run)] for piece in fit(line, width)]
