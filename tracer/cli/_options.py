@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from tracer.report.run.text import Shown
 
 
+#: Where the context keeps the probes that --probe names, apart from those of `+`.
+_ASKED = "tracer.asked"
+
+
 class Seconds(click.ParamType[float]):
     """A time in seconds, more than 0."""
 
@@ -70,8 +74,9 @@ class _BudgetLimit(click.ParamType["Budget"]):
 
 
 def _chosen_probes(
-    _ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
+    ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
 ) -> tuple[str, ...]:
+    ctx.meta[_ASKED] = probes.chosen([text.replace("+", "") for text in texts])
     return probes.chosen(texts or probes.DEFAULT)
 
 
@@ -364,6 +369,7 @@ def shown(values: Mapping[str, Any], fd: int = 1, short: bool = False) -> Shown:
         by_task=values["by"] == "task",
         colour=colour,
         all_rows=values["all_rows"],
+        asked=click.get_current_context().meta.get(_ASKED, ()),
     )
 
 

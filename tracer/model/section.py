@@ -26,12 +26,25 @@ class Scale:
         return "" if self.unit == "run" else f", {rate(self.per_unit(value))} per {self.unit}"
 
 
+class Time(float):
+    """A time in a cell of a table, ns: a column of times is printed in one unit."""
+
+    @classmethod
+    def of(cls, ns: float | None) -> Time | None:
+        """The cell of a time that may be unknown."""
+        return None if ns is None else cls(ns)
+
+
+#: Finished text, or a time; None is an unknown one.
+Cell = str | Time | None
+
+
 @dataclass(frozen=True)
 class Table:
-    """Cells are finished text; the first `left` columns are aligned to the left."""
+    """The first `left` columns are aligned to the left."""
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[Cell]]
     left: int = 1
 
 
@@ -46,3 +59,8 @@ class Section:
     title: str
     blocks: Sequence[str | Table]
     data: Mapping[str, Any]
+
+    @property
+    def is_empty(self) -> bool:
+        """The probe saw nothing of what it counts: a sentence says so, there is no table."""
+        return not any(isinstance(block, Table) for block in self.blocks)

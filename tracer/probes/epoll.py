@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tracer.model.histogram import Histogram, lower_bound_ns
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
-from tracer.model.section import Scale, Section, Table
+from tracer.model.section import Cell, Scale, Section, Table, Time
 from tracer.model.states import indices
 from tracer.units import count, duration, percent, rate
 
@@ -166,9 +166,9 @@ def _latencies(record: EpollRecord) -> Table:
         for kind, times in (("at once", call.at_once), ("slept", call.blocked))
         if times.count
     ]
-    rows = [
+    rows: list[list[Cell]] = [
         [label, count(times.count)]
-        + [duration(ns) for ns in (times.percentile_ns(50), times.percentile_ns(99), times.max_ns)]
+        + [Time.of(ns) for ns in (times.percentile_ns(50), times.percentile_ns(99), times.max_ns)]
         for label, times in kinds
     ]
     return Table(["time in the call", "calls", "p50", "p99", "max"], rows)

@@ -15,10 +15,10 @@ from tracer.model.futex_waits import HARDLY_NS, Broadcast, Lock, broadcasts, dat
 from tracer.model.futex_words import CONTENDED, addresses, by_word, groups_of, places
 from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
-from tracer.model.section import Scale, Section, Table
+from tracer.model.section import Cell, Scale, Section, Table, Time
 from tracer.model.states import indices
 from tracer.model.threads import comm
-from tracer.units import count, duration, plain, rate
+from tracer.units import count, plain, rate
 
 #: Rows of the C array per CPU: the operations of futex(2) by number, then the later calls.
 OPERATIONS = (
@@ -213,10 +213,12 @@ def _counts(record: FutexRecord, scale: Scale) -> list[Table]:
                 woke = (None,) * 4
             failed = op.again + op.timed_out + op.interrupted + op.failed
             wakes.append(row(op, (*woke, failed)))
-    times = [
-        [op.name, count(op.asleep.count), duration(op.asleep.sum_ns)]
-        + [duration(h.percentile_ns(q)) for h in (op.asleep, op.to_run) for q in (50, 99)]
-        + [duration(op.to_run.max_ns)]
+    times: list[list[Cell]] = [
+        [
+            *(op.name, count(op.asleep.count), Time(op.asleep.sum_ns)),
+            *(Time.of(h.percentile_ns(q)) for h in (op.asleep, op.to_run) for q in (50, 99)),
+            Time.of(op.to_run.max_ns),
+        ]
         for op in record.operations
         if op.asleep.count
     ]
@@ -239,9 +241,9 @@ def _report(record: FutexRecord, scale: Scale) -> Section:
     blocks: list[str | Table] = [f"{count(calls)} calls{scale.each(calls)}"]
     for table in _counts(record, scale):
         blocks += [table, ""]
-    rows = [
+    rows: list[list[Cell]] = [
         [
-            *(_where(at), count(at.waits), count(at.slept), duration(at.asleep_ns)),
+            *(_where(at), count(at.waits), count(at.slept), Time(at.asleep_ns)),
             *(count(at.wakes), _group(at.waiters), _group(at.wakers)),
         ]
         for at in record.places

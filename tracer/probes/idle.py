@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tracer.host.files import line_of
 from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
-from tracer.model.section import Scale, Section, Table
+from tracer.model.section import Cell, Scale, Section, Table, Time
 from tracer.model.states import BETWEEN_IDLE_STATES, indices
 from tracer.units import count, duration, percent
 
@@ -232,14 +232,14 @@ def _data(record: IdleRecord) -> dict[str, Any]:
 
 
 def _wake_table(record: IdleRecord) -> Table:
-    rows = []
+    rows: list[list[Cell]] = []
     for w in sorted(record.wakes, key=lambda w: -w.whole.count):
         interrupts = w.sent["call_function"] + w.sent["reschedule"]
         rows.append(
             [w.state, count(w.whole.count)]
             + [count(n) for n in (interrupts, w.sent["flag"])]
-            + [duration(w.parts[name].mean_ns) for name in PARTS]
-            + [duration(w.whole.percentile_ns(q)) for q in (50, 99)]
+            + [Time.of(w.parts[name].mean_ns) for name in PARTS]
+            + [Time.of(w.whole.percentile_ns(q)) for q in (50, 99)]
         )
     columns = ["idle state", "woken", "IPI", "flag"]
     columns += ["delivery", "leaving", "switch-in", "p50", "p99"]
@@ -249,14 +249,14 @@ def _wake_table(record: IdleRecord) -> Table:
 def _sleep_table(record: IdleRecord) -> Table:
     """How long the CPU had slept against how long the wake-up took to reach its queue, and how long
     the woken thread then ran: calls for I/O and own code, means of a stay."""
-    rows = [
+    rows: list[list[Cell]] = [
         [
             f"{duration(octave.from_ns)} to {duration(2 * octave.from_ns)}",
             count(octave.delivery.count),
-            duration(octave.delivery.mean_ns),
-            *(duration(octave.delivery.percentile_ns(q)) for q in (50, 90, 99)),
+            Time.of(octave.delivery.mean_ns),
+            *(Time.of(octave.delivery.percentile_ns(q)) for q in (50, 90, 99)),
             *(
-                duration(ns / octave.stays) if octave.stays else "-"
+                Time.of(ns / octave.stays if octave.stays else None)
                 for ns in (octave.ran_io_ns, octave.ran_user_ns)
             ),
         ]
@@ -267,13 +267,13 @@ def _sleep_table(record: IdleRecord) -> Table:
 
 
 def _cpu_table(record: IdleRecord, scale: Scale) -> Table:
-    rows = []
+    rows: list[list[Cell]] = []
     for c in record.cpus[:_SHOWN_CPUS]:
         interrupts = [count(c.reschedule), count(c.call_function)]
         for name, entries in c.entries.items() or [("-", 0)]:
             ns = c.residency_ns.get(name, 0)
             share = percent(ns / max(scale.window_ns, 1))
-            rows.append([str(c.cpu), name, count(entries), duration(ns), share, *interrupts])
+            rows.append([str(c.cpu), name, count(entries), Time(ns), share, *interrupts])
             interrupts = ["", ""]
     columns = ["CPU", "idle state", "entries", "time", "share", "resched", "call function"]
     return Table(columns, rows, left=2)

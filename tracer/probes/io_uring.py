@@ -10,8 +10,8 @@ import numpy as np
 
 from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
-from tracer.model.section import Scale, Section, Table
-from tracer.units import count, duration, rate
+from tracer.model.section import Cell, Scale, Section, Table, Time
+from tracer.units import count, rate
 
 #: How an operation completed, in the order of the C array.
 WAYS = ("inline", "poll", "worker", "later")
@@ -210,11 +210,11 @@ def _data(record: UringRecord) -> dict[str, Any]:
 
 
 def _table(record: UringRecord, scale: Scale) -> Table:
-    rows = [
+    rows: list[list[Cell]] = [
         [op.name, count(op.submitted), rate(scale.per_unit(op.submitted))]
         + [count(op.completed[way]) for way in WAYS]
         + [count(op.failed)]
-        + [duration(op.times.percentile_ns(q)) for q in (50, 99)]
+        + [Time.of(op.times.percentile_ns(q)) for q in (50, 99)]
         for op in record.operations
     ]
     columns = ["operation", "begun", f"per {scale.unit}", *WAYS, "failed", "p50", "p99"]

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
-from tracer.model.section import Scale, Section, Table
+from tracer.model.section import Cell, Scale, Section, Table, Time
 from tracer.model.states import SOURCES, indices
 from tracer.model.syscalls import MOVES_BYTES, class_of, name_of
 from tracer.model.threads import SLOT_BITS, pattern
-from tracer.units import count, duration, plain
+from tracer.units import count, plain
 
 #: How a call that slept came to its end, in the order of the C.
 OUTCOMES = ("done", "timed_out", "interrupted", "failed")
@@ -164,7 +164,7 @@ def _socket(row: np.void) -> Descriptor:
 
 def _read(arrays: Arrays, context: Context) -> WaitsRecord:
     rows = arrays["wait_places"]
-    rows = rows[(rows["key"] != 0) & (rows["calls"] != 0)]
+    rows = _of_window(rows[(rows["key"] != 0) & (rows["calls"] != 0)], arrays["ctl"][0])
     keys = rows["key"]
     slots, calls = _field(keys, 0, SLOT_BITS), _field(keys, SLOT_BITS, _CALL_BITS)
     outcomes = _field(keys, _ENDED_SHIFT, _OUTCOME_BITS)
@@ -188,6 +188,15 @@ def _read(arrays: Arrays, context: Context) -> WaitsRecord:
     ]
     waits.sort(key=lambda wait: (-wait.total_ns, wait.pid, wait.group, wait.call))
     return WaitsRecord(tuple(waits), int(arrays["wait_unplaced"].sum()))
+
+
+def _of_window(rows: NDArray[np.void], ctl: np.void) -> NDArray[np.void]:
+    """The same; a row that has counted since the window's end tells the first and the last time of
+    the next window: of this one it is known that they were in it."""
+    rows = rows.copy()
+    later = rows["epoch"] != ctl["epoch"]
+    rows["first_ns"][later], rows["last_ns"][later] = ctl["start_ns"], ctl["end_ns"]
+    return rows
 
 
 def _threads(rows: NDArray[np.void], slots: NDArray[np.int64]) -> set[tuple[int, int]]:
@@ -252,15 +261,15 @@ def _report(record: WaitsRecord, _scale: Scale) -> Section:
     title = "Sleeps in system calls (all threads; what woke them at their last sleep)"
     if not record.waits:
         return Section(title, ["no call slept"], _data(record))
-    rows = [
+    rows: list[list[Cell]] = [
         [
             plain(wait.group),
             f"{wait.call}{', time-out' if wait.outcome == 'timed_out' else ''}",
             _on(wait),
             ENDED_BY[wait.ended_by],
             count(wait.calls),
-            duration(wait.total_ns),
-            duration(wait.longest_ns),
+            Time(wait.total_ns),
+            Time(wait.longest_ns),
         ]
         for wait in record.waits[:_MOST]
     ]

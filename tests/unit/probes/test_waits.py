@@ -108,6 +108,17 @@ def test_bands_are_octaves_with_exact_sums(w: World) -> None:
     assert (wait.least_ns, wait.longest_ns) == (65_535, 200 * MS)
 
 
+def test_calls_of_the_next_window_do_not_tell_when_those_of_this_one_were(w: World) -> None:
+    timed(w, 1100, 50, "read", 1, 5)
+    w.close(1500)
+    rows = w.m.arrays["wait_places"]
+    (at,) = np.flatnonzero(rows["calls"])
+    rows["epoch"][at] += 1
+    rows["first_ns"][at], rows["last_ns"][at] = 1510, 1511
+    (wait,) = found(w)
+    assert (wait.total_ns, wait.span_ns) == (50, 500)
+
+
 def test_a_call_from_before_the_window_began_with_the_window(world: World) -> None:
     world.start()
     other = world.create_sleeper("read", 5)
@@ -211,6 +222,8 @@ def test_the_section(validate: Callable[[str, Any], None]) -> None:
     section = waits._report(WaitsRecord((wait,), 3), Scale("run", 1, 1))
     validate("waits", section.data)
     text = "\n".join(_section(section))
-    assert "python3  recvfrom  tcp 127.0.0.1:5432  a timer      59  2.60 s    48 ms" in text
+    assert "woken by  calls  asleep, s  longest, ms\n" in text
+    row = next(line for line in text.splitlines() if line.startswith("python3 "))
+    assert row.split()[-3:] == ["59", "2.60", "48"]
     assert "3 calls are in no line" in text
     validate("waits", waits._report(WaitsRecord((), 0), Scale("run", 1, 1)).data)

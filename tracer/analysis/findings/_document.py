@@ -84,5 +84,6 @@ def named(name: str) -> str:
 
 
 def rounded(share_: float) -> str:
-    """A share of one as `85 %`; `<1 %` for a small one."""
-    return "<1 %" if 0 < share_ < 0.01 else f"{100 * share_:.0f} %"
+    """A share of one as `85 %`; `<1 %` for a small one. Two figures of one document may be of
+    instants that differ a little, as at the edges of an interval: none is printed above 100 %."""
+    return "<1 %" if 0 < share_ < 0.01 else f"{100 * min(share_, 1.0):.0f} %"

@@ -29,7 +29,7 @@ def _is_full(row: Row) -> bool:
 
 
 def _asleep(row: Row) -> float:
-    return float(row["total_ns"] / max(row["threads"] * row["span_ns"], 1))
+    return min(float(row["total_ns"] / max(row["threads"] * row["span_ns"], 1)), 1.0)
 
 
 def _row(document: Document) -> Row | None:

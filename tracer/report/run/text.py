@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from tracer.report.run.threads import groups, threads
 from tracer.report.run.trust import trust
 from tracer.report.run.where import where
 from tracer.report.run.who import who
+from tracer.units import in_one_unit
 
 #: A column of counts by unit of work, where the whole run is one.
 _WHOLE = "per run"
@@ -30,13 +31,14 @@ _WHOLE = "per run"
 class Shown:
     """What of a report is shown: `brief`, the first screen alone, in `lines` lines; `by_task`, the
     path by task instead of by place; `colour`, for a terminal, with bars;
-    `all_rows`, the small rows of tables too."""
+    `all_rows`, the small rows of tables too; `asked`, probes that say so where they saw nothing."""
 
     brief: bool = False
     lines: int = LINES
     by_task: bool = False
     colour: bool = False
     all_rows: bool = False
+    asked: tuple[str, ...] = ()
 
 
 def render(
@@ -72,7 +74,11 @@ def _details(run: Summary, width: int, shown: Shown, first: list[str]) -> list[l
         groups(run, width, all_rows=shown.all_rows),
         threads(run, width),
         calls(run, width, all_rows=shown.all_rows),
-        *(_section(section, width) for _name, section in run.sections),
+        *(
+            _section(section, width)
+            for name, section in run.sections
+            if name in shown.asked or not section.is_empty
+        ),
         trust(run),
     ]
 
@@ -82,14 +88,29 @@ def _section(section: Section, width: int = WIDTH) -> list[str]:
     for block in section.blocks:
         if isinstance(block, str):
             lines.append(block)
-        elif not _is_zero(block):
+        else:
             kept = [n for n, column in enumerate(block.columns) if column != _WHOLE]
-            rows = [[row[n] for n in kept] for row in block.rows]
-            lines += table(rows, [block.columns[n] for n in kept], block.left, width)
+            heads, rows = _in_units(block, kept)
+            if not _is_zero(rows, block.left):
+                lines += table(rows, heads, block.left, width)
     return lines
 
 
-def _is_zero(block: Table) -> bool:
+def _in_units(block: Table, kept: Sequence[int]) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the columns `kept`, those of times in one unit, which the head names."""
+    heads: list[str] = []
+    columns: list[list[str]] = []
+    for n in kept:
+        cells = [row[n] for row in block.rows]
+        times = [cell for cell in cells if not isinstance(cell, str)]
+        unit, texts = in_one_unit(times)
+        printed = iter(texts)
+        columns.append([cell if isinstance(cell, str) else next(printed) for cell in cells])
+        heads.append(f"{block.columns[n]}, {unit}" if times else block.columns[n])
+    return heads, [list(row) for row in zip(*columns, strict=True)]
+
+
+def _is_zero(rows: Sequence[Sequence[str]], left: int) -> bool:
     """A table that tells nothing: no rows, or nothing but zeros in them."""
-    cells = {cell for row in block.rows for cell in row[block.left :]}
+    cells = {cell for row in rows for cell in row[left:]}
     return cells <= {"0", "-", "", "0 ns", "0.0 %"}

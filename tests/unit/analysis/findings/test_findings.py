@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import random
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -136,6 +137,32 @@ def test_every_number_is_in_the_document(name: str, document: Document, factor: 
     for text in (one.sentence, one.evidence):
         for shown, value, half in numbers(text):
             assert any(abs(value - v) <= half for v in values), f"{shown} of {text!r}"
+
+
+def torn(data: Any, chance: random.Random) -> Any:
+    """The same run with some of its numbers off by up to ten times, as where counts and times are
+    not of quite the same instants."""
+    if isinstance(data, Mapping):
+        return {name: torn(value, chance) for name, value in data.items()}
+    if isinstance(data, list):
+        return [torn(value, chance) for value in data]
+    if isinstance(data, bool) or not isinstance(data, int | float) or chance.random() < 0.7:
+        return data
+    return type(data)(data * 10 ** chance.uniform(-1, 1))
+
+
+@pytest.mark.parametrize(("name", "document"), FIRES)
+def test_no_share_is_above_the_whole(name: str, document: Document) -> None:
+    fired = 0
+    for seed in range(40):
+        one = of(name, torn(document, random.Random(seed)))
+        if one is None:
+            continue
+        fired += 1
+        assert one.share <= 1
+        shares = re.findall(r"([\d.,]+) ?%", f"{one.sentence} {one.evidence} {one.next}")
+        assert all(float(share.replace(",", "")) <= 100 for share in shares), one
+    assert fired, "nothing was tested"
 
 
 # ---- its text ----
