@@ -27,7 +27,7 @@ from tracer.analysis.run.observer import Pair, observe
 from tracer.analysis.run.summary import Summary
 from tracer.model import states
 from tracer.model.recording import HostLoad, PathThread, Process, Quota
-from tracer.model.section import Section, Table
+from tracer.model.section import Section, Table, Time
 from tracer.model.words import BEHIND_LINES, KERNEL_LINE, LINES, WAITING_LINES
 from tracer.probes.syscalls import CallRecord
 from tracer.report.run import advice
@@ -35,7 +35,7 @@ from tracer.report.run.activity import calls, scheduler
 from tracer.report.run.head import head, length, partial, path_title
 from tracer.report.run.path import path, remarks
 from tracer.report.run.place import place
-from tracer.report.run.text import render
+from tracer.report.run.text import Shown, render
 from tracer.report.run.threads import groups, threads
 from tracer.report.run.trust import trust, warning
 
@@ -66,6 +66,20 @@ def test_a_table_without_news_and_a_column_that_repeats_are_left_out() -> None:
     section = Section("Title", ["a sentence", zeros, counts], {})
     text = render(planted_summary(sections=(("probe", section),)))
     assert "Title\na sentence\nx  calls\n-  -----\n1      2\n" in text
+
+
+def test_a_column_of_times_has_one_unit() -> None:
+    rows = [["a", Time(2_500_000), None], ["b", Time(850), "none"]]
+    section = Section("Title", [Table(["x", "p50", "p99"], rows)], {})
+    text = render(planted_summary(sections=(("probe", section),)))
+    assert "x  p50, ms  p99, ns\n" in text
+    assert "a     2.50        -\nb  0.00085     none\n" in text
+
+
+def test_a_probe_that_saw_nothing_says_so_only_if_it_was_asked_for() -> None:
+    run = planted_summary(sections=(("futex", Section("Futexes", ["no call"], {})),))
+    assert "Futexes" not in render(run)
+    assert "Futexes\nno call\n" in render(run, shown=Shown(asked=("epoll", "futex")))
 
 
 def test_a_probes_section_stands_before_the_trust() -> None:
@@ -422,6 +436,18 @@ def test_what_the_path_waited_for_in_words(awaited: str, text: str) -> None:
     )
     assert advice.in_words(run).endswith(f"the path waited, mostly for {text}.")
     assert WAITING_LINES[awaited] in "\n".join(path(run, WIDTH))
+
+
+def test_the_peer_of_a_wait_for_the_network_is_named() -> None:
+    run = headline(waiting=0.4)
+    peer = "10.0.0.5:5432"
+    slept = (
+        OutsideWait("network", "recvfrom", None, 3, 60, peer),
+        OutsideWait("network", "recvfrom", Waker(8, "redis"), 1, 40),
+    )
+    run = replace(run, awaited={**run.awaited, "network": 20}, outside_waits=slept)
+    assert advice.in_words(run).endswith(f"mostly for the network: {peer} (recvfrom).")
+    assert any(f"for the network: {peer} (recvfrom) " in line for line in path(run, WIDTH))
 
 
 def test_the_switches_themselves_in_words() -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracer.model.recording import Recording
 from tracer.model.states import AWAITED, AWAITED_SHIFT, NO_CALL_KEY
 from tracer.model.syscalls import name_of
 from tracer.model.threads import comm
+from tracer.probes.waits import Descriptor, Wait, WaitsRecord
+
+#: Sockets that have a peer by address.
+_INTERNET = ("tcp", "udp", "mptcp", "sctp")
+#: What packets from outside a program come by, where no process of this host sent them.
+_BY_PACKETS = ("softirq", "hard_irq", "timer", "kernel_thread")
+#: Ports from here on are given to clients (net.ipv4.ip_local_port_range).
+_FIRST_CLIENT_PORT = 32768
 
 
 @dataclass(frozen=True)
@@ -23,13 +31,15 @@ class Waker:
 @dataclass(frozen=True)
 class OutsideWait:
     """`times` sleeps of any threads of the target, `ns` in all, for one of `AWAITED`, in `call`
-    (None: in none), ended by `waker` (None: by an interrupt)."""
+    (None: in none), ended by `waker` (None: by an interrupt). `peer`: of the network, the address
+    that most of them were for, or the target's own program there; None where not known."""
 
     awaited: str
     call: str | None
     waker: Waker | None
     times: int
     ns: int
+    peer: str | None = None
 
 
 def mostly(found: Sequence[OutsideWait], awaited: str) -> OutsideWait | None:
@@ -60,4 +70,33 @@ def outside_waits(recording: Recording) -> list[OutsideWait]:
         )
         for (key, pid), (times, ns) in found.items()
     ]
-    return sorted(made, key=lambda wait: (-wait.ns, wait.awaited, wait.call or ""))
+    made.sort(key=lambda wait: (-wait.ns, wait.awaited, wait.call or ""))
+    record: WaitsRecord | None = recording.probes.get("waits")
+    return made if record is None else [_with_peer(wait, record.waits) for wait in made]
+
+
+def _with_peer(wait: OutsideWait, slept: Sequence[Wait]) -> OutsideWait:
+    if wait.awaited != "network" or wait.waker is not None:
+        return wait
+    ns_of: Counter[str] = Counter()
+    for one in slept:
+        if one.call == wait.call and one.ended_by in _BY_PACKETS and one.outcome == "done":
+            for at, _calls, ns in one.descriptors:
+                ns_of[_peer(at, slept)] += ns
+    peer, most_ns = next(iter(ns_of.most_common(1)), ("", 0))
+    return replace(wait, peer=peer) if peer and 2 * most_ns >= ns_of.total() else wait
+
+
+def _peer(at: Descriptor, slept: Sequence[Wait]) -> str:
+    """`10.0.0.5:5432`; of a server's client the address alone, of a program of the target its name;
+    empty without one."""
+    if at.kind not in _INTERNET or not at.peer_port:
+        return ""
+    if at.peer.startswith("127.") or at.peer == "::1":
+        ends = (at.peer_port, at.own_port)
+        for one in slept:
+            if any((other.own_port, other.peer_port) == ends for other, _n, _ns in one.descriptors):
+                return one.group
+    host = f"[{at.peer}]" if ":" in at.peer else at.peer
+    is_client = at.own_port < _FIRST_CLIENT_PORT <= at.peer_port
+    return at.peer if is_client else f"{host}:{at.peer_port}"

@@ -324,6 +324,7 @@ def _outside_wait(wait: OutsideWait) -> dict[str, Any]:
         "waker": None if wait.waker is None else asdict(wait.waker),
         "times": wait.times,
         "total_ns": wait.ns,
+        "peer": wait.peer,
     }
 
 

@@ -186,7 +186,9 @@ def _awaited(parts: Mapping[str, int]) -> dict[str, int]:
 
 def _outside_wait(row: Mapping[str, Any]) -> OutsideWait:
     waker = Waker(**row["waker"]) if row["waker"] else None
-    return OutsideWait(row["for"], row["call"], waker, row["times"], row["total_ns"])
+    return OutsideWait(
+        row["for"], row["call"], waker, row["times"], row["total_ns"], row.get("peer")
+    )
 
 
 def _kernel_time(found: Mapping[str, Any]) -> KernelTime:

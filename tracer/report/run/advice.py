@@ -97,14 +97,14 @@ def _waited_for(run: Summary) -> str:
 
 
 def waited_in(run: Summary, awaited: str) -> str:
-    """Behind what was awaited: by whom such a wait was ended, and in which call, where most of them
-    were alike: `: redis-server (recvfrom)`. Empty where they were not."""
+    """Behind what was awaited: by whom such a wait was ended, or from where, and in which call, if
+    most of them were alike: `: redis-server (recvfrom)`, `: 10.0.0.5:5432 (recvfrom)`. Empty where
+    they were not."""
     wait = mostly(run.outside_waits, awaited)
-    if wait is None or not (wait.waker or wait.call):
+    if wait is None:
         return ""
-    if wait.waker is None or awaited == "disk":
-        return f" ({wait.call})" if wait.call else ""
-    return f": {plain(wait.waker.name)}" + (f" ({wait.call})" if wait.call else "")
+    whom = wait.peer if wait.waker is None else "" if awaited == "disk" else wait.waker.name
+    return (f": {plain(whom)}" if whom else "") + (f" ({wait.call})" if wait.call else "")
 
 
 def what_if(run: Summary) -> list[str]:

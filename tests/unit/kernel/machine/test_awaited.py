@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from harness.world import KERNEL_THREAD, SLEEPING, UNINTERRUPTIBLE, World
 
 from tracer.analysis.run.awaited import OutsideWait, Waker, outside_waits
 from tracer.model import syscalls
+from tracer.probes.waits import Descriptor, Wait, WaitsRecord
 
 #: k->soft while a softirq runs: 1 + its number.
 NET_RX, BLOCK = 4, 5
@@ -76,6 +79,36 @@ def test_a_process_that_sends_over_loopback_is_named(world: World) -> None:
     slept(world, "recvfrom", by=0, soft=NET_RX, raised=1)
     waits = outside_waits(world.recording())
     assert waits == [OutsideWait("network", "recvfrom", Waker(900, "task900"), 1, 40)]
+
+
+def wait(call: str, ns: int, *at: Descriptor, ended_by: str = "softirq", group: str = "a") -> Wait:
+    each = tuple((descriptor, 1, ns // len(at)) for descriptor in at)
+    return Wait(1, group, 1, call, ended_by, "done", 1, ns, ns, ns, ns, 0, 0, (), each)
+
+
+POSTGRES = Descriptor("tcp", own_port=40000, peer="10.0.0.5", peer_port=5432)
+CLIENTS = [Descriptor("tcp", own_port=80, peer="fd00::9", peer_port=n) for n in (50001, 50002)]
+OWN = Descriptor("tcp", own_port=8080, peer="127.0.0.1", peer_port=40001)
+OTHER_END = Descriptor("tcp", own_port=40001, peer="127.0.0.1", peer_port=8080)
+
+
+@pytest.mark.parametrize(
+    ("peer", "rows"),
+    [
+        ("10.0.0.5:5432", [wait("recvfrom", 40, POSTGRES)]),
+        ("10.0.0.5:5432", [wait("recvfrom", 40, POSTGRES), wait("recvfrom", 30, *CLIENTS)]),
+        ("fd00::9", [wait("recvfrom", 40, *CLIENTS), wait("recvfrom", 30, POSTGRES)]),
+        (None, [wait("recvfrom", 40, *CLIENTS, POSTGRES, Descriptor("pipe"), Descriptor("pipe"))]),
+        (None, [wait("read", 40, POSTGRES)]),
+        (None, [wait("recvfrom", 40, POSTGRES, ended_by="process")]),
+        ("127.0.0.1", [wait("recvfrom", 40, OWN)]),
+        ("client", [wait("recvfrom", 40, OWN), wait("poll", 9, OTHER_END, group="client")]),
+    ],
+)  # fmt: skip
+def test_where_packets_came_from(world: World, peer: str | None, rows: list[Wait]) -> None:
+    slept(world, "recvfrom", hard=1, soft=NET_RX)
+    recording = replace(world.recording(), probes={"waits": WaitsRecord(tuple(rows), 0)})
+    assert outside_waits(recording) == [OutsideWait("network", "recvfrom", None, 1, 40, peer)]
 
 
 def test_a_thread_of_the_target_that_wakes_another_is_not_awaited_outside(world: World) -> None:
