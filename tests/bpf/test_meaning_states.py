@@ -112,6 +112,8 @@ def test_a_quota_holds_threads_back_while_cpus_are_idle(tmp_path, compiled, quot
     # the rest is behind what else runs: the host is never quite quiet
     assert split["held_ns"] >= 0.75 * (facts["in_requests_ns"] - facts["cpu_ns"])
     assert split["held_ns"] >= 0.75 * sum(split.values())
+    # but for those who were woken while their group was held back
+    assert document["ledgers"]["wall"]["throttled_ns"] >= 0.75 * split["held_ns"]
     assert near(throttled_ns(document), kernel_throttled_ns(quota), share=0.02)
 
 

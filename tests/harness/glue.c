@@ -41,7 +41,7 @@ struct fake_task {
 	char comm[16];
 	u64 queue; /* what its scheduling group has of a run queue: a pointer to that queue */
 	u32 prio, policy;
-	u32 io_wait, pad;
+	u32 io_wait, throttled;
 };
 
 static struct fake_task *current;
@@ -91,6 +91,7 @@ static inline long bpf_probe_read_user(void *to, u32 size, const void *from)
 #define OFFSET_TASK_FLAGS offsetof(struct fake_task, flags)
 #define OFFSET_TASK_IOWAIT offsetof(struct fake_task, io_wait)
 #define TASK_IOWAIT 4
+#define OFFSET_TASK_THROTTLED offsetof(struct fake_task, throttled)
 #define OFFSET_TASK_COMPAT offsetof(struct fake_task, status)
 #define TASK_COMPAT 2
 #define OFFSET_REGS_CX 64

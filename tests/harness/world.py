@@ -48,7 +48,7 @@ class Task(ctypes.Structure):
         ("prio", ctypes.c_int32),
         ("policy", ctypes.c_uint32),
         ("io_wait", ctypes.c_uint32),
-        ("pad", ctypes.c_uint32),
+        ("throttled", ctypes.c_uint32),
     )
     slot = 0
 

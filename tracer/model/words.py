@@ -17,7 +17,9 @@ LINES = {
 BEHIND_LINES = {
     "own": "of these: behind threads of its own",
     "other": "of these: behind other programs",
-    "held": "of these: held back (quota, or its CPU was idle)",
+    "throttled": "of these: throttled by a CPU quota",
+    "held": "of these: held back while its CPU was idle",
+    "not_allowed": "of these: an idle CPU was not allowed, at least",
 }
 KERNEL_LINE = "~ the kernel's, outside calls (estimate)"
 WAITING_LINES = {

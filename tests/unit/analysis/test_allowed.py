@@ -9,7 +9,7 @@ import pytest
 from harness.machine import Machine
 from harness.recorded import END, START, Hand
 
-from tracer.analysis.run.allowed import Allowed, allowed
+from tracer.analysis.run.allowed import Allowed, allowed, not_allowed_ns
 from tracer.model.recording import AFFINITY_DTYPE, Edges
 
 
@@ -87,3 +87,37 @@ def test_threads_of_an_earlier_window_do_not_count(hand: Hand) -> None:
     hand.threads["birth_ns"][1] = END + 1
     found = allowed(hand.recording(edges=START_ALL, affinities=calls((START, {1}))))
     assert (found.threads, found.narrowed) == (2, 0)
+
+
+# ---- waits while a CPU was idle that they were not allowed ----
+
+
+def idle(hand: Hand, **ns: int) -> None:
+    """CPUs that were idle for so long, and ran the target for the rest of the window."""
+    hand.cpus["slot"] = 1
+    for name, value in ns.items():
+        hand.cpus["idle_ns"][int(name.removeprefix("cpu"))] = value
+
+
+BEHIND = {"own": 500, "other": 200, "throttled": 90, "held": 90}
+
+
+def test_waits_and_idle_time_overlap_by_what_they_exceed_the_window(hand: Hand) -> None:
+    """The window has 1000 ns."""
+    idle(hand, cpu0=1000, cpu1=600, cpu2=700)
+    assert not_allowed_ns(hand.recording(edges=START_ALL), BEHIND) == 0, "all were allowed"
+    edges = Edges(allowed_start=(0,), allowed_end=(0,))
+    assert not_allowed_ns(hand.recording(edges=edges), BEHIND) == 400
+    later = Edges(allowed_start=(0,), allowed_end=(0, 2))
+    assert not_allowed_ns(hand.recording(edges=later), BEHIND) == 300
+    calm = {**BEHIND, "own": 0}
+    assert not_allowed_ns(hand.recording(edges=edges), calm) == 0
+
+
+def test_until_the_last_of_them_chose_fewer_cpus_all_were_allowed(hand: Hand) -> None:
+    idle(hand, cpu0=1000, cpu1=600, cpu2=900)
+    made = calls((START + 20, {0}), (START + 50, {1}))
+    hand.threads["affinity"][[1, 2, 3]] = 1, 2, 2
+    assert not_allowed_ns(hand.recording(edges=START_ALL, affinities=made), BEHIND) == 550
+    hand.threads["affinity"][3] = 0
+    assert not_allowed_ns(hand.recording(edges=START_ALL, affinities=made), BEHIND) == 0

@@ -272,7 +272,7 @@ def test_ledgers_and_headline() -> None:
 def test_threads_and_groups() -> None:
     data = document(SUMMARIES["attach"])
     parts = dict.fromkeys(OWN_PARTS, 1)
-    behind = {"behind_own_ns": 1, "behind_other_ns": 1, "held_ns": 1}
+    behind = {"behind_own_ns": 1, "behind_other_ns": 1, "held_ns": 2, "throttled_ns": 1}
     assert data["threads"] == [
         {"tid": 12, "name": "a\x1b", "parts": parts, **behind,
          "voluntary": 1, "involuntary": 2, "migrations": 3},

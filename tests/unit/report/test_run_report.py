@@ -261,7 +261,7 @@ def test_the_path_line_by_line() -> None:
         headline=Headline(0.05, 0.26, 0.6, 0.006, 0.07, 0.01, 0.65, 570),
         host=planted_host(switch_cost_ns=100),
         idle_path={"delivery": 9000, "leaving_idle": 2000, "switch_in": 1000},
-        behind={"own": 2000, "other": 0, "held": 600},
+        behind={"own": 2000, "other": 0, "throttled": 0, "held": 600},
         awaited={**dict.fromkeys(states.AWAITED, 0), "timer": 4000},
     )
     lines = path(run, WIDTH)
@@ -315,7 +315,7 @@ def test_the_smallest_lines_go_first_and_those_without_time_always() -> None:
 
 def test_other_programs_that_were_waited_for_are_named() -> None:
     others = (OtherProgram(8, "cc1", 50), OtherProgram(9, "m\x1b", 40), OtherProgram(7, "cc1", 10))
-    run = planted_summary(others=others, behind={"own": 0, "other": 5, "held": 0})
+    run = planted_summary(others=others, behind={"own": 0, "other": 5, "throttled": 0, "held": 0})
     assert any(BEHIND_LINES["other"] + r": cc1, m\x1b" in line for line in path(run, WIDTH))
 
 
@@ -400,7 +400,7 @@ def test_the_largest_share_in_words(largest: str, text: str) -> None:
 )
 def test_the_largest_part_of_switching_in_words(part: str, text: str) -> None:
     run = headline(switching=0.4)
-    behind = {"own": 1, "other": 19, "held": 0}
+    behind = {"own": 1, "other": 19, "throttled": 0, "held": 0}
     run = replace(run, wall=Ledger(100, {**run.wall.parts, part: 20}), behind=behind)
     assert advice.in_words(run) == (
         f"For 40 % of the time the next thread was ready but not yet running, {text}"
@@ -448,6 +448,19 @@ def test_the_peer_of_a_wait_for_the_network_is_named() -> None:
     run = replace(run, awaited={**run.awaited, "network": 20}, outside_waits=slept)
     assert advice.in_words(run).endswith(f"mostly for the network: {peer} (recvfrom).")
     assert any(f"for the network: {peer} (recvfrom) " in line for line in path(run, WIDTH))
+
+
+def test_behind_nobody_is_split_by_what_held_the_path_back() -> None:
+    quotas = (Quota(Path("/a"), 2, 9, 1, 5), Quota(Path("/a/b"), 0.3, 9, 7, 800, 100))
+    behind = {"own": 6, "other": 0, "throttled": 9, "held": 3}
+    run = planted_summary(host=planted_host(quotas=quotas), behind=behind, not_allowed_ns=4)
+    lines = [cells(line)[0] for line in path(run, WIDTH)]
+    assert [line for line in lines if line.startswith("of these: ")] == [
+        BEHIND_LINES["own"],
+        f"{BEHIND_LINES['throttled']} of 0.3 CPUs",
+        BEHIND_LINES["held"],
+        BEHIND_LINES["not_allowed"],
+    ]
 
 
 def test_the_switches_themselves_in_words() -> None:
@@ -555,7 +568,7 @@ def test_the_busiest_threads_and_the_rest() -> None:
         "The busiest threads (own time, sleep included; ready to run: behind"
     )
     assert cells(lines[1]) == ["tid", "thread", *heads]
-    ns = ["1", "9", "9", "4", "33/33/33"]
+    ns = ["1", "9", "9", "4", "25/25/50"]
     assert cells(lines[3]) == ["12", r"a\x1b", *ns, "1", "2"]
     assert cells(lines[4])[0] == "2 others"
     assert threads(SUMMARIES["no probes"], WIDTH) == []

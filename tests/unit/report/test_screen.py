@@ -151,7 +151,7 @@ def test_what_puts_the_answer_in_doubt_stands_before_it() -> None:
 def test_a_busy_host(other: int, behind: int, steal_ns: int, text: str | None) -> None:
     run = closed(
         cpu=Ledger(200, {"target_user": 200 - other, "other": other}),
-        behind={"own": 0, "other": behind, "held": 0},
+        behind={"own": 0, "other": behind, "throttled": 0, "held": 0},
         host=planted_host(load=HostLoad(steal_ns, 0)),
     )
     found = [line for line in shown(run, 100) if line.startswith("Busy host")]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.analysis.run.ledger import in_window
+from tracer.analysis.run.ledger import idle_and_others_ns, in_window
 from tracer.model.recording import Recording
 
 _BITS = 64
@@ -49,6 +50,24 @@ def allowed(recording: Recording) -> Allowed:
         narrowed_to=tuple(sorted(frozenset().union(*narrow.values()))),
         narrowed_ns=None if first_ns is None else max(first_ns - recording.start_ns, 0),
     )
+
+
+def not_allowed_ns(recording: Recording, behind: Mapping[str, int]) -> int:
+    """Of the path's waits `behind` other threads, the time for which a CPU was idle that no thread
+    of the target was allowed, at least: two times overlap by what they are longer together than
+    the window. 0 where all CPUs were allowed, or it is not known which."""
+    window_ns, found = recording.window_ns, allowed(recording)
+    usable, open_ns = set(found.start) | set(found.end), 0
+    if found.narrowed and found.narrowed == found.threads:
+        rows = recording.threads["affinity"][in_window(recording)]
+        last_ns = int(recording.affinities["ns"][rows].max())
+        usable, open_ns = set(found.narrowed_to), max(last_ns - recording.start_ns, 0)
+    waited_ns = behind["own"] + behind["other"]
+    idle_ns = max(
+        (idle_and_others_ns(recording, n)[0] for n in recording.online_cpus if n not in usable),
+        default=0,
+    )
+    return min(max(waited_ns + idle_ns - window_ns - open_ns, 0), waited_ns)
 
 
 def _cpus(row: np.void) -> frozenset[int]:

@@ -73,6 +73,7 @@ def _numbers(summary: Summary) -> dict[str, Any]:
             "wall": {
                 **_ledger(summary.wall),
                 **_behind(summary.behind),
+                "not_allowed_ns": summary.not_allowed_ns,
                 "awaited": dict(summary.awaited),
             },
             "threads": _ledger(summary.threads),
@@ -284,7 +285,8 @@ def _behind(behind: Mapping[str, int]) -> dict[str, int]:
     return {
         "behind_own_ns": behind["own"],
         "behind_other_ns": behind["other"],
-        "held_ns": behind["held"],
+        "held_ns": behind["throttled"] + behind["held"],
+        "throttled_ns": behind["throttled"],
     }
 
 

@@ -178,23 +178,31 @@ def threads(recording: Recording) -> Ledger:
     return Ledger(total, sums)
 
 
+def idle_and_others_ns(recording: Recording, number: int) -> tuple[int, int]:
+    """How long a CPU was idle, and ran tasks of others, inside the window."""
+    row = recording.cpus[number]
+    if not row["seen"]:
+        return 0, 0  # no event on that CPU (tracer may not run there): its time is the residual
+    has_event = int(row["epoch"]) == recording.epoch
+    since_ns = int(row["since_ns"]) if has_event else recording.start_ns
+    rest_ns = max(recording.end_ns - since_ns, 0)
+    idle_ns = int(row["idle_ns"]) if has_event else 0
+    other_ns = int(row["other_ns"]) if has_event else 0
+    if not row["slot"]:  # its last task is not one of the target's
+        if row["tid"]:
+            other_ns += rest_ns
+        else:
+            idle_ns += rest_ns
+    return idle_ns, other_ns
+
+
 def cpu(recording: Recording) -> Ledger:
     """The CPU ledger: online CPUs x window, by the target's parts, other tasks and idle."""
     idle_ns = other_ns = 0
     for number in recording.online_cpus:
-        row = recording.cpus[number]
-        if not row["seen"]:
-            continue  # no event on that CPU (tracer may not run there): its time is the residual
-        has_event = int(row["epoch"]) == recording.epoch
-        since_ns = int(row["since_ns"]) if has_event else recording.start_ns
-        rest_ns = max(recording.end_ns - since_ns, 0)
-        idle_ns += int(row["idle_ns"]) if has_event else 0
-        other_ns += int(row["other_ns"]) if has_event else 0
-        if not row["slot"]:  # its last task is not one of the target's
-            if row["tid"]:
-                other_ns += rest_ns
-            else:
-                idle_ns += rest_ns
+        idle, other = idle_and_others_ns(recording, number)
+        idle_ns += idle
+        other_ns += other
     sums = dict(zip(OWN_PARTS, _own_sums(recording).tolist(), strict=True))
     parts = {"target_user": sums["user"]}
     parts.update({f"target_{name}": sums[name] for name in SYSCALL_PARTS})

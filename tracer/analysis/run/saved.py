@@ -87,6 +87,7 @@ def summary_of(document: Document) -> Summary:
         losses=document["losses"]["by_kind"],
         repairs=document["repairs"],
         behind=_behind(wall),
+        not_allowed_ns=wall.get("not_allowed_ns") or 0,
         awaited=wall.get("awaited") or _awaited(wall["parts"]),
         allowed=_allowed(target["allowed_cpus"]),
         kernel_time=_kernel_time(document["kernel_time"]),
@@ -174,8 +175,9 @@ def _headline(document: Document) -> Headline:
 
 
 def _behind(row: Mapping[str, Any]) -> dict[str, int]:
-    names = {"own": "behind_own_ns", "other": "behind_other_ns", "held": "held_ns"}
-    return {who: row.get(name) or 0 for who, name in names.items()}
+    names = {"own": "behind_own_ns", "other": "behind_other_ns", "throttled": "throttled_ns"}
+    found = {who: row.get(name) or 0 for who, name in names.items()}
+    return {**found, "held": (row.get("held_ns") or 0) - found["throttled"]}
 
 
 def _awaited(parts: Mapping[str, int]) -> dict[str, int]:

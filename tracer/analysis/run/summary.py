@@ -9,7 +9,7 @@ from typing import Any
 
 from tracer import probes
 from tracer.analysis.run import counts, ledger
-from tracer.analysis.run.allowed import Allowed, allowed
+from tracer.analysis.run.allowed import Allowed, allowed, not_allowed_ns
 from tracer.analysis.run.awaited import OutsideWait, outside_waits
 from tracer.analysis.run.bounds import UNKNOWN, WhatIf, what_if
 from tracer.analysis.run.concurrency import Concurrent, concurrent
@@ -89,7 +89,8 @@ class Summary:
     `units` is None where they were not counted: in a run that the signal `interrupted` ended too
     early, and of a command or process without `--units`. `idle_path`: the parts of the wall
     ledger's `wakeup:idle`, None without the probe idle. `behind`: by whom the path's waits in a
-    queue were. `awaited`: what its sleeps waited for that nobody of the target ended;
+    queue were; for `not_allowed_ns` of them at least a CPU was idle that no thread was allowed.
+    `awaited`: what its sleeps waited for that nobody of the target ended;
     `outside_waits`: such sleeps of all threads. `inferred_ns`: what inferred system calls may have
     in the wrong place. `others`: the largest programs outside the target. `what_if`: bounds, none
     of them known for a process that tracer was attached to. `top` are the busiest threads and
@@ -125,6 +126,7 @@ class Summary:
     awaited: Mapping[str, int]
     allowed: Allowed
     kernel_time: KernelTime
+    not_allowed_ns: int = 0
     outside_waits: tuple[OutsideWait, ...] = ()
     inferred_ns: int = 0
     others: tuple[OtherProgram, ...] = ()
@@ -206,6 +208,7 @@ def summarize(
     profile = recording.profile
     wall, threads = ledger.wall(recording), ledger.threads(recording)
     headline = ledger.headline(recording)
+    behind = ledger.path_behind(recording)
     return Summary(
         target=_target(recording, kind, name, transport, cpus, command_line),
         host=_host(recording),
@@ -229,7 +232,8 @@ def summarize(
         open_calls=counts.open_calls(recording),
         losses=counts.losses(recording),
         repairs=counts.repairs(recording),
-        behind=ledger.path_behind(recording),
+        behind=behind,
+        not_allowed_ns=0 if cpus else not_allowed_ns(recording, behind),
         awaited=ledger.path_awaited(recording),
         outside_waits=tuple(outside_waits(recording)),
         allowed=allowed(recording),

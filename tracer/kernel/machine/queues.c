@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * Behind whom a ready thread waited for its CPU: behind threads of the target, behind other
- * programs, or held: the CPU was idle meanwhile, because the thread's group had used up its quota
- * or the thread could not run there. Taken from what the CPU did from the wait's begin to its end;
+ * programs, or behind nobody: its group had used up its quota (throttled), or the CPU was idle
+ * meanwhile (held). Taken from what the CPU did from the wait's begin to its end;
  * and the programs outside the target that ran, by name.
  */
 
@@ -100,16 +100,20 @@ static inline void move_queue(struct ctl *c, struct thread *t, u32 cpu, u64 now)
 /* It comes onto `cpu` now, and the wait since `last_ns` counts as a wait in a queue. */
 static inline void queue_ends(struct ctl *c, struct thread *t, u64 now)
 {
-	u64 most = since(now, t->last_ns), held, other;
+	u64 most = since(now, t->last_ns), throttled, held, other;
 
 	queue_goes_on(c, t, now);
-	held = t->queued_held_ns < most && !t->is_throttled ? t->queued_held_ns : most;
+	throttled = t->is_throttled ? most : 0;
+	most -= throttled;
+	held = t->queued_held_ns < most ? t->queued_held_ns : most;
 	most -= held;
 	other = t->queued_other_ns < most ? t->queued_other_ns : most;
 	most -= other;
+	t->path_behind[BEHIND_THROTTLED] += throttled;
 	t->path_behind[BEHIND_HELD] += held;
 	t->path_behind[BEHIND_OTHER] += other;
 	t->path_behind[BEHIND_OWN] += most;
+	t->own_behind[BEHIND_THROTTLED] += throttled;
 	t->own_behind[BEHIND_HELD] += held;
 	t->own_behind[BEHIND_OTHER] += other;
 	t->own_behind[BEHIND_OWN] += most;

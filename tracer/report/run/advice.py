@@ -23,7 +23,8 @@ _SWITCHING_CAUSES = {
 _BEHIND = {
     "own": "behind the program's own threads",
     "other": "behind other programs",
-    "held": "held back by a quota, or by where it may run",
+    "throttled": "held back by a CPU quota",
+    "held": "while that CPU was idle",
 }
 _WAITING = {
     "timer": "a timer that it had set",

@@ -128,15 +128,17 @@ def _behind(run: Summary, rows: _Rows) -> list[Row]:
         _LEAST_BEHIND * run.window_ns
     ):
         return []
-    return [
-        rows.row(_named(run, who, rows.label_width), ns) for who, ns in run.behind.items() if ns
-    ]
+    times = {**run.behind, "not_allowed": run.not_allowed_ns}
+    return [rows.row(_named(run, who, rows.label_width), ns) for who, ns in times.items() if ns]
 
 
 def _named(run: Summary, who: str, room: int) -> str:
     """The label, in `room` characters; for others with the programs that used most CPU time, as
-    many as it has room for."""
+    many as it has room for; for a quota with what it allows."""
     label = f"  {BEHIND_LINES[who]}"
+    if who == "throttled" and run.host.quotas:
+        longest = max(run.host.quotas, key=lambda quota: quota.throttled_ns)
+        return f"{label} of {longest.cpus:.3g} CPUs"
     others = run.others if who == "other" else ()
     names = list(dict.fromkeys(plain(program.name) for program in others))
     for n in range(len(names), 0, -1):

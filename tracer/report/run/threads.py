@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from tracer.analysis.run.counts import GroupRow, ThreadRow
 from tracer.analysis.run.ledger import READY
 from tracer.analysis.run.summary import Summary
-from tracer.model.states import BEHIND, ON_CPU_PARTS, USER
+from tracer.model.states import ON_CPU_PARTS, USER
 from tracer.report.layout import table
 from tracer.report.run.activity import LEAST_ROW, columns_of
 from tracer.units import count, counted, duration, plain
@@ -48,9 +48,10 @@ def _awake_ns(row: GroupRow | ThreadRow) -> int:
 
 
 def _behind(behind: Mapping[str, int]) -> str:
-    """Shares of the waits for a CPU, in %, in the order of `BEHIND`; empty without waits."""
+    """Shares of the waits for a CPU, in %: behind own threads, others, nobody; empty without."""
     total_ns = sum(behind.values())
-    return "/".join(f"{100 * behind[who] / total_ns:.0f}" for who in BEHIND) if total_ns else ""
+    found = (behind["own"], behind["other"], behind["throttled"] + behind["held"])
+    return "/".join(f"{100 * ns / total_ns:.0f}" for ns in found) if total_ns else ""
 
 
 def _name(name: str) -> str:

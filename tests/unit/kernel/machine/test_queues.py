@@ -30,8 +30,20 @@ def test_behind_a_thread_of_its_own(w: World, other: Task) -> None:
     assert behind(w, w.main) == {"own": 60}
 
 
-def test_held_while_the_cpu_is_idle(w: World) -> None:
+def test_throttled_whatever_its_cpu_does(w: World) -> None:
     """Its group has used up its quota."""
+    w.main.throttled = 1
+    w.switch(1010, 0, None, preempt=True)
+    w.switch(1100, 0, w.task(900))
+    w.switch(1210, 0, w.main)
+    assert behind(w, w.main) == behind(w, w.main, "own") == {"throttled": 200}
+    w.main.throttled = 0
+    w.switch(1300, 0, w.task(900), preempt=True)
+    w.switch(1310, 0, w.main)
+    assert behind(w, w.main) == {"throttled": 200, "other": 10}
+
+
+def test_held_while_the_cpu_is_idle(w: World) -> None:
     w.switch(1010, 0, None, preempt=True)
     w.switch(1210, 0, w.main)
     assert w.path(w.main)["preempted"] == 200
