@@ -84,8 +84,8 @@ SOURCES = (
 WAKEUP_KINDS = ("same_cpu", "cross_cpu_idle", "cross_cpu_busy", "interrupt")
 #: What a thread waited for before it came in: a wake-up of some kind, or after a preemption.
 WAITS = (*WAKEUP_KINDS, PREEMPTED, YIELDED)
-#: Behind whom a ready thread waited: threads of the target, other programs, or nobody: its group had
-#: used up its CPU quota, or its CPU was idle meanwhile.
+#: Behind whom a ready thread waited: threads of the target, other programs, or nobody: its group
+#: had used up its CPU quota, or its CPU was idle meanwhile.
 BEHIND = ("own", "other", "throttled", "held")
 #: What a sleep waited for that nobody of the target ended: they split `sleep`, `timed_wait` and
 #: `external`. `other`: another interrupt, or it is not known.

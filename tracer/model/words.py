@@ -32,6 +32,15 @@ WAITING_LINES = {
     "other": "for something outside the program",
     "kernel_workers": "for the kernel's workers (io_uring)",
 }
+#: What no event told and the next one did, by kind (states.REPAIRS): its noun, and the plural where
+#: that is not the noun and an s.
+NOT_REPORTED = {
+    "switch_not_seen": ("context switch", "context switches"),
+    "switched_in_while_blocked": ("wake-up",),
+    "switched_in_while_running": ("switch away", "switches away"),
+    "call_entry_not_seen": ("entry of a system call", "entries of system calls"),
+    "call_return_not_seen": ("return from a system call", "returns from system calls"),
+}
 #: What a part of the path is called where it stands beside a place in the program.
 PART_LINES = {
     "user": "own code",

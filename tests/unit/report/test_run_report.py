@@ -711,7 +711,8 @@ def test_every_reason_for_doubt_has_its_line() -> None:
     losses = {**SUMMARIES["all"].losses, "thread_table_full": 3, "recursion": 1}
     run = command(
         losses=losses,
-        repairs={**SUMMARIES["all"].repairs, "switch_not_seen": 1},
+        repairs={**SUMMARIES["all"].repairs, "switch_not_seen": 1, "switched_in_while_blocked": 2},
+        unnamed_ns={"switch_not_seen": 41, "switched_in_while_blocked": 60},
         closed_late=True,
         wall=Ledger(1000, {"user": 900}),
         threads=Ledger(1000, {"user": 1020}),
@@ -719,19 +720,27 @@ def test_every_reason_for_doubt_has_its_line() -> None:
     )
     assert not run.is_trusted
     assert warning(run) == [
-        "NOT TO BE TRUSTED: the ledger of the path is open, 10.0 % of it has no name; the ledger of"
-        " threads is open, 2.0 % of it is counted twice; 4 events lost (3 thread table full, 1"
-        " recursion); the end of the window was not seen in the kernel"
+        "NOT TO BE TRUSTED: the ledger of the path is open, 10.0 % of it has no name"
+        " (41 ns before 1 context switch, 60 ns before 2 wake-ups that the kernel did not report);"
+        " the ledger of threads is open, 2.0 % of it is counted twice; 4 events lost (3 thread"
+        " table full, 1 recursion); the end of the window was not seen in the kernel"
     ]
     assert trust(run)[1:] == [
         "Losses  3 thread table full, 1 recursion: the numbers above are too small",
         "Meanwhile  other tasks used 0.0 % of the CPUs, the host took 0.0 % (steal)",
-        "Without a kernel event, inferred from the next one: 1 context switch",
-        "  these leave the path open: what a thread did before such a wake-up is not known",
+        "Without a kernel event, inferred from the next one: 1 context switch, 2 wake-ups",
         r"Still running after the command's end, and not in this report from then on: 7 (a\x1b, a"
         " session of its own)",
         "Not on this kernel: sched_exit_tp",
     ]
+
+
+def test_an_open_path_whose_thread_sleeps_says_for_how_long() -> None:
+    run = replace(SUMMARIES["attach"], wall=Ledger(1000, {"user": 900}), unnamed_ns={})
+    assert (
+        "10.0 % of it has no name (5 ns asleep at its end, until an unknown event)"
+        in (warning(run)[0])
+    )
 
 
 # ---- what if ----

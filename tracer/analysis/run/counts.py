@@ -120,6 +120,11 @@ def repairs(recording: Recording) -> dict[str, int]:
     return found
 
 
+def unnamed_ns(recording: Recording) -> dict[str, int]:
+    """Of all threads, the time of which nothing is known until such an event, by kind of repair."""
+    return _sums(touched_cpus(recording), "unnamed_ns", REPAIRS)
+
+
 def inferred_ns(recording: Recording) -> int:
     """Time that system calls without an event may have in the wrong place, at most."""
     if not recording.missed.any_call:

@@ -61,6 +61,7 @@ def _numbers(summary: Summary) -> dict[str, Any]:
         "observer": _observer(summary),
         "losses": {"total": summary.lost, "by_kind": dict(summary.losses)},
         "repairs": dict(summary.repairs),
+        "unnamed_ns": dict(summary.unnamed_ns),
         "inferred_ns": summary.inferred_ns,
         "outside_waits": [_outside_wait(wait) for wait in summary.outside_waits],
         "others": [asdict(program) for program in summary.others],

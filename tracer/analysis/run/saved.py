@@ -92,6 +92,7 @@ def summary_of(document: Document) -> Summary:
         allowed=_allowed(target["allowed_cpus"]),
         kernel_time=_kernel_time(document["kernel_time"]),
         outside_waits=tuple(map(_outside_wait, document.get("outside_waits", ()))),
+        unnamed_ns=document.get("unnamed_ns", {}),
         inferred_ns=document["inferred_ns"],
         others=tuple(OtherProgram(**row) for row in document["others"]),
         observer=_observer(document["observer"], also),

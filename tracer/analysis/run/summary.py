@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tracer import probes
@@ -24,10 +24,11 @@ from tracer.host.fingerprint import fingerprint
 from tracer.model.recording import HostLoad, PathThread, Process, Quota, Recording
 from tracer.model.section import Scale, Section
 from tracer.model.states import ON_CPU_PARTS
+from tracer.model.words import NOT_REPORTED
 from tracer.probes.idle import IdleRecord
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
-from tracer.units import count, counted, percent
+from tracer.units import count, counted, duration, percent
 
 #: So many processes outside the target are kept.
 _MOST_OTHERS = 32
@@ -91,7 +92,8 @@ class Summary:
     ledger's `wakeup:idle`, None without the probe idle. `behind`: by whom the path's waits in a
     queue were; for `not_allowed_ns` of them at least a CPU was idle that no thread was allowed.
     `awaited`: what its sleeps waited for that nobody of the target ended;
-    `outside_waits`: such sleeps of all threads. `inferred_ns`: what inferred system calls may have
+    `outside_waits`: such sleeps of all threads. `unnamed_ns`: time of all threads before
+    an event that did not fit, by kind of repair. `inferred_ns`: what inferred system calls may have
     in the wrong place. `others`: the largest programs outside the target. `what_if`: bounds, none
     of them known for a process that tracer was attached to. `top` are the busiest threads and
     `rest` the sum of the others; `groups` are all threads by name. `where`: the path by places in
@@ -128,6 +130,7 @@ class Summary:
     kernel_time: KernelTime
     not_allowed_ns: int = 0
     outside_waits: tuple[OutsideWait, ...] = ()
+    unnamed_ns: Mapping[str, int] = field(default_factory=dict)
     inferred_ns: int = 0
     others: tuple[OtherProgram, ...] = ()
     observer: Observer | None = None
@@ -158,6 +161,7 @@ class Summary:
         found = [
             f"the ledger of {label} is open, {percent(ledger.residual_share)} of it"
             f" {'has no name' if ledger.residual_ns > 0 else 'is counted twice'}"
+            f"{self._why_open if ledger is self.wall and ledger.residual_ns > 0 else ''}"
             for label, ledger in ledgers.items()
             if not ledger.is_closed
         ]
@@ -167,6 +171,22 @@ class Summary:
         if self.closed_late:
             found.append("the end of the window was not seen in the kernel")
         return tuple(found)
+
+    @property
+    def _why_open(self) -> str:
+        """What left time of the path without a name, as far as it is known: times of all threads,
+        which can be more than the path's."""
+        thread = self.target.path_thread
+        texts = [
+            f"{duration(ns)} before {counted(self.repairs[kind], *NOT_REPORTED[kind])}"
+            for kind, ns in self.unnamed_ns.items()
+            if ns and self.repairs[kind]
+        ]
+        if texts:
+            texts[-1] += " that the kernel did not report"
+        if thread is not None and thread.asleep_ns:
+            texts.append(f"{duration(thread.asleep_ns)} asleep at its end, until an unknown event")
+        return f" ({', '.join(texts)})" if texts else ""
 
     @property
     def others_share(self) -> float:
@@ -238,6 +258,7 @@ def summarize(
         outside_waits=tuple(outside_waits(recording)),
         allowed=allowed(recording),
         kernel_time=kernel_time(recording, threads, wall),
+        unnamed_ns=counts.unnamed_ns(recording),
         inferred_ns=counts.inferred_ns(recording),
         others=tuple(counts.other_programs(recording)[:_MOST_OTHERS]),
         observer=observer,

@@ -140,6 +140,7 @@ static inline void renew_cpu(struct ctl *c, struct cpu *k)
 	__builtin_memset(k->recycled_own, 0, sizeof(k->recycled_own));
 	__builtin_memset(k->sources, 0, sizeof(k->sources));
 	__builtin_memset(k->repairs, 0, sizeof(k->repairs));
+	__builtin_memset(k->unnamed_ns, 0, sizeof(k->unnamed_ns));
 }
 
 static inline void charge_cpu(struct ctl *c, struct cpu *k, u64 now)
@@ -187,7 +188,8 @@ static inline u32 part_of_registers(struct ctl *c, struct thread *t, u64 task)
 }
 
 /* A thread that nobody saw come in runs here: its wait ends now. */
-static inline void found_running(struct ctl *c, struct thread *t, u32 cpu, u64 task, u64 now)
+static inline void found_running(struct ctl *c, struct cpu *k, struct thread *t, u32 cpu, u64 task,
+				 u64 now)
 {
 	u64 was;
 
@@ -196,6 +198,8 @@ static inline void found_running(struct ctl *c, struct thread *t, u32 cpu, u64 t
 	if (was == THREAD_RUNNING || was == THREAD_RUNNING_EARLY)
 		return;
 	t->call_off_ns += off_cpu_ns(c, t, now);
+	if (was == THREAD_BLOCKED)
+		k->unnamed_ns[REPAIR_SWITCH_NOT_SEEN] += since(now, t->last_ns);
 	charge(t, was == THREAD_PREEMPTED ? PART_PREEMPTED : was == THREAD_YIELDED ? PART_YIELDED :
 		  was == THREAD_BLOCKED ? PART_UNKNOWN : PART_WAKEUP_QUEUED, now);
 	if (t->on_cpu_part == PART_UNKNOWN)
@@ -230,6 +234,7 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u
 		k->repairs[REPAIR_SWITCH_NOT_SEEN]++;
 		if (t && t->cpu == cpu) { /* otherwise it was seen to come in elsewhere */
 			renew(c, t, now);
+			k->unnamed_ns[REPAIR_SWITCH_NOT_SEEN] += since(now, t->last_ns);
 			charge(t, PART_UNKNOWN, now);
 			__sync_lock_test_and_set(&t->state, THREAD_BLOCKED);
 		}
@@ -238,7 +243,7 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u
 	k->tid = tid;
 	k->slot = slot;
 	if (slot && (t = thread_at(slot)))
-		found_running(c, t, cpu, task, now);
+		found_running(c, k, t, cpu, task, now);
 	return slot;
 }
 
@@ -540,9 +545,10 @@ static inline u32 switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 /* What a thread that comes in had waited for (KIND_*, WAIT_PREEMPTED, N_WAITS: not known) and the
  * part that its wait counts under; `was` is the state that it leaves. */
 static inline u32 wait_kind(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u64 was,
-			    u32 *part)
+			    u32 *part, u64 now)
 {
 	u64 was_idle;
+	u32 repair;
 
 	if (was == THREAD_WAKING || was == THREAD_WAKING_EARLY) {
 		/* idle when woken: its idle task had come in before and had not left */
@@ -564,8 +570,10 @@ static inline u32 wait_kind(struct ctl *c, struct cpu *k, u32 cpu, struct thread
 	}
 	if (t->task) { /* otherwise the first thread, seeded by user space */
 		renew_cpu(c, k);
-		k->repairs[was == THREAD_BLOCKED ? REPAIR_SWITCHED_IN_WHILE_BLOCKED
-						 : REPAIR_SWITCHED_IN_WHILE_RUNNING]++;
+		repair = was == THREAD_BLOCKED ? REPAIR_SWITCHED_IN_WHILE_BLOCKED
+					       : REPAIR_SWITCHED_IN_WHILE_RUNNING;
+		k->repairs[repair]++;
+		k->unnamed_ns[repair] += since(now, t->last_ns);
 	}
 	*part = PART_UNKNOWN;
 	return N_WAITS;
@@ -577,7 +585,7 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 	u32 kind, part;
 
 	renew(c, t, now);
-	kind = wait_kind(c, k, cpu, t, __sync_lock_test_and_set(&t->state, THREAD_RUNNING), &part);
+	kind = wait_kind(c, k, cpu, t, __sync_lock_test_and_set(&t->state, THREAD_RUNNING), &part, now);
 	hook_switched_in(cpu, c, t, slot, kind, part, now);
 	if (part == PART_WAKEUP_QUEUED || part == PART_PREEMPTED || part == PART_YIELDED)
 		queue_ends(c, t, now);

@@ -64,6 +64,7 @@ struct cpu {
 	u64 sources[N_SOURCES];
 	u64 losses[N_LOSSES];
 	u64 repairs[N_REPAIRS];
+	u64 unnamed_ns[N_REPAIRS]; /* of threads, until such an event: what they did is not known */
 	u64 blind;          /* times that a thread came in while both were another one's: the kernel
 			     * runs neither for its calls then, and no event tells them */
 	u64 inferred_ns;    /* time that a system call's lost event may have misplaced */

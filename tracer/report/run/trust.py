@@ -5,6 +5,7 @@ from __future__ import annotations
 from tracer.analysis.run.estimate import Estimate
 from tracer.analysis.run.observer import Observer
 from tracer.analysis.run.summary import Summary
+from tracer.model.words import NOT_REPORTED
 from tracer.units import count, counted, duration, percent, plain, rate
 
 #: Above this share of all CPUs' time, other tasks or steal hide small differences.
@@ -20,14 +21,6 @@ _LEAST_SHOWN = 0.001
 #: More processes than these that outlive the command are left to the JSON report.
 _MOST_SURVIVORS = 8
 _NO_LOSSES = "Losses  none"
-#: What was inferred, by kind: its noun, and the plural where that is not the noun and an s.
-_INFERRED = {
-    "switch_not_seen": ("context switch", "context switches"),
-    "switched_in_while_blocked": ("wake-up",),
-    "switched_in_while_running": ("switch away", "switches away"),
-    "call_entry_not_seen": ("entry of a system call", "entries of system calls"),
-    "call_return_not_seen": ("return from a system call", "returns from system calls"),
-}
 
 
 def warning(run: Summary) -> list[str]:
@@ -146,19 +139,14 @@ def _quotas(run: Summary) -> list[str]:
 
 def _inferred(run: Summary) -> list[str]:
     inferred = [
-        counted(run.repairs[kind], *nouns) for kind, nouns in _INFERRED.items() if run.repairs[kind]
+        counted(run.repairs[kind], *nouns)
+        for kind, nouns in NOT_REPORTED.items()
+        if run.repairs[kind]
     ]
     if not inferred:
         return []
     misplaced = f" (up to {duration(run.inferred_ns)} misplaced)" if run.inferred_ns else ""
-    lines = [
-        f"Without a kernel event, inferred from the next one: {', '.join(inferred)}{misplaced}"
-    ]
-    if not run.wall.is_closed:
-        lines.append(
-            "  these leave the path open: what a thread did before such a wake-up is not known"
-        )
-    return lines
+    return [f"Without a kernel event, inferred from the next one: {', '.join(inferred)}{misplaced}"]
 
 
 def _named(run: Summary) -> str:

@@ -5,6 +5,14 @@ from __future__ import annotations
 import pytest
 from harness.world import SLEEPING, Task, World
 
+from tracer.model.states import REPAIRS
+
+
+def unnamed(w: World) -> dict[str, int]:
+    """Time before an event that did not fit, by kind of repair, ns, where there is any."""
+    sums = w.m.arrays["cpus"]["unnamed_ns"].sum(axis=0).tolist()
+    return {kind: ns for kind, ns in zip(REPAIRS, sums, strict=True) if ns}
+
 
 def test_a_missed_switch_is_repaired_at_the_next_event(w: World, other: Task) -> None:
     stranger = w.task(900)
@@ -28,6 +36,7 @@ def test_a_missed_switch_in_of_a_thread_in_another_state(w: World, state: str) -
     part = "preempted" if state == "preempted" else "unknown"
     assert w.path(w.main) == {"user": 10, part: 50}
     assert w.repairs() == {"switch_not_seen": 1}
+    assert unnamed(w) == ({"switch_not_seen": 50} if part == "unknown" else {})
 
 
 def test_a_missed_switch_away_from_a_thread(w: World, other: Task) -> None:
@@ -35,6 +44,7 @@ def test_a_missed_switch_away_from_a_thread(w: World, other: Task) -> None:
     w.waking(1150, 0, other)  # the first proof that main left
     assert w.state(w.main) == "BLOCKED"
     assert w.path(w.main) == {"user": 10, "syscall:process": 20, "unknown": 120}
+    assert unnamed(w) == {"switch_not_seen": 120}
     assert w.sources() == {"other_process": 1}
     w.waking(1200, 0, w.main)
     w.switch(1220, 0, w.main, SLEEPING)
@@ -55,6 +65,7 @@ def test_a_missed_switch_away_from_a_thread_that_by_now_runs_elsewhere(w: World)
     assert w.state(w.main) == "RUNNING"
     w.enter(1150, 2, "getpid")
     assert w.path(w.main) == {"unknown": 50, "user": 100}
+    assert unnamed(w) == {"switched_in_while_running": 50}
 
 
 def test_an_unseen_switch_back_to_the_last_caller(w: World) -> None:
