@@ -29,7 +29,7 @@ def screen(run: Summary, document: Mapping[str, Any], width: int, lines: int = L
     What puts the answer in doubt stands before it.
     """
     every = found(document)
-    before = [*warning(run), what_ran(run, width), *partial(run), *busy(run)]
+    before = [*warning(run, short=lines <= SHORT), what_ran(run, width), *partial(run), *busy(run)]
     top = [piece for line in [*before, _answer(run)] for piece in fit(line, width)]
     if lines <= SHORT:
         room = lines - len(top)

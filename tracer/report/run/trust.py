@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from tracer.analysis.run.estimate import Estimate
 from tracer.analysis.run.observer import Observer
 from tracer.analysis.run.summary import Summary
 from tracer.model.words import NOT_REPORTED
 from tracer.units import count, counted, duration, percent, plain, rate
 
+_IN_BRACKETS = re.compile(r" \([^)]*\)")
 #: Above this share of all CPUs' time, other tasks or steal hide small differences.
 _SOME_NOISE = 0.05
 #: So many programs outside the target are named.
@@ -23,9 +26,13 @@ _MOST_SURVIVORS = 8
 _NO_LOSSES = "Losses  none"
 
 
-def warning(run: Summary) -> list[str]:
-    """The first line of a report that is not to be trusted, with every reason; else nothing."""
-    return [f"NOT TO BE TRUSTED: {'; '.join(run.doubts)}"] if run.doubts else []
+def warning(run: Summary, *, short: bool = False) -> list[str]:
+    """The first line of a report that is not to be trusted, with every reason, and what is known of
+    its cause unless it is to be `short`; else nothing."""
+    if not run.doubts:
+        return []
+    text = "; ".join(run.doubts)
+    return [f"NOT TO BE TRUSTED: {_IN_BRACKETS.sub('', text) if short else text}"]
 
 
 def busy(run: Summary) -> list[str]:

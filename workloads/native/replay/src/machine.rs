@@ -1008,14 +1008,12 @@ impl<'a> Machine<'a> {
         self.queue_goes_on(row, now);
         let t = &mut self.threads[row];
         let all = (now - t.last).max(0);
-        let held = if t.queue.is_throttled {
-            all
-        } else {
-            t.queue.held_ns.min(all)
-        };
-        let other = t.queue.other_ns.min(all - held);
-        let own = all - held - other;
+        let throttled = if t.queue.is_throttled { all } else { 0 };
+        let held = t.queue.held_ns.min(all - throttled);
+        let other = t.queue.other_ns.min(all - throttled - held);
+        let own = all - throttled - held - other;
         for (who, ns) in [
+            (BEHIND_THROTTLED, throttled),
             (BEHIND_HELD, held),
             (BEHIND_OTHER, other),
             (BEHIND_OWN, own),

@@ -150,7 +150,8 @@ fn numbers(machine: &Machine, request: &Request) -> Vec<u64> {
 }
 
 const HIST_BYTES: usize = 8 * (2 + BUCKETS);
-const THREAD_BYTES: usize = 12 * 4 + 8 * (7 + N_PATH + 3 + N_AWAITED + 3 + N_OWN + 3) + 16;
+const THREAD_BYTES: usize =
+    12 * 4 + 8 * (7 + N_PATH + N_BEHIND + N_AWAITED + 3 + N_OWN + N_BEHIND) + 16;
 const CPU_BYTES: usize = 4 * 4 + 8 * (4 + N_SOURCES);
 const CALL_BYTES: usize = 8 * (3 + ERRORS) + HIST_BYTES;
 const SCHED_BYTES: usize = HIST_BYTES * (3 * N_WAITS + 1) + 8 * (2 * N_WAITS + 1 + 4 * RUNNABLE);

@@ -47,7 +47,9 @@ pub const WAIT_UNKNOWN: u8 = 6;
 /// Behind whom a ready thread waited.
 pub const BEHIND_OWN: usize = 0;
 pub const BEHIND_OTHER: usize = 1;
-pub const BEHIND_HELD: usize = 2;
+pub const BEHIND_THROTTLED: usize = 2;
+pub const BEHIND_HELD: usize = 3;
+pub const N_BEHIND: usize = 4;
 
 pub const N_AWAITED: usize = 7;
 pub const AWAITED_TIMER: u8 = 0;
@@ -63,7 +65,7 @@ wakeup:queued preempted yielded sleep timed_wait external unknown blocked:stoppe
 blocked:poll blocked:futex blocked:io_uring blocked:sleep blocked:memory blocked:process \
 blocked:other path:18 sources:process timer hard_irq softirq kernel_thread other_process \
 kernel_worker waits:same_cpu cross_cpu_idle cross_cpu_busy interrupt preempted yielded \
-behind:own other held awaited:timer timed_wait disk network process kernel_thread other \
+behind:own other throttled held awaited:timer timed_wait disk network process kernel_thread other \
 states:RUNNING RUNNING_EARLY BLOCKED WAKING WAKING_EARLY PREEMPTED DEAD YIELDED \
 kinds:SWITCH WAKING ENTER EXIT NEW NAME EXEC BEGIN MIGRATE IDLE IPI WINDOW DYING";
 

@@ -7,7 +7,7 @@ use crate::parts::*;
 #[derive(Clone, Copy)]
 pub struct Path {
     pub parts: [i64; N_PATH],
-    pub behind: [i64; 3],
+    pub behind: [i64; N_BEHIND],
     pub awaited: [i64; N_AWAITED],
     pub resumed: [u64; 3],
     /// The last piece of it.
@@ -17,7 +17,7 @@ pub struct Path {
 impl Path {
     pub const EMPTY: Path = Path {
         parts: [0; N_PATH],
-        behind: [0; 3],
+        behind: [0; N_BEHIND],
         awaited: [0; N_AWAITED],
         resumed: [0; 3],
         last: NONE,
@@ -100,7 +100,7 @@ pub struct Thread {
     pub yielded: u64,
     pub path: Path,
     pub own: [i64; N_OWN],
-    pub own_behind: [i64; 3],
+    pub own_behind: [i64; N_BEHIND],
     pub queue: Queue,
     pub pending: Option<Pending>,
     pub comm: [u8; 16],
@@ -149,7 +149,7 @@ impl Thread {
             yielded: 0,
             path: Path::EMPTY,
             own: [0; N_OWN],
-            own_behind: [0; 3],
+            own_behind: [0; N_BEHIND],
             queue: Queue::default(),
             pending: None,
             comm: [0; 16],
@@ -175,7 +175,7 @@ impl Thread {
         self.yielded = 0;
         self.path = Path::EMPTY;
         self.own = [0; N_OWN];
-        self.own_behind = [0; 3];
+        self.own_behind = [0; N_BEHIND];
     }
 
     pub fn is_in_call(&self) -> bool {
