@@ -93,6 +93,7 @@ def command(**values: Any) -> int:
                 write_profiles(summary)
                 if recorder:
                     notes(recorder.end(data))
+                    is_trusted &= recorder.is_whole
                 status = max(status, budget_status(values["budgets"], data))
                 is_trusted &= summary.is_trusted
         except Interrupted as stop:

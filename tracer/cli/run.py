@@ -126,7 +126,8 @@ def run(chosen: RunOptions) -> int:
             notes(recorder.end(data))
     if measured.interrupted is not None:
         raise Interrupted(measured.interrupted)
-    return budget_status(chosen.budgets, data) if summary.is_trusted else 3
+    is_whole = recorder is None or recorder.is_whole
+    return budget_status(chosen.budgets, data) if summary.is_trusted and is_whole else 3
 
 
 class Workloads(click.Group):

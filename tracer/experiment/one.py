@@ -141,8 +141,7 @@ def trace_command(
         timed = None if baseline else costs
         watch = Watch(spin=False)
         with recorded(engine, recorder, spec.argv) as keep:
-            recording = run_command(engine, spec, options, switch_ns, timed)
-            keep(recording)
+            recording = keep(run_command(engine, spec, options, switch_ns, timed))
         around = watch.ended(spin=False)
     if "no_units" in recording.result:
         say(recording.result["no_units"])
@@ -271,9 +270,8 @@ def _windows(
         switch_ns, costs = switch_cost_ns(engine), calibration(engine)
         with recorded(engine, recorder, ()) as keep:
             for recording in attached(engine, request, switch_ns, on_open, costs):
-                keep(recording)
                 yield summarize(
-                    recording,
+                    keep(recording),
                     name=recording.processes[0].name if recording.processes else "",
                     transport="",
                     unit="run",

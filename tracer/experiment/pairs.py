@@ -149,7 +149,7 @@ class _Runs:
         plan = self._plan
         with recorded(self._engine, self._recorder, plan.spec().argv) as keep:
             recording = run_traced(self._engine, plan.spec(), plan.follow, cost_ns, self._progress)
-            keep(recording)
+            recording = keep(recording)
         self._finished(plan.iterations)
         return recording
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
+from tracer import probes
 from tracer.host.recorder import Recorder
 from tracer.kernel.engine import Engine
 from tracer.kernel.event_reader import Nowhere
@@ -14,16 +16,22 @@ from tracer.model.recording import Recording
 @contextlib.contextmanager
 def recorded(
     engine: Engine, recorder: Recorder | None, argv: Sequence[str]
-) -> Iterator[Callable[[Recording], None]]:
-    """Let `recorder` take the events of the run of `argv` that is made inside; call what is yielded
-    with that run's recording. Without a recorder nothing is kept."""
+) -> Iterator[Callable[[Recording], Recording]]:
+    """Let `recorder` take the events of the run of `argv` that is made inside. What is yielded
+    takes that run's recording and returns it with what became of the events. Without a recorder
+    nothing is kept."""
     if recorder is None or engine.events is None:
-        yield lambda _recording: None
+        yield lambda recording: recording
         return
     recorder.begin(argv)
     reader = engine.events
     reader.sink = recorder.spool
+
+    def keep(recording: Recording) -> Recording:
+        kept = recorder.keep(recording, reader.losses, reader.failure)
+        return dataclasses.replace(recording, probes={**recording.probes, probes.RECORDED: kept})
+
     try:
-        yield lambda recording: recorder.keep(recording, reader.losses, reader.failure)
+        yield keep
     finally:
         reader.sink = Nowhere()

@@ -16,6 +16,8 @@ from tracer.model.events import EVENT_DTYPE, decoded
 
 #: Events in a row group, and row groups in a file.
 ROW_GROUP, _GROUPS = 1 << 18, 64
+#: Records that are read from a spool's file at a time, at least.
+_FEWEST = 1 << 12
 #: Column -> its type in the file; times grow slowly, all else repeats.
 COLUMNS = {"t_ns": "int64", "cpu": "uint16", "kind": "uint8", "thread": "uint32",
            "extra": "uint32", "what": "int64"}  # fmt: skip
@@ -24,6 +26,7 @@ _SETTINGS: dict[str, Any] = {
     "compression_level": 1,
     "use_dictionary": [name for name in COLUMNS if name != "t_ns"],
     "column_encoding": {"t_ns": "DELTA_BINARY_PACKED"},
+    "write_page_checksum": True,
 }
 #: Records of a CPU can be out of order by the time that a program was interrupted for.
 _MARGIN_NS = 10_000_000
@@ -31,7 +34,8 @@ _MARGIN_NS = 10_000_000
 
 def merged(files: Mapping[int, Path]) -> Iterator[NDArray[np.void]]:
     """The events in the files of a spool (EVENT_DTYPE), all CPUs in order of time, in pieces."""
-    streams = {cpu: blocks(file) for cpu, file in files.items()}
+    size = max(ROW_GROUP // max(len(files), 1), _FEWEST)
+    streams = {cpu: blocks(file, size) for cpu, file in files.items()}
     waiting: dict[int, NDArray[np.void]] = {}
     kept = np.zeros(0, EVENT_DTYPE)
     while streams:
@@ -99,23 +103,21 @@ def write(pieces: Iterator[NDArray[np.void]], fd: int) -> list[str]:
 
 
 def read(files: Sequence[Path]) -> NDArray[np.void]:
-    """All events of these files (EVENT_DTYPE)."""
+    """All events of these files (EVENT_DTYPE). Raises what pyarrow does, or ValueError, where one
+    is damaged."""
     import pyarrow.parquet as pq
 
-    opened = [pq.ParquetFile(file) for file in files]
+    opened = [pq.ParquetFile(file, page_checksum_verification=True) for file in files]
     rows = np.empty(sum(file.metadata.num_rows for file in opened), EVENT_DTYPE)
     at = 0
     for file in opened:
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group, columns=list(COLUMNS))
-            for name in COLUMNS:
-                _fill(rows[name][at : at + len(table)], table.column(name))
-            at += len(table)
+        kinds = {field.name: str(field.type) for field in file.schema_arrow}
+        if kinds != COLUMNS:
+            raise ValueError(f"the columns of its events are {', '.join(kinds)}")
+        for batch in file.iter_batches(ROW_GROUP):
+            for name, column in zip(COLUMNS, batch.columns, strict=True):
+                rows[name][at : at + len(batch)] = column.to_numpy(zero_copy_only=False)
+            at += len(batch)
+    if at != len(rows):
+        raise ValueError(f"it has {at} of {len(rows)} events")
     return in_order(rows)
-
-
-def _fill(rows: NDArray[Any], column: Any) -> None:
-    at = 0
-    for chunk in column.chunks:
-        rows[at : at + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
-        at += len(chunk)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -19,20 +20,25 @@ from tracer.host.fingerprint import fingerprint
 from tracer.host.recordings import FORMAT, META, REPORT, VECTORS, VERSION, require_libraries
 from tracer.host.spool import Spool, spooled
 from tracer.host.user import Credentials
-from tracer.model.events import Kind
+from tracer.model.events import Kept, Kind
 from tracer.model.recording import Recording
 from tracer.model.states import OWN_PARTS, PATH_PARTS, SOURCES, RunState
+
+#: Bytes kept free until the end, so that a full disk takes what is written then.
+_RESERVE, _RESERVED = ".reserve", 1 << 21
 
 
 class Recorder:
     """The directory of one recording, from its making on; use as a context manager.
 
-    TracerError (exit status 2) where it cannot be made, or is not empty.
+    TracerError (exit status 2) where it cannot be made, or is not empty. Later failures end no run:
+    they are told in what `keep` and `end` return.
     """
 
     def __init__(self, path: str) -> None:
         require_libraries()
         self.path = Path(path)
+        self._is_new = not self.path.exists()
         try:
             self.path.mkdir(exist_ok=True)
             if any(self.path.iterdir()):
@@ -42,6 +48,9 @@ class Recorder:
                     exit_code=2,
                 )
             self._fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            #: The directory itself, also where it has been moved meanwhile.
+            self._place = Path(f"/proc/self/fd/{self._fd}")
+            self._write(_RESERVE, b"")
         except OSError as error:
             raise TracerError(
                 f"cannot record into {path}: {error.strerror}",
@@ -50,7 +59,7 @@ class Recorder:
             ) from None
         self.spool = Spool(self._fd)
         self._meta: dict[str, Any] = {}
-        self._recording: Recording | None = None
+        self._kept: Kept | None = None
 
     def begin(self, command: Sequence[str]) -> None:
         """Say what is recorded, before it is."""
@@ -71,19 +80,28 @@ class Recorder:
             "path_parts": list(PATH_PARTS),
             "sources": list(SOURCES),
         }
-        self._write_meta()
+        try:
+            self._write_meta()
+            with self._opened(_RESERVE) as stream:
+                os.posix_fallocate(stream.fileno(), 0, _RESERVED)
+        except OSError as error:
+            raise TracerError(
+                f"cannot record into {self.path}: {error.strerror}",
+                "nothing was run; make room, or name another directory",
+                exit_code=2,
+            ) from None
 
     def keep(
         self, recording: Recording, losses: Mapping[tuple[int, int], int], failure: str = ""
-    ) -> None:
-        """The run is over: its recording, what was lost, by CPU and second, and why reading ended
-        early."""
+    ) -> Kept:
+        """The run is over: what became of its events. `losses` are those that found no room, by CPU
+        and second; `failure`: why they were read to the end no more."""
         self.spool.close()
-        self._recording = recording
         truncated = self.spool.failure or failure
         self._meta |= {
             "complete": not truncated,
             "truncated": truncated or None,
+            "command": self._meta["command"] or list(recording.argv),
             "window": {
                 "start_ns": recording.start_ns,
                 "end_ns": recording.end_ns,
@@ -96,28 +114,57 @@ class Recorder:
             },
             "threads": _threads(recording),
         }
-        self._write_meta()
-        self._write_vectors(recording)
+        try:
+            self._remove(_RESERVE)
+            self._write_meta()
+            self._write_vectors(recording)
+        except OSError as error:
+            truncated = truncated or f"the end could not be written: {error.strerror}"
+        self._kept = Kept(
+            str(self.path), self.spool.written, recording.start_ns, dict(losses), truncated
+        )
+        return self._kept
+
+    @property
+    def is_whole(self) -> bool:
+        """Every event of the run is there."""
+        return self._kept is not None and self._kept.is_whole
 
     def end(self, report: Mapping[str, Any]) -> str:
-        """Write the rest down, with the JSON document of the run; one line for the user."""
-        if self._recording is None:
-            return ""
-        self._write(REPORT, json.dumps(report).encode())
-        files = parquet_events.write(parquet_events.merged(spooled(self.path)), self._fd)
-        self._meta["files"] = files
-        self._write_meta()
-        for file in spooled(self.path).values():
-            file.unlink()
-        self._give_to_user()
-        size = sum(file.stat().st_size for file in self.path.iterdir())
-        return f"recorded {self.spool.written:,} events in {self.path} ({size / 1e6:.1f} MB)"
+        """Write the rest, with the JSON document of the run; what to tell the user."""
+        if self._kept is None:
+            return f"nothing was recorded in {self.path}"
+        told = f"{self._kept.events:,} events"
+        with contextlib.suppress(OSError):
+            self._write(REPORT, json.dumps(report).encode())
+        try:
+            files = parquet_events.write(parquet_events.merged(spooled(self._place)), self._fd)
+            self._meta["files"] = files
+            self._write_meta()
+            for file in spooled(self._place).values():
+                file.unlink()
+        except OSError as error:
+            told += f" as they came, since no other file could be made ({error.strerror})"
+        size = sum(file.stat().st_size for file in self._place.iterdir())
+        told = f"recorded {told} in {self.path} ({size / 1e6:.1f} MB)"
+        if self._kept.lost:
+            told += f"; {self._kept.lost:,} events are LOST: they came too fast"
+        if self._kept.truncated:
+            told += f"; TRUNCATED: {self._kept.truncated}"
+        return told
 
     def close(self) -> None:
+        """Give all to the user; where nothing was begun, the directory goes again."""
+        if self._fd < 0:
+            return
         self.spool.close()
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        with contextlib.suppress(OSError):
+            self._remove(_RESERVE)
+            if not self._meta and self._is_new:
+                self.path.rmdir()
+            self._give_to_user()
+        os.close(self._fd)
+        self._fd = -1
 
     def __enter__(self) -> Recorder:
         return self
@@ -125,15 +172,23 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _opened(self, name: str) -> BinaryIO:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        return os.fdopen(os.open(name, flags, 0o666, dir_fd=self._fd), "wb")
+
     def _write_meta(self) -> None:
         self._write(META, json.dumps(self._meta, indent=1).encode())
 
     def _write(self, name: str, content: bytes) -> None:
-        part = f".{name}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        with open(os.open(part, flags, 0o666, dir_fd=self._fd), "wb") as stream:  # noqa: PTH123
+        """Beside the old one first, so that there is always a whole one."""
+        part = f".{name}.part"
+        with self._opened(part) as stream:
             stream.write(content)
         os.replace(part, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    def _remove(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._fd)
 
     def _write_vectors(self, recording: Recording) -> None:
         rows, cpus = recording.threads, recording.cpus
@@ -142,8 +197,7 @@ class Recorder:
         columns["threads.row"] = known
         columns["epoch"] = np.array(recording.epoch)
         columns |= {f"cpus.{name}": cpus[name] for name in cpus.dtype.names or ()}
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        with open(os.open(VECTORS, flags, 0o666, dir_fd=self._fd), "wb") as stream:  # noqa: PTH123
+        with self._opened(VECTORS) as stream:
             np.savez_compressed(stream, **columns)  # type: ignore[arg-type]  # not that parameter
 
     def _give_to_user(self) -> None:
@@ -152,15 +206,17 @@ class Recorder:
         if user is None:
             return
         os.fchown(self._fd, user.uid, user.gid)
-        for file in self.path.iterdir():
+        for file in self._place.iterdir():
             os.chown(file, user.uid, user.gid, follow_symlinks=False)
 
 
 def _threads(recording: Recording) -> list[dict[str, Any]]:
+    """Who was there at the end, by row."""
     rows = recording.threads
-    leaders = {int(rows["tid"][slot]): slot for slot in np.flatnonzero(rows["tid"] != 0).tolist()}
+    slots = np.flatnonzero(rows["tid"] != 0).tolist()
+    leaders = {int(rows["tid"][slot]): slot for slot in slots}
     found = []
-    for slot in np.flatnonzero(rows["tid"] != 0).tolist():
+    for slot in slots:
         tid, tgid, life = (int(rows[name][slot]) for name in ("tid", "tgid", "life"))
         leader = leaders.get(tgid)
         found.append({

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Mapping
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,59 @@ from tracer.model.events import Events, Kind
 
 FORMAT, VERSION = "tracer.recording", 1
 META, REPORT, VECTORS = "meta.json", "report.json", "vectors.npz"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
+
+
+def _is_list(value: object, is_right: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and all(map(is_right, value))
+
+
+def _is_window(value: object) -> bool:
+    names = {"start_ns", "end_ns", "end_slot"}
+    return value is None or (
+        isinstance(value, dict) and set(value) == names and all(map(_is_number, value.values()))
+    )
+
+
+def _is_thread(value: object) -> bool:
+    numbers, texts = ("slot", "life", "tid", "tgid"), ("name", "process")
+    return (
+        isinstance(value, dict)
+        and all(_is_number(value.get(name)) for name in numbers)
+        and all(isinstance(value.get(name), str) for name in texts)
+    )
+
+
+def _is_losses(value: object) -> bool:
+    if value is None:
+        return True
+    return (
+        isinstance(value, dict)
+        and _is_number(value.get("total"))
+        and _is_list(
+            value.get("by_cpu_second"),
+            lambda row: _is_list(row, _is_number) and len(row) == 3,
+        )
+    )
+
+
+#: Members of meta.json that are relied on, and what each has to be.
+_SHAPES: Mapping[str, Callable[[Any], bool]] = {
+    "complete": lambda value: isinstance(value, bool),
+    "truncated": lambda value: value is None or isinstance(value, str),
+    "command": lambda value: _is_list(value, lambda word: isinstance(word, str)),
+    "host": lambda value: isinstance(value, dict),
+    "machine": lambda value: isinstance(value, str),
+    "cpus": lambda value: _is_list(value, _is_number),
+    "window": _is_window,
+    "events": lambda value: value is None or _is_number(value),
+    "losses": _is_losses,
+    "threads": lambda value: value is None or _is_list(value, _is_thread),
+    "own_parts": lambda value: _is_list(value, lambda word: isinstance(word, str)),
+}
 #: The line that installs what recordings need.
 INSTALL = "pip install 'tracer[record]'"
 
@@ -33,11 +88,11 @@ def read_meta(directory: Path) -> dict[str, Any]:
     try:
         meta = json.loads((directory / META).read_text())
     except OSError as error:
-        raise _damaged(directory, f"{META}: {error.strerror}") from None
-    except ValueError as error:
-        raise _damaged(directory, f"{META} is not JSON: {error}") from None
+        raise damaged(directory, f"{META}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise damaged(directory, f"{META} is not JSON: {error}") from None
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise _damaged(directory, f"{META} is not that of a recording")
+        raise damaged(directory, f"{META} is not that of a recording")
     if meta.get("version") != VERSION:
         raise TracerError(
             f"{directory}: this recording has version {meta.get('version')}; this tracer reads"
@@ -45,6 +100,9 @@ def read_meta(directory: Path) -> dict[str, Any]:
             "read it with the tracer that made it, or record again",
             exit_code=2,
         )
+    for name, is_right in _SHAPES.items():
+        if not is_right(meta.get(name)):
+            raise damaged(directory, f"{name} in {META} is not what it has to be")
     return meta
 
 
@@ -52,13 +110,54 @@ def read(directory: Path) -> Events:
     """All events of a recording; about 27 bytes of memory each. TracerError for what is none."""
     meta = read_meta(directory)
     require_libraries()
-    spool = spooled(directory)
-    if spool:
-        rows = np.concatenate(list(parquet_events.merged(spool)))
-    else:
-        rows = parquet_events.read(sorted(directory.glob("events-*.parquet")))
+    try:
+        rows = _rows(directory, meta)
+        if not np.isin(rows["kind"], list(Kind)).all():
+            raise ValueError("it has events of a kind that does not exist")
+    except (
+        OSError,
+        ValueError,
+        MemoryError,
+        OverflowError,
+        KeyError,
+        NotImplementedError,
+    ) as error:
+        raise damaged(directory, " ".join(str(error).split()) or type(error).__name__) from None
     window = _window(meta, rows)
     return Events(rows, window["start_ns"], window["end_ns"], window["end_slot"])
+
+
+def _rows(directory: Path, meta: Mapping[str, Any]) -> NDArray[np.void]:
+    """A spool that is there has all of it: what follows it was not completed."""
+    if spool := spooled(directory):
+        return np.concatenate(list(parquet_events.merged(spool)))
+    files = sorted(directory.glob("events-*.parquet"))
+    rows = parquet_events.read(files)
+    if meta.get("window") and len(rows) != meta["events"]:
+        raise ValueError(f"it has {len(rows)} events, not {meta['events']}")
+    return rows
+
+
+def read_vectors(directory: Path) -> dict[str, NDArray[Any]]:
+    """The kernel's own rows at the end: `threads.<member>` and `cpus.<member>` of its structs,
+    `threads.row`: which rows these are, `epoch`. TracerError where they are not there."""
+    try:
+        with np.load(directory / VECTORS, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, MemoryError,
+            zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
+        raise damaged(directory, f"{VECTORS}: {error}") from None
+
+
+def read_report(directory: Path) -> dict[str, Any]:
+    """The JSON document of the run; TracerError where it is not there."""
+    try:
+        report = json.loads((directory / REPORT).read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(directory, f"{REPORT}: {error}") from None
+    if not isinstance(report, dict):
+        raise damaged(directory, f"{REPORT} is not that of a run")
+    return report
 
 
 def _window(meta: Mapping[str, Any], rows: NDArray[np.void]) -> dict[str, int]:
@@ -67,12 +166,13 @@ def _window(meta: Mapping[str, Any], rows: NDArray[np.void]) -> dict[str, int]:
         return dict(meta["window"])
     edges = rows[rows["kind"] == Kind.WINDOW]
     opens = edges["t_ns"][edges["extra"] == 1]
-    times = rows["t_ns"]
-    start_ns = int(opens[0]) if len(opens) else int(times.min(initial=0))
-    return {"start_ns": start_ns, "end_ns": int(times.max(initial=start_ns)), "end_slot": 0}
+    times = opens if len(opens) else rows["t_ns"]
+    start_ns = int(times[0]) if len(times) else 0
+    return {"start_ns": start_ns, "end_ns": int(rows["t_ns"].max(initial=start_ns)), "end_slot": 0}
 
 
-def _damaged(directory: Path, why: str) -> TracerError:
+def damaged(directory: Path, why: str) -> TracerError:
+    """For a directory that is no recording, or one that cannot be read."""
     return TracerError(
         f"{directory} is no recording that can be read: {why}",
         "name a directory that tracer run --record made",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -70,6 +71,26 @@ class Events:
     start_ns: int
     end_ns: int
     end_slot: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What became of the events of a run: how many are in `directory`; `losses`, by CPU and second
+    of CLOCK_MONOTONIC, found no room in memory; `truncated`: why the later ones are missing."""
+
+    directory: str
+    events: int
+    start_ns: int
+    losses: Mapping[tuple[int, int], int]
+    truncated: str = ""
+
+    @property
+    def lost(self) -> int:
+        return sum(self.losses.values())
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.lost and not self.truncated
 
 
 def decoded(records: NDArray[np.void], cpu: int) -> NDArray[np.void]:
