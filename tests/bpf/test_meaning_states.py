@@ -207,3 +207,27 @@ def test_voluntary_switches_as_getrusage_counts_them(tmp_path, compiled):
     truth = document["rusage"]
     found = document["sched"]["switches"]["voluntary"]
     assert 1000 < facts["voluntary"] <= found <= truth["voluntary"] <= facts["voluntary"] + 3
+
+
+def test_two_programs_on_the_only_cpu_that_they_are_allowed(tmp_path):
+    both = f"{PLANTED} compute 150 & {PLANTED} compute 150; wait"
+    document, _facts = told(tmp_path, ("taskset", "-c", str(CPU), "sh", "-c", both), tries=1)
+    online, window_ns = document["host"]["online_cpus"], document["window_ns"]
+    if len(online) == 1:
+        pytest.skip("this host has one CPU")
+    number = document["target"]["allowed_cpus"]
+    assert number["narrowed"] == number["threads"] and number["narrowed_to"] == [CPU]
+    ledgers = document["ledgers"]
+    behind_ns = ledgers["wall"]["behind_own_ns"]
+    assert behind_ns >= 0.1 * window_ns, "each has half of the CPU or less"
+    # the other CPUs are idle unless the host is busy
+    idle_ns = ledgers["cpu"]["parts"]["idle"]
+    fires = min(behind_ns, idle_ns) >= 0.1 * window_ns
+    found = {one["id"]: one for one in document["findings"]}
+    assert ("confined" in found) == fires
+    assert ledgers["wall"]["not_allowed_ns"] <= min(
+        idle_ns, behind_ns + ledgers["wall"]["behind_other_ns"]
+    )
+    if len(online) == 2:  # that one CPU's idle time and the waits overlap by this at least
+        least_ns = behind_ns + idle_ns - 1.2 * window_ns  # less what the allowed one was idle
+        assert ledgers["wall"]["not_allowed_ns"] >= least_ns
