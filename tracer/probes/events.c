@@ -82,8 +82,12 @@ static inline void events_switched(u32 cpu, u32 slot, u32 next, u32 next_tid, u3
 				   u64 prev_state, u32 left, u64 now)
 {
 	struct thread *t = slot ? thread_at(slot) : 0;
-	u64 what = next | (prev_state & 0xff) << 32 | (u64)(preempt & 1) << 40;
+	/* of states above 8 bits it is enough that they are none in which a task can run */
+	u64 what = next | ((prev_state & 0xff) | (prev_state >> 8 ? TASK_STATE_UNINTERRUPTIBLE : 0)) << 32 |
+		   (u64)(preempt & 1) << 40;
 
+	if (!slot)
+		what |= (u64)!current_tid() << 44;
 	if (t) {
 		what |= (u64)(left == THREAD_WAKING_EARLY) << 41 | (u64)(left == THREAD_YIELDED) << 42;
 		if (left == THREAD_PREEMPTED || left == THREAD_YIELDED)
@@ -94,8 +98,17 @@ static inline void events_switched(u32 cpu, u32 slot, u32 next, u32 next_tid, u3
 
 static inline void events_woken(u32 cpu, u32 slot, u32 waker_slot, u32 source, u64 did, u64 now)
 {
-	keep(cpu, now, EVENT_WAKING, waker_slot, (u32)(did >> 8),
-	     slot | (u64)source << 32 | (did & 0xff) << 40);
+	u32 outcome = did & 0xff, held_by = (u32)(did >> 8);
+	struct thread *t = thread_at(slot);
+	u64 more = 0;
+
+	if (t && held_by) /* how far the holder's path was ahead of this CPU's clock */
+		more = since(t->last_ns, now) & 0xffff;
+	else if (t && outcome == WAKEUP_ENDED_SLEEP && source != SOURCE_PROCESS &&
+		 source != SOURCE_KERNEL_WORKER)
+		more = 1 + t->awaited;
+	keep(cpu, now, EVENT_WAKING, waker_slot, held_by,
+	     slot | (u64)source << 32 | (u64)outcome << 40 | more << 48);
 }
 
 static inline void events_entered(u32 cpu, u32 slot, u32 nr, u64 regs, u64 now)
@@ -112,6 +125,8 @@ static inline void events_created(u32 cpu, struct thread *t, u32 slot, u32 paren
 {
 	keep(cpu, now, EVENT_NEW, parent_slot, t->tid,
 	     slot | (u64)(t->is_worker != 0) << 31 | (u64)t->tgid << 32);
+	if (t->queue_cpu != cpu)
+		keep(cpu, now, EVENT_MIGRATE, slot, t->queue_cpu, 1);
 }
 
 static inline void keep_name(u32 cpu, u32 slot, u64 *comm, u64 now)

@@ -11,7 +11,7 @@ from harness.world import DEAD, RUNNABLE, SLEEPING, World
 
 from tracer.kernel.event_reader import EventReader
 from tracer.model.events import Kind, Outcome, decoded
-from tracer.model.states import PART, SOURCES, RunState
+from tracer.model.states import AWAITED, PART, SOURCES, RunState
 
 RING = 64
 Event = tuple[int, str, int, int, int]
@@ -46,19 +46,27 @@ def events(w: World, since: int = 0) -> list[Event]:
     return sorted(event for event in found if event[0] >= since)
 
 
-def switch(next_slot: int, state: int = 0, *, early: bool = False, yielded: bool = False) -> int:
-    return next_slot | state << 32 | early << 41 | yielded << 42
+def switch(
+    next_slot: int,
+    state: int = 0,
+    *,
+    early: bool = False,
+    yielded: bool = False,
+    from_idle: bool = False,
+) -> int:
+    return next_slot | state << 32 | early << 41 | yielded << 42 | from_idle << 44
 
 
-def waking(slot: int, source: str, outcome: Outcome) -> int:
-    return slot | SOURCES.index(source) << 32 | outcome << 40
+def waking(slot: int, source: str, outcome: Outcome, awaited: str = "") -> int:
+    what = slot | SOURCES.index(source) << 32 | outcome << 40
+    return what | (1 + AWAITED.index(awaited) if awaited else 0) << 48
 
 
 def test_the_window_opens_after_what_came_before_it(w: World) -> None:
     found = events(w)
     assert [(t, kind) for t, kind, *_ in found if kind == "WINDOW"] == [(1000, "WINDOW")]
     before = [event for event in found if event[0] == 120]
-    assert before == [(120, "SWITCH", 0, w.main.pid, switch(1))]
+    assert before == [(120, "SWITCH", 0, w.main.pid, switch(1, from_idle=True))]
     # the first touch of the window, in the state before the event that opens it
     read = NUMBER["read"]
     io = PART["syscall:io"]
@@ -82,7 +90,7 @@ def test_all_switches_are_kept_also_of_others(w: World) -> None:
     w.switch(1200, 2, None, SLEEPING)
     w.switch(1300, 0, w.tracer, RUNNABLE, preempt=True)
     assert events(w, 1100) == [
-        (1100, "SWITCH", 0, w.tracer.pid, 0),
+        (1100, "SWITCH", 0, w.tracer.pid, switch(0, from_idle=True)),
         (1200, "SWITCH", 0, 0, switch(0, SLEEPING)),
         (1300, "SWITCH", 1, w.tracer.pid, switch(0) | 1 << 40),
     ]
@@ -98,7 +106,7 @@ def test_what_a_wake_up_did_is_kept(w: World) -> None:
     assert [event for event in events(w, 1200) if event[1] in ("WAKING", "SWITCH")] == [
         (1200, "WAKING", 0, 0, waking(1, "other_process", Outcome.EARLY)),
         (1300, "SWITCH", 1, 0, switch(0, SLEEPING, early=True)),
-        (1400, "WAKING", 0, 0, waking(1, "other_process", Outcome.ENDED_SLEEP)),
+        (1400, "WAKING", 0, 0, waking(1, "other_process", Outcome.ENDED_SLEEP, "process")),
         (1500, "WAKING", 0, 0, waking(1, "other_process", Outcome.ON_ITS_WAY)),
     ]
 
@@ -112,12 +120,22 @@ def test_a_new_thread_and_its_end(w: World) -> None:
     name = b"worker-of-it-123"
     assert [event for event in events(w, 1100) if event[1] != "BEGIN"] == [
         (1100, "NEW", 1, 101, other.slot | 101 << 32),
-        (1200, "SWITCH", 0, 101, switch(other.slot)),
+        (1200, "SWITCH", 0, 101, switch(other.slot, from_idle=True)),
         (1300, "DYING", other.slot, 0, 0),
         (1300, "NAME", other.slot, 0, int.from_bytes(name[:8], "little")),
         (1300, "NAME", other.slot, 1, int.from_bytes(name[8:], "little")),
         (1400, "SWITCH", other.slot, 0, switch(0, DEAD)),
     ]
+
+
+def test_a_new_thread_that_another_cpu_queues(w: World) -> None:
+    other = w.create(1100, 0, 101, to_cpu=2)
+    assert (1100, "MIGRATE", other.slot, 2, 1) in events(w)
+
+
+def test_a_sleep_that_is_none_of_the_first_states_is_no_preemption(w: World) -> None:
+    w.switch(1100, 0, None, 0x8000)  # frozen
+    assert events(w, 1100)[-1] == (1100, "SWITCH", 1, 0, switch(0, 2))
 
 
 def test_yields_migrations_execs_and_the_window_s_end(w: World) -> None:

@@ -98,7 +98,7 @@ def _add_unseen(table: NDArray[np.void], kept: Kept, seen: set[int]) -> None:
     """Threads that slept through the whole recording."""
     new = np.array([slot not in seen for slot in kept.slots.tolist()], dtype=bool)
     for name in ("tid", "tgid", "state", "on_cpu_part", "blocked_part", "birth_ns", "death_ns",
-                 "call_nr", "comm"):  # fmt: skip
+                 "call_nr"):  # fmt: skip
         if name in kept.threads:
             table[name][kept.slots[new]] = kept.threads[name][new]
 

@@ -55,7 +55,7 @@ def summary_from(
         name=" ".join(command),
         transport="",
         unit=before.unit if before else "run",
-        top=(len(before.top) or _TOP) if before else _TOP,
+        top=len(before.top) if before else _TOP,
         kind=before.target.kind if before else "command",
         command_line=CommandLine("tracer run"),
     )

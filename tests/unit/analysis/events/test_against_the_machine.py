@@ -23,8 +23,8 @@ def run(machine: Machine, seed: int, steps: int = 400) -> RecordedWorld:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_random_schedules(machine: Machine, seed: int) -> None:
-    world = run(machine, seed)
+def test_random_schedules(recording: Machine, seed: int) -> None:
+    world = run(recording, seed)
     found = world.compare()
     path = world.row(world.main)["path"]
     parts = [int((found.path["end_ns"] - found.path["start_ns"])[found.path["part"] == p].sum())

@@ -613,14 +613,14 @@ impl<'a> Machine<'a> {
             self.renew(waker);
             given = Some(self.threads[waker].given(waker as u32));
         }
-        let awaited = (e.bits(48, 8) as u8).wrapping_sub(1);
+        let more = e.bits(48, 16) as u16;
         let pending = Pending {
             at: e.at,
             cpu: e.cpu,
             source,
             given,
             holder: e.extra,
-            awaited,
+            more,
         };
         match self.threads[row].state {
             State::Blocked | State::WakingEarly => self.end_sleep(row, &pending),
@@ -668,7 +668,7 @@ impl<'a> Machine<'a> {
             t.slept(&mut self.chain, row as u32, None, at);
             self.take(row, &given, at);
         } else if holder != 0 {
-            at = self.take_of_holder(row, holder, at);
+            at = self.take_of_holder(row, holder, at.max(by.at + i64::from(by.more)));
         } else {
             let part = self.slept_part(row);
             let t = &mut self.threads[row];
@@ -1197,8 +1197,9 @@ fn io_of(t: &Thread) -> i64 {
 }
 
 fn awaited(by: &Pending, part: u8) -> usize {
-    if usize::from(by.awaited) < N_AWAITED {
-        return usize::from(by.awaited);
+    let told = usize::from(by.more).wrapping_sub(1);
+    if told < N_AWAITED {
+        return told;
     }
     usize::from(match part {
         TIMED_WAIT => AWAITED_TIMED_WAIT,

@@ -60,7 +60,8 @@ pub struct Pending {
     pub source: u8,
     pub given: Option<Given>,
     pub holder: u32,
-    pub awaited: u8,
+    /// With a holder how far its path was ahead, ns; else 1 + what was awaited, 0: not told.
+    pub more: u16,
 }
 
 pub struct Thread {

@@ -1,0 +1,67 @@
+"""A recording directory as one value: its events, what is known beside them, and the replay."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tracer.analysis.events.check import Check, check
+from tracer.analysis.events.replay import Replayed, replay
+from tracer.errors import TracerError
+from tracer.host import recordings, vectors
+from tracer.host.vectors import Kept
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """`report`: the document of the run, None where the recording ended before it was written;
+    `kept`: the kernel's books, None likewise; `check`: both compared."""
+
+    directory: Path
+    meta: Mapping[str, Any]
+    replay: Replayed
+    kept: Kept | None
+    report: Mapping[str, Any] | None
+    check: Check | None
+
+    @property
+    def lost(self) -> int:
+        """Events that found no room in a ring."""
+        return int(self.meta.get("losses", {}).get("total", 0))
+
+    @property
+    def truncated(self) -> str:
+        """Why the recording ended before the run; empty: it did not."""
+        return str(self.meta.get("truncated") or "")
+
+
+def recorded(directory: Path, *, segments: bool = False) -> Recorded:
+    """Read and replay. TracerError for what is no recording, or is damaged."""
+    meta = recordings.read_meta(directory)
+    events = recordings.read(directory)
+    kept = vectors.kept(directory)
+    report = _report(directory)
+    threads = meta.get("threads", ())
+    known = [(row["slot"], row["tid"], row["tgid"]) for row in threads]
+    found = replay(events, known, segments=segments, machine=meta.get("machine", "x86_64"))
+    calls = report.get("syscalls") if report else None
+    books = check(found, kept, calls) if kept else None
+    return Recorded(directory, meta, found, kept, report, books)
+
+
+def _report(directory: Path) -> Mapping[str, Any] | None:
+    file = directory / recordings.REPORT
+    try:
+        found = json.loads(file.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise TracerError(
+            f"{file} cannot be read: {error}",
+            "remove that file to read the events without it",
+            exit_code=2,
+        ) from None
+    return found if isinstance(found, dict) else None
