@@ -1,0 +1,97 @@
+"""SQL over the views of a recording, by DuckDB, which can reach nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tracer.analysis.events.tables import Tables
+from tracer.analysis.events.views import NEEDS, VIEWS
+from tracer.errors import TracerError
+
+_MEMORY = "1500MB"
+_SEE = "the views and their columns: tracer query DIR"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Columns (name, DuckDB's type) and rows."""
+
+    columns: Sequence[tuple[str, str]]
+    rows: Sequence[Sequence[Any]]
+
+
+def query(tables: Tables, sql: str) -> Answer:
+    """The answer to one SELECT; TracerError (exit status 2) where DuckDB refuses it."""
+    duckdb = import_duckdb()
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise _refused(error) from None
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise TracerError(
+            "a query is one SELECT (or DESCRIBE, SUMMARIZE): the recording is only read",
+            _SEE,
+            exit_code=2,
+        )
+    with duckdb.connect(":memory:") as connection:
+        _prepare(connection, tables, _wanted(sql))
+        try:
+            cursor = connection.execute(sql)
+            columns = [(str(c[0]), str(c[1])) for c in cursor.description or ()]
+            return Answer(columns, cursor.fetchall())
+        except duckdb.Error as error:
+            raise _refused(error) from None
+
+
+def import_duckdb() -> Any:
+    """The module; TracerError with the line that installs it where it is missing."""
+    try:
+        import duckdb
+        import pyarrow  # noqa: F401 (the tables reach it so)
+    except ImportError as error:
+        raise TracerError(
+            f"a query needs {error.name}, which is not installed",
+            "in tracer's directory: .venv/bin/python -m pip install -e '.[record]'",
+        ) from None
+    return duckdb
+
+
+def _wanted(sql: str) -> list[str]:
+    """The views whose names occur."""
+    words = set(re.findall(r"\w+", sql.lower()))
+    return [name for name in VIEWS if name in words]
+
+
+def _prepare(connection: Any, tables: Tables, views: Sequence[str]) -> None:
+    """Make the views, then lock all else out: files, the network, extensions, Python's objects."""
+    connection.execute("SET python_enable_replacements = false")
+    for name in dict.fromkeys(table for view in views for table in NEEDS[view]):
+        connection.register(name, _arrow(tables.table(name)))
+    for name in views:
+        connection.execute(f"CREATE VIEW {name} AS {VIEWS[name].sql}")
+    connection.execute(f"SET memory_limit = '{_MEMORY}'")
+    connection.execute("SET temp_directory = ''")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _arrow(columns: Any) -> Any:
+    import pyarrow
+
+    return pyarrow.table({name: _column(pyarrow, values) for name, values in columns.items()})
+
+
+def _column(pyarrow: Any, values: Any) -> Any:
+    if isinstance(values, np.ma.MaskedArray):
+        return pyarrow.array(values.data, mask=np.ma.getmaskarray(values))
+    return pyarrow.array(np.ascontiguousarray(values) if isinstance(values, np.ndarray) else values)
+
+
+def _refused(error: Exception) -> TracerError:
+    """DuckDB's message, with the place that it points at."""
+    return TracerError(f"the query was refused: {str(error).strip()}", _SEE, exit_code=2)

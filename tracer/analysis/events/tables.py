@@ -1,0 +1,131 @@
+"""The columns of a recording's events, for SQL: numbers as numpy arrays, names as lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracer.analysis.events.hops import hops_of
+from tracer.analysis.events.in_one_thread import RECEIVES, SENDS
+from tracer.analysis.events.index import Calls, Presence, low_half, rows_of
+from tracer.model import syscalls
+from tracer.model.events import Events, Kind
+from tracer.model.hops import KINDS, PARTS
+from tracer.model.states import SOURCES
+
+Columns = Mapping[str, Any]
+
+
+class Tables:
+    """Makes each table when it is asked for."""
+
+    def __init__(self, events: Events, threads: Sequence[Mapping[str, Any]], machine: str) -> None:
+        self._events = events
+        self._listed = threads
+        self._machine = machine
+
+    def table(self, name: str) -> Columns:
+        """The columns of `_switches` and so on; times in ns since the window opened."""
+        made: Columns = getattr(self, name)()
+        return made
+
+    def _threads(self) -> Columns:
+        last = {int(thread["slot"]): thread for thread in self._listed}.values()
+        return {
+            "slot": np.array([thread["slot"] for thread in last], np.int64),
+            "tid": np.array([thread["tid"] for thread in last], np.int64),
+            "tgid": np.array([thread["tgid"] for thread in last], np.int64),
+            "name": [str(thread.get("name") or "") for thread in last],
+        }
+
+    def _calls(self) -> Columns:
+        numbers = range(syscalls.TABLE_LENGTH)
+        names = [syscalls.name_of(number, self._machine) for number in numbers]
+        return {
+            "nr": np.array(numbers, np.int64),
+            "name": names,
+            "class": [syscalls.class_of(name) for name in names],
+            "receives": np.array([name in RECEIVES for name in names]),
+            "sends": np.array([name in SENDS for name in names]),
+        }
+
+    def _sources(self) -> Columns:
+        return {"number": np.arange(len(SOURCES)), "name": list(SOURCES)}
+
+    def _kinds(self) -> Columns:
+        return {"number": np.arange(len(KINDS)), "name": list(KINDS)}
+
+    def _switches(self) -> Columns:
+        rows = self._in_window(Kind.SWITCH)
+        what = rows["what"]
+        return {
+            "t_ns": rows["t_ns"] - self._events.start_ns,
+            "cpu": rows["cpu"].astype(np.int32),
+            "out_slot": rows["thread"].astype(np.int64),
+            "in_slot": low_half(what),
+            "in_tid": rows["extra"].astype(np.int64),
+            "state": (what >> np.uint64(32) & np.uint64(0xFF)).astype(np.int32),
+            "preempt": what >> np.uint64(40) & np.uint64(1) > 0,
+            "yielded": what >> np.uint64(42) & np.uint64(1) > 0,
+        }
+
+    def _wakeups(self) -> Columns:
+        rows = self._in_window(Kind.WAKING)
+        what = rows["what"]
+        return {
+            "t_ns": rows["t_ns"] - self._events.start_ns,
+            "cpu": rows["cpu"].astype(np.int32),
+            "waker_slot": rows["thread"].astype(np.int64),
+            "woken_slot": low_half(what),
+            "source": (what >> np.uint64(32) & np.uint64(0xFF)).astype(np.int32),
+            "outcome": (what >> np.uint64(40) & np.uint64(0xFF)).astype(np.int32),
+        }
+
+    def _syscalls(self) -> Columns:
+        """Calls that returned in the window."""
+        rows, start_ns = self._events.rows, self._events.start_ns
+        times = np.ascontiguousarray(rows["t_ns"])
+        calls, presence = Calls.of(rows), Presence.of(rows, times)
+        enters = np.flatnonzero(calls.is_enter)
+        exits = calls.return_of(enters)
+        enters, exits = enters[exits >= 0], exits[exits >= 0]
+        at, until, slots = calls.index.row(enters), calls.index.row(exits), calls.index.owners
+        inside = (times[until] >= start_ns) & (times[until] <= self._events.end_ns)
+        at, until, slots = at[inside], until[inside], slots[enters][inside]
+        return {
+            "start_ns": times[at] - start_ns,
+            "end_ns": times[until] - start_ns,
+            "off_cpu_ns": presence.off_until(slots, until) - presence.off_until(slots, at),
+            "cpu": rows["cpu"][until].astype(np.int32),
+            "slot": slots,
+            "nr": rows["what"][at].astype(np.int64),
+            "first": rows["extra"][at].astype(np.int64),
+            "result": rows["what"][until].astype(np.int64),
+        }
+
+    def _hops(self) -> Columns:
+        rows, start_ns = hops_of(self._events, self._machine).rows, self._events.start_ns
+        names = {"waker": "waker_slot", "woken": "woken_slot"}
+        plain = ("waker", "woken", "waker_nr", "woken_nr", "waker_cpu", "cpu", "kind")
+        return {
+            "start_ns": rows["start_ns"] - start_ns,
+            "waking_ns": _or_null(rows["waking_ns"] - start_ns, rows["waking_ns"] < 0),
+            "end_ns": rows["end_ns"] - start_ns,
+            "cpu_slept_ns": _or_null(rows["slept_ns"], rows["slept_ns"] < 0),
+            **{names.get(name, name): rows[name].astype(np.int64) for name in plain},
+            **{
+                f"{part}_ns": np.ascontiguousarray(rows["parts_ns"][:, number])
+                for number, part in enumerate(PARTS)
+            },
+        }
+
+    def _in_window(self, kind: Kind) -> Any:
+        rows = self._events.rows[rows_of(self._events.rows, kind)]
+        times = rows["t_ns"]
+        return rows[(times >= self._events.start_ns) & (times <= self._events.end_ns)]
+
+
+def _or_null(values: Any, is_null: Any) -> Any:
+    return np.ma.masked_array(values, is_null)
