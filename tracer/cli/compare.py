@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ from tracer.errors import TracerError
 
 if TYPE_CHECKING:
     from tracer.analysis.compare import Comparison
+    from tracer.analysis.events.anatomy import Anatomy
     from tracer.analysis.run.budget import Budget
     from tracer.experiment.compare import CompareResult
     from tracer.experiment.trials import Start
@@ -32,7 +33,7 @@ class _Compare(click.Command):
 @click.command(
     "compare",
     cls=_Compare,
-    short_help="Compare two workloads, commands, or saved reports.",
+    short_help="Compare two workloads, commands, saved reports or recordings.",
     params=[
         click.Argument(["a"]),
         click.Argument(["b"]),
@@ -73,11 +74,13 @@ def command(
     json_path: str | None,
     budgets: Sequence[Budget],
 ) -> int:
-    """Compare two workloads, two commands, or two saved reports of tracer run --json.
+    """Compare two workloads, two commands, two saved reports of tracer run --json, or two
+    recordings of tracer run --record.
 
-    A and B are each a workload with its options in quotes, "thread-brigade --cpus 1", or the
-    name of a saved report; after `--` each is a command of your own in quotes, which is started
-    many times. Runs are saved as they end: after Ctrl-C the same command continues.
+    A and B are each a workload with its options in quotes, "thread-brigade --cpus 1", the name of a
+    saved report, or that of a recording's directory; after `--` each is a command of your own in
+    quotes, which is started many times. Runs are saved as they end: after Ctrl-C the same command
+    continues.
     """
     from tracer.report import compare as report
 
@@ -97,11 +100,16 @@ def command(
             result = _compared(a, b, rounds, untraced, begin, functions)
         compared, names = result.comparison, (a, b)
         if compared is not None:
+            hops = None if are_commands else _hops(a, b)
+            document = report.document(
+                compared, names, result.host, result.warnings, result.in_python, result.load
+            )
             out.report(
-                report.document(
-                    compared, names, result.host, result.warnings, result.in_python, result.load
+                {**document, **({"hops": [side[1] for side in hops]} if hops else {})},
+                lambda width: (
+                    report.render(compared, names, result.warnings, width, result.load)
+                    + _hops_text(hops, width)
                 ),
-                lambda width: report.render(compared, names, result.warnings, width, result.load),
             )
             _write_folded(out, compared, folded)
     stop_if_broken_off(result.interrupted)
@@ -143,14 +151,52 @@ def _compared(
     from tracer.experiment.line import condition
     from tracer.progress import Progress
 
-    saved = [Path(side).is_file() for side in (a, b)]
+    saved = [_saved(side) for side in (a, b)]
     if any(saved) and not all(saved):
         raise TracerError(
             "one side is a saved report and the other a workload: they did not run side by side",
-            "compare two saved reports or two workload lines",
+            "compare two saved reports, two recordings or two workload lines",
             exit_code=2,
         )
-    if all(saved):
-        return compare_saved(Path(a), Path(b))
+    if saved[0] and saved[1]:
+        return compare_saved(saved[0], saved[1])
     first, second = condition(a, SIDES[0]), condition(b, SIDES[1])
     return compare_live(first, second, rounds, untraced, Progress(), begin, functions)
+
+
+def _saved(side: str) -> Path | None:
+    """The file of a saved report, also that in the directory of a recording; None for neither."""
+    path = Path(side)
+    if path.is_dir():
+        from tracer.host.recordings import REPORT, read_meta
+
+        read_meta(path)  # refuses another directory
+        return path / REPORT
+    return path if path.is_file() else None
+
+
+def _hops(a: str, b: str) -> list[tuple[Anatomy, dict[str, Any]]] | None:
+    """The hops of two recordings and their documents; None where one has none, or is none."""
+    if not (Path(a).is_dir() and Path(b).is_dir()):
+        return None
+    from tracer.analysis.events.anatomy import anatomy
+    from tracer.analysis.events.hops import hops_of
+    from tracer.cli import _recordings as recordings
+    from tracer.report import hops as report
+
+    found = []
+    for side in (a, b):
+        loaded = recordings.load(Path(side))
+        taken = anatomy(hops_of(loaded.events, loaded.machine))
+        if taken is None:
+            return None
+        found.append((taken, report.document(taken, loaded.meta, loaded.machine)))
+    return found
+
+
+def _hops_text(hops: list[tuple[Anatomy, dict[str, Any]]] | None, width: int) -> str:
+    if hops is None:
+        return ""
+    from tracer.report.hops_evidence import beside
+
+    return "\n" + "\n".join(beside(hops[0][0], hops[1][0], width)) + "\n"

@@ -38,9 +38,10 @@ class _Questions(click.Group):
     params=[
         click.Option(
             ["--from", "saved"],
-            metavar="FILE",
+            metavar="FILE|DIR",
             help="Give the answer again from the JSON report of an earlier `explain pinning`,"
-            " of any machine; needs no rights.",
+            " or say what the hops of a recording show (`tracer run --record DIR`); of any"
+            " machine, without rights.",
         ),
         options.json_option(),
     ],
@@ -61,7 +62,10 @@ def command(ctx: click.Context, saved: str | None, json_path: str | None) -> int
         click.echo(ctx.get_help())
         return 0
     with outputs(json_path) as out:
-        _tell(_recorded(saved), out)
+        if Path(saved).is_dir():
+            _tell_recording(Path(saved), out)
+        else:
+            _tell(_recorded(saved), out)
     return 0
 
 
@@ -154,6 +158,21 @@ def _tell(recorded: Recorded, out: Outputs) -> Explanation:
         lambda width: report.render(answer, recorded.unit, note, width, load),
     )
     return answer
+
+
+def _tell_recording(directory: Path, out: Outputs) -> None:
+    """Write what the hops of a recording say."""
+    from tracer.analysis.events.evidence import evidence
+    from tracer.cli import _recordings as recordings
+    from tracer.report import hops, hops_evidence
+
+    loaded = recordings.load(directory)
+    found = recordings.hops_of(loaded)
+    anatomy = hops.document(recordings.anatomy_of(found), loaded.meta, loaded.machine)
+    said = evidence(found)
+    out.report(
+        hops_evidence.document(said, anatomy), partial(hops_evidence.render, said, loaded.name)
+    )
 
 
 def _recorded(path: str) -> Recorded:

@@ -9,6 +9,7 @@ from typing import Any
 from tracer.analysis.events.anatomy import (
     ASLEEP_LONG,
     ASLEEP_SHORT,
+    PERCENTILES,
     Anatomy,
     Group,
     Waterfall,
@@ -95,25 +96,20 @@ def _headline(found: Anatomy, name: str) -> list[str]:
 
 def _kinds(found: Anatomy, width: int) -> list[str]:
     groups = [*found.groups, found.every]
-    columns: dict[str, Sequence[float]] = {
-        "mean": [group.mean_ns for group in groups],
-        "p50": [group.percentiles_ns[50] for group in groups],
-        "p99": [group.percentiles_ns[99] for group in groups],
-        "max": [group.max_ns for group in groups],
-    }
-    times = [in_one_unit(values) for values in columns.values()]
-    heads = [f"{name} {unit}" for name, (unit, _) in zip(columns, times, strict=True)]
     rows = [
         [
             kind_line(group.kind, found.limit_ns),
             count(group.count),
             percent(group.share),
             percent(group.time_share),
-            *(column[at] for _, column in times),
+            microseconds(group.mean_ns),
+            *(microseconds(group.percentiles_ns[percentile]) for percentile in PERCENTILES),
+            microseconds(group.max_ns),
         ]
-        for at, group in enumerate(groups)
+        for group in groups
     ]
-    return table(rows, ["hops", "count", "share", "of hop time", *heads], 1, width)
+    heads = ["hops", "count", "share", "of hop time", "mean us", "p50 us", "p99 us", "max us"]
+    return table(rows, heads, 1, width)
 
 
 def _anatomy(group: Group, limit_ns: int | None, width: int) -> list[str]:

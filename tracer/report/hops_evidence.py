@@ -10,7 +10,7 @@ from tracer.analysis.events.anatomy import Anatomy
 from tracer.analysis.events.evidence import Chance, Evidence
 from tracer.report.hops import PART_LINES, kind_line
 from tracer.report.layout import WIDTH, page, table
-from tracer.units import count, counted, duration, in_one_unit, percent
+from tracer.units import count, counted, duration, microseconds, percent
 
 SCHEMA = "tracer.explain.recording/1"
 _NAMED = 3  # parts of the excess that are named
@@ -113,12 +113,11 @@ def beside(a: Anatomy, b: Anatomy, width: int = WIDTH) -> list[str]:
     heads = ["hops"]
     for label, side in zip("AB", sides, strict=True):
         groups = [side.get(kind) for kind in kinds]
-        unit, medians = in_one_unit([g.percentiles_ns[50] if g else None for g in groups])
         columns += [
             [count(g.count) if g else "0" for g in groups],
             [percent(g.share) if g else "" for g in groups],
-            medians,
+            [microseconds(g.percentiles_ns[50]) if g else "" for g in groups],
         ]
-        heads += [f"{label}: count", "share", f"p50 {unit}"]
+        heads += [f"{label}: count", "share", "p50 us"]
     names = [kind_line(kind, None) for kind in kinds]
     return table(list(zip(names, *columns, strict=True)), heads, 1, width)

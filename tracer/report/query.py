@@ -31,7 +31,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.6g}"
     return plain(str(value))
 
 

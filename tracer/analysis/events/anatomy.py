@@ -13,7 +13,7 @@ from tracer.model.hops import CPU_ASLEEP, KINDS, PARTS, Hops
 
 PERCENTILES = (50, 99)
 #: A percentile's anatomy is the mean of the hops that are this close to it, in ranks of 100.
-_NEAR = 0.5
+_NEAR = 0.1
 #: What rests on fewer hops, or on a smaller share of them, was not seen.
 FEWEST, SMALLEST_SHARE = 100, 0.01
 ASLEEP_SHORT, ASLEEP_LONG = "cross_cpu_asleep_short", "cross_cpu_asleep_long"

@@ -15,6 +15,7 @@ _ROW_BITS = 32
 _ROW_MASK = (1 << _ROW_BITS) - 1
 _LOW_HALF = np.uint64(0xFFFFFFFF)
 _NO_ROW = -1
+_CHILD = (1 << 31) - 1  # of NEW; the bit above says that it is a worker of the kernel
 
 
 def low_half(what: NDArray[np.uint64]) -> Ints:
@@ -104,7 +105,8 @@ class Calls:
     @staticmethod
     def of(rows: NDArray[np.void]) -> Calls:
         calls, new = rows_of(rows, Kind.ENTER, Kind.EXIT), rows_of(rows, Kind.NEW)
-        owners = [rows["thread"][calls].astype(np.int64), low_half(rows["what"][new])]
+        children = low_half(rows["what"][new]) & _CHILD
+        owners = [rows["thread"][calls].astype(np.int64), children]
         index = Index(np.concatenate(owners), np.concatenate([calls, new]))
         kinds = rows["kind"][index.rows]
         return Calls(index, kinds == Kind.ENTER, kinds == Kind.EXIT)

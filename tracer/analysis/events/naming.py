@@ -65,7 +65,7 @@ class Naming:
         if kind == Kind.MIGRATE:
             return f"goes to CPU {extra}"
         if kind == Kind.NEW:
-            return f"creates {self.thread(slot)}"
+            return f"creates {self.thread(slot & 0x7FFFFFFF)}"
         return kind.name.lower()
 
     def _left(self, row: np.void) -> str:

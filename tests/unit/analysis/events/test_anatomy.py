@@ -28,9 +28,9 @@ def test_percentiles_are_made_of_hops_around_them_and_add_up() -> None:
     assert group.max_ns == 1010
     assert group.mean_ns == 510.5
     middle, high = group.waterfalls
-    # ranks 495 to 505 and 985 to 995 of 1000
-    assert (middle.hops, middle.parts, middle.total_ns) == (11, {"call": 10, "return": 500}, 510)
-    assert (high.hops, high.parts, high.total_ns) == (11, {"call": 10, "return": 990}, 1000)
+    # ranks 499 to 501 and 989 to 991 of 1000
+    assert (middle.hops, middle.parts, middle.total_ns) == (3, {"call": 10, "return": 500}, 510)
+    assert (high.hops, high.parts, high.total_ns) == (3, {"call": 10, "return": 990}, 1000)
     assert found.other_wakeups == 3
     (pair,) = found.calls
     assert (pair.waker_nr, pair.woken_nr, pair.count, pair.p50_ns) == (44, 45, 1000, 510)

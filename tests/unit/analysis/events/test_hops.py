@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from harness.event_stream import Stream
 from numpy.typing import NDArray
 
-from tests.harness.event_stream import Stream
 from tracer.analysis.events.hops import hops_of
 from tracer.model.events import Outcome
 from tracer.model.hops import KINDS, PARTS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from harness.event_stream import Stream
 
-from tests.harness.event_stream import Stream
 from tracer.analysis.events.query import query
 from tracer.analysis.events.tables import Tables
 from tracer.analysis.events.views import NEEDS, VIEWS
@@ -127,3 +127,11 @@ def test_text_csv_and_json(tables: Tables) -> None:
     assert [column["name"] for column in data["columns"]] == ["waker", "ns", "cpu_slept_ns",
                                                               "half", "l"]  # fmt: skip
     assert "writer" in render(answer)
+
+
+def test_views_and_columns_are_documented() -> None:
+    page = Path(__file__).parents[4] / "docs" / "recordings.md"
+    rows = {line.split("`")[1]: line for line in page.read_text().splitlines()
+            if line.startswith("| `")}  # fmt: skip
+    for name, view in VIEWS.items():
+        assert not {column for column in view.columns if f"`{column}`" not in rows[name]}

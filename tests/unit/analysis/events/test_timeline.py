@@ -6,8 +6,8 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from harness.event_stream import Stream
 
-from tests.harness.event_stream import Stream
 from tracer.analysis.events.hops import hops_of
 from tracer.analysis.events.naming import Naming
 from tracer.analysis.events.slices import MOST_EVENTS, Slice, slice_of

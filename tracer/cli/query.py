@@ -1,0 +1,56 @@
+"""`tracer query DIR "SELECT ..."`: questions to a recording in SQL."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from tracer.cli import _options as options
+from tracer.cli import _recordings as recordings
+from tracer.cli._output import outputs, report_width
+
+
+@click.command(
+    "query",
+    short_help="Ask a recording in SQL.",
+    params=[
+        recordings.directory_argument(),
+        click.Argument(["sql"], required=False),
+        click.Option(
+            ["--csv", "csv_path"],
+            metavar="FILE",
+            help="Write the answer as CSV to FILE; `-`: to standard output, alone.",
+        ),
+        options.json_option("Write the answer as JSON to FILE; `-`: to standard output, alone."),
+    ],
+)
+def command(directory: Path, sql: str | None, csv_path: str | None, json_path: str | None) -> int:
+    """Ask the recording in DIR in SQL; without SQL, list the views and their columns.
+
+    Views: threads, switches, wakeups, syscalls, hops, path, tasks. The SQL is DuckDB's, one SELECT.
+    Nothing else can be read and nothing written. Needs no rights.
+
+    tracer query DIR "SELECT kind, count(*), median(ns) FROM hops GROUP BY kind"
+    """
+    from tracer.analysis.events.query import import_duckdb, query
+    from tracer.analysis.events.tables import Tables
+    from tracer.report import query as report
+
+    if csv_path == "-" and json_path == "-":
+        raise click.UsageError("standard output takes one of --csv - and --json -")
+    import_duckdb()
+    with outputs(json_path, csv_path=None if csv_path == "-" else csv_path) as out:
+        loaded = recordings.load(directory)
+        if sql is None:
+            click.echo(report.views(report_width()), nl=False)
+            return 0
+        tables = Tables(loaded.events, loaded.meta.get("threads") or [], loaded.machine)
+        answer = query(tables, sql)
+        out.csv(partial(report.as_csv, answer))
+        if csv_path == "-":
+            out.report(report.document(answer, sql), lambda _width: report.as_csv(answer))
+        else:
+            out.report(report.document(answer, sql), partial(report.render, answer))
+    return 0
