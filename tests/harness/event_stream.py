@@ -13,6 +13,7 @@ import numpy as np
 from tracer.host import parquet_events
 from tracer.host.recordings import FORMAT, META, VERSION
 from tracer.model.events import EVENT_DTYPE, IDLE_LEFT, Events, Kind, Outcome
+from tracer.model.states import OWN_PARTS
 from tracer.model.syscalls import numbers
 
 NR = numbers("x86_64")
@@ -101,9 +102,15 @@ def save(events: Events, directory: Path, threads: Sequence[Mapping[str, Any]] =
         "format": FORMAT,
         "version": VERSION,
         "complete": True,
+        "truncated": None,
         "command": ["/bin/pass", "on"],
+        "host": {},
         "machine": "x86_64",
+        "cpus": [0, 1],
         "window": window,
+        "events": len(events.rows),
+        "losses": {"total": 0, "by_cpu_second": []},
+        "own_parts": list(OWN_PARTS),
         "threads": [dict(thread) for thread in threads],
     }
     (directory / META).write_text(json.dumps(meta))

@@ -63,7 +63,7 @@ class Naming:
         if kind == Kind.IPI:
             return f"sends an interrupt to CPU {extra}"
         if kind == Kind.MIGRATE:
-            return f"goes to CPU {extra}"
+            return f"is queued on CPU {extra}" if slot else f"goes to CPU {extra}"
         if kind == Kind.NEW:
             return f"creates {self.thread(slot & 0x7FFFFFFF)}"
         return kind.name.lower()
