@@ -47,6 +47,20 @@ time.sleep(0.1)
 assert ring >= 0 and libc.syscall(426, ring, 0, 0, flags, 0, 0) == 0
 time.sleep(0.5)
 """
+# Two tasks of asyncio, one of which blocks the loop or not; the loop itself never has nothing to do.
+ASYNCIO = """
+import asyncio, sys, time
+async def blocks():
+    for _ in range(12):
+        time.sleep(0.05)
+        await asyncio.sleep(0)
+async def yields():
+    for _ in range(12):
+        await asyncio.sleep(0.05)
+async def main():
+    await asyncio.gather(blocks() if int(sys.argv[1]) else yields(), yields())
+asyncio.run(main())
+"""
 
 
 def found(directory: Path, program: str, argument: str) -> dict[str, Any]:
@@ -64,6 +78,16 @@ def test_a_pool_whose_threads_all_sleep(tmp_path: Path) -> None:
     sentence = found(tmp_path, POOL, "2")["pool_exhausted"]["sentence"]
     assert sentence.startswith("all 2 pool threads of "), sentence
     assert "pool_exhausted" not in found(tmp_path, POOL, "16")
+
+
+def test_a_task_of_asyncio_that_blocks_its_loop(tmp_path: Path) -> None:
+    """Known without stacks: the thread that asks epoll sleeps in another call."""
+    blocked = found(tmp_path, ASYNCIO, "1")
+    sentence = blocked["executor_blocked"]["sentence"]
+    assert sentence.startswith("the event loop of "), sentence
+    assert " was blocked in clock_nanosleep: 12 times, " in sentence
+    assert "sleep" not in blocked
+    assert "executor_blocked" not in found(tmp_path, ASYNCIO, "0")
 
 
 def test_a_ring_that_is_polled_for_nothing(tmp_path: Path) -> None:

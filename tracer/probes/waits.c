@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * Probe waits: the system calls that slept, by thread, call, file descriptor, what ended the sleep and
- * how the call ended. A call that did not sleep costs one comparison. Indices, sizes and the offsets
- * of files and sockets come from waits.py.
+ * how the call ended; and how often each thread has asked epoll, whether it slept or not. Another call
+ * that did not sleep costs two comparisons. Indices, sizes and the offsets of files and sockets come
+ * from waits.py.
  */
 
 #define WAIT_TRIES 8
@@ -28,9 +29,12 @@ struct wait_place {
 };
 
 BPF_F_TABLE("array", u32, struct wait_place, wait_places, 1 << WAIT_PLACE_BITS, BPF_F_MMAPABLE);
+/* Calls of epoll by the thread of that row: an event loop that is kept busy never sleeps in them. */
+BPF_F_TABLE("array", u32, u64, wait_polls, MAX_THREADS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, u64, wait_unplaced, MAX_CPUS, BPF_F_MMAPABLE); /* table full there */
 
 static inline struct wait_place *wait_place_at(u32 i) { return wait_places.lookup(&i); }
+static inline u64 *wait_polls_at(u32 slot) { return wait_polls.lookup(&slot); }
 static inline u64 *wait_unplaced_at(u32 i) { return wait_unplaced.lookup(&i); }
 
 static inline u32 wait_outcome(struct thread *t, s64 result)
@@ -145,6 +149,18 @@ static inline u32 wait_band(u64 ns)
 							       N_WAIT_BANDS - 1;
 }
 
+static inline void wait_polled(struct thread *t, u32 slot)
+{
+	u64 *polls;
+
+	if (t->call_nr != NR_EPOLL_WAIT && t->call_nr != NR_EPOLL_PWAIT &&
+	    t->call_nr != NR_EPOLL_PWAIT2)
+		return;
+	polls = wait_polls_at(slot);
+	if (polls)
+		(*polls)++;
+}
+
 static inline void waits_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t, u32 slot,
 				    s64 result, u64 ns, u64 now)
 {
@@ -153,6 +169,8 @@ static inline void waits_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struc
 	s32 fd;
 	u32 band;
 
+	if (t->on_cpu_part == PART_SYSCALL_POLL)
+		wait_polled(t, slot);
 	/* off the CPU, and not only since it was pushed off: `sleeps` has those for an event alone */
 	if (!slept || (!t->sleeps && (t->wait >= WAIT_PREEMPTED || t->in_ns <= t->call_start_ns)))
 		return;

@@ -24,7 +24,12 @@ OUTCOMES = ("done", "timed_out", "interrupted", "failed")
 #: Rows of waits in the report, in the JSON document, and descriptors named of each.
 _MOST, _MOST_DATA, _MOST_DESCRIPTORS = 8, 64, 4
 _PLACE_BITS = 13
+#: A thread that has asked epoll so often in a window has an event loop. Its waits are a kind of their
+#: own, but for the calls in which such a thread waits for its tasks, or for the end of others.
+LOOP_POLLS = 10
+FOR_WORK = ("poll", "futex", "io_uring", "process")
 _NAME_LENGTH = 32
+_EPOLL = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
 #: Bands are octaves; the first one is all below 2^16 ns.
 _FIRST_OCTAVE, _BANDS = 16, 20
 #: Parts of a key above the slot's and the call's bits.
@@ -89,7 +94,8 @@ class Wait:
 
     `threads`: those that waited so; `ended_by`: one of `SOURCES`, who woke them; `outcome`: one of
     `OUTCOMES`. `span_ns`: from the first one's start to the last one's end; `of_pool`: those of the
-    threads that also waited for a futex, as a pool's do for work. `bytes`: that they moved.
+    threads that also waited for a futex, as a pool's do for work. `polls`: how often each of the
+    threads asked epoll in the window, at least, asleep or not. `bytes`: that they moved.
     `bands`: from how long a sleep on (ns), calls and their sum. `descriptors`: what they were on,
     with calls and sum, the longest first.
     """
@@ -106,6 +112,7 @@ class Wait:
     longest_ns: int
     span_ns: int
     of_pool: int
+    polls: int
     bytes: int
     bands: tuple[tuple[int, int, int], ...]
     descriptors: tuple[tuple[Descriptor, int, int], ...]
@@ -170,7 +177,8 @@ def _read(arrays: Arrays, context: Context) -> WaitsRecord:
     outcomes = _field(keys, _ENDED_SHIFT, _OUTCOME_BITS)
     sources = _field(keys, _ENDED_SHIFT + _OUTCOME_BITS, _SOURCE_BITS)
     births = arrays["threads"]["birth_ns"]
-    groups: dict[tuple[int, str, int, int, int, str], list[int]] = defaultdict(list)
+    polls = arrays["wait_polls"].astype(np.int64)
+    groups: dict[tuple[int, str, int, int, int, str, bool], list[int]] = defaultdict(list)
     found = [_descriptor(row) for row in rows]
     for index, slot in enumerate(slots.tolist()):
         own = slot < len(births) and births[slot] == rows["birth_ns"][index]
@@ -179,11 +187,19 @@ def _read(arrays: Arrays, context: Context) -> WaitsRecord:
         group = name or pattern(_text(rows["comm"][index]))
         key = (int(rows["tgid"][index]), group, int(calls[index]))
         ended = (int(sources[index]), int(outcomes[index]))
-        groups[(*key, *ended, descriptor.kind if descriptor else "")].append(index)
+        is_loop = class_of(name_of(key[2])) not in FOR_WORK and int(polls[slot]) >= LOOP_POLLS
+        groups[(*key, *ended, descriptor.kind if descriptor else "", is_loop)].append(index)
     is_futex = np.array([class_of(name_of(n)) == "futex" for n in calls.tolist()], dtype=bool)
     takes_work = _threads(rows[is_futex], slots[is_futex])
     waits = [
-        _wait(key, rows[indexes], [found[i] for i in indexes], slots[indexes], takes_work)
+        _wait(
+            key,
+            rows[indexes],
+            [found[i] for i in indexes],
+            slots[indexes],
+            takes_work,
+            int(polls[slots[indexes]].min()),
+        )
         for key, indexes in groups.items()
     ]
     waits.sort(key=lambda wait: (-wait.total_ns, wait.pid, wait.group, wait.call))
@@ -205,13 +221,14 @@ def _threads(rows: NDArray[np.void], slots: NDArray[np.int64]) -> set[tuple[int,
 
 
 def _wait(
-    key: tuple[int, str, int, int, int, str],
+    key: tuple[int, str, int, int, int, str, bool],
     rows: NDArray[np.void],
     descriptors: Sequence[Descriptor | None],
     slots: NDArray[np.int64],
     takes_work: set[tuple[int, int]],
+    polls: int,
 ) -> Wait:
-    pid, group, number, source, outcome, _kind = key
+    pid, group, number, source, outcome, _kind, _is_loop = key
     threads = _threads(rows, slots)
     on: dict[Descriptor, list[int]] = defaultdict(lambda: [0, 0])
     for row, descriptor in zip(rows, descriptors, strict=True):
@@ -232,6 +249,7 @@ def _wait(
         longest_ns=int(rows["max"].max()),
         span_ns=int(rows["last_ns"].max()) - int(rows["first_ns"].min()),
         of_pool=len(threads & takes_work),
+        polls=polls,
         bytes=int(rows["bytes"].sum()) if name_of(number) in MOVES_BYTES else 0,
         bands=tuple(_bands(rows)),
         descriptors=tuple((descriptor, n, ns) for descriptor, (n, ns) in longest_first),
@@ -305,6 +323,7 @@ def _row(wait: Wait) -> dict[str, Any]:
         "longest_ns": wait.longest_ns,
         "span_ns": wait.span_ns,
         "of_pool": wait.of_pool,
+        "polls": wait.polls,
         "bytes": wait.bytes,
         "bands": [{"from_ns": at, "calls": n, "total_ns": ns} for at, n, ns in wait.bands],
         "descriptors": [
@@ -372,11 +391,11 @@ _KEYS = ("key", "birth_ns", "least", "first_ns", "last_ns", "inode", "mode", "fa
 PROBE = Probe(
     summary="calls that slept: which thread, on what file or socket, how long, who woke it",
     hooks=("call_ended",),
-    arrays=("wait_places", "wait_unplaced"),
+    arrays=("wait_places", "wait_polls", "wait_unplaced"),
     keys={"wait_places": _KEYS},
     read=_read,
     report=_report,
-    calls=("poll", "ppoll", "open", "openat", "openat2"),
+    calls=("poll", "ppoll", *_EPOLL, "open", "openat", "openat2"),
     needs_calls=True,
     macros=_macros,
 )

@@ -15,13 +15,14 @@ def wait(
     outcome: str = "done",
     **more: Any,
 ) -> dict[str, Any]:
-    """Calls that slept for `each_ns`; `more`: pid, group, threads, bytes, descriptors."""
+    """Calls that slept for `each_ns`; `more`: pid, group, threads, polls, bytes, descriptors."""
     band_ns = 0 if each_ns < 1 << 16 else 1 << (each_ns.bit_length() - 1)
     total_ns = calls * each_ns
     return {
         "pid": 4711, "group": "worker", "threads": 1, "call": call, "class": cls,
         "ended_by": ended_by, "outcome": outcome, "calls": calls, "total_ns": total_ns,
-        "least_ns": each_ns, "longest_ns": each_ns, "span_ns": total_ns, "of_pool": 0, "bytes": 0,
+        "least_ns": each_ns, "longest_ns": each_ns, "span_ns": total_ns, "of_pool": 0, "polls": 0,
+        "bytes": 0,
         "bands": [{"from_ns": band_ns, "calls": calls, "total_ns": total_ns}],
         "descriptors": [], **more,
     }  # fmt: skip

@@ -14,4 +14,5 @@ SILENT = [
     run(1700 * MS, {"sleep": 1510 * MS}, waits=rows(wait("recvfrom", "io", 9, 100 * MS, "timer"))),
     run(1700 * MS, {"sleep": 100 * MS}, waits=rows(_SLEEPS)),
     run(1700 * MS, {"sleep": 1510 * MS}),
+    run(1700 * MS, {"sleep": 1510 * MS}, waits=rows({**_SLEEPS, "polls": 151})),  # an event loop
 ]

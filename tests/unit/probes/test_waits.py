@@ -11,9 +11,11 @@ import pytest
 from harness.machine import Machine
 from harness.world import SLEEPING, UNINTERRUPTIBLE, World
 
+from tracer.model.probe import Context
 from tracer.model.section import Scale
+from tracer.model.threads import SLOT_BITS
 from tracer.probes import waits
-from tracer.probes.waits import Descriptor, Wait, WaitsRecord
+from tracer.probes.waits import LOOP_POLLS, Descriptor, Wait, WaitsRecord
 from tracer.report.run.text import _section
 
 PROBES = ("sched", "syscalls", "waits")
@@ -137,6 +139,37 @@ def test_threads_that_also_wait_for_a_futex_may_be_a_pool(w: World) -> None:
     assert {wait.call: wait.of_pool for wait in found(w)} == {"read": 1, "futex": 1}
 
 
+def test_how_often_the_thread_of_a_wait_polled(w: World) -> None:
+    """Also where its polls never sleep, since there is always something to do."""
+    timed(w, 1100, 50, "nanosleep", 0)
+    for number in range(12):
+        w.enter(2000 + 20 * number, 0, "epoll_pwait", 3)
+        w.leave(2010 + 20 * number, 0, 1)
+    w.enter(2900, 0, "epoll_ctl", 3)  # none of those that wait
+    w.leave(2910, 0, 0)
+    assert [(wait.call, wait.polls) for wait in found(w)] == [("nanosleep", 12)]
+
+
+def test_a_thread_with_an_event_loop_has_a_row_of_its_own(w: World) -> None:
+    timed(w, 1100, 50, "nanosleep", 0)
+    timed(w, 1200, 50, "futex", 0)
+    arrays = dict(w.m.arrays)
+    rows = arrays["wait_places"] = arrays["wait_places"].copy()
+    there = np.flatnonzero(rows["key"])
+    free = np.flatnonzero(rows["key"] == 0)[: len(there)]
+    rows[free] = rows[there]
+    rows["key"][free] += np.uint64(1)  # the same calls of the next slot's thread
+    births = arrays["threads"] = arrays["threads"].copy()
+    slot = int(rows["key"][there[0]]) & ((1 << SLOT_BITS) - 1)
+    births["birth_ns"][slot + 1] = births["birth_ns"][slot]
+    arrays["wait_polls"] = arrays["wait_polls"].copy()
+    arrays["wait_polls"][slot] = LOOP_POLLS
+    context = Context({slot: "python3", slot + 1: "python3"})
+    record = waits.PROBE.read(arrays, context)
+    seen = sorted((wait.call, wait.threads, wait.polls) for wait in record.waits)
+    assert seen == [("futex", 2, 0), ("nanosleep", 1, 0), ("nanosleep", 1, LOOP_POLLS)]
+
+
 def test_each_descriptor_has_a_row_and_they_are_one_kind_of_wait(w: World) -> None:
     for number, fd in enumerate((5, 6, 5)):
         timed(w, 2000 + 1000 * number, 100, "read", 1, fd)
@@ -216,7 +249,7 @@ def test_the_section(validate: Callable[[str, Any], None]) -> None:
     on = (Descriptor("tcp", "", 40000, "127.0.0.1", 5432), 59, 2_600 * MS)
     wait = Wait(
         77, "python3", 1, "recvfrom", "timer", "done", 59, 2_600 * MS, 40 * MS, 48 * MS,
-        2_640 * MS, 0, 5900,
+        2_640 * MS, 0, 0, 5900,
         ((1 << 25, 59, 2_600 * MS),), (on,),
     )  # fmt: skip
     section = waits._report(WaitsRecord((wait,), 3), Scale("run", 1, 1))

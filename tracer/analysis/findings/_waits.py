@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tracer.analysis.findings._document import Document, named
+from tracer.analysis.findings._document import Document, named, share
+from tracer.probes.waits import FOR_WORK, LOOP_POLLS
 
 Row = Mapping[str, Any]
 
@@ -13,6 +14,9 @@ RECEIVES = ("read", "readv", "recvfrom", "recvmsg", "recvmmsg")
 TCP = ("tcp", "mptcp")
 #: Ports from here on are given to clients (net.ipv4.ip_local_port_range).
 _FIRST_CLIENT_PORT = 32768
+#: A sleep of an octave from here on keeps an event loop's tasks waiting so that somebody notices,
+#: where such sleeps are this share of the window.
+LONG_NS, LEAST_SHARE = 1 << 23, 0.05
 
 
 def waits(document: Document) -> list[Row]:
@@ -31,6 +35,20 @@ def longer(row: Row, from_ns: int) -> tuple[int, int]:
     """Calls that slept in octaves from `from_ns` (a power of two) on, and their sum in ns."""
     bands = [band for band in row["bands"] if band["from_ns"] >= from_ns]
     return sum(band["calls"] for band in bands), sum(band["total_ns"] for band in bands)
+
+
+def blocked_loop(document: Document) -> tuple[Row, int, int] | None:
+    """The longest sleep of threads with an event loop outside the calls in which they wait for
+    their tasks: its row, calls that slept long, and their ns, those of one of the threads."""
+    found = []
+    for row in waits(document):
+        if row.get("polls", 0) >= LOOP_POLLS and row["class"] not in FOR_WORK:
+            number, ns = longer(row, LONG_NS)
+            found.append((row, number, ns // max(row["threads"], 1)))
+    longest_one = max(found, key=lambda one: one[2], default=None)
+    if longest_one is None or share(document, longest_one[2]) < LEAST_SHARE:
+        return None
+    return longest_one
 
 
 def descriptor(row: Row) -> Mapping[str, Any] | None:

@@ -7,39 +7,29 @@ from typing import Any
 
 from tracer.analysis.findings import Finding, finding
 from tracer.analysis.findings._document import Document, again, named, rounded, share
-from tracer.analysis.findings._waits import Row, longer, on, waits, who
+from tracer.analysis.findings._waits import blocked_loop, on, who
+from tracer.probes.waits import LOOP_POLLS
 from tracer.units import counted, duration
 
 NAME = "Executor blocked"
-#: A thread of an event loop: it has waited in epoll so often.
-LEAST_POLLS = 10
-#: A sleep of an octave from here on keeps tasks waiting that somebody notices; of the window.
-LONG_NS, LEAST_SHARE = 1 << 23, 0.05
-#: The same for a stretch without a poll (probe stacks).
-LONG_STRETCH_NS = 10_000_000
-#: Calls in which an executor's thread waits for its tasks, or that end it.
-_FOR_WORK = ("poll", "futex", "io_uring", "process")
+#: So many polls in the window make an event loop of a thread.
+LEAST_POLLS = LOOP_POLLS
+#: A stretch without a poll (probe stacks), and its share of the window.
+LONG_STRETCH_NS, LEAST_SHARE = 10_000_000, 0.05
+_USE_INSTEAD = {
+    "sleep": "sleep by the runtime's own call (asyncio.sleep, tokio::time::sleep)",
+    "": "use the runtime's own call for it, or a thread (run_in_executor, spawn_blocking)",
+}
 
 
-def _loops(document: Document) -> set[tuple[int, str]]:
-    polls: dict[tuple[int, str], int] = {}
-    for row in waits(document):
-        if row["call"].startswith("epoll_") and row["threads"] == 1:
-            key = (row["pid"], row["group"])
-            polls[key] = polls.get(key, 0) + row["calls"]
-    return {key for key, number in polls.items() if number >= LEAST_POLLS}
-
-
-def _blocked(document: Document) -> tuple[Row, int, int] | None:
-    """The longest sleep of an event loop's thread outside polls: its row, calls, and ns."""
-    loops = _loops(document)
-    found = [
-        (row, *longer(row, LONG_NS))
-        for row in waits(document)
-        if (row["pid"], row["group"]) in loops and row["class"] not in _FOR_WORK
-        and row["threads"] == 1
-    ]  # fmt: skip
-    return max(found, key=lambda one: one[2], default=None)
+def _place(document: Document, call: str) -> str:
+    """Where on the path that call was made; empty where stacks do not tell."""
+    for place in (document.get("where") or {}).get("places", []):
+        if call in place["calls"] and place["own"]:
+            file = (place["file"] or "").rpartition("/")[2]
+            at = f" {file}:{place['line']}" if file and place["line"] else ""
+            return f", in {named(place['function'])}{at}"
+    return ""
 
 
 def _stretch(document: Document) -> Mapping[str, Any] | None:
@@ -53,30 +43,33 @@ def _stretch(document: Document) -> Mapping[str, Any] | None:
 
 
 DERIVED = {
-    "sleeps": lambda document: (_blocked(document) or (None, 0, 0))[1],
-    "asleep, ns": lambda document: (_blocked(document) or (None, 0, 0))[2],
+    "sleeps": lambda document: (blocked_loop(document) or (None, 0, 0))[1],
+    "asleep, ns": lambda document: (blocked_loop(document) or (None, 0, 0))[2],
     "each, ns": lambda document: _each_ns(document),
 }
 
 
 def _each_ns(document: Document) -> float:
-    blocked = _blocked(document)
-    return blocked[2] / max(blocked[1], 1) if blocked else 0.0
+    blocked = blocked_loop(document)
+    return blocked[2] * blocked[0]["threads"] / max(blocked[1], 1) if blocked else 0.0
 
 
 def find(document: Document) -> Finding | None:
-    blocked = _blocked(document)
-    if blocked and blocked[1] and share(document, blocked[2]) >= LEAST_SHARE:
+    blocked = blocked_loop(document)
+    if blocked:
         row, number, ns = blocked
-        at = on(row)
+        at, threads = on(row), row["threads"]
+        loop = "the event loop of" if threads == 1 else f"each of {threads} event loops of"
+        instead = _USE_INSTEAD.get(row["class"], _USE_INSTEAD[""])
+        place = _place(document, row["call"])
         return finding(
             __name__,
             share(document, ns),
-            f"the event loop of {who(row)} slept in {row['call']}{f' on {at}' if at else ''}:"
-            f" {counted(number, 'time')}, {duration(ns / number)} each,"
+            f"{loop} {who(row)} was blocked in {row['call']}{f' on {at}' if at else ''}:"
+            f" {counted(number, 'time')}, {duration(_each_ns(document))} each,"
             f" {rounded(share(document, ns))} of the time; its other tasks waited",
-            f"{duration(ns)} together, {duration(row['longest_ns'])} at most",
-            again(document, "--probe stacks"),
+            f"{duration(ns)} together, {duration(row['longest_ns'])} at most{place}",
+            instead if place else again(document, "--probe stacks"),
         )
     stretch = _stretch(document)
     if stretch is None:

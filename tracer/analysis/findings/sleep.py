@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracer.analysis.findings import Finding, finding
 from tracer.analysis.findings._document import Document, again, on_path_ns, rounded, share
-from tracer.analysis.findings._waits import Row, waits, who
+from tracer.analysis.findings._waits import Row, blocked_loop, waits, who
 from tracer.model.states import SLEEP
 from tracer.units import counted, duration
 
@@ -15,7 +15,9 @@ LEAST_SHARE = 0.2
 
 
 def _row(document: Document) -> Row | None:
+    blocked = blocked_loop(document)  # another finding tells what that does
     rows = [row for row in waits(document) if row["class"] == "sleep"]
+    rows = [row for row in rows if blocked is None or row is not blocked[0]]
     return next((row for row in rows if row["ended_by"] == "timer"), None)
 
 
