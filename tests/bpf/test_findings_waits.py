@@ -47,7 +47,7 @@ time.sleep(0.1)
 assert ring >= 0 and libc.syscall(426, ring, 0, 0, flags, 0, 0) == 0
 time.sleep(0.5)
 """
-# Two tasks of asyncio, one of which blocks the loop or not; the loop itself never has nothing to do.
+# Two tasks of asyncio, one of which blocks the loop, or not.
 ASYNCIO = """
 import asyncio, sys, time
 async def blocks():

@@ -14,6 +14,7 @@ from tracer.capture.concurrency import Concurrency
 from tracer.capture.finish import Closed, Tally, recording_of, thread_names
 from tracer.capture.living import Living
 from tracer.capture.python_threads import PythonThreads
+from tracer.capture.waiting import waiting_stacks
 from tracer.capture.window import (
     choose_path,
     close_now,
@@ -222,7 +223,8 @@ class _Watch:
             path_of = str(last) if last and path_of == "busiest" else path_of
         data["cpus"]["losses"][0, LOSSES.index("thread_table_full")] += self._seeder.refused
         path = choose_path(data, path_of, self._main)
-        closed = Closed(data, load, names, path, edges=edges, looks=looks)
+        waiting = waiting_stacks(engine, data)
+        closed = Closed(data, load, names, path, waiting, edges=edges, looks=looks)
         recording = recording_of(engine, self._tally, closed)
         return dataclasses.replace(
             recording,

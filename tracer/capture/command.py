@@ -17,6 +17,7 @@ from tracer.capture.concurrency import Concurrency
 from tracer.capture.finish import Closed, Tally, recording_of, thread_names, with_result
 from tracer.capture.living import Living
 from tracer.capture.python_threads import PythonThreads
+from tracer.capture.waiting import waiting_stacks
 from tracer.capture.window import choose_path, close_now, is_open, open_now, processes_of
 from tracer.errors import Interrupted, TracerError
 from tracer.host.files import fields_of, number_in
@@ -230,9 +231,19 @@ def _follow(
     python.look(outside=True)
     names = python.over(kernel_names)
     path = choose_path(data, "busiest", target.pid)
+    waiting = waiting_stacks(engine, data)
     stopped = wait(None, readable)
     survivors = tuple(_survivors(engine, target))
-    return Closed(data, load, names, path, interrupted=stopped, survivors=survivors, edges=edges)
+    return Closed(
+        data,
+        load,
+        names,
+        path,
+        waiting,
+        interrupted=stopped,
+        survivors=survivors,
+        edges=edges,
+    )
 
 
 def _delay(target: Target, wait: Callable[[float | None], int | None], delay_s: float) -> None:

@@ -20,6 +20,7 @@ from tracer.errors import TracerError
 from tracer.host.cpus import online_cpus
 from tracer.host.load import HostTimes
 from tracer.host.processes import thread_name
+from tracer.host.waiting import WaitingStack
 from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
 from tracer.model import threads
@@ -106,14 +107,15 @@ class Tally:
 class Closed:
     """A closed window and what was known at its end.
 
-    `names`: of threads, by slot; `path`: the thread whose path it is, where that was chosen; the
-    rest is as in `Recording`.
+    `names`: of threads, by slot; `path`: the thread whose path it is, where that was chosen;
+    `waiting`: what threads wait in whose wait goes on, by slot; the rest is as in `Recording`.
     """
 
     data: Snapshot
     load: HostLoad
     names: Mapping[int, str]
     path: PathEnd | None = None
+    waiting: Mapping[int, WaitingStack] = field(default_factory=dict)
     interrupted: int | None = None
     closed_late: bool = False
     survivors: tuple[Process, ...] = ()
@@ -161,7 +163,7 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
     context = Context(groups, engine.address_spaces())
     records = probes.records(engine.names, data, context)
     with Naming(engine.leave_unnamed) as naming:
-        profile = profile_of(recording, engine, groups)
+        profile = profile_of(recording, engine, groups, closed.path, closed.waiting)
     recording = dataclasses.replace(
         recording, probes=records, profile=profile, signalled=naming.signalled
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
 from tracer.analysis.run.ledger import thread_times
 from tracer.analysis.sampled_path import stacks_of, walked
 from tracer.analysis.where.pieces import shared
+from tracer.capture.window import PathEnd
+from tracer.host.waiting import WaitingStack
 from tracer.kernel.engine import Engine
 from tracer.model.path_nodes import (
     NO_CALL,
@@ -19,6 +22,7 @@ from tracer.model.path_nodes import (
     ticking_keys,
 )
 from tracer.model.profile import (
+    AT_END,
     TAKEN,
     PathSample,
     Profile,
@@ -39,6 +43,7 @@ from tracer.model.states import (
     SLEEP,
     SYSCALL_PARTS,
     TIMED_WAIT,
+    UNKNOWN,
     RunState,
 )
 from tracer.model.stretches import longest
@@ -52,18 +57,28 @@ _FINE = 1024
 _CALLS = {PART[name] for name in SYSCALL_PARTS}
 _SLEPT = {PART[name] for name in (SLEEP, TIMED_WAIT, EXTERNAL)}
 _MOST_STRETCHES = 8
+#: In place of a CPU's number: a stack that is from no CPU's ring, by slot.
+_OUTSIDE = -1
 #: A thread whose row another one has since; with it went its name.
 _ENDED = "(ended)"
 
 
-def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) -> Profile | None:
+def profile_of(
+    recording: Recording,
+    engine: Engine,
+    groups: Mapping[int, str],
+    path_end: PathEnd | None = None,
+    waiting: Mapping[int, WaitingStack] = MappingProxyType({}),
+) -> Profile | None:
     """The samples of the recording's critical path, in order of time; None without probe stacks.
 
-    `groups`: the name of each thread in the table of threads, by slot.
+    `groups`: the name of each thread in the table of threads, by slot; `waiting`: what threads wait
+    in whose wait goes on, by slot; `path_end`: how long that of the path's last thread is.
     """
     end, ticking = recording.threads[recording.end_slot], _ticking(recording)
     last = int(end["node"])
-    paths = engine.sampled_paths([last], ticking, recording.end_ns)
+    outside = {(_OUTSIDE, slot): _taken(slot, one) for slot, one in waiting.items()}
+    paths = engine.sampled_paths([last], ticking, recording.end_ns, outside)
     if paths is None:
         return None
     nodes, is_whole = walked(paths.nodes, last)
@@ -74,6 +89,9 @@ def profile_of(recording: Recording, engine: Engine, groups: Mapping[int, str]) 
     if engine.has_stacks:
         found = [paths.stacks[key] for key in ticking if key in paths.stacks]
         path.runs_to_the_end(ticking, found)
+        if path_end:
+            at_end = paths.stacks.get((_OUTSIDE, recording.end_slot))
+            path.waits_to_the_end(path_end, paths.grid_ns, at_end)
     else:
         path.goes_on_to_the_end(paths.grid_ns)
     lost_stacks = f"{counted(paths.lost_stacks, 'stack')} found no room" * bool(paths.lost_stacks)
@@ -105,7 +123,7 @@ class _Path:
         if round(points):
             call = None if int(node["call"]) == NO_CALL else name_of(int(node["call"]))
             slot, part = int(node["slot"]), int(node["part"])
-            self._add(node, slot, part, round(points), call, taken, _awaited(node))
+            self._add(node, slot, PATH_PARTS[part], round(points), call, taken, _awaited(node))
 
     def runs_to_the_end(
         self, ticking: Sequence[tuple[int, int]], found: Sequence[TakenStack]
@@ -121,7 +139,20 @@ class _Path:
             return
         call = name_of(int(row["call_nr"])) if part in _CALLS else None
         points = round(len(ticking) * len(taken) / len(theirs))
-        self._add(row, slot, part, points, call, taken)
+        self._add(row, slot, PATH_PARTS[part], points, call, taken)
+
+    def waits_to_the_end(self, end: PathEnd, grid_ns: int, taken: TakenStack | None) -> None:
+        """By a wait that goes on: the time that has a name, and that which has none."""
+        slot, row = self._recording.end_slot, self._recording.threads[self._recording.end_slot]
+        part = _present_part(row)
+        if row["state"] != RunState.BLOCKED or part is None:
+            return
+        call = name_of(int(row["call_nr"])) if row["on_cpu_part"] in _CALLS else None
+        unnamed_ns = end.asleep_ns - end.named_ns
+        for name, ns in ((UNKNOWN, unnamed_ns), (PATH_PARTS[part], end.named_ns)):
+            if points := ns // max(grid_ns, 1):
+                stacks = [taken] if taken else []
+                self._add(row, slot, name, points, call, stacks)
 
     def goes_on_to_the_end(self, grid_ns: int) -> None:
         """By the time from the thread's last event to the window's end, where tracer closed that:
@@ -132,13 +163,13 @@ class _Path:
         part = _present_part(row)
         if points and part is not None:
             call = name_of(int(row["call_nr"])) if row["on_cpu_part"] in _CALLS else None
-            self._add(row, slot, part, points, call, ())
+            self._add(row, slot, PATH_PARTS[part], points, call, ())
 
     def _add(
         self,
         row: np.void,  # of a thread, or a node
         slot: int,
-        part: int,
+        part: str,
         points: int,
         call: str | None,
         taken: Sequence[TakenStack],
@@ -152,7 +183,7 @@ class _Path:
         is_handed = bool(self.samples) and self.samples[last].thread is not thread
         self.samples.append(
             PathSample(
-                PATH_PARTS[part],
+                part,
                 points,
                 thread,
                 call,
@@ -163,6 +194,11 @@ class _Path:
                 awaited,
             )
         )
+
+
+def _taken(slot: int, waiting: WaitingStack) -> TakenStack:
+    at_ns = waiting.sample.at_ns
+    return TakenStack(slot, TAKEN.index(AT_END), at_ns, waiting.first, waiting.sample)
 
 
 def _ticking(recording: Recording) -> list[tuple[int, int]]:
@@ -228,6 +264,8 @@ def _stretches(
         row = rows[span.slot]
         taken = [s for s in paths.stacks.values()
                  if s.slot == span.slot and span.begin_ns <= s.at_ns <= span.end_ns]  # fmt: skip
+        at_end = paths.stacks.get((_OUTSIDE, span.slot))
+        taken += [at_end] * (at_end is not None and span.is_open)
         taken.sort(key=lambda stack: stack.at_ns)
         is_of_window = row["epoch"] == recording.epoch
         is_call = row["on_cpu_part"] in _CALLS

@@ -90,11 +90,13 @@ def _of_window(threads: Threads, epoch: int) -> Mask:
 
 @dataclass(frozen=True)
 class PathEnd:
-    """Whose path it is; `asleep_ns`: how long that thread had slept at the end, not yet woken."""
+    """Whose path it is; `asleep_ns`: how long that thread had slept at the end, not yet woken, and
+    how much of that has a name on the path."""
 
     slot: int
     tid: int
     asleep_ns: int
+    named_ns: int = 0
 
 
 def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
@@ -123,17 +125,17 @@ def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
     thread = threads[slot]
     if not seen[slot]:
         _renew(thread, int(ctl["epoch"]), start_ns)
-    rest_ns = max(end_ns - int(thread["last_ns"]), 0)
+    rest_ns, named_ns = max(end_ns - int(thread["last_ns"]), 0), 0
     if awake[slot]:
         thread["path"][rows_of.present_part(threads)[slot]] += rest_ns
-    elif timed[slot]:
-        thread["path"][PART[SLEEP]] += rest_ns
-        thread["path_awaited"][AWAITED.index("timer")] += rest_ns
     else:
-        thread["path"][PART[EXTERNAL]] += max(end_ns - quiet_ns, 0)
-        thread["path_awaited"][_awaited_at_end(thread)] += max(end_ns - quiet_ns, 0)
+        named_ns = rest_ns if timed[slot] else max(end_ns - quiet_ns, 0)
+        awaited = AWAITED.index("timer") if timed[slot] else _awaited_at_end(thread)
+        thread["path"][PART[SLEEP if timed[slot] else EXTERNAL]] += named_ns
+        thread["path_awaited"][awaited] += named_ns
     ctl["end_slot"] = slot
-    return PathEnd(slot, int(thread["tid"]), rest_ns if asleep[slot] else 0)
+    asleep_ns = rest_ns if asleep[slot] else 0
+    return PathEnd(slot, int(thread["tid"]), asleep_ns, min(named_ns, asleep_ns))
 
 
 def _awaited_at_end(thread: np.void) -> int:

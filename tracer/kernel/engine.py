@@ -215,11 +215,16 @@ class Engine:
         return self._mappings.spaces() if self._mappings else AddressSpaces()
 
     def sampled_paths(
-        self, ends: Sequence[int], others: Sequence[tuple[int, int]], end_ns: int
+        self,
+        ends: Sequence[int],
+        others: Sequence[tuple[int, int]],
+        end_ns: int,
+        outside: Mapping[tuple[int, int], TakenStack],
     ) -> SampledPaths | None:
         """What probe stacks has of the paths that end with these nodes, in a window that ended at
-        `end_ns`, with the stacks `others` (by CPU and number there); None where it is off."""
-        return self._paths.collected(ends, others, end_ns) if self._paths else None
+        `end_ns`, with the stacks `others` (by CPU and number there) and `outside`, which tracer
+        took by itself; None where it is off."""
+        return self._paths.collected(ends, others, end_ns, outside) if self._paths else None
 
     def leave_unnamed(self) -> None:
         """Do not wait for the names of stacks any longer."""

@@ -12,6 +12,7 @@ import time
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -132,10 +133,15 @@ class PathCollector:
             self._threads.pop().join()
 
     def collected(
-        self, ends: Sequence[int], others: Sequence[Key] = (), end_ns: int = _EVER
+        self,
+        ends: Sequence[int],
+        others: Sequence[Key] = (),
+        end_ns: int = _EVER,
+        outside: Mapping[Key, TakenStack] = MappingProxyType({}),
     ) -> SampledPaths:
-        """What the paths that end with these nodes need, with all stacks and `others` unwound;
-        the threads' own times in windows that began before `end_ns`."""
+        """What the paths that end with these nodes need, with all stacks and `others` unwound, and
+        `outside`, which are not from the rings; the threads' own times in windows that began
+        before `end_ns`."""
         with self._unwinding:
             with self._lock:
                 self._read()
@@ -146,7 +152,7 @@ class PathCollector:
                 for time_of, points in self._times.pop(start_ns).items():
                     times[time_of] += points
             nodes = nodes[needed(nodes, ends, int(self._arrays["sampling"][0]["made"]))]
-            stacks = self._unwound(nodes, others)
+            stacks = self._unwound(nodes, others, outside)
         sampling = self._arrays["sampling"][0]
         before, self._lost = self._lost, int(sampling["lost"])
         told = self._lost_stacks
@@ -335,21 +341,28 @@ class PathCollector:
             keys = ticking_keys(threads[slot])
             yield from keys[:: 1 << max((len(keys) - 1) // _MOST_TICKS, 0).bit_length()]
 
-    def _unwound(self, nodes: Nodes, others: Sequence[Key] = ()) -> dict[Key, TakenStack]:
+    def _unwound(
+        self,
+        nodes: Nodes,
+        others: Sequence[Key] = (),
+        outside: Mapping[Key, TakenStack] = MappingProxyType({}),
+    ) -> dict[Key, TakenStack]:
         """The stacks of these nodes and of the longest stretches, and `others`, unwound; so they
-        stay."""
+        stay. Those of `outside` too, for this time."""
         keys = dict.fromkeys(key for node in nodes for key in keys_of(node))
         keys.update(dict.fromkeys(others))
         keys.update(dict.fromkeys(self._of_stretches()))
         found = {
-            (cpu, first + row): block[row]
+            (cpu, first + row): _taken(block[row])
             for cpu, first, block in list(self._raw)
             for row in range(len(block))
             if (cpu, first + row) in keys and (cpu, first + row) not in self._stacks
         }
-        unwound = self._unwind([_taken(stack) for stack in found.values()], self._unnamed)
-        self._stacks.update(zip(found, unwound, strict=True))
-        return {key: self._stacks[key] for key in keys if key in self._stacks}
+        both = {**found, **outside}
+        unwound = dict(zip(both, self._unwind(list(both.values()), self._unnamed), strict=True))
+        self._stacks.update((key, unwound[key]) for key in found)
+        kept = {key: self._stacks[key] for key in keys if key in self._stacks}
+        return kept | {key: unwound[key] for key in outside}
 
 
 def _written(

@@ -12,11 +12,12 @@ from tracer.model.sampling import GRID_NS
 from tracer.model.stacks import Frame
 
 #: How a stack was taken. By the clock, while the thread was on a CPU; when the thread came in again
-#: after it had waited; at the thread's next event.
+#: after it had waited; at the thread's next event; of a wait that goes on, after the window's end.
 BY_CLOCK = "by_clock"
 CAME_IN = "came_in"
 NEXT_EVENT = "next_event"
-TAKEN = (BY_CLOCK, CAME_IN, NEXT_EVENT)
+AT_END = "at_end"
+TAKEN = (BY_CLOCK, CAME_IN, NEXT_EVENT, AT_END)
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ OUTCOMES = ("done", "timed_out", "interrupted", "failed")
 #: Rows of waits in the report, in the JSON document, and descriptors named of each.
 _MOST, _MOST_DATA, _MOST_DESCRIPTORS = 8, 64, 4
 _PLACE_BITS = 13
-#: A thread that has asked epoll so often in a window has an event loop. Its waits are a kind of their
-#: own, but for the calls in which such a thread waits for its tasks, or for the end of others.
+#: A thread that has asked epoll so often in a window has an event loop. Its waits are a kind of
+#: their own, but for the calls in which such a thread waits for its tasks, or for others to end.
 LOOP_POLLS = 10
 FOR_WORK = ("poll", "futex", "io_uring", "process")
 _NAME_LENGTH = 32

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from harness.world import SLEEPING, World
 
 from tracer.capture.places import profile_of
 from tracer.capture.window import choose_path
+from tracer.host.waiting import WaitingStack
 from tracer.kernel.stacks import PathCollector
 from tracer.model.path_nodes import TakenStack
 from tracer.model.profile import Profile
 from tracer.model.sampling import Sampling
-from tracer.model.stacks import Frame, NamedStack, StackTable
+from tracer.model.stacks import Frame, NamedStack, StackSample, StackTable
 
 PROBES = ("sched", "syscalls", "stacks")
 SPIN = Frame("spin", "program", "spin.c", 3, False, "native", 16)
@@ -42,15 +45,20 @@ def tick(world: World, *times: int) -> None:
         world.m.run("clock_stacks")
 
 
-def ended(world: World, end_ns: int, path_of: str = "busiest") -> Profile:
+def ended(
+    world: World,
+    end_ns: int,
+    path_of: str = "busiest",
+    waiting: Mapping[int, WaitingStack] | None = None,
+) -> Profile:
     """The profile of the window when tracer closes it."""
     world.ctl["end_ns"], world.ctl["phase"] = end_ns, 2
     data = world.m.arrays.snapshot()
-    choose_path(data, path_of, 100)
+    path_end = choose_path(data, path_of, 100)
     recording = world.recording()
     object.__setattr__(recording, "threads", data["threads"])
     object.__setattr__(recording, "end_slot", int(data["ctl"][0]["end_slot"]))
-    profile = profile_of(recording, _Engine(world), {})
+    profile = profile_of(recording, _Engine(world), {}, path_end, waiting or {})
     assert profile is not None
     return profile
 
@@ -64,6 +72,30 @@ def test_a_thread_that_runs_through_to_the_end_has_samples(world: World) -> None
     (sample,) = profile.samples
     assert (sample.part, sample.points, sample.call) == ("user", 3, None)
     assert [stack.frames for stack in sample.stacks] == [(SPIN,)] * 3
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_wait_that_goes_on_has_the_stack_of_the_end(world: World, is_alone: bool) -> None:
+    """Without a name as long as another thread runs: that may end it."""
+    world.m.arrays["sampling"]["grid_ns"] = 100
+    world.open()
+    if not is_alone:
+        world.enter(1010, 0, "clone")
+        other = world.create(1020, 0, 101)
+        world.leave(1030, 0, 101)
+        world.switch(1050, 1, other)
+    world.enter(1100, 0, "epoll_wait", 3)
+    world.switch(1150, 0, None, SLEEPING)
+    stack = WaitingStack(232, 3, StackSample(100, 5200, 1, 2, 0, 0, b"x"))
+    slot = world.main.slot
+    profile = ended(world, 5150, "main", {slot: stack})
+    (sample,) = profile.samples
+    assert (sample.part, sample.points) == ("external" if is_alone else "unknown", 40)
+    assert (sample.call, sample.descriptor) == ("epoll_wait", 3)
+    (found,) = sample.stacks
+    assert (found.frames, found.taken) == ((SPIN,), "at_end")
+    (without,) = ended(world, 5150, "main").samples
+    assert (without.points, without.stacks) == (40, ())
 
 
 def test_hand_overs_are_counted_between_samples_and_in_all(world: World) -> None:
