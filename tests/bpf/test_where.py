@@ -183,6 +183,15 @@ def test_a_recursion_of_200_frames(tmp_path: Path, compiled: Callable[[str], str
     assert document["where"]["stacks"]["whole_ns"] > 0.95 * document["window_ns"]
 
 
+def test_a_function_with_large_variables(tmp_path: Path, compiled: Callable[[str], str]) -> None:
+    """What called it lies behind the 8 KiB that are copied otherwise."""
+    document, found = sampled(tmp_path, compiled("large_frame"), options=("--deep-stacks",))
+    spun = {stack: ns for stack, ns in found.items() if "spin" in stack}
+    whole = sum(ns for stack, ns in spun.items() if {"main", "large"} <= set(stack))
+    assert whole > 0.95 * sum(spun.values()) > 0
+    assert document["where"]["stacks"]["whole_ns"] > 0.5 * document["window_ns"]
+
+
 def test_a_stack_that_leads_nowhere(tmp_path: Path, compiled: Callable[[str], str]) -> None:
     """`broken` is known, what called it is not, and no caller is made up."""
     document, found = sampled(tmp_path, compiled("places"), "1", "broken")
@@ -286,8 +295,11 @@ def test_a_loop_that_is_blocked_at_the_end_is_told(
     # the program starts, and polls for 10 ms, within the window
     assert 0.5 * document["window_ns"] < loop["longest_ns"] < document["window_ns"]
     assert loop["call"] == ("clock_nanosleep" if how else None)
-    if not how:
-        assert loop["place"]["function"] == "stuck"
+    assert loop["place"]["function"] == "stuck"
+    if how:  # of the path's end too: no event of the window gives that wait a stack
+        places = document["where"]["places"]
+        asleep = sum(p["time_ns"] for p in places if p["function"] == "stuck")
+        assert asleep > 0.5 * document["window_ns"]
 
 
 def test_goroutines_are_told_apart(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -106,6 +107,7 @@ def profile_of(
         tuple(_stretches(recording, paths, groups)),
         engine.has_stacks,
         int(end["handovers"]),
+        os.uname().machine,
     )
 
 

@@ -24,6 +24,8 @@ _JAVA_OPTIONS, _JAVA_CPUS = "JAVA_TOOL_OPTIONS", "-XX:ActiveProcessorCount="
 _UV_THREADS = 4
 _FIRST_LINE = 256
 _PYTHON = re.compile(r"python(\d+(\.\d+)?(?P<free>t)?)?")
+#: Programs whose first thread has an event loop that waits in polls alone.
+_LOOPS = re.compile(rf"node|nodejs|{_PYTHON.pattern}")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,16 @@ def recognised(argv: Sequence[str], env: Mapping[str, str], cpus: int) -> Runtim
     if python is not None:
         return _python(bool(python["free"]) or path.resolve().name.endswith("t"))
     return _of_file(path, env, cpus)
+
+
+def waits_in_polls_alone(pid: int) -> bool:
+    """Whether the first thread of a process, if it has an event loop, waits for its tasks in polls
+    alone: Node, Python. Threads of tokio and Go also wait for words of memory for them; False too
+    where that is not known."""
+    try:
+        return _LOOPS.fullmatch(Path(f"/proc/{pid}/exe").readlink().name) is not None
+    except OSError:
+        return False
 
 
 def _interpreter(path: Path) -> str:

@@ -127,7 +127,7 @@ class Profile:
     `lost`: points of the grid that found no room in the kernel's tables. `missing`: why names or
     whole stacks are missing that should be here, and what to type; empty where none are known to.
     `stretches`: of threads with an event loop, longest first. `has_stacks`: they were wanted.
-    `handovers`: how often the path went from one thread to another.
+    `handovers`: how often the path went from one thread to another. `machine`: as uname(2) has it.
     """
 
     samples: tuple[PathSample, ...]
@@ -138,3 +138,4 @@ class Profile:
     stretches: tuple[Stretch, ...] = ()
     has_stacks: bool = True
     handovers: int = 0
+    machine: str = "x86_64"

@@ -10,8 +10,8 @@ from tracer.model.states import PART, RunState
 from tracer.model.syscalls import name_of
 from tracer.model.threads import Mask, Threads, is_in
 
-#: A thread that has polled less often has no event loop to return to.
-_FEWEST_POLLS = 3
+#: A thread that has polled less often has no event loop to return to: a program polls as it starts.
+FEWEST_POLLS = 3
 _EXITS = ("exit", "exit_group")
 
 
@@ -35,7 +35,7 @@ def longest(threads: Threads, epoch: int, end_ns: int, most: int) -> list[Span]:
     One that began before the window counts from there.
     """
     seen = threads["epoch"] == epoch
-    has_loop = (threads["tid"] != 0) & (threads["polls"] >= _FEWEST_POLLS)
+    has_loop = (threads["tid"] != 0) & (threads["polls"] >= FEWEST_POLLS)
     closed_ns = np.where(has_loop & seen, threads["stretch_ns"], 0).astype(np.int64)
     dead = is_in(threads, RunState.DEAD)
     until_ns = np.where(dead, threads["death_ns"], end_ns).astype(np.int64)
@@ -56,7 +56,7 @@ def _is_idle(threads: Threads) -> Mask:
     """In a call in which an event loop waits, as is_idle_call of probes/stacks.c has it, or in one
     of the same class that is over soon."""
     part = threads["on_cpu_part"]
-    waits = (part == PART["syscall:futex"]) & (threads["waits"] != 0)
+    waits = (part == PART["syscall:futex"]) & (threads["waits"] != 0) & (threads["only_polls"] == 0)
     return np.asarray((part == PART["syscall:poll"]) | waits)
 
 

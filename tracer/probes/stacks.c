@@ -254,6 +254,7 @@ static inline void stacks_created(u32 cpu, struct thread *t, u32 slot, u32 paren
 	t->life++;
 	t->used_ticks = t->ticks;
 	t->polls = t->polls_before = t->polled_ns = 0;
+	t->only_polls = 0;
 }
 
 /* Samples of a wait up to `now`: the points of the grid since the path's last one; of a time on the CPU
@@ -506,10 +507,12 @@ static inline u32 is_poll(struct thread *t)
 }
 
 /* Whether the thread is in a call in which an event loop waits: a poll, or a wait for a word of the
- * runtime's that another of its threads wakes it by. */
+ * runtime's that another of its threads wakes it by. Where the runtime has no such words, a wait for
+ * one is a wait for a lock or a compiler, and keeps the loop from polling. */
 static inline u32 is_idle_call(struct thread *t)
 {
-	return is_poll(t) || (t->on_cpu_part == PART_SYSCALL_FUTEX && t->waits);
+	return is_poll(t) ||
+	       (t->on_cpu_part == PART_SYSCALL_FUTEX && t->waits && !t->only_polls);
 }
 
 static inline void stacks_call_entered(struct ctl *c, struct thread *t, u32 slot, u64 regs)
@@ -518,7 +521,7 @@ static inline void stacks_call_entered(struct ctl *c, struct thread *t, u32 slot
 
 	if (t->owing)
 		settle(c, t, CPU, TAKEN_NEXT_EVENT);
-	if (!is_idle_call(t) || !t->polled_ns)
+	if (!is_idle_call(t) || t->polls < FEWEST_POLLS)
 		return;
 	ns = since(t->call_start_ns, t->polled_ns);
 	if (ns > t->stretch_ns) {

@@ -12,6 +12,7 @@ from tracer.model.path_nodes import NO_CALL, WHOSE
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.profile import TAKEN
 from tracer.model.states import indices
+from tracer.model.stretches import FEWEST_POLLS
 
 #: Bytes of a program's thread-local variables, and of a goroutine's record (runtime.g), that are
 #: copied with a stack.
@@ -38,6 +39,7 @@ def _macros(types: KernelTypes) -> dict[str, object]:
         "NO_CALL": NO_CALL,
         **indices("TAKEN_", TAKEN),
         **indices("OF_", WHOSE),
+        "FEWEST_POLLS": FEWEST_POLLS,
         "LOCAL_BYTES": LOCAL_BYTES,
         "FEW_LOCAL_BYTES": LOCAL_BYTES // 4,
         "GOROUTINE_BYTES": GOROUTINE_BYTES,

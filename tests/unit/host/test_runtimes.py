@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tracer.host.runtimes import Runtime, recognised
+from tracer.host.runtimes import Runtime, recognised, waits_in_polls_alone
 
 
 def program(folder: Path, name: str, data: bytes) -> str:
@@ -80,6 +82,14 @@ def test_python_has_a_setting_only_without_its_lock(tmp_path: Path) -> None:
     wrapper = tmp_path / "shims"
     wrapper.mkdir()
     assert runtime(program(wrapper, "python3", b"#!/bin/sh\nexec x\n")).name == "Python"
+
+
+def test_whose_first_thread_waits_in_polls_alone() -> None:
+    assert waits_in_polls_alone(os.getpid())
+    with subprocess.Popen(["sleep", "100"]) as other:
+        assert not waits_in_polls_alone(other.pid)
+        other.kill()
+    assert not waits_in_polls_alone(other.pid)
 
 
 def test_what_is_not_there_and_shell_scripts_are_of_none(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ THREAD = np.dtype([
     *((name, "u8") for name in ("node", "state", "first_stack", "polls", "polled_ns", "stretch_ns",
                                 "stretch_end_ns", "death_ns")),
     *((name, "u4") for name in ("epoch", "cpu", "ticks", "used_ticks", "first_cpu", "tid", "tgid",
-                                "on_cpu_part", "waits", "call_nr")),
+                                "on_cpu_part", "waits", "only_polls", "call_nr")),
 ])  # fmt: skip
 NODES, STACKS = 8, 4
 

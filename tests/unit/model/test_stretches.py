@@ -9,7 +9,7 @@ from tracer.model.stretches import Span, longest
 from tracer.model.syscalls import numbers
 
 ROW = np.dtype([
-    *((name, "u4") for name in ("tid", "epoch", "on_cpu_part", "waits", "call_nr")),
+    *((name, "u4") for name in ("tid", "epoch", "on_cpu_part", "waits", "only_polls", "call_nr")),
     *((name, "u8") for name in ("state", "polls", "polled_ns", "stretch_ns", "stretch_end_ns",
                                 "death_ns")),
 ])  # fmt: skip
@@ -52,6 +52,8 @@ def test_who_waits_in_its_loop_is_not_away() -> None:
     assert spans(on_cpu_part=PART["syscall:poll"]) == []
     assert spans(on_cpu_part=PART["syscall:futex"], waits=1) == []
     assert spans(on_cpu_part=PART["syscall:futex"], waits=0) == [Span(1, 5000, END, True)]
+    lock = spans(on_cpu_part=PART["syscall:futex"], waits=1, only_polls=1)
+    assert lock == [Span(1, 5000, END, True)], "it does not wait there for tasks"
     polled = spans(on_cpu_part=PART["syscall:poll"], stretch_ns=30, stretch_end_ns=4000)
     assert polled == [Span(1, 3970, 4000, False)]
 

@@ -166,6 +166,36 @@ def test_an_event_loop_that_is_blocked_at_the_end_is_told(world: World) -> None:
     assert [stack.frames for stack in stretch.stacks] == [(SPIN,)] * 2
 
 
+def polls(world: World, *times: int) -> None:
+    for at in times:
+        world.enter(at, 0, "epoll_wait", 5)
+        world.leave(at + 10, 0)
+
+
+def test_the_start_of_a_program_is_no_stretch_of_its_loop(world: World) -> None:
+    """It polls once or twice there."""
+    world.m.arrays["sampling"]["grid_ns"] = 1000
+    world.open()
+    polls(world, 2000, 3000, 8000, 8500)
+    (stretch,) = ended(world, 8600).stretches
+    assert (stretch.ns, stretch.is_open) == (490, False)
+
+
+@pytest.mark.parametrize(("only_polls", "ns"), [(0, 4000 - 2210), (1, 5000 - 2210)])
+def test_a_wait_for_a_word_is_in_the_loop_of_some_runtimes(
+    world: World, only_polls: int, ns: int
+) -> None:
+    world.m.arrays["sampling"]["grid_ns"] = 1000
+    world.open()
+    world.m.arrays["threads"]["only_polls"][world.main.slot] = only_polls
+    polls(world, 2000, 2100, 2200)
+    world.enter(4000, 0, "futex", 0x7000, 0)
+    world.leave(4010, 0)
+    polls(world, 5000)
+    (stretch,) = ended(world, 5020).stretches
+    assert stretch.ns == ns
+
+
 def test_who_changes_what_is_waited_for_has_not_returned_to_the_loop(world: World) -> None:
     """A task that opens a connection calls epoll_ctl."""
     world.m.arrays["sampling"]["grid_ns"] = 1000

@@ -1,23 +1,38 @@
-"""How to start a program so that its functions have names, where they have none."""
+"""How to start a program so that its functions have names, where they have none; and tasks that
+cannot be told apart."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
+from tracer.analysis.where.own_code import language
 from tracer.model.stacks import Frame
 
 _PYTHON = re.compile(r"(?:lib)?python(3\.(\d+))?")
 _FIRST_WITH_NAMES = 12
+#: Pythons whose asyncio keeps its tasks where they are not read, and what shows that asyncio runs.
+_TASKS_UNREAD = re.compile(r"(?:lib)?python(3\.(?:1[4-9]|[2-9]\d)t?|3\.\d+t)(?!\d)")
+_ASYNCIO = re.compile(r"(?:py::)?(?:Handle\._run|BaseEventLoop\.\w+|Runner\.run)\b")
 _JAVA = "libjvm.so"
+_NODE = re.compile(r"node(?:js)?|libnode\..*")
+_TOKIO = re.compile(r"<?tokio::runtime::")
+#: Machines where a thread's own variables, by which tasks of tokio and Go are found, are read.
+_WITH_LOCALS = ("x86_64",)
 
 
-def hints(frames: Iterable[Frame]) -> tuple[str, ...]:
-    """Sentences about interpreters whose own functions are not among the frames."""
-    modules, kinds = set(), set()
+def hints(frames: Iterable[Frame], machine: str = "x86_64") -> tuple[str, ...]:
+    """Sentences about interpreters whose own functions are not among the frames, and about runtimes
+    among them whose tasks cannot be told apart; `machine`: as uname(2) has it."""
+    modules, kinds, runtimes = set(), set(), set()
     for frame in frames:
-        modules.add(frame.module.rpartition("/")[2])
-        kinds.add(frame.kind if frame.function else "")
+        module = frame.module.rpartition("/")[2]
+        modules.add(module)
+        kinds.add((language(frame) or frame.kind) if frame.function else "")
+        if module.startswith("_asyncio.") or _ASYNCIO.match(frame.function):
+            runtimes.add("asyncio")
+        elif frame.kind == "go" or _TOKIO.match(frame.function):
+            runtimes.add("Go" if frame.kind == "go" else "tokio")
     found = []
     pythons = [match for match in map(_PYTHON.match, sorted(modules)) if match]
     if pythons and "python" not in kinds:
@@ -28,6 +43,17 @@ def hints(frames: Iterable[Frame]) -> tuple[str, ...]:
             "Java's functions have no names here: start java with -XX:+PreserveFramePointer"
             " -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit (Java 17)"
         )
+    if any(map(_NODE.fullmatch, modules)) and "js" not in kinds:
+        found.append(
+            "JavaScript's functions have no names here: start node with --perf-basic-prof"
+            " --interpreted-frames-native-stack"
+        )
+    unread = next((match[1] for match in map(_TASKS_UNREAD.match, sorted(modules)) if match), "")
+    if unread and "asyncio" in runtimes:
+        found.append(f"Tasks of asyncio are not told apart yet with Python {unread}")
+    compiled = sorted(runtimes - {"asyncio"})
+    if compiled and machine not in _WITH_LOCALS:
+        found.append(f"Tasks of {' and '.join(compiled)} are not told apart yet on {machine}")
     return tuple(found)
 
 

@@ -133,6 +133,17 @@ def _named_language(function: str) -> str:
     return next((name for name, form in _LANGUAGES.items() if form.match(function)), "")
 
 
+def enters_js(frame: Frame) -> bool:
+    """Whether Node's engine begins to run JavaScript there."""
+    return frame.function.startswith("Builtins_JSEntry")
+
+
+def may_be_js(frame: Frame) -> bool:
+    """Whether JavaScript runs in that frame, where its functions have no names: in code made at run
+    time, or in what Node's engine interprets it with."""
+    return frame.function.startswith("Builtins_") or not frame.function
+
+
 def is_own(frame: Frame, beside: frozenset[str] = frozenset()) -> bool:
     """Whether a frame is named and the program's own code, in a stack with frames of `beside`."""
     if not frame.function or frame.kind == "kernel":

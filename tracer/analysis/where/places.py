@@ -15,6 +15,8 @@ from tracer.model.stacks import Frame
 
 NO_SAMPLE = "(no sample)"
 NO_STACK = "(no stack)"
+#: The functions of a program that Node runs, where none of them has a name.
+NO_JS_NAME = "JavaScript without a name"
 #: What the C library puts before the names of its functions: `__GI___libc_read` is `read`.
 _PREFIX = re.compile(r"^(?:__GI_)?_*libc_(?!start)(?=\w)|^__GI_+(?=[a-z])")
 #: What compilers and linkers append to a name.
@@ -27,7 +29,8 @@ class Place:
 
     `line` is 0 and `file` empty where they are not known. `is_own` is False where the stack has no
     frame of own code: it is its innermost named function then. `function` is `(no stack)` or
-    `(no sample)` where there is no stack.
+    `(no sample)` where there is no stack, and `JavaScript without a name` for Node's functions
+    where none in the stack has one.
     """
 
     function: str
@@ -109,7 +112,14 @@ def place_of(frames: Sequence[Frame]) -> Place:
     if not frames:
         return Place(NO_STACK, is_own=False)
     beside = own_code.languages(frames)
+    unnamed = None
+    if "js" not in beside and any(map(own_code.enters_js, frames)):
+        beside |= {"js"}
+        unnamed = next(i for i, frame in enumerate(frames) if own_code.may_be_js(frame))
     at = next((i for i, frame in enumerate(frames) if own_code.is_own(frame, beside)), None)
+    if unnamed is not None and (at is None or unnamed < at):
+        called = next((name_of(f) for f in reversed(frames[:unnamed]) if f.function), "")
+        return Place(NO_JS_NAME, called=called)
     if at is None:
         frame = next((frame for frame in frames if frame.function), frames[0])
         return _place(frame, called="", is_own=False)

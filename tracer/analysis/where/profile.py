@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tracer.analysis.run.ledger import Ledger
@@ -13,7 +13,8 @@ from tracer.analysis.where.hints import hints
 from tracer.analysis.where.pieces import Piece, path_pieces, thread_pieces
 from tracer.analysis.where.places import Places, PlaceShare, place_shares
 from tracer.analysis.where.tasks import Loop, TaskShare, loops, task_shares
-from tracer.model.profile import Profile
+from tracer.model.profile import Profile, Stretch
+from tracer.model.stacks import Frame
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,22 @@ def where(profile: Profile, wall: Ledger) -> Where:
         edges=tuple(edges(profile.samples, pieces, found)),
         quality=stack_quality(pieces),
         missing=profile.missing,
-        hints=hints(frame for piece in pieces for frame in piece.frames),
+        hints=hints(_frames(pieces, profile.stretches), profile.machine),
         tasks=tuple(task_shares(profile.samples, pieces)),
         loops=tuple(loops(profile.stretches)),
         handovers=profile.handovers,
         path=pieces,
         threads=thread_pieces(profile.threads),
     )
+
+
+def _frames(pieces: Iterable[Piece], stretches: Iterable[Stretch]) -> Iterator[Frame]:
+    """All that the section shows."""
+    for piece in pieces:
+        yield from piece.frames
+    for stretch in stretches:
+        for stack in stretch.stacks:
+            yield from stack.frames
 
 
 def stack_quality(pieces: Iterable[Piece]) -> StackQuality:

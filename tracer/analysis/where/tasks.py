@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,9 +49,9 @@ class TaskShare:
 class Loop:
     """The longest time in which a thread with an event loop did not return to it.
 
-    `place` is where it was then, most of the time; None without a stack. `polls`: how often it
-    returned in the window. `is_open`: it had not returned yet when the window, or the thread,
-    ended; `call`: the system call it was in then.
+    `place` is where most of its stacks of that time are, in own code if any is; None without one.
+    `polls`: how often it returned in the window. `is_open`: it had not returned yet when the
+    window, or the thread, ended; `call`: the system call it was in then.
     """
 
     tid: int
@@ -120,11 +120,9 @@ def loops(stretches: Sequence[Stretch]) -> list[Loop]:
     """Longest first, as they are in the profile."""
     found = []
     for stretch in stretches:
-        # of several stacks the one in the middle of that time
-        stack = stretch.stacks[len(stretch.stacks) // 2] if stretch.stacks else None
+        stack, place = _where_most(stretch.stacks)
         task = stack.task if stack else None
         name = task_name(task.runtime if task else "asyncio", stack.frames) if stack else ""
-        place = place_of(stack.frames) if stack else None
         thread = stretch.thread
         found.append(
             Loop(
@@ -134,3 +132,17 @@ def loops(stretches: Sequence[Stretch]) -> list[Loop]:
             )
         )
     return found
+
+
+def _where_most(stacks: Sequence[SampledStack]) -> tuple[SampledStack | None, Place | None]:
+    """The function that most stacks are in, of own code if there is one, and of its stacks the one
+    nearest to the middle."""
+    places = [place_of(stack.frames) for stack in stacks]
+    counts = Counter((place.is_own, place.function) for place in places)
+    if not counts:
+        return None, None
+    most = max(counts, key=lambda key: (key[0], counts[key]))
+    middle = len(stacks) / 2
+    found = [at for at, place in enumerate(places) if (place.is_own, place.function) == most]
+    at = min(found, key=lambda at: abs(at - middle))
+    return stacks[at], places[at]

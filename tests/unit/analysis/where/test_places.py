@@ -21,6 +21,7 @@ from harness.profiled import (
 from tracer.analysis.run.ledger import Ledger
 from tracer.analysis.where.pieces import path_pieces
 from tracer.analysis.where.places import (
+    NO_JS_NAME,
     NO_SAMPLE,
     NO_STACK,
     Place,
@@ -70,6 +71,23 @@ def test_python_code_owns_what_its_interpreter_does() -> None:
     assert (place.function, place.line, place.called) == ("handle", 12, "readinto")
     assert place_of([read, loop, handle, loop]).called == ""
     assert place_of([read, loop]).function == "_io_FileIO_read"
+
+
+def test_javascript_without_names_is_the_programs_own_code() -> None:
+    node = "/usr/bin/node"
+    loop, entry = frame("uv__io_poll", node), frame("Builtins_JSEntry", node)
+    interpreted = frame("Builtins_InterpreterEntryTrampoline", node)
+    compiled, clock = frame("", ""), frame("uv__hrtime", node)
+    outside = (entry, frame("v8::Function::Call", node), loop, *ROOT)
+    place = place_of([frame("clock_gettime", "[vdso]"), clock, interpreted, *outside])
+    assert (place.function, place.called, place.is_own) == (NO_JS_NAME, "uv__hrtime", True)
+    place = place_of([compiled, compiled, *outside])
+    assert (place.function, place.called) == (NO_JS_NAME, "")
+    addon = frame("addon::resize", "/srv/app/addon.node")
+    assert place_of([RECV, addon, interpreted, *outside]).function == "addon::resize"
+    assert place_of([RECV, loop, *ROOT]).function == "uv__io_poll"
+    named = frame("LazyCompile:~serve /srv/app.js:3", "perf map")
+    assert "serve" in place_of([clock, named, *outside]).function
 
 
 @pytest.mark.parametrize(

@@ -85,9 +85,9 @@ def test_tasks_of_asyncio_by_number_or_by_the_name_that_they_were_given() -> Non
     ]
 
 
-def test_an_event_loop_is_where_it_was_in_the_middle_of_its_longest_time() -> None:
+def test_an_event_loop_is_where_it_was_most_of_its_longest_time() -> None:
     """With the task of that moment, not with that of the stretch's first one."""
-    places = (RECV, 16), (SPIN, 17), (SPIN, 17), (RECV, 18)
+    places = (SPIN, 17), (RECV, 16), (SPIN, 17), (SPIN, 17), (RECV, 18)
     stacks = tuple(running(stack(at, PASS_ON, POLL, WORKER), task) for at, task in places)
     (loop,) = loops([Stretch(thread(2), 41_000_000, 9, stacks)])
     assert loop.task == Task("tokio", 17)
@@ -96,3 +96,14 @@ def test_an_event_loop_is_where_it_was_in_the_middle_of_its_longest_time() -> No
     assert loop.place.function == "ring::spin"
     (loop,) = loops([Stretch(thread(2), 41_000_000, 9)])
     assert (loop.place, loop.task_name) == (None, "")
+
+
+def test_an_event_loop_is_in_own_code_where_a_stack_shows_that() -> None:
+    clock = SampledStack((frame("__vdso_clock_gettime", "[vdso]"),), whole=False)
+    stacks = (clock, clock, stack(clock.frames[0], SERVE, GOEXIT), clock, clock)
+    (loop,) = loops([Stretch(thread(2), 41_000_000, 9, stacks)])
+    assert loop.place is not None
+    assert loop.place.function == "main.serve"
+    (loop,) = loops([Stretch(thread(2), 41_000_000, 9, (clock,))])
+    assert loop.place is not None
+    assert (loop.place.function, loop.place.is_own) == ("__vdso_clock_gettime", False)
