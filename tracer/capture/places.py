@@ -267,7 +267,8 @@ def _stretches(
         taken = [s for s in paths.stacks.values()
                  if s.slot == span.slot and span.begin_ns <= s.at_ns <= span.end_ns]  # fmt: skip
         at_end = paths.stacks.get((_OUTSIDE, span.slot))
-        taken += [at_end] * (at_end is not None and span.is_open)
+        if at_end and span.is_open:
+            taken.append(at_end)
         taken.sort(key=lambda stack: stack.at_ns)
         is_of_window = row["epoch"] == recording.epoch
         is_call = row["on_cpu_part"] in _CALLS

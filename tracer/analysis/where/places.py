@@ -118,8 +118,8 @@ def place_of(frames: Sequence[Frame]) -> Place:
         unnamed = next(i for i, frame in enumerate(frames) if own_code.may_be_js(frame))
     at = next((i for i, frame in enumerate(frames) if own_code.is_own(frame, beside)), None)
     if unnamed is not None and (at is None or unnamed < at):
-        called = next((name_of(f) for f in reversed(frames[:unnamed]) if f.function), "")
-        return Place(NO_JS_NAME, called=called)
+        by_js = next((name_of(f) for f in reversed(frames[:unnamed]) if f.function), "")
+        return Place(NO_JS_NAME, called=by_js)
     if at is None:
         frame = next((frame for frame in frames if frame.function), frames[0])
         return _place(frame, called="", is_own=False)
