@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.host.mappings import where
+from tracer.model import futex_parks
+from tracer.model.futex_parks import Park, parks
 from tracer.model.futex_waits import HARDLY_NS, Broadcast, Lock, broadcasts, data_of, locks
 from tracer.model.futex_words import CONTENDED, addresses, by_word, groups_of, places
 from tracer.model.histogram import Histogram
@@ -84,8 +86,8 @@ class Place:
 @dataclass(frozen=True)
 class FutexRecord:
     """Operations seen; the busiest places; how many other places, and calls at no known place;
-    why places may have no name, empty where nothing is missing; the locks most waited for, and the
-    words with the most threads woken by wakes of several."""
+    why places may have no name, empty where nothing is missing; the locks most waited for, the
+    words with the most threads woken by wakes of several, and threads that sleep at own words."""
 
     operations: tuple[Operation, ...]
     places: tuple[Place, ...]
@@ -94,6 +96,7 @@ class FutexRecord:
     unnamed: str = ""
     locks: tuple[Lock, ...] = ()
     broadcasts: tuple[Broadcast, ...] = ()
+    parks: tuple[Park, ...] = ()
 
 
 def _place(
@@ -151,6 +154,7 @@ def _read(arrays: Arrays, context: Context) -> FutexRecord:
         unnamed=context.spaces.missing,
         locks=locks(words, arrays, context, named),
         broadcasts=broadcasts(words, arrays, context, named),
+        parks=parks(words, arrays, context),
     )
 
 
@@ -294,6 +298,7 @@ def _data(record: FutexRecord, scale: Scale) -> dict[str, Any]:
         "unplaced_calls": record.unplaced,
         "locks": [data_of(lock) for lock in record.locks],
         "broadcasts": [data_of(word) for word in record.broadcasts],
+        "parks": [futex_parks.data_of(park) for park in record.parks],
     }
 
 

@@ -199,3 +199,17 @@ def test_the_order_of_the_scheduler() -> None:
     orders = [scheduling(1 << 16 | policy << 8 | (p + 1) & 0xFF) for p, policy in every]
     assert [one.order for one in orders if one] == sorted(one.order for one in orders if one)
     assert scheduling(0) is None
+
+
+def test_a_thread_that_sleeps_where_no_other_does_until_it_is_woken(w: World, holder: Task) -> None:
+    wait(w, 1100)
+    w.enter(1150, 1, "futex", WORD, WAKE, 1)
+    w.waking(1155, 1, w.main)
+    w.leave(1160, 1, 1)
+    w.switch(1170, 0, w.main)
+    w.leave(1180, 0, 0)
+    (park,) = w.recorded("futex").parks
+    assert (park.tgid, park.name, park.waker) == (100, "waiter", "holder")
+    assert (park.threads, park.slept) == (1, 1)
+    assert park.asleep_ns == sum(place.asleep_ns for place in w.recorded("futex").places)
+    assert park.asleep_ns > 0
