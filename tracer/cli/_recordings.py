@@ -13,6 +13,7 @@ from tracer.errors import TracerError
 if TYPE_CHECKING:
     from tracer.analysis.events.anatomy import Anatomy
     from tracer.analysis.events.naming import Naming
+    from tracer.analysis.events.replay import Replayed
     from tracer.model.events import Events
     from tracer.model.hops import Hops
 
@@ -43,7 +44,18 @@ class Loaded:
     def naming(self) -> Naming:
         from tracer.analysis.events.naming import Naming
 
-        return Naming(self.meta.get("threads") or [], self.machine)
+        return Naming(self.threads, self.machine)
+
+    @property
+    def threads(self) -> list[dict[str, Any]]:
+        return self.meta.get("threads") or []
+
+    def replayed(self) -> Replayed:
+        """With the critical path, without segments."""
+        from tracer.analysis.events.replay import replay
+
+        known = [(row["slot"], row["tid"], row["tgid"]) for row in self.threads]
+        return replay(self.events, known, segments=False, machine=self.machine)
 
 
 def directory_argument() -> click.Argument:

@@ -29,7 +29,7 @@ FORMATS = ("perfetto", "csv", "folded", "speedscope")
             required=True,
             metavar="|".join(FORMATS),
             help="perfetto: a trace for ui.perfetto.dev, with arrows from wakers to the woken; csv:"
-            " the events; folded, speedscope: the critical path.",
+            " the events; folded, speedscope: the critical path by thread and call.",
         ),
         click.Option(["-o", "--output"], required=True, metavar="FILE", help="Write to FILE."),
         click.Option(
@@ -51,6 +51,8 @@ def command(directory: Path, format_: str, output: str, slice_: str | None) -> i
 
     with OutputFile(output) as file:
         loaded = recordings.load(directory)
+        if format_ == "folded" and slice_ is None:
+            slice_ = ".."  # sums: they are short however long the recording is
         part = slice_of(slice_, loaded.events, hops_of(loaded.events, loaded.machine))
         if part.is_part:
             say(f"exports {part.what}; --slice START..END chooses another part, --slice .. all")
@@ -59,12 +61,26 @@ def command(directory: Path, format_: str, output: str, slice_: str | None) -> i
 
 
 def _content(format_: str, loaded: Loaded, part: Slice) -> str | bytes:
+    from tracer.analysis.events import path_pieces
+
+    naming = loaded.naming()
     if format_ == "csv":
         from tracer.report.exports.events_csv import events_csv
 
-        return events_csv(loaded.events, part, loaded.naming())
+        return events_csv(loaded.events, part, naming)
+    found = loaded.replayed()
+    if format_ == "folded":
+        from tracer.report.exports.folded import folded
+
+        return folded(path_pieces.path_sums(found, part, naming))
+    if format_ == "speedscope":
+        from tracer.report.exports.speedscope import speedscope
+
+        pieces = list(path_pieces.path_pieces(found, part, naming))
+        return speedscope(loaded.name, {"critical path": pieces})
     from tracer.analysis.events.timeline import timeline
     from tracer.report.exports.perfetto import perfetto
 
-    made = timeline(loaded.events, part, loaded.naming())
-    return perfetto(made, loaded.meta.get("threads") or [], loaded.name)
+    path = path_pieces.path_spans(found, part, naming)
+    made = timeline(loaded.events, part, naming, path)
+    return perfetto(made, loaded.threads, loaded.name)

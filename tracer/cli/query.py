@@ -46,7 +46,7 @@ def command(directory: Path, sql: str | None, csv_path: str | None, json_path: s
         if sql is None:
             click.echo(report.views(report_width()), nl=False)
             return 0
-        tables = Tables(loaded.events, loaded.meta.get("threads") or [], loaded.machine)
+        tables = Tables(loaded.events, loaded.threads, loaded.machine, loaded.replayed)
         answer = query(tables, sql)
         out.csv(partial(report.as_csv, answer))
         if csv_path == "-":

@@ -17,7 +17,7 @@ from tracer.analysis.events.anatomy import (
 from tracer.analysis.events.one_hop import Moment, OneHop
 from tracer.model import syscalls
 from tracer.report.layout import WIDTH, fit, page, shortened, table
-from tracer.units import count, counted, duration, in_one_unit, microseconds, percent
+from tracer.units import count, counted, duration, microseconds, percent
 
 SCHEMA = "tracer.hops/1"
 _LIMIT = "{limit}"
@@ -53,9 +53,9 @@ PART_LINES = {
     "other_calls": "other calls",
     "off_cpu": "off the CPU",
 }
-_BAR = 16
+_BAR = 13
 _LABEL = 40
-_WITH_BARS = 96
+_WITH_BARS = 95
 
 
 def kind_line(kind: str, limit_ns: int | None) -> str:
@@ -115,16 +115,18 @@ def _kinds(found: Anatomy, width: int) -> list[str]:
 def _anatomy(group: Group, limit_ns: int | None, width: int) -> list[str]:
     """The parts at both percentiles, each as a bar that begins where the one before it ends."""
     columns = [_column(waterfall, width >= _WITH_BARS) for waterfall in group.waterfalls]
-    parts = [part for part in PART_LINES if any(part in w.parts for w in group.waterfalls)]
+    parts = [part for part in PART_LINES if part in group.mean_parts]
     heads = [f"p{waterfall.percentile} us" for waterfall in group.waterfalls]
+    heads.append("mean us")
     shown = [_line(kind_line(group.kind, limit_ns), [(head, "") for head in heads], width)]
-    shown += [
-        _line(f"  {PART_LINES[part]}", [column[part] for column in columns], width)
-        for part in parts
-    ]
+    for part in parts:
+        mean = microseconds(group.mean_parts.get(part, 0.0))
+        cells = [*(column[part] for column in columns), (mean, "")]
+        shown.append(_line(f"  {PART_LINES[part]}", cells, width))
     totals = [(microseconds(waterfall.total_ns), "") for waterfall in group.waterfalls]
+    totals.append((microseconds(group.mean_ns), ""))
     near = " and ".join(str(waterfall.hops) for waterfall in group.waterfalls)
-    return [*shown, _line(f"  sum (means of {near} hops)", totals, width)]
+    return [*shown, _line(f"  sum ({near} hops near, all)", totals, width)]
 
 
 def _line(label: str, cells: Sequence[tuple[str, str]], width: int) -> str:
@@ -148,17 +150,16 @@ def _column(waterfall: Waterfall, bars: bool) -> dict[str, tuple[str, str]]:
 
 
 def _calls(found: Anatomy, machine: str, width: int) -> list[str]:
-    unit, medians = in_one_unit([pair.p50_ns for pair in found.calls])
     rows = [
         [
             f"{syscalls.name_of(pair.waker_nr, machine)} ->"
             f" {syscalls.name_of(pair.woken_nr, machine)}",
             count(pair.count),
-            p50,
+            microseconds(pair.p50_ns),
         ]
-        for pair, p50 in zip(found.calls, medians, strict=True)
+        for pair in found.calls
     ]
-    return table(rows, ["from call to call", "count", f"p50 {unit}"], 1, width)
+    return table(rows, ["from call to call", "count", "p50 us"], 1, width)
 
 
 def document(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,19 +10,28 @@ import numpy as np
 from tracer.analysis.events.hops import hops_of
 from tracer.analysis.events.in_one_thread import RECEIVES, SENDS
 from tracer.analysis.events.index import Calls, Presence, low_half, rows_of
+from tracer.analysis.events.replay import Replayed
 from tracer.model import syscalls
 from tracer.model.events import Events, Kind
 from tracer.model.hops import KINDS, PARTS
-from tracer.model.states import SOURCES
+from tracer.model.states import OWN_PARTS, SOURCES
 
 Columns = Mapping[str, Any]
 
 
 class Tables:
-    """Makes each table when it is asked for."""
+    """Makes each table when it is asked for. `threads`: of the recording's metadata; `replayed`
+    replays the events, for the path."""
 
-    def __init__(self, events: Events, threads: Sequence[Mapping[str, Any]], machine: str) -> None:
+    def __init__(
+        self,
+        events: Events,
+        threads: Sequence[Mapping[str, Any]],
+        machine: str,
+        replayed: Callable[[], Replayed],
+    ) -> None:
         self._events = events
+        self._replayed = replayed
         self._listed = threads
         self._machine = machine
 
@@ -119,6 +128,34 @@ class Tables:
                 f"{part}_ns": np.ascontiguousarray(rows["parts_ns"][:, number])
                 for number, part in enumerate(PARTS)
             },
+        }
+
+    def _parts(self) -> Columns:
+        return {"number": np.arange(len(OWN_PARTS)), "name": list(OWN_PARTS)}
+
+    def _path(self) -> Columns:
+        found = self._replayed()
+        rows, threads = found.path, found.threads
+        last = max(len(threads) - 1, 0)
+
+        def of_row(column: str, thread: str) -> Any:
+            numbers = rows[thread].astype(np.int64)
+            known = np.minimum(numbers, last)
+            values = threads[column][known].astype(np.int64) if len(threads) else known
+            return values, (numbers > last) | (len(threads) == 0)
+
+        behind, is_other = of_row("tid", "behind_thread")
+        behind = np.where(is_other, rows["behind_tid"], behind)
+        return {
+            "start_ns": rows["start_ns"] - self._events.start_ns,
+            "end_ns": rows["end_ns"] - self._events.start_ns,
+            "tid": _or_null(*of_row("tid", "thread")),
+            "slot": _or_null(*of_row("slot", "thread")),
+            "part": rows["part"].astype(np.int64),
+            "nr": rows["nr"].astype(np.int64),
+            "cpu": rows["cpu"].astype(np.int64),
+            "behind_tid": _or_null(behind.astype(np.int64), behind == 0),
+            "behind_ns": _or_null(rows["behind_ns"].astype(np.int64), rows["behind_ns"] == 0),
         }
 
     def _in_window(self, kind: Kind) -> Any:

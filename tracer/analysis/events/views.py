@@ -119,6 +119,25 @@ VIEWS: dict[str, View] = {
             {_joins(("a", "h.waker_slot"), ("b", "h.woken_slot"))}
             {_joins(("n", "h.waker_nr"), ("m", "h.woken_nr"), of=_CALLED)}""",
     ),
+    "path": View(
+        "the critical path, in order of time: it tiles the window",
+        {
+            "start_ns": _TIME,
+            "end_ns": _TIME,
+            "ns": "how long this piece is",
+            "tid": "the thread that it is in",
+            "thread": "its name",
+            "part": "its state: user, syscall:io, wakeup:idle, preempted, ...",
+            "call": "the system call that the thread is in; null: in none",
+            "cpu": "CPU",
+            "behind_tid": "who ran there longest while it waited for the CPU",
+            "behind_ns": "for how long",
+        },
+        f"""SELECT start_ns, end_ns, end_ns - start_ns AS ns, p.tid, t.name AS thread,
+            s.name AS part, n.name AS call, cpu, behind_tid, behind_ns
+            FROM _path p LEFT JOIN _parts s ON s.number = p.part
+            {_joins(("t", "p.slot"))} {_joins(("n", "p.nr"), of=_CALLED)}""",
+    ),
     "tasks": View(
         "descriptors that threads move data on: of an async program, its tasks",
         {
@@ -152,5 +171,6 @@ NEEDS = {
     "wakeups": ("_threads", "_wakeups", "_sources"),
     "syscalls": ("_threads", "_syscalls", "_calls"),
     "hops": ("_threads", "_hops", "_kinds", "_calls"),
+    "path": ("_threads", "_path", "_parts", "_calls"),
     "tasks": ("_threads", "_syscalls", "_calls"),
 }

@@ -8,6 +8,7 @@ import pytest
 from harness.event_stream import Stream
 
 from tracer.analysis.events.query import query
+from tracer.analysis.events.replay import replay
 from tracer.analysis.events.tables import Tables
 from tracer.analysis.events.views import NEEDS, VIEWS
 from tracer.errors import TracerError
@@ -33,7 +34,9 @@ def tables() -> Tables:
         {"slot": slot, "life": 0, "tid": 100 + slot, "tgid": 101, "name": name, "process": True}
         for slot, name in ((WRITER, "writer"), (READER, "reader"))
     ]
-    return Tables(stream.events(1000), threads, "x86_64")
+    events = stream.events(1000, WRITER)
+    known = [(thread["slot"], thread["tid"], thread["tgid"]) for thread in threads]
+    return Tables(events, threads, "x86_64", lambda: replay(events, known, segments=False))
 
 
 def _rows(tables: Tables, sql: str) -> list[tuple[object, ...]]:
@@ -71,6 +74,9 @@ def test_answers(tables: Tables) -> None:
     ]
     hops = "SELECT kind, waker, woken, from_call, to_call, ns, call_ns, queue_ns FROM hops"
     assert _rows(tables, hops) == [("same_cpu", "writer", "reader", "sendto", "recvfrom", 26, 3, 7)]
+    assert _rows(tables, "SELECT min(start_ns), max(end_ns), sum(ns)::BIGINT FROM path") == [
+        (0, 1000, 1000)
+    ]
     tasks = "SELECT tid, fd, receives, found_nothing, received_bytes, sends FROM tasks"
     assert _rows(tables, f"{tasks} ORDER BY tid, fd") == [
         (101, 6, 0, 0, 0, 1),
