@@ -43,6 +43,7 @@ class CommandRun:
     strict: bool
     budgets: tuple[Budget, ...]
     json_path: str | None
+    html_path: str | None
     record: str | None
     profiles: Mapping[str, Any]
     shown: Shown
@@ -75,6 +76,7 @@ class CommandRun:
             values["strict"],
             values["budgets"],
             values["json_path"],
+            values["html_path"],
             values["record"],
             {name: values[name] for name in FILES},
             options.shown(values, fd=2),
@@ -117,6 +119,7 @@ def command_of_user() -> click.Command:
             ),
             options.record_option(),
             options.json_option("Write the report as JSON to FILE too."),
+            options.html_option(),
             *options.screen_options(),
             click.Argument(
                 ["argv"], nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND [ARG]..."
@@ -174,7 +177,9 @@ def run(chosen: CommandRun) -> int:
 
     notes = say_nothing if chosen.quiet else say
     with (
-        outputs(chosen.json_path, text_fd=2, quiet=chosen.quiet) as out,
+        outputs(
+            chosen.json_path, text_fd=2, html_path=chosen.html_path, quiet=chosen.quiet
+        ) as out,
         profile_files(chosen.profiles) as write_profiles,
         options.recorder(chosen.record) as recorder,
     ):
@@ -189,7 +194,7 @@ def run(chosen: CommandRun) -> int:
         )
         data = document(summary)
         with contextlib.suppress(BrokenPipeError):  # the reader has read enough
-            out.report(data, partial(render, summary, shown=chosen.shown, data=data))
+            out.report(data, partial(render, summary, shown=chosen.shown, data=data), summary)
         write_profiles(summary)
         if recorder:
             notes(recorder.end(data))

@@ -324,6 +324,13 @@ def json_option(
     return click.Option(["--json", "json_path"], metavar="FILE", help=help_)
 
 
+def html_option(
+    help_: str = "Write the report as one HTML page, to look at in a browser, to FILE.",
+) -> click.Option:
+    """`--html FILE`."""
+    return click.Option(["--html", "html_path"], metavar="FILE", help=help_)
+
+
 def screen_options(default: str = "details") -> list[click.Parameter]:
     """How much of the report of a run is printed; `shown` makes data of their values."""
     return [

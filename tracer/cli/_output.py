@@ -18,6 +18,8 @@ from tracer.errors import Interrupted
 
 if TYPE_CHECKING:
     from tracer.analysis.run.budget import Budget
+    from tracer.analysis.run.summary import Summary
+    from tracer.cli._html import HtmlFile
 
 _WIDTH = 100
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -51,9 +53,16 @@ class Outputs:
     plot_format: str
     csv_file: OutputFile | None
     quiet: bool = False
+    html_file: HtmlFile | None = None
 
-    def report(self, document: Mapping[str, Any], text: Callable[[int], str]) -> None:
-        """Write one report: its document as JSON, and the text that `text` makes for a width."""
+    def report(
+        self,
+        document: Mapping[str, Any],
+        text: Callable[[int], str],
+        run: Summary | None = None,
+    ) -> None:
+        """Write one report: its document as JSON, and the text that `text` makes for a width. Of a
+        live `run` the HTML page shows more than the document has."""
         data = json.dumps(_valid(document), indent=None if self.line_each else 2) + "\n"
         try:
             if self.json_alone:
@@ -64,6 +73,8 @@ class Outputs:
         finally:  # also when nobody reads the text
             if self.json_file is not None:
                 self.json_file.write(data)
+            if self.html_file is not None:
+                self.html_file.add(document, run)
 
     def plot(self, draw: Callable[[str], bytes]) -> None:
         """Write the picture that `draw` makes in a format, if one was asked for."""
@@ -84,6 +95,7 @@ def outputs(
     line_each: bool = False,
     plot_path: str | None = None,
     csv_path: str | None = None,
+    html_path: str | None = None,
     quiet: bool = False,
 ) -> Iterator[Outputs]:
     """Open what a command will write, before anything is measured.
@@ -108,8 +120,21 @@ def outputs(
         else:
             json_file = opened(None if json_path == "-" else json_path)
         plot_file, csv_file = opened(plot_path), opened(csv_path)
+        html_file = None
+        if html_path is not None:
+            from tracer.cli._html import HtmlFile
+
+            html_file = stack.enter_context(HtmlFile(html_path))
         yield Outputs(
-            json_path == "-", text_fd, line_each, json_file, plot_file, plot_format, csv_file, quiet
+            json_path == "-",
+            text_fd,
+            line_each,
+            json_file,
+            plot_file,
+            plot_format,
+            csv_file,
+            quiet,
+            html_file,
         )
 
 

@@ -43,6 +43,8 @@ class _PathOf(click.ParamType[str]):
         options.record_option(),
         options.json_option("Write the report as JSON to FILE too, with --interval a line each;"
                             " `-`: to standard output, and no text."),
+        options.html_option("Write the report as one HTML page, to look at in a browser, to FILE;"
+                            " with --interval of all intervals, at the end."),
         *options.screen_options("details; with --interval 12 lines each time"),
         targets.who_argument(),
     ],
@@ -80,7 +82,10 @@ def command(**values: Any) -> int:
     status, is_trusted = 0, True
     with (
         outputs(
-            values["json_path"], line_each=request.interval_s is not None, quiet=values["quiet"]
+            values["json_path"],
+            line_each=request.interval_s is not None,
+            html_path=values["html_path"],
+            quiet=values["quiet"],
         ) as out,
         profile_files(values) as write_profiles,
         options.recorder(values["record"]) as recorder,
@@ -89,7 +94,7 @@ def command(**values: Any) -> int:
         try:
             for summary in trace_processes(request, tracing, say=notes, recorder=recorder):
                 data = document(summary)
-                out.report(data, partial(render, summary, shown=shown, data=data))
+                out.report(data, partial(render, summary, shown=shown, data=data), summary)
                 write_profiles(summary)
                 if recorder:
                     notes(recorder.end(data))

@@ -1,4 +1,4 @@
-"""`tracer report FILE`: the text of a saved report, again."""
+"""`tracer report FILE`: a saved report again, as text or as a page."""
 
 from __future__ import annotations
 
@@ -18,19 +18,26 @@ from tracer.errors import TracerError
     short_help="Print the text of a report saved with --json again.",
     params=[
         click.Argument(["file"], type=click.Path(path_type=Path)),
+        options.html_option("Write it as one HTML page, to look at in a browser, to FILE too."),
         *options.screen_options(),
     ],
 )
-def command(file: Path, **values: Any) -> int:
+def command(file: Path, html_path: str | None, **values: Any) -> int:
     """Print the text of FILE, a report saved with --json, again: without root, on any machine.
 
+    With --html the reports of experiments are shown too: compare, sweep, brigades, explain, memory.
     The tables of single probes and the places on the path are in FILE alone. Of several lines of
     attach --interval each is a report.
     """
-    from tracer.analysis.run.saved import summary_of
+    from tracer.analysis.run.saved import SCHEMA, summary_of
     from tracer.report.run.text import render
 
     documents = _read(file)
+    if html_path is not None:
+        _write_page(documents, file, html_path)
+        if documents[0]["schema"] != SCHEMA:
+            return 0
+    _require_runs(documents, file)
     shown = options.shown({**values, "by": "place"}, short=len(documents) > 1)
     for document in documents:
         try:
@@ -46,9 +53,7 @@ def command(file: Path, **values: Any) -> int:
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
-    """One document, or one a line."""
-    from tracer.analysis.run.saved import SCHEMA
-
+    """One document, or one a line; each names its schema."""
     try:
         text = file.read_text(errors="replace")
     except OSError as error:
@@ -60,10 +65,31 @@ def _read(file: Path) -> list[dict[str, Any]]:
             documents = [json.loads(line) for line in text.splitlines()]
         except ValueError as error:
             raise _refused(f"{file} is not JSON: {error}") from None
-    if not documents or not all(isinstance(d, dict) and d.get("schema") == SCHEMA
-                                for d in documents):  # fmt: skip
-        raise _refused(f"{file} is not a report of tracer run or attach ({SCHEMA})")
+    if not documents or not all(isinstance(d, dict) and "schema" in d for d in documents):
+        raise _refused(f"{file} is not a report of tracer")
     return documents
+
+
+def _require_runs(documents: list[dict[str, Any]], file: Path) -> None:
+    from tracer.analysis.run.saved import SCHEMA
+
+    if not all(document["schema"] == SCHEMA for document in documents):
+        raise _refused(f"{file} is not a report of tracer run or attach ({SCHEMA})")
+
+
+def _write_page(documents: list[dict[str, Any]], file: Path, html_path: str) -> None:
+    from tracer.cli._files import OutputFile
+    from tracer.report.html.views import page_of, schemas
+
+    if any(document["schema"] not in schemas() for document in documents):
+        raise _refused(f"{file} is of a schema that has no page: {documents[0]['schema']}")
+    with OutputFile(html_path) as page:
+        try:
+            text = page_of(documents)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            schema = documents[0]["schema"]
+            raise _refused(f"{file} does not follow the schema {schema}: {error!r}") from error
+        page.write(text)
 
 
 def _refused(message: str) -> TracerError:

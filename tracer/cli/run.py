@@ -38,6 +38,7 @@ class RunOptions:
     wait_quiet: float | None
     budgets: tuple[Budget, ...]
     json_path: str | None
+    html_path: str | None
     record: str | None
     profiles: Mapping[str, Any]
     shown: Shown
@@ -63,6 +64,7 @@ class RunOptions:
             wait_quiet=values["wait_quiet"],
             budgets=values["budgets"],
             json_path=values["json_path"],
+            html_path=values["html_path"],
             record=values["record"],
             profiles={name: values[name] for name in FILES},
             shown=options.shown(values),
@@ -87,6 +89,7 @@ def workload_command(workload: Workload) -> click.Command:
             options.wait_quiet_option(),
             options.record_option(),
             options.json_option(),
+            options.html_option(),
             *options.screen_options(),
         ],
         callback=lambda **values: run(RunOptions.of(workload, values)),
@@ -104,7 +107,7 @@ def run(chosen: RunOptions) -> int:
 
     notes = say_nothing if chosen.quiet else say
     with (
-        outputs(chosen.json_path, quiet=chosen.quiet) as out,
+        outputs(chosen.json_path, html_path=chosen.html_path, quiet=chosen.quiet) as out,
         profile_files(chosen.profiles) as write_profiles,
         options.recorder(chosen.record) as recorder,
     ):
@@ -120,7 +123,7 @@ def run(chosen: RunOptions) -> int:
         )
         summary = measured.summary
         data = document(summary)
-        out.report(data, partial(render, summary, shown=chosen.shown, data=data))
+        out.report(data, partial(render, summary, shown=chosen.shown, data=data), summary)
         write_profiles(summary)
         if recorder:
             notes(recorder.end(data))

@@ -56,6 +56,11 @@ class Histogram:
         middle = low if bucket < 16 else (low + lower_bound_ns(bucket + 1) - 1) // 2
         return min(middle, self.max_ns)
 
+    def counts(self) -> list[list[int]]:
+        """What was seen, for a JSON report: pairs of a bucket's smallest value (ns) and times."""
+        used = np.flatnonzero(self.buckets)
+        return [[lower_bound_ns(int(n)), int(self.buckets[n])] for n in used]
+
     def data(self) -> dict[str, int | None]:
         """Count, mean, percentiles and maximum (ns) for a JSON report; null when empty."""
         return {

@@ -228,7 +228,10 @@ def _sched(summary: Summary, record: SchedRecord) -> dict[str, Any]:
         "migrations": switches.migrations,
         "pulled": record.pulled,
         "wakeups": dict(summary.wakeups or {}),
-        "wakeup_latency_ns": {kind: histogram.data() for kind, histogram in record.woke.items()},
+        "wakeup_latency_ns": {
+            kind: {**histogram.data(), "buckets": histogram.counts()}
+            for kind, histogram in record.woke.items()
+        },
         "preempted_ns": record.preempted.data(),
         "slice_ns": record.slice.data(),
         "handover_ns": {kind: histogram.data() for kind, histogram in record.handed.items()},

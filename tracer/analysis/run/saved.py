@@ -41,7 +41,7 @@ _CLOSED_LATE = "the end of the window was not seen in the kernel"
 class _Read(Histogram):
     """The figures of a histogram whose buckets are not known."""
 
-    figures: Mapping[str, int | None]
+    figures: Mapping[str, Any]
 
     @property
     def count(self) -> int:
@@ -53,6 +53,9 @@ class _Read(Histogram):
 
     def percentile_ns(self, q: float) -> int | None:
         return self.figures[f"p{q:g}"]
+
+    def counts(self) -> list[list[int]]:
+        return self.figures.get("buckets") or []
 
 
 def summary_of(document: Document) -> Summary:

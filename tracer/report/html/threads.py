@@ -1,0 +1,112 @@
+"""Threads: by state over time where several intervals or a recording tell, and in tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tracer.model.states import ON_CPU_PARTS, USER
+from tracer.report.html import blocks
+from tracer.report.html.blocks import Block, Column
+from tracer.report.html.parts import NAMES, PARTS, part_of
+from tracer.units import counted
+
+_READY = PARTS["switching"]
+
+
+def over_time(document: Mapping[str, Any]) -> Block | None:
+    """How many threads were in each state, on average over the window; by group of threads."""
+    window_ns = max(document["window_ns"], 1)
+    whole = document["ledgers"]["threads"]["parts"]
+    rows = [_bar("all threads", whole, window_ns)]
+    groups = document["thread_groups"]
+    if len(groups) > 1:
+        busiest = sorted(groups, key=lambda group: -_awake_ns(group["parts"]))[:12]
+        rows += [
+            _bar(f"{blocks.name(group['name'])} ({group['threads']:,})", group["parts"], window_ns)
+            for group in busiest
+        ]
+    if not any(row["parts"] for row in rows):
+        return None
+    note = "How many threads were in each state, on average over the window."
+    return blocks.bars("Threads by state", rows, note=note)
+
+
+def _bar(label: str, parts: Mapping[str, int], window_ns: int) -> dict[str, Any]:
+    sums = sums_of(parts)
+    number = sum(sums.values()) / window_ns
+    return {
+        "label": label,
+        "text": counted(round(number, 2 if number < 10 else 0), "thread"),
+        "parts": [
+            {"name": name, "label": NAMES[name], "value": round(ns / window_ns, 6)}
+            for name, ns in sums.items()
+            if ns
+        ],
+    }
+
+
+def sums_of(parts: Mapping[str, int]) -> dict[str, int]:
+    """The time of a thread's states by the parts that the page draws, in the order of `NAMES`."""
+    sums = dict.fromkeys(NAMES, 0)
+    for state, ns in parts.items():
+        sums[part_of(state)] += ns
+    return {name: ns for name, ns in sums.items() if ns}
+
+
+def _awake_ns(parts: Mapping[str, int]) -> int:
+    return sum(parts.get(state, 0) for state in (*ON_CPU_PARTS, *_READY))
+
+
+_TIMES = (
+    Column("own code"),
+    Column("in calls", about="On a CPU inside system calls"),
+    Column("ready", about="Could have run, and did not"),
+    Column("asleep", about="Blocked in a call, or stopped; sleep on the path is included"),
+    Column("behind own", about="Ready, behind threads of the same program"),
+    Column("behind others", about="Ready, behind other programs"),
+    Column("held", about="Ready and held back: by a quota, or its CPU was idle"),
+    Column("voluntary", about="Context switches: it went to sleep"),
+    Column("involuntary", about="Context switches: it could have gone on"),
+    Column("migrations"),
+)
+
+
+def _times(row: Mapping[str, Any]) -> list[blocks.Cell]:
+    parts = row["parts"]
+    user_ns = parts.get(USER, 0)
+    asleep_ns = sum(ns for state, ns in parts.items() if part_of(state) in ("asleep", "waiting"))
+    return [
+        blocks.time(user_ns),
+        blocks.time(sum(parts.get(state, 0) for state in ON_CPU_PARTS) - user_ns),
+        blocks.time(sum(parts.get(state, 0) for state in _READY)),
+        blocks.time(asleep_ns),
+        *(blocks.time(row.get(key)) for key in ("behind_own_ns", "behind_other_ns", "held_ns")),
+        *(blocks.number(row[key]) for key in ("voluntary", "involuntary", "migrations")),
+    ]
+
+
+def groups_table(document: Mapping[str, Any]) -> Block | None:
+    """Threads whose names differ in numbers only, in one row."""
+    rows = [
+        [blocks.name(group["name"]), blocks.number(group["threads"]),
+         blocks.number(group["idle"]), *_times(group)]
+        for group in document["thread_groups"]
+    ]  # fmt: skip
+    if not rows:
+        return None
+    columns = [Column("thread", is_text=True), Column("number"), Column("never ran"), *_TIMES]
+    return blocks.table("Threads by name", columns, rows, sort=3)
+
+
+def threads_table(document: Mapping[str, Any]) -> Block | None:
+    """The threads of --top one by one, and the sum of the others."""
+    found: Sequence[Mapping[str, Any]] = document["threads"]
+    rows = [
+        [[str(row["tid"]), row["tid"]] if row["tid"] else "", blocks.name(row["name"]), *_times(row)]
+        for row in found
+    ]
+    if not any(row["tid"] for row in found):
+        return None
+    columns = [Column("tid"), Column("thread", is_text=True), *_TIMES]
+    return blocks.table("The busiest threads", columns, rows, sort=2)
