@@ -30,9 +30,23 @@ cmd_lint_tools() {
 # A mere `make test` does not install them: nginx's package starts a server.
 COMPARED_WITH="perf:linux-perf redis-benchmark:redis-tools hackbench:rt-tests nginx:nginx-light
     ab:apache2-utils make:make gcc:gcc go:golang-go javac:default-jdk-headless ip:iproute2
-    setpriv:util-linux"
+    setpriv:util-linux chromium:chromium"
+
+# The Python packages that only tests need: `make run` does not wait for them.
+test_packages() {
+    local stamp=$VENV/.stamp-test key
+    key=$(venv_inputs)
+    [[ -f $stamp && $(<"$stamp") == "$key" ]] && return 0
+    lock
+    step "installing the Python packages of tests into .venv" \
+        "If the network or a package index is at fault, put that right and run the same command again." \
+        "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-input -e "${REPO}[test]"
+    printf '%s\n' "$key" >"$stamp"
+}
 
 cmd_test_tools() {
+    # what `make test` has set up is there; without it there is nothing to put them into
+    [[ ! -x $VENV/bin/python ]] || test_packages
     local pair
     local -a needed=() others=()
     # the independent source of the tests that count system calls

@@ -177,9 +177,7 @@ def run(chosen: CommandRun) -> int:
 
     notes = say_nothing if chosen.quiet else say
     with (
-        outputs(
-            chosen.json_path, text_fd=2, html_path=chosen.html_path, quiet=chosen.quiet
-        ) as out,
+        outputs(chosen.json_path, text_fd=2, html_path=chosen.html_path, quiet=chosen.quiet) as out,
         profile_files(chosen.profiles) as write_profiles,
         options.recorder(chosen.record) as recorder,
     ):

@@ -52,10 +52,11 @@ class _Read(Histogram):
         return self.figures.get("mean")
 
     def percentile_ns(self, q: float) -> int | None:
-        return self.figures[f"p{q:g}"]
+        figure: int | None = self.figures[f"p{q:g}"]
+        return figure
 
     def counts(self) -> list[list[int]]:
-        return self.figures.get("buckets") or []
+        return list(self.figures.get("buckets") or ())
 
 
 def summary_of(document: Document) -> Summary:

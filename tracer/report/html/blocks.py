@@ -34,7 +34,8 @@ class Column(NamedTuple):
 
 def name(text: str | None) -> str:
     """A name of the target's, without control characters, at most 300 characters."""
-    text = plain(text or "")
+    text = text or ""
+    text = text if text.isprintable() else plain(text)
     half = _LONGEST_NAME // 2
     return text if len(text) <= _LONGEST_NAME else f"{text[: half - 1]}…{text[-half:]}"
 
@@ -79,9 +80,9 @@ def finding(number: int, sentence: str, evidence: str, following: str) -> Block:
     return {
         "kind": "finding",
         "number": number,
-        "sentence": sentence,
-        "evidence": evidence,
-        "next": following,
+        "sentence": plain(sentence),
+        "evidence": plain(evidence),
+        "next": plain(following),
     }
 
 

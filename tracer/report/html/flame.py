@@ -72,16 +72,17 @@ def flame(
 def of_pieces(pieces: Iterable[Piece]) -> list[Stack]:
     """The stacks of a profile's pieces, in their order; the last name is what was done."""
     naming = Naming(with_part=False)
-    return [
-        ([*(frame.name for frame in naming.of(piece)), did_there(piece.part, piece.call)], piece.part, piece.ns)
-        for piece in pieces
-        if piece.ns > 0
-    ]  # fmt: skip
+    stacks: list[Stack] = []
+    for piece in pieces:
+        if piece.ns > 0:
+            names = [frame.name for frame in naming.of(piece)]
+            stacks.append(([*names, did_there(piece.part, piece.call)], piece.part, piece.ns))
+    return stacks
 
 
 def of_places(places: Iterable[Mapping[str, Any]]) -> list[Stack]:
     """The same of a document's places: the function, what it called, and what was done."""
-    stacks = []
+    stacks: list[Stack] = []
     for row in places:
         call = row["calls"][0] if row["calls"] else None
         names = [row["function"], *([row["called"]] if row["called"] else [])]
@@ -91,15 +92,13 @@ def of_places(places: Iterable[Mapping[str, Any]]) -> list[Stack]:
 
 def of_who(rows: Iterable[Mapping[str, Any]]) -> list[Stack]:
     """The same of who was on the path: the process, the threads, and what they did."""
-    return [
-        (
-            [*([row["process"]] if row["process"] else []), row["group"], did_there(one["part"], one["call"])],
-            one["part"],
-            one["time_ns"],
-        )
-        for row in rows
-        for one in row["doing"]
-    ]  # fmt: skip
+    stacks: list[Stack] = []
+    for row in rows:
+        names = [*([row["process"]] if row["process"] else []), row["group"]]
+        for one in row["doing"]:
+            there = did_there(one["part"], one["call"])
+            stacks.append(([*names, there], one["part"], one["time_ns"]))
+    return stacks
 
 
 def did_there(part: str, call: str | None) -> str:
@@ -155,7 +154,8 @@ def _data(node: _Node, least_ns: int, names: dict[str, int]) -> list[Any]:
 
     def join() -> None:
         if small:
-            joined = _Node(small[0].name if len(small) == 1 else f"({counted(len(small), 'frame')})")
+            only = len(small) == 1
+            joined = _Node(small[0].name if only else f"({counted(len(small), 'frame')})")
             for one in small:
                 joined.ns += one.ns
                 joined.parts.update(one.parts)

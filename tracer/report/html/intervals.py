@@ -42,7 +42,8 @@ def _shares(documents: Sequence[Mapping[str, Any]], starts: Sequence[int]) -> Bl
     for name in _SHARES:
         shares = [one["headline"][name] for one in documents]
         if any(shares):
-            parts.append({"name": name, "label": NAMES[name], "y": [share or 0 for share in shares]})
+            values = [share or 0 for share in shares]
+            parts.append({"name": name, "label": NAMES[name], "y": values})
     return over_time("Shares of the path", "share of the path", starts, documents, parts)
 
 

@@ -49,10 +49,12 @@ def ledger(run: Summary, document: Mapping[str, Any]) -> Block:
 
 def _part(name: str, share: float, run: Summary, document: Mapping[str, Any]) -> dict[str, Any]:
     ns = share * run.window_ns
+    whole_ns = max(run.window_ns, 1)
     lines = [
-        {"label": label, "ns": round(of_ns), "text": _amount(run, of_ns), "share": _share(run, of_ns)}
-        for label, of_ns in _lines(name, run).items()
-        if of_ns >= _LEAST * run.window_ns
+        {"label": label, "ns": round(line), "text": _amount(run, line),
+         "share": percent(line / whole_ns)}
+        for label, line in _lines(name, run).items()
+        if line >= _LEAST * whole_ns
     ]  # fmt: skip
     tables = [_calls(name, document), _threads(name, run, document), _places(name, document)]
     return {
@@ -69,10 +71,6 @@ def _part(name: str, share: float, run: Summary, document: Mapping[str, Any]) ->
 def _amount(run: Summary, ns: float) -> str:
     """A time of the window; by unit of work where units were counted."""
     return f"{duration(run.per_unit(ns))} per {run.unit}" if run.units else duration(ns)
-
-
-def _share(run: Summary, ns: float) -> str:
-    return percent(ns / max(run.window_ns, 1))
 
 
 def _lines(name: str, run: Summary) -> dict[str, float]:
@@ -133,7 +131,9 @@ def _threads(name: str, run: Summary, document: Mapping[str, Any]) -> Block | No
         ns = sum(one["time_ns"] for one in row["doing"] if one["part"] in parts)
         label = blocks.name(": ".join(filter(None, (row["process"], row["group"]))))
         times[label] = times.get(label, 0) + ns
-    rows = [[label, blocks.time(ns), blocks.share(ns / window_ns)] for label, ns in times.items() if ns]
+    rows = [
+        [label, blocks.time(ns), blocks.share(ns / window_ns)] for label, ns in times.items() if ns
+    ]
     if not rows:
         return None
     columns = [Column("thread", is_text=True), Column("on the path"), Column("share")]

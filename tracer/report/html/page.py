@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,15 +35,20 @@ _SCRIPTS = (
     *("states", "page"),
 )
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def page(
-    title: str, views: Sequence[Mapping[str, Any]], documents: Sequence[Mapping[str, Any]] = ()
+    title: str,
+    views: Iterable[Mapping[str, Any]],
+    documents: Sequence[Mapping[str, Any]] = (),
+    total: int = 1,
 ) -> str:
-    """The whole page, UTF-8 text. `views`: each a title, notes and sections, of which the reader
-    chooses one; `documents`: the reports they were made from, kept in the page where there is room.
+    """The whole page, UTF-8 text. `views`: each a title, a label and sections, of which the reader
+    chooses one; of `total` as many are made as there is room for. `documents`: the reports they
+    were made from, kept in the page where there is room.
     """
-    shown, report = _kept(title, views, documents)
+    shown, report = _kept(title, views, documents, total)
     scripts = [*_libraries(), _script()]
     policy = "; ".join(
         [
@@ -70,41 +75,49 @@ def page(
 
 
 def _kept(
-    title: str, views: Sequence[Mapping[str, Any]], documents: Sequence[Mapping[str, Any]]
+    title: str,
+    views: Iterable[Mapping[str, Any]],
+    documents: Sequence[Mapping[str, Any]],
+    total: int,
 ) -> tuple[str, str]:
-    """The views and the documents as JSON, at most `MOST_BYTES`: first the documents go, then
-    views from the last one backwards; the page says so."""
+    """The views and the documents as JSON, at most `MOST_BYTES`; the page says what had no room."""
+    kept: list[str] = []
+    room = MOST_BYTES
+    for view in views:
+        text = _json(view)
+        size = len(text.encode())
+        if size > room and kept:
+            break
+        kept.append(text)
+        room -= size
+    notes = []
+    if len(kept) < total:
+        notes.append(f"Of {total} views the first {len(kept)} have room in this page.")
     report = _json(documents[0] if len(documents) == 1 else list(documents))
-    kept, notes = list(views), []
-    shown = _json({"title": plain(title), "views": kept, "notes": notes})
-    if len(shown.encode()) + len(report.encode()) > MOST_BYTES:
+    if len(report.encode()) > room:
         report = "null"
         notes.append("The report itself is too long to be kept in this page: --json has it.")
-    while True:
-        shown = _json({"title": plain(title), "views": kept, "notes": notes})
-        if len(shown.encode()) <= MOST_BYTES or len(kept) < 2:
-            return shown, report
-        kept = kept[: max(len(kept) * 3 // 4, 1)]
-        notes[1:] = [f"Of {len(views)} views the first {len(kept)} have room in this page."]
+    head = f'{{"title":{_json(plain(title))},"notes":{_json(notes)}'
+    return f'{head},"views":[{",".join(kept)}]}}', report
 
 
 def _json(data: Any) -> str:
-    """JSON that can stand inside a script element, whatever it says."""
-    text = json.dumps(_valid(data), ensure_ascii=False, separators=(",", ":"))
+    """JSON that can stand inside a script element, whatever it says: without bytes that are not
+    UTF-8, and with null for what is no finite number."""
+    try:
+        text = _ENCODER.encode(data)
+    except ValueError:
+        text = _ENCODER.encode(_finite(data))
+    text = _LONE_SURROGATE.sub("\ufffd", text)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _valid(value: Any) -> Any:
-    """Without bytes that are not UTF-8, and with null for what is not a finite number."""
-    if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
+def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {_valid(str(name)): _valid(member) for name, member in value.items()}
+        return {name: _finite(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_valid(member) for member in value]
-    if isinstance(value, float) and not abs(value) < float("inf"):
-        return None
-    return value
+        return [_finite(member) for member in value]
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value
 
 
 def _markup(text: str) -> str:

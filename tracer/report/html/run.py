@@ -1,4 +1,4 @@
-"""The page of one run: the answer, the ledger, the path, wake-ups, threads, calls, and the trust."""
+"""The view of one run: the answer, the ledger, the path, wake-ups, threads, calls, the trust."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ def _path(document: Mapping[str, Any], where: Where | None) -> dict[str, Any]:
         content = [
             flame.flame(
                 stacks, note=_HEAVY, in_time=True,
-                note_in_time="From the left: the samples of the path in their order, each as wide as"
-                " the time it stands for; what no sample is of stands last.",
+                note_in_time="From the left: the samples of the path in their order, each as wide"
+                " as the time it stands for; what no sample is of stands last.",
             ),
             _functions(times, sum(ns for *_, ns in stacks)),
         ]  # fmt: skip

@@ -102,11 +102,13 @@ def groups_table(document: Mapping[str, Any]) -> Block | None:
 def threads_table(document: Mapping[str, Any]) -> Block | None:
     """The threads of --top one by one, and the sum of the others."""
     found: Sequence[Mapping[str, Any]] = document["threads"]
-    rows = [
-        [[str(row["tid"]), row["tid"]] if row["tid"] else "", blocks.name(row["name"]), *_times(row)]
-        for row in found
-    ]
+    rows = [[_tid(row["tid"]), blocks.name(row["name"]), *_times(row)] for row in found]
     if not any(row["tid"] for row in found):
         return None
     columns = [Column("tid"), Column("thread", is_text=True), *_TIMES]
     return blocks.table("The busiest threads", columns, rows, sort=2)
+
+
+def _tid(tid: int | None) -> blocks.Cell:
+    """Empty for a sum of threads."""
+    return [str(tid), tid] if tid else ""

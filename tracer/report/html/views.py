@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from tracer.analysis.run.saved import SCHEMA as RUN
@@ -28,11 +29,21 @@ def page_of(
     earlier ones are not shown. `more`: of each what is not in the document, by the names of
     `run.view`'s parameters. KeyError, TypeError or ValueError for a document that does not follow
     its schema."""
-    kept = [more[n] if n < len(more) else {} for n in range(len(documents))]
-    views = [_VIEWS[one["schema"]](one, **rest) for one, rest in zip(documents, kept, strict=True)]
-    title = views[0]["title"]
-    if len(documents) > 1:
-        for number, view in enumerate(views, dropped + 1):
-            view["label"] = f"{number}"
-        views.insert(0, intervals.view(documents, title, dropped))
-    return page(title, views, documents)
+    views = _views(documents, more)
+    first = next(views)
+    title = first["title"]
+    if len(documents) == 1:
+        return page(title, [first], documents)
+    over_time = intervals.view(documents, title, dropped)
+    labelled = (
+        {**view, "label": str(number)}
+        for number, view in enumerate(chain([first], views), dropped + 1)
+    )
+    return page(title, chain([over_time], labelled), documents, total=1 + len(documents))
+
+
+def _views(documents: Sequence[Document], more: Sequence[Mapping[str, Any]]) -> Iterator[View]:
+    """Made as they are asked for: a page may have no room for all."""
+    for number, document in enumerate(documents):
+        rest = more[number] if number < len(more) else {}
+        yield _VIEWS[document["schema"]](document, **rest)

@@ -10,6 +10,7 @@ from typing import Any
 
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column
+from tracer.units import count
 
 #: The kinds of a run's `sched`, and what each is called.
 _KINDS = {
@@ -38,10 +39,16 @@ def distribution(sched: Mapping[str, Any]) -> Block | None:
         "note": "Height: the share of the wake-ups of that kind in a quarter of an octave.",
         "x": grid,
         "series": [
-            {"name": _KINDS.get(kind, kind), "y": _heights(counts, grid, seen[kind]["count"])}
-            for kind, counts in joined.items()
+            _series(kind, seen[kind]["count"], counts, grid) for kind, counts in joined.items()
         ],
     }
+
+
+def _series(
+    kind: str, times: int, counts: Mapping[int, int], grid: Sequence[int]
+) -> dict[str, Any]:
+    label = f"{_KINDS.get(kind, kind)} ({count(times)})"
+    return {"name": label, "y": _heights(counts, grid, times)}
 
 
 def _joined(buckets: Sequence[Sequence[int]]) -> Counter[int]:

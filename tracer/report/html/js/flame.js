@@ -79,7 +79,7 @@ function flameBlock(block) {
     const next = { ArrowDown: () => (now.children || [now])[0], ArrowUp: () => now.parent || now,
       ArrowLeft: () => side(-1), ArrowRight: () => side(1), Home: () => root }[event.key];
     if (next) { choose(next()); said.textContent = labelOf(chosen); event.preventDefault(); }
-    else if (event.key === "Enter" && chosen) { const d = chosen; chart.zoomTo(d); setTimeout(() => choose(d), 0); }
+    else if (event.key === "Enter" && chosen) chart.zoomTo(chosen); // which chooses it again
     else if (event.key === "Escape") showAll();
   }
 
@@ -100,15 +100,21 @@ function uses(block, name) {
   return inside(block.trees[0].tree);
 }
 
-/** Draw when it has a width: at once, or when a hidden view is shown. */
+/** Draw when it is about to be seen, in a moment's leisure, or before printing: what comes first. */
 function whenSeen(place, draw) {
-  if (place.isConnected && place.clientWidth) draw();
-  else {
-    const observer = new IntersectionObserver((entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) { observer.disconnect(); draw(); }
-    }, { rootMargin: "2000px" });
-    observer.observe(place);
-  }
+  let isDrawn = false;
+  const once = () => {
+    if (isDrawn || !place.clientWidth) return;
+    isDrawn = true;
+    observer.disconnect();
+    draw();
+  };
+  const observer = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) once();
+  }, { rootMargin: "500px" });
+  observer.observe(place);
+  setTimeout(() => requestIdleCallback(once), 500);
+  addEventListener("beforeprint", once);
 }
 
 function onResize(place, draw) {
