@@ -8,7 +8,7 @@ from typing import Any
 from tracer.analysis.run.saved import summary_of
 from tracer.analysis.run.summary import Summary
 from tracer.analysis.where.profile import Where
-from tracer.model.section import Section, Table
+from tracer.model.section import Section, Table, Time
 from tracer.report.html import blocks, flame, wakeups
 from tracer.report.html.blocks import Block, Column, section
 from tracer.report.html.host import host_table
@@ -61,7 +61,7 @@ def view(
                 threads_table(document),
             ),
             _calls(document),
-            *(_probe(name, one) for name, one in sections),
+            *(_probe(name, one) for name, one in sections if not one.is_empty),
             section(
                 "trust",
                 "How it was measured",
@@ -247,10 +247,15 @@ def _probe(name: str, found: Section) -> dict[str, Any]:
     for block in found.blocks:
         if isinstance(block, Table):
             columns = [Column(one, is_text=n < block.left) for n, one in enumerate(block.columns)]
-            content.append(blocks.table("", columns, block.rows))
+            rows = [[_cell(one) for one in row] for row in block.rows]
+            content.append(blocks.table("", columns, rows))
         else:
             content.append(blocks.text(block))
     return section(f"probe-{name}", found.title, *content, short=f"probe {name}")
+
+
+def _cell(cell: str | Time | None) -> blocks.Cell:
+    return blocks.time(cell) if isinstance(cell, Time) else "-" if cell is None else cell
 
 
 def _command(document: Mapping[str, Any]) -> Block | None:
