@@ -19,7 +19,8 @@ def _run(*found: dict[str, object]) -> dict[str, object]:
 
 
 _JOIN = wait("futex", "futex", 2, 3000 * MS, group="main")
-FIRES = [_run(_NAPS, _SERVER), _run(_JOIN, _NAPS, _SERVER)]
+_ONCE = wait("futex", "futex", 1, 1500 * MS, group="server")
+FIRES = [_run(_NAPS, _SERVER), _run(_JOIN, _NAPS, _SERVER), _run(_NAPS, _ONCE)]
 SILENT = [
     _run(_SERVER),
     _run(_NAPS, wait("futex", "futex", 2400, MS, "timer", "timed_out", group="server")),

@@ -10,7 +10,7 @@ from tracer.analysis.next_command import again as again
 from tracer.analysis.next_command import explain as explain
 from tracer.analysis.next_command import profile as profile
 from tracer.model.states import USER
-from tracer.units import plain
+from tracer.units import counted, duration, plain
 
 Document = Mapping[str, Any]
 
@@ -81,6 +81,13 @@ def named(name: str) -> str:
     if len(text) > _LONGEST_NAME:
         text = f"{text[: _LONGEST_NAME - 3]}..."
     return text if _SIMPLE_NAME.fullmatch(text) else f'"{text}"'
+
+
+def repeated(number: int, ns: float) -> str:
+    """`5 times, 422 ms each`, `once, 4.26 s`."""
+    if number == 1:
+        return f"once, {duration(ns)}"
+    return f"{counted(number, 'time')}, {duration(ns / number)} each"
 
 
 def rounded(share_: float) -> str:

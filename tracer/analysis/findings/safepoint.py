@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracer.analysis.findings import Finding, finding
-from tracer.analysis.findings._document import Document, named, share
+from tracer.analysis.findings._document import Document, named, repeated, share
 from tracer.analysis.findings._waits import Row, longer, waits
 from tracer.units import counted, duration
 
@@ -83,8 +83,9 @@ def find(document: Document) -> Finding | None:
     return finding(
         __name__,
         share(document, ns),
-        f"{named(row['group'])} waited {counted(number, 'time')}, {duration(ns / number)} each,"
-        f" {duration(ns)} in all, until {late} came to a safepoint of the JVM; {late} computed",
+        f"{named(row['group'])} waited {repeated(number, ns)},"
+        f"{f' {duration(ns)} in all,' if number > 1 else ''}"
+        f" until {late} came to a safepoint of the JVM; {late} computed",
         f"VM Thread (pid {row['pid']}) napped {counted(naps['calls'], 'time')},"
         f" {duration(naps['total_ns'])}, waiting for all to stop; own code of {late}:"
         f" {duration(computing['parts']['user'])}",
