@@ -64,8 +64,8 @@ def test_hand_overs() -> None:
     at = next(i for i, line in enumerate(text) if line.startswith("Who handed over"))
     assert text[at].endswith("2 times from one sample to the next, of 7 hand-overs on the path")
     assert [cells(line) for line in text[at + 3 : at + 5]] == [
-        ["ring::spin row.rs", "recv called from ring::pass_on row.rs:26", "1", "1", "40.0 us"],
-        ["recv called from ring::pass_on row.rs:26", "ring::spin row.rs", "1", "0", "20 us"],
+        ["ring::spin row.rs", "recv called from ring::pass_on row.rs:26", "1", "1", "40"],
+        ["recv called from ring::pass_on row.rs:26", "ring::spin row.rs", "1", "0", "20"],
     ]
 
 

@@ -10,7 +10,7 @@ from tracer.model.words import PART_LINES
 from tracer.report.layout import cut, table
 from tracer.report.names import short_name
 from tracer.report.run.tasks import by_each_task, event_loops, tasks
-from tracer.units import count, counted, duration, percent, plain
+from tracer.units import count, counted, duration, in_one_unit, percent, plain
 
 #: So many of each are shown; --json has all.
 _MOST_PLACES, _MOST_EDGES, _MOST_TASKS = 10, 5, 20
@@ -113,17 +113,18 @@ def _edges(found: Where, width: int) -> list[str]:
     if not shown:
         return []
     room = max((width - 30) // 2, _LEAST_PLACE)
+    unit, then = in_one_unit([edge.ns for edge in shown])
     rows = [
         [_end_text(edge.waker, room), _end_text(edge.woken, room), count(edge.times),
-         count(edge.direct), duration(edge.ns)]
-        for edge in shown
+         count(edge.direct), text]
+        for edge, text in zip(shown, then, strict=True)
     ]  # fmt: skip
     times = sum(edge.times for edge in found.edges)
     return [
         "",
         f"Who handed over to whom: {count(times)} times from one sample to the next, of"
         f" {counted(found.handovers, 'hand-over')} on the path",
-        *table(rows, ["from", "to", "times", "direct", "then"], 2, width),
+        *table(rows, ["from", "to", "times", "direct", f"then, {unit}"], 2, width),
         "direct: the one woke the other, with nobody between; then: the path's time until the next"
         " such time",
     ]
