@@ -81,7 +81,8 @@ lint: setup ## check style and types: ruff, mypy, rustfmt, clippy
 	$(SETUP) cargo fmt $(REPLAY) --check
 	$(SETUP) cargo clippy --locked --quiet $(REPLAY) --all-targets -- -D warnings
 
-fuzz: setup ## 10,000 broken files and samples for the program that names stacks (FUZZ_ARGS="--start N")
+fuzz: setup ## 10,000 broken recordings, and as many broken files and samples of stacks (FUZZ_ARGS="--start N")
+	$(USER_DOES) $(PYTHON) tests/fuzz_recordings.py $(FUZZ_ARGS)
 	@$(ROOT) $(PYTHON) tests/fuzz_symbols.py $(FUZZ_ARGS); $(AFTER_ROOT)
 
 bench: setup ## measure overhead, probes, parity, estimates, start-up (BENCH_ARGS="...", REFERENCE=DIR)

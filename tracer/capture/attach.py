@@ -47,9 +47,9 @@ class AttachRequest:
     """What to attach to and for how long.
 
     The processes `pids` and those of the control group `cgroup`; with `follow` also what they
-    have forked and will fork. The window ends after `duration_s`, with the last process, or with
-    a signal; with `interval_s` one window follows another. `path_of` is as in
-    `tracer.capture.window.choose_path`.
+    have forked and will fork. The window ends after `duration_s`, with the last process, with a
+    signal, or when the descriptor `until` can be read; with `interval_s` one window follows
+    another. `path_of` is as in `tracer.capture.window.choose_path`.
     """
 
     pids: tuple[int, ...] = ()
@@ -58,6 +58,7 @@ class AttachRequest:
     duration_s: float | None = None
     interval_s: float | None = None
     path_of: str = "busiest"
+    until: int | None = None
 
     def processes(self) -> list[int]:
         """The processes there are now."""
@@ -189,7 +190,8 @@ class _Watch:
         return self._follower.next_window()
 
     def _wait(self, until_s: float | None) -> bool:
-        """Wait until then; True as soon as no process of the target is left."""
+        """Wait until then; True as soon as no process of the target is left, or the end is
+        wanted."""
         while True:
             began_s = time.monotonic()
             if self._request.cgroup is not None:
@@ -200,7 +202,9 @@ class _Watch:
             left_s = float("inf") if until_s is None else until_s - time.monotonic()
             if left_s <= 0:
                 return False
-            self._python.wait((), min(left_s, pause_s))
+            until = () if self._request.until is None else (self._request.until,)
+            if self._python.wait(until, min(left_s, pause_s)):
+                return True
 
     def _take_in(self, there: set[int]) -> None:
         """Enter the processes that joined the control group since the last look."""

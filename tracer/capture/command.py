@@ -51,13 +51,15 @@ class CommandOptions:
     """How a command is measured.
 
     The window opens `delay_s` after exec and ends with the command, or after `duration_s`.
-    `units` is the number of units of work the user says it does.
+    `units` is the number of units of work the user says it does. The window ends too when the
+    descriptor `until` can be read; the command goes on.
     """
 
     follow: bool = True
     delay_s: float = 0.0
     duration_s: float | None = None
     units: int | None = None
+    until: int | None = None
 
 
 @dataclass(frozen=True)
@@ -205,8 +207,10 @@ def _follow(
     """From the opening of the gate to the end of the command."""
     python = PythonThreads(engine, tally.look)
 
-    def wait(timeout_s: float | None, how: Wait = python.wait) -> int | None:
-        return _ended_or_stopped(target, timeout_s, lambda: _session(engine, target), how)
+    def wait(
+        timeout_s: float | None, how: Wait = python.wait, until: int | None = None
+    ) -> int | None:
+        return _ended_or_stopped(target, timeout_s, lambda: _session(engine, target), how, until)
 
     tally.opens()  # before the gate: a short command is over before this thread runs again
     target.open_gate()
@@ -216,7 +220,7 @@ def _follow(
         living.opens()
         tally.opens()
         open_now(engine, target.pid)
-    stopped = wait(options.duration_s)
+    stopped = wait(options.duration_s, until=options.until)
     took_ns = time.monotonic_ns() - began_ns
     load = tally.closes()
     if int(engine.ctl["phase"]) == Phase.BEFORE and (target.exit_status or 0) < 0:
@@ -295,15 +299,17 @@ def _ended_or_stopped(
     timeout_s: float | None,
     session: Callable[[], set[int]],
     wait: Wait,
+    until: int | None = None,
 ) -> int | None:
-    """Wait for the command's end, at most `timeout_s`; the signal that asked tracer to stop it.
+    """Wait for the command's end, at most `timeout_s` or until the descriptor `until` can be read;
+    the signal that asked tracer to stop it.
 
     `session` gives the other processes to stop with it; `wait` waits until a descriptor can be
     read.
     """
     fd = os.pidfd_open(target.pid)
     try:
-        if wait([fd], timeout_s):
+        if fd in wait([fd] if until is None else [fd, until], timeout_s):
             target.wait()
         return None
     except Interrupted as stop:

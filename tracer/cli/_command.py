@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class CommandRun:
     budgets: tuple[Budget, ...]
     json_path: str | None
     html_path: str | None
-    record: str | None
+    recording: Mapping[str, Any]
     profiles: Mapping[str, Any]
     shown: Shown
     quiet: bool
@@ -77,7 +77,7 @@ class CommandRun:
             values["budgets"],
             values["json_path"],
             values["html_path"],
-            values["record"],
+            options.of_recording(values),
             {name: values[name] for name in FILES},
             options.shown(values, fd=2),
             values["quiet"],
@@ -117,7 +117,7 @@ def command_of_user() -> click.Command:
                 ["--strict"], is_flag=True,
                 help="Exit status 3 when a ledger does not close or events were lost.",
             ),
-            options.record_option(),
+            *options.record_options(ends=True),
             options.json_option("Write the report as JSON to FILE too."),
             options.html_option(),
             *options.screen_options(),
@@ -179,11 +179,11 @@ def run(chosen: CommandRun) -> int:
     with (
         outputs(chosen.json_path, text_fd=2, html_path=chosen.html_path, quiet=chosen.quiet) as out,
         profile_files(chosen.profiles) as write_profiles,
-        options.recorder(chosen.record) as recorder,
+        options.recorder(chosen.recording) as recorder,
     ):
         summary = trace_command(
             chosen.spec,
-            chosen.window,
+            replace(chosen.window, until=options.window_end(recorder)),
             chosen.tracing,
             baseline=chosen.baseline,
             wait_quiet_s=chosen.wait_quiet,

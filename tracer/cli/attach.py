@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -40,7 +41,7 @@ class _PathOf(click.ParamType[str]):
                      metavar="TID|main|busiest",
                      help="The thread whose critical path is reported."),
         *options.tracing_options(),
-        options.record_option(),
+        *options.record_options(ends=True),
         options.json_option("Write the report as JSON to FILE too, with --interval a line each;"
                             " `-`: to standard output, and no text."),
         options.html_option("Write the report as one HTML page, to look at in a browser, to FILE;"
@@ -88,9 +89,10 @@ def command(**values: Any) -> int:
             quiet=values["quiet"],
         ) as out,
         profile_files(values) as write_profiles,
-        options.recorder(values["record"]) as recorder,
+        options.recorder(options.of_recording(values)) as recorder,
     ):
         tracing = options.tracing(values)
+        request = replace(request, until=options.window_end(recorder))
         try:
             for summary in trace_processes(request, tracing, say=notes, recorder=recorder):
                 data = document(summary)

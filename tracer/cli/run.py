@@ -39,7 +39,7 @@ class RunOptions:
     budgets: tuple[Budget, ...]
     json_path: str | None
     html_path: str | None
-    record: str | None
+    recording: Mapping[str, Any]
     profiles: Mapping[str, Any]
     shown: Shown
     quiet: bool
@@ -65,7 +65,7 @@ class RunOptions:
             budgets=values["budgets"],
             json_path=values["json_path"],
             html_path=values["html_path"],
-            record=values["record"],
+            recording=options.of_recording(values),
             profiles={name: values[name] for name in FILES},
             shown=options.shown(values),
             quiet=values["quiet"],
@@ -87,7 +87,7 @@ def workload_command(workload: Workload) -> click.Command:
             ),
             options.no_baseline_option("Leave those pairs out."),
             options.wait_quiet_option(),
-            options.record_option(),
+            *options.record_options(ends=False),
             options.json_option(),
             options.html_option(),
             *options.screen_options(),
@@ -109,7 +109,7 @@ def run(chosen: RunOptions) -> int:
     with (
         outputs(chosen.json_path, html_path=chosen.html_path, quiet=chosen.quiet) as out,
         profile_files(chosen.profiles) as write_profiles,
-        options.recorder(chosen.record) as recorder,
+        options.recorder(chosen.recording) as recorder,
     ):
         measured = trace_workload(
             chosen.condition,

@@ -8,9 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tracer import probes
 from tracer.host.recorder import Recorder
+from tracer.host.spool import Segments
 from tracer.kernel.engine import Engine
-from tracer.kernel.event_reader import Nowhere
+from tracer.kernel.event_reader import Nowhere, Sink
+from tracer.kernel.flight import Flight
 from tracer.model.recording import Recording
+
+
+def _sink(engine: Engine, recorder: Recorder) -> Sink:
+    if not isinstance(recorder.spool, Segments):
+        return recorder.spool
+    fire = recorder.stop.fire if recorder.stop else lambda _why: None
+    return Flight(engine.arrays, recorder.spool, recorder.when, fire)
 
 
 @contextlib.contextmanager
@@ -25,7 +34,7 @@ def recorded(
         return
     recorder.begin(argv)
     reader = engine.events
-    reader.sink = recorder.spool
+    reader.sink = _sink(engine, recorder)
 
     def keep(recording: Recording) -> Recording:
         kept = recorder.keep(recording, reader.losses, reader.failure)

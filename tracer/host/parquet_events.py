@@ -32,10 +32,11 @@ _SETTINGS: dict[str, Any] = {
 _MARGIN_NS = 10_000_000
 
 
-def merged(files: Mapping[int, Path]) -> Iterator[NDArray[np.void]]:
-    """The events in the files of a spool (EVENT_DTYPE), all CPUs in order of time, in pieces."""
+def merged(files: Mapping[int, Sequence[Path]], since_ns: int = 0) -> Iterator[NDArray[np.void]]:
+    """The events in the files of a spool (EVENT_DTYPE), all CPUs in order of time, in pieces; those
+    since then."""
     size = max(ROW_GROUP // max(len(files), 1), _FEWEST)
-    streams = {cpu: blocks(file, size) for cpu, file in files.items()}
+    streams = {cpu: blocks(one, size) for cpu, one in files.items()}
     waiting: dict[int, NDArray[np.void]] = {}
     kept = np.zeros(0, EVENT_DTYPE)
     while streams:
@@ -44,12 +45,14 @@ def merged(files: Mapping[int, Path]) -> Iterator[NDArray[np.void]]:
             if block is None:
                 del streams[cpu]
             else:
-                waiting[cpu] = decoded(block, cpu)
+                rows = decoded(block, cpu)
+                waiting[cpu] = rows[rows["t_ns"] >= since_ns] if since_ns else rows
         if not waiting:
             break
         # up to here every CPU's events are known; of the CPU that ends first, more is read next
-        first = min(waiting, key=lambda cpu: int(waiting[cpu]["t_ns"].max()))
-        until_ns = int(waiting[first]["t_ns"].max()) - _MARGIN_NS
+        latest = {cpu: int(rows["t_ns"].max(initial=0)) for cpu, rows in waiting.items()}
+        first = min(latest, key=lambda cpu: latest[cpu])
+        until_ns = latest[first] - _MARGIN_NS
         kept = np.concatenate((kept, waiting.pop(first)))
         for cpu, rows in waiting.items():
             cut = int(np.searchsorted(np.maximum.accumulate(rows["t_ns"]), until_ns, "right"))
@@ -79,14 +82,16 @@ def _sized(pieces: Iterator[NDArray[np.void]], size: int) -> Iterator[NDArray[np
         yield kept
 
 
-def write(pieces: Iterator[NDArray[np.void]], fd: int) -> list[str]:
-    """Write events in order of time into the directory `fd`; the names of the files."""
+def write(pieces: Iterator[NDArray[np.void]], fd: int) -> tuple[list[str], int]:
+    """Write events in order of time into the directory `fd`; the names of the files, and how many
+    events these have."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = pa.schema([(name, getattr(pa, kind)()) for name, kind in COLUMNS.items()])
     groups = _sized(pieces, ROW_GROUP)
     names: list[str] = []
+    number = 0
     while (first := next(groups, None)) is not None or not names:
         names.append(f"events-{len(names):05}.parquet")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
@@ -99,7 +104,8 @@ def write(pieces: Iterator[NDArray[np.void]], fd: int) -> list[str]:
             for rows in itertools.chain((first,), itertools.islice(groups, _GROUPS - 1)):
                 columns = [rows[name].astype(kind) for name, kind in COLUMNS.items()]
                 writer.write_table(pa.table(columns, schema=schema), ROW_GROUP)
-    return names
+                number += len(rows)
+    return names, number
 
 
 def read(files: Sequence[Path]) -> NDArray[np.void]:

@@ -18,11 +18,13 @@ from tracer.host import parquet_events
 from tracer.host.cpus import online_cpus
 from tracer.host.fingerprint import fingerprint
 from tracer.host.recordings import FORMAT, META, REPORT, VECTORS, VERSION, require_libraries
-from tracer.host.spool import Spool, spooled
+from tracer.host.spool import Segments, Spool, spool_files, spooled
+from tracer.host.stopping import Stop
 from tracer.host.user import Credentials
 from tracer.model.events import Kept, Kind
 from tracer.model.recording import Recording
 from tracer.model.states import OWN_PARTS, PATH_PARTS, SOURCES, RunState
+from tracer.model.trigger import Trigger
 
 #: Bytes kept free until the end, so that a full disk takes what is written then.
 _RESERVE, _RESERVED = ".reserve", 1 << 21
@@ -31,12 +33,21 @@ _RESERVE, _RESERVED = ".reserve", 1 << 21
 class Recorder:
     """The directory of one recording, from its making on; use as a context manager.
 
+    With `last_s` only so many seconds are kept, up to the end, which `stop` brings about: by a
+    signal, or where `when` is met.
     TracerError (exit status 2) where it cannot be made, or is not empty. Later failures end no run:
     they are told in what `keep` and `end` return.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        last_s: float | None = None,
+        when: Trigger | None = None,
+        stop: Stop | None = None,
+    ) -> None:
         require_libraries()
+        self.when, self.stop = when, stop
         self.path = Path(path)
         self._is_new = not self.path.exists()
         try:
@@ -57,7 +68,8 @@ class Recorder:
                 "nothing was run; name a directory that can be made and written to",
                 exit_code=2,
             ) from None
-        self.spool = Spool(self._fd)
+        self._last_s = last_s
+        self.spool = Spool(self._fd) if last_s is None else Segments(self._fd, last_s)
         self._meta: dict[str, Any] = {}
         self._kept: Kept | None = None
 
@@ -98,12 +110,22 @@ class Recorder:
         and second; `failure`: why they were read to the end no more."""
         self.spool.close()
         truncated = self.spool.failure or failure
+        since_ns = self.spool.start_ns
+        start_ns = max(recording.start_ns, since_ns)
+        threads = _threads(recording)
         self._meta |= {
             "complete": not truncated,
             "truncated": truncated or None,
             "command": self._meta["command"] or list(recording.argv),
+            "last": None
+            if self._last_s is None
+            else {
+                "seconds": self._last_s,
+                "since_ns": since_ns,
+                "stopped": self.stop.why if self.stop else "",
+            },
             "window": {
-                "start_ns": recording.start_ns,
+                "start_ns": start_ns,
                 "end_ns": recording.end_ns,
                 "end_slot": recording.end_slot,
             },
@@ -112,7 +134,7 @@ class Recorder:
                 "total": sum(losses.values()),
                 "by_cpu_second": [[*key, losses[key]] for key in sorted(losses)],
             },
-            "threads": _threads(recording),
+            "threads": [*threads, *_gone(self.spool.threads, threads)],
         }
         try:
             self._remove(_RESERVE)
@@ -120,9 +142,7 @@ class Recorder:
             self._write_vectors(recording)
         except OSError as error:
             truncated = truncated or f"the end could not be written: {error.strerror}"
-        self._kept = Kept(
-            str(self.path), self.spool.written, recording.start_ns, dict(losses), truncated
-        )
+        self._kept = Kept(str(self.path), self.spool.written, start_ns, dict(losses), truncated)
         return self._kept
 
     @property
@@ -135,13 +155,15 @@ class Recorder:
         if self._kept is None:
             return f"nothing was recorded in {self.path}"
         told = f"{self._kept.events:,} events"
+        if self.stop and self.stop.why:
+            told += f" up to the end ({self.stop.why})"
         with contextlib.suppress(OSError):
             self._write(REPORT, json.dumps(report).encode())
         try:
-            files = parquet_events.write(parquet_events.merged(spooled(self._place)), self._fd)
-            self._meta["files"] = files
+            events = parquet_events.merged(spooled(self._place), self.spool.start_ns)
+            self._meta["files"], self._meta["events"] = parquet_events.write(events, self._fd)
             self._write_meta()
-            for file in spooled(self._place).values():
+            for file in spool_files(self._place):
                 file.unlink()
         except OSError as error:
             told += f" as they came, since no other file could be made ({error.strerror})"
@@ -208,6 +230,15 @@ class Recorder:
         os.fchown(self._fd, user.uid, user.gid)
         for file in self._place.iterdir():
             os.chown(file, user.uid, user.gid, follow_symlinks=False)
+
+
+def _gone(
+    before: Sequence[Mapping[str, int]], there: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Threads of `before` that are not among those of the end; their names are in the events."""
+    lives = {(one["slot"], one["life"]) for one in there}
+    gone = [one for one in before if (one["slot"], one["life"]) not in lives]
+    return [{**one, "name": "", "process": ""} for one in gone]
 
 
 def _threads(recording: Recording) -> list[dict[str, Any]]:

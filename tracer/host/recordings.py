@@ -70,6 +70,9 @@ _SHAPES: Mapping[str, Callable[[Any], bool]] = {
     "window": _is_window,
     "events": lambda value: value is None or _is_number(value),
     "losses": _is_losses,
+    "last": lambda value: (
+        value is None or (isinstance(value, dict) and _is_number(value.get("since_ns")))
+    ),
     "threads": lambda value: value is None or _is_list(value, _is_thread),
     "own_parts": lambda value: _is_list(value, lambda word: isinstance(word, str)),
 }
@@ -130,7 +133,9 @@ def read(directory: Path) -> Events:
 def _rows(directory: Path, meta: Mapping[str, Any]) -> NDArray[np.void]:
     """A spool that is there has all of it: what follows it was not completed."""
     if spool := spooled(directory):
-        return np.concatenate(list(parquet_events.merged(spool)))
+        since_ns = (meta.get("last") or {}).get("since_ns", 0)
+        rows = np.concatenate(list(parquet_events.merged(spool, since_ns)))
+        return parquet_events.in_order(rows)
     files = sorted(directory.glob("events-*.parquet"))
     rows = parquet_events.read(files)
     if meta.get("window") and len(rows) != meta["events"]:
@@ -144,7 +149,7 @@ def read_vectors(directory: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(directory / VECTORS, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, MemoryError,
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError,
             zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
         raise damaged(directory, f"{VECTORS}: {error}") from None
 

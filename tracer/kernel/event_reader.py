@@ -36,11 +36,17 @@ class Sink(Protocol):
         """Records (RECORD_DTYPE) of one CPU, in the order of its ring. They are the ring's own
         memory, and are overwritten later."""
 
+    def looked(self) -> None:
+        """All that was in the rings has been put."""
+
 
 class Nowhere:
     """The sink of runs that are not kept."""
 
     def put(self, cpu: int, records: NDArray[np.void]) -> None:
+        pass
+
+    def looked(self) -> None:
         pass
 
 
@@ -56,6 +62,7 @@ class EventReader:
         self.sink: Sink = Nowhere()
         self.losses: dict[tuple[int, int], int] = {}
         self.failure = ""  # why reading ended early
+        self.looks = 0
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -66,7 +73,7 @@ class EventReader:
         rings["read"] = rings["made"]
         rings["lost"] = 0
         lost.view()[...] = np.zeros((), lost.dtype)
-        self.losses, self.failure = {}, ""
+        self.losses, self.failure, self.looks = {}, "", 0
         self._over.clear()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         start_unsignalled(self._thread)
@@ -96,12 +103,14 @@ class EventReader:
         pause_s = 0.02
         while not self._over.wait(pause_s):
             full = max(self._look(), 1e-9)
+            self.sink.looked()
             pause_s = min(max(pause_s * _FULL / full, _SHORTEST_S), _LONGEST_S, 2 * pause_s)
             _libc.prctl(_PR_SET_TIMERSLACK, int(pause_s * _SLACK * 1e9), 0, 0, 0)
 
     def _look(self) -> float:
         """Take what is there; how full the fullest ring was."""
         rings, most = self._arrays["record_rings"], 0
+        self.looks += 1
         for cpu in np.flatnonzero(rings["made"] != rings["read"]).tolist():
             first, end = int(rings["read"][cpu]), int(rings["made"][cpu])
             most = max(most, end - first)
