@@ -1,37 +1,48 @@
-"""`tracer report FILE`: a saved report again, as text or as a page."""
+"""`tracer report FILE|DIR`: a saved report again, or that of a recording, as text or as a page."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tracer.cli import _options as options
-from tracer.cli._output import report_width, say
+from tracer.cli._output import outputs, report_width, say
 from tracer.errors import TracerError
 
 
 @click.command(
     "report",
-    short_help="Print the text of a report saved with --json again.",
+    short_help="Print the report of a recording, or one saved with --json again.",
     params=[
-        click.Argument(["file"], type=click.Path(path_type=Path)),
+        click.Argument(["file"], metavar="DIR|FILE", type=click.Path(path_type=Path)),
+        options.json_option(
+            "Write the report of a recording as JSON to FILE; `-`: to standard output, alone."
+        ),
         options.html_option("Write it as one HTML page, to look at in a browser, to FILE too."),
         *options.screen_options(),
     ],
 )
-def command(file: Path, html_path: str | None, **values: Any) -> int:
-    """Print the text of FILE, a report saved with --json, again: without root, on any machine.
+def command(file: Path, json_path: str | None, html_path: str | None, **values: Any) -> int:
+    """Print the report of the recording in DIR from its events alone, and whether the kernel's
+    books say the same; or the text of FILE, a report saved with --json, again. Both without root,
+    on any machine.
 
     With --html the reports of experiments are shown too: compare, sweep, brigades, explain, memory.
     The tables of single probes and the places on the path are in FILE alone. Of several lines of
-    attach --interval each is a report.
+    attach --interval each is a report. Exit status 3: the events of a recording and the kernel's
+    books differ.
     """
     from tracer.analysis.run.saved import SCHEMA, summary_of
     from tracer.report.run.text import render
 
+    if file.is_dir():
+        return _of_recording(file, json_path, html_path, values)
+    if json_path is not None:
+        raise click.UsageError(f"{file} is JSON already: --json is for a recording, a directory")
     documents = _read(file)
     if html_path is not None:
         _write_page(documents, file, html_path)
@@ -50,6 +61,30 @@ def command(file: Path, html_path: str | None, **values: Any) -> int:
             if document.get("where") and not shown.brief:
                 say(f"the places on the path are in {file}, under where; tracer compare reads them")
     return 0
+
+
+def _of_recording(
+    directory: Path, json_path: str | None, html_path: str | None, values: Mapping[str, Any]
+) -> int:
+    from tracer.analysis.events.from_events import document_from, summary_from
+    from tracer.analysis.events.saved import recorded
+    from tracer.report.layout import page
+    from tracer.report.recorded import check_lines, recording_data
+    from tracer.report.run.text import render
+
+    with outputs(json_path, quiet=values["quiet"]) as out:
+        found = recorded(directory)
+        summary = summary_from(found.replay, found.meta, found.kept, found.report)
+        data = document_from(summary, found.report) | {"recording": recording_data(found)}
+        shown = options.shown({**values, "by": "place"})
+
+        def text(width: int) -> str:
+            return render(summary, width, shown, data) + "\n" + page([check_lines(found)], width)
+
+        out.report(data, text)
+    if html_path is not None:
+        _write_page([data], directory, html_path)
+    return found.status
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

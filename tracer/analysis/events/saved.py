@@ -37,6 +37,12 @@ class Recorded:
         """Why the recording ended before the run; empty: it did not."""
         return str(self.meta.get("truncated") or "")
 
+    @property
+    def status(self) -> int:
+        """3 where the books differ although no event was lost, as of a run that is not trusted."""
+        is_whole = not self.lost and not self.truncated
+        return 3 if self.check and not self.check.agrees and is_whole else 0
+
 
 def recorded(directory: Path, *, segments: bool = False) -> Recorded:
     """Read and replay. TracerError for what is no recording, or is damaged."""

@@ -989,7 +989,7 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 	info = call_info_at(nr);
 	part = PART_SYSCALL_IO + (info ? *info & CALL_CLASS : N_CLASSES - 1);
 	if (IS_CALL(nr, RESTART_SYSCALL)) /* goes on with the call that a signal or a stop interrupted */
-		part = part_of_number(t->call_nr);
+		part = IS_CALL(t->call_nr, RESTART_SYSCALL) ? t->call_part : part_of_number(t->call_nr);
 	if (is_end_of_window(c, t, nr, part, info, regs)) {
 		close_window(c, t, slot, now);
 		return;
@@ -998,7 +998,7 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 	if (t->on_cpu_part != PART_USER && t->on_cpu_part != PART_UNKNOWN)
 		end_unseen_call(cpu, c, k, t, slot, now);
 	charge(t, PART_USER, now); /* also where the thread was found running: no return was seen */
-	t->on_cpu_part = part;
+	t->on_cpu_part = t->call_part = part;
 	t->call_nr = nr;
 	t->call_start_ns = now;
 	t->call_off_ns = 0;

@@ -84,6 +84,9 @@ def test_restart_syscall_goes_on_with_the_call_that_was_interrupted(w: World) ->
     w.leave(1070, 0)
     assert w.path(w.main)["syscall:sleep"] == 10 + 40
     assert [c.name for c in w.recorded("syscalls")] == ["restart_syscall", "clock_nanosleep"]
+    w.enter(1080, 0, "restart_syscall")  # stopped once more
+    w.leave(1100, 0)
+    assert w.path(w.main)["syscall:sleep"] == 10 + 40 + 20
 
 
 @pytest.mark.parametrize(

@@ -812,6 +812,7 @@ impl<'a> Machine<'a> {
             }
             let t = &mut self.threads[row];
             t.on_cpu = part;
+            t.goes_on_with = part;
             if t.call_nr < 0 {
                 t.call_nr = nr.min(i16::MAX as u32) as i16;
             }
@@ -843,6 +844,7 @@ impl<'a> Machine<'a> {
         let t = &mut self.threads[row];
         t.spend(&mut self.chain, row as u32, USER, now);
         t.on_cpu = part;
+        t.goes_on_with = part;
         t.call_nr = nr as i16;
         t.call_start = now;
         t.call_off = 0;
