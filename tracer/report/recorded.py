@@ -99,9 +99,9 @@ def path_text(walked: PathWalk, found: Recorded, width: int = WIDTH) -> str:
     """The ledger, the longest pieces, who held the CPU."""
     if not walked.tid:
         return page([["The recording has no thread whose path it could be."]], width)
-    name = plain(walked.thread)
+    name = f" ({plain(walked.thread)})" if walked.thread else ""
     head = (
-        f"The path of thread {walked.tid} ({name}): {duration(walked.window_ns)} in"
+        f"The path of thread {walked.tid}{name}: {duration(walked.window_ns)} in"
         f" {counted(walked.pieces, 'piece')}, through {counted(walked.threads, 'thread')},"
         f" which hand it on {counted(walked.changes, 'time')}"
     )

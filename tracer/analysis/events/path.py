@@ -82,7 +82,7 @@ class Names:
     def of_row(self, row: int) -> str:
         """The name at the end of its life."""
         thread = self._rows[row]
-        slot, told = int(thread["slot"]), thread["comm"].decode(errors="replace")
+        slot, told = int(thread["slot"]), bytes(thread["comm"]).decode(errors="replace")
         if self._last[slot] == row:
             return self._by_slot.get(slot) or told
         return told

@@ -136,13 +136,10 @@ struct thread {
 	u32 used_ticks;     /* and those that are in nodes */
 	u32 prio;           /* when it was last pushed off a CPU (current_prio), 0 before */
 	u32 first_cpu;      /* where the first stack was taken by the ticks since, */
-<<<<<<< HEAD
 	u32 only_polls;     /* it waits for its tasks in polls alone; set by user space */
 	u64 first_stack;    /* the number of that first stack there */
-=======
 	u32 call_part;      /* the part of its last call, which restart_syscall goes on with */
-	u64 first_stack;    /* and its number there */
->>>>>>> 16e01a1 (tracer report DIR and tracer path DIR: a recording's report from its events, checked against the kernel's books)
+	u32 pad_call;
 	u64 polls;          /* calls of an event loop that have returned, */
 	u64 polls_before;   /* and those before the window */
 	u64 polled_ns;      /* the last of these, or of waits for a lock, returned */
