@@ -52,7 +52,8 @@ def directory(machine: Machine, tmp_path: Path) -> Path:
     recording = world.recording({"units": 10, "rusage": dict.fromkeys(RUSAGE, 3)})
     slots = np.flatnonzero(recording.threads["tid"]).tolist()
     names = {slot: f"task{int(recording.threads['tid'][slot])}" for slot in slots}
-    recording = replace(recording, names=names)
+    probes = {name: recording.probes[name] for name in ("sched", "syscalls")}
+    recording = replace(recording, names=names, probes=probes)
     made = tmp_path / "recording"
     rows = recording.threads
     threads = [
