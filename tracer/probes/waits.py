@@ -51,13 +51,13 @@ _KERNELS_OWN = frozenset(
 )
 #: By whom a thread was woken, in words.
 ENDED_BY = {
-    "process": "a thread of the program",
-    "timer": "a timer",
-    "hard_irq": "a device",
-    "softirq": "network or disk (softirq)",
-    "kernel_thread": "a kernel thread",
+    "process": "own thread",
+    "timer": "timer",
+    "hard_irq": "device",
+    "softirq": "network, disk",
+    "kernel_thread": "kernel thread",
     "other_process": "another process",
-    "kernel_worker": "a kernel worker",
+    "kernel_worker": "kernel worker",
 }
 
 
@@ -291,7 +291,7 @@ def _report(record: WaitsRecord, _scale: Scale) -> Section:
         ]
         for wait in record.waits[:_MOST]
     ]
-    columns = ["thread", "call", "on", "woken by", "calls", "asleep", "longest"]
+    columns = ["thread", "call", "on", "woken by", "calls", "asleep", "max"]
     blocks: list[str | Table] = [Table(columns, rows, left=4)]
     if len(record.waits) > _MOST:
         blocks.append(f"and {count(len(record.waits) - _MOST)} more kinds (--json has them)")

@@ -255,7 +255,7 @@ def test_the_section(validate: Callable[[str, Any], None]) -> None:
     section = waits._report(WaitsRecord((wait,), 3), Scale("run", 1, 1))
     validate("waits", section.data)
     text = "\n".join(_section(section))
-    assert "woken by  calls  asleep, s  longest, ms\n" in text
+    assert "woken by  calls  asleep, s  max, ms\n" in text
     row = next(line for line in text.splitlines() if line.startswith("python3 "))
     assert row.split()[-3:] == ["59", "2.60", "48"]
     assert "3 calls are in no line" in text
