@@ -64,7 +64,7 @@ def _passed(local: int, crossed: int) -> Events:
             stream.switch(end, 0, READER, cpu=1)
         stream.leave(end + 3_000, READER, "recvfrom", 1, cpu=cpu)
         t = end + 10_000
-    return stream.events(t)
+    return stream.events(t, WRITER)
 
 
 @pytest.fixture
@@ -143,6 +143,40 @@ def test_export(tracer: Run, recording: str, tmp_path: Path) -> None:
     assert tracer("export", recording, *words)[0] == 0
     rows = list(csv.DictReader(file.read_text().splitlines()))
     assert {"enters sendto(6, ...)", "returns from recvfrom: 1"} <= {row["event"] for row in rows}
+
+
+def test_export_of_the_path(tracer: Run, recording: str, tmp_path: Path) -> None:
+    """Folded stacks and speedscope's samples sum to the window."""
+    file = tmp_path / "x"
+    window = _passed(300, 100)
+    assert tracer("export", recording, "--format", "folded", "-o", str(file))[0] == 0
+    lines = [line.rsplit(" ", 1) for line in file.read_text().splitlines()]
+    assert sum(int(ns) for _, ns in lines) == window.end_ns - window.start_ns
+    assert any(stack.startswith("writer 101;[syscall:io sendto]") for stack, _ in lines)
+    words = ("--format", "speedscope", "-o", str(file), "--slice", "0us..1ms")
+    assert tracer("export", recording, *words)[0] == 0
+    (profile,) = json.loads(file.read_text())["profiles"]
+    assert sum(profile["weights"]) == 1_000_000
+    assert len(profile["weights"]) == len(profile["samples"])
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "line"),
+    [
+        ("duckdb", ("query", "{}", "SELECT 1"), "-e '.[record]'"),
+        ("perfetto.trace_builder.proto_builder",
+         ("export", "{}", "--format", "perfetto", "-o", "{}.p"), "-e '.[export]'"),
+    ],
+)  # fmt: skip
+def test_a_missing_package(
+    tracer: Run, recording: str, monkeypatch: pytest.MonkeyPatch, module: str, words: tuple[str],
+    line: str,
+) -> None:  # fmt: skip
+    monkeypatch.setitem(sys.modules, module, None)
+    status, out, err = tracer(*(word.format(recording) for word in words))
+    assert (status, out) == (1, "")
+    assert "is not installed" in err and f".venv/bin/python -m pip install {line}" in err
+    assert not Path(f"{recording}.p").exists()
 
 
 def test_explain_cites_the_hops(tracer: Run, recording: str, validate_document: Validate) -> None:

@@ -54,10 +54,10 @@ def hops_of(events: Events, machine: str = MACHINE) -> Hops:
     wakings = _Wakings.of(found)
     woken = _woken(found, wakings)
     unwoken = in_one_thread(found.rows, found.times, found.calls, found.presence, woken, machine)
-    every = np.concatenate([woken, unwoken])
+    every = np.concatenate([woken, unwoken]) if len(unwoken) else woken
     inside = (every["start_ns"] >= events.start_ns) & (every["end_ns"] <= events.end_ns)
-    every = every[inside]
-    every = every[np.argsort(every["end_ns"], kind="stable")]
+    order = np.argsort(every["end_ns"], kind="stable")
+    every = every[order[inside[order]]]  # one copy: these rows are wide
     at = wakings.rows[wakings.ended_sleep]
     in_window = (found.times[at] >= events.start_ns) & (found.times[at] <= events.end_ns)
     by_wakeup = every["row"][every["waking_ns"] >= 0]

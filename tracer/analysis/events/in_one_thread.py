@@ -66,6 +66,8 @@ def in_one_thread(
     kept = inside & (wakings.count(slots, at[first], at[got]) == 0)
     start, got, found = start[kept], got[kept], found[kept]
     hops = np.zeros(len(got), HOP_DTYPE)
+    if not len(got):
+        return hops
     hops["row"], hops["waking_ns"], hops["switch_in_ns"] = at[start], -1, -1
     hops["start_ns"], hops["end_ns"], hops["slept_ns"] = times[at[start]], times[at[got]], -1
     hops["waker"] = hops["woken"] = owner[got]
