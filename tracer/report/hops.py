@@ -54,6 +54,7 @@ PART_LINES = {
     "off_cpu": "off the CPU",
 }
 _BAR = 13
+_SHOWN_NS = 5  # what rounds to 0.00 us is left out
 _LABEL = 40
 _WITH_BARS = 95
 
@@ -115,7 +116,7 @@ def _kinds(found: Anatomy, width: int) -> list[str]:
 def _anatomy(group: Group, limit_ns: int | None, width: int) -> list[str]:
     """The parts at both percentiles, each as a bar that begins where the one before it ends."""
     columns = [_column(waterfall, width >= _WITH_BARS) for waterfall in group.waterfalls]
-    parts = [part for part in PART_LINES if part in group.mean_parts]
+    parts = [part for part in PART_LINES if group.mean_parts.get(part, 0.0) >= _SHOWN_NS]
     heads = [f"p{waterfall.percentile} us" for waterfall in group.waterfalls]
     heads.append("mean us")
     shown = [_line(kind_line(group.kind, limit_ns), [(head, "") for head in heads], width)]

@@ -8,7 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.analysis.events.in_one_thread import in_one_thread
-from tracer.analysis.events.index import Bools, Calls, Index, Ints, Presence, low_half, rows_of
+from tracer.analysis.events.index import (
+    Bools,
+    Calls,
+    Columns,
+    Index,
+    Ints,
+    Presence,
+    columns_of,
+    low_half,
+    rows_of,
+)
 from tracer.model.events import IDLE_LEFT, Events, Kind, Outcome
 from tracer.model.hops import (
     CPU_ASLEEP,
@@ -33,7 +43,7 @@ _CPU_BITS = 16
 class Lookups:
     """The events of a recording, and where to find them."""
 
-    rows: NDArray[np.void]
+    rows: Columns
     times: Ints
     calls: Calls
     presence: Presence
@@ -41,8 +51,8 @@ class Lookups:
 
     @staticmethod
     def of(events: Events) -> Lookups:
-        rows = events.rows
-        times = np.ascontiguousarray(rows["t_ns"])
+        rows = columns_of(events)
+        times = rows["t_ns"]
         at = rows_of(rows, Kind.SWITCH)
         switches = Index(rows["cpu"][at].astype(np.int64), at)
         return Lookups(rows, times, Calls.of(rows), Presence.of(rows, times), switches)
@@ -171,7 +181,7 @@ def _fill_same(found: Lookups, hops: NDArray[np.void], where: Bools, came: Ints)
     hops["kind"][where] = np.where(pushed, WAKER_PUSHED_OFF, SAME_CPU)
 
 
-def _pushed_off(rows: NDArray[np.void], at: Ints) -> Bools:
+def _pushed_off(rows: Columns, at: Ints) -> Bools:
     """Whether the thread that leaves in each of these switches is still ready to run, and had not
     asked to leave."""
     what = rows["what"][at]

@@ -6,7 +6,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.analysis.events.index import Bools, Calls, Index, Ints, Presence, low_half, rows_of
+from tracer.analysis.events.index import (
+    Bools,
+    Calls,
+    Columns,
+    Index,
+    Ints,
+    Presence,
+    low_half,
+    rows_of,
+)
 from tracer.model import syscalls
 from tracer.model.events import Kind, Outcome
 from tracer.model.hops import FOUND, HOP_DTYPE, ONE_THREAD, PART
@@ -34,7 +43,7 @@ def _kinds_of_calls(machine: str) -> NDArray[np.int8]:
 
 
 def in_one_thread(
-    rows: NDArray[np.void],
+    rows: Columns,
     times: Ints,
     calls: Calls,
     presence: Presence,
@@ -80,7 +89,7 @@ def in_one_thread(
     return hops
 
 
-def _is_found(rows: NDArray[np.void], calls: Calls, got: Ints, woken: NDArray[np.void]) -> Bools:
+def _is_found(rows: Columns, calls: Calls, got: Ints, woken: NDArray[np.void]) -> Bools:
     """Whether a thread also receives after wake-ups from the descriptor of each of its receives."""
     at, owner = calls.index.rows, calls.index.owners
     descriptor = rows["extra"][at[got - 1]].astype(np.int64)
@@ -90,7 +99,7 @@ def _is_found(rows: NDArray[np.void], calls: Calls, got: Ints, woken: NDArray[np
     return np.isin(pairs, np.unique(known[ended >= 0]))
 
 
-def _wakings(rows: NDArray[np.void]) -> Index:
+def _wakings(rows: Columns) -> Index:
     at = rows_of(rows, Kind.WAKING)
     what = rows["what"][at]
     acted = ((what >> np.uint64(40)) & np.uint64(0xFF)) != Outcome.ON_ITS_WAY

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.model.events import Kind
+from tracer.model.events import EVENT_DTYPE, Events, Kind
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+#: Of events: name -> shape (events,).
+Columns = Mapping[str, NDArray[Any]]
 _ROW_BITS = 32
 _ROW_MASK = (1 << _ROW_BITS) - 1
 _LOW_HALF = np.uint64(0xFFFFFFFF)
@@ -23,9 +27,14 @@ def low_half(what: NDArray[np.uint64]) -> Ints:
     return (what & _LOW_HALF).astype(np.int64)
 
 
-def rows_of(rows: NDArray[np.void], *kinds: Kind) -> Ints:
+def columns_of(events: Events) -> Columns:
+    """The columns of the events, each on its own: what is looked up then lies close together."""
+    return {name: np.ascontiguousarray(events.rows[name]) for name in EVENT_DTYPE.names or ()}
+
+
+def rows_of(rows: Columns, *kinds: Kind) -> Ints:
     """The rows of events of these kinds."""
-    column = np.ascontiguousarray(rows["kind"])
+    column = rows["kind"]
     found = column == kinds[0]
     for kind in kinds[1:]:
         found |= column == kind
@@ -103,7 +112,7 @@ class Calls:
     is_exit: Bools
 
     @staticmethod
-    def of(rows: NDArray[np.void]) -> Calls:
+    def of(rows: Columns) -> Calls:
         calls, new = rows_of(rows, Kind.ENTER, Kind.EXIT), rows_of(rows, Kind.NEW)
         children = low_half(rows["what"][new]) & _CHILD
         owners = [rows["thread"][calls].astype(np.int64), children]
@@ -138,7 +147,7 @@ class Presence:
     _off_ns: Ints
 
     @staticmethod
-    def of(rows: NDArray[np.void], times: Ints) -> Presence:
+    def of(rows: Columns, times: Ints) -> Presence:
         switches = rows_of(rows, Kind.SWITCH)
         previous = rows["thread"][switches].astype(np.int64)
         following = low_half(rows["what"][switches])

@@ -9,7 +9,7 @@ import numpy as np
 
 from tracer.analysis.events.hops import hops_of
 from tracer.analysis.events.in_one_thread import RECEIVES, SENDS
-from tracer.analysis.events.index import Calls, Presence, low_half, rows_of
+from tracer.analysis.events.index import Calls, Presence, columns_of, low_half
 from tracer.analysis.events.replay import Replayed
 from tracer.model import syscalls
 from tracer.model.events import Events, Kind
@@ -94,8 +94,8 @@ class Tables:
 
     def _syscalls(self) -> Columns:
         """Calls that returned in the window."""
-        rows, start_ns = self._events.rows, self._events.start_ns
-        times = np.ascontiguousarray(rows["t_ns"])
+        rows, start_ns = columns_of(self._events), self._events.start_ns
+        times = rows["t_ns"]
         calls, presence = Calls.of(rows), Presence.of(rows, times)
         enters = np.flatnonzero(calls.is_enter)
         exits = calls.return_of(enters)
@@ -159,7 +159,7 @@ class Tables:
         }
 
     def _in_window(self, kind: Kind) -> Any:
-        rows = self._events.rows[rows_of(self._events.rows, kind)]
+        rows = self._events.rows[self._events.rows["kind"] == kind]
         times = rows["t_ns"]
         return rows[(times >= self._events.start_ns) & (times <= self._events.end_ns)]
 
