@@ -252,7 +252,7 @@ class _Helper:
         maps = [view.perf_map for view in self._request.views]
         return sorted({fd for fd in both + maps if fd is not None})
 
-    def _write(self, write: Callable[[bytes], object]) -> None:
+    def _write(self, write: Callable[[bytes | memoryview], object]) -> None:
         words: list[int] = [_MAGIC, len(self._files.files)]
         for number, file in enumerate(self._files.files):
             is_out = number in self._left_out[_FILE]

@@ -39,7 +39,7 @@ from tracer.model.stretches import longest
 _LOOK_S = 0.05
 #: Copied stacks are unwound when there are so many bytes of them; while that takes long, no more
 #: than these are kept.
-_MOST_BYTES, _ROOM_BYTES = 128 << 20, 512 << 20
+_MOST_BYTES, _ROOM_BYTES = 64 << 20, 256 << 20
 #: Nodes are looked through when there are so many new ones; more needed ones double the grid.
 _MOST_NODES = 1 << 18
 
@@ -394,7 +394,7 @@ def _taken(stack: np.void) -> TakenStack:
         int(stack[name]) for name in ("tgid", "slot", "taken", "at_ns", "first")
     )
     ip, sp, bp, lr = (int(stack[name]) for name in ("ip", "sp", "bp", "lr"))
-    data = stack["data"][: int(stack["bytes"])].tobytes()
+    data = memoryview(stack["data"])[: int(stack["bytes"])]  # no copy: there are thousands
     local = stack["local"][len(stack["local"]) - int(stack["local_bytes"]) :].tobytes()
     goroutine = stack["goroutine"].tobytes() if stack["has_goroutine"] else b""
     asyncio, is_int = stack["task"][: int(stack["task_bytes"])].tobytes(), stack["task_is_int"]

@@ -21,7 +21,7 @@ class StackSample:
     sp: int
     bp: int
     lr: int
-    data: bytes
+    data: bytes | memoryview
 
 
 @dataclass(frozen=True)

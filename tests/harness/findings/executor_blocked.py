@@ -39,6 +39,14 @@ def _loop(ns: int, polls: int, has_place: bool) -> dict[str, object]:
     return _where(loops=[loop])
 
 
+def _clock_for_a_goroutine() -> dict[str, object]:
+    where = _loop(800 * MS, 40, True)
+    (loop,) = where["loops"]  # type: ignore[misc]
+    task = {"runtime": "go", "number": 25, "name": "main.handle", "label": None}
+    place = {**loop["place"], "function": "clock_gettime", "own": False}
+    return {**where, "loops": [{**loop, "place": place, "task": task}]}
+
+
 FIRES = [
     _run(_QUERY, _POLLS),
     _run(_SLEEP),  # no call of epoll slept: there was always a task
@@ -47,6 +55,7 @@ FIRES = [
     _run(_POLLS, where=_loop(800 * MS, 40, True)),
     _run(_POLLS, where=_loop(5000 * MS, 40, True)),  # it had begun before the window
     _run(_POLLS, where=_loop(800 * MS, 40, False)),
+    _run(_POLLS, where=_clock_for_a_goroutine()),
 ]
 SILENT = [
     _run({**_QUERY, "polls": 9}),

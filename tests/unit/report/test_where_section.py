@@ -13,7 +13,9 @@ from tracer.analysis.run.ledger import Ledger
 from tracer.analysis.where.places import Place
 from tracer.analysis.where.profile import Where
 from tracer.analysis.where.profile import where as analysed
-from tracer.model.profile import Profile
+from tracer.analysis.where.tasks import Loop
+from tracer.model.profile import Profile, Task
+from tracer.report.run.tasks import event_loops
 from tracer.report.run.text import render
 from tracer.report.run.where import place_text, where
 
@@ -135,3 +137,13 @@ def test_a_place_is_cut_to_its_room(room: int, called: str, file: str) -> None:
     if room > 52:
         assert "next_one" in text and (not called or called[-4:] in text)
         assert not file or ":26" in text
+
+
+def test_an_event_loop_in_no_own_code_is_told_with_what_its_task_began_with() -> None:
+    clock = Place("clock_gettime", is_own=False)
+    loop = Loop(7, "web", 44_300_000, 619, clock, Task("go", 25), "main.handle")
+    (line,) = event_loops(replace(FOUND, loops=(loop,)))
+    assert line.endswith("did not poll for 44.3 ms in clock_gettime for main.handle (task 25)")
+    own = replace(loop, place=Place("main.parseJSON"))
+    (line,) = event_loops(replace(FOUND, loops=(own,)))
+    assert line.endswith("44.3 ms in main.parseJSON (task 25)")

@@ -79,6 +79,9 @@ def find(document: Document) -> Finding | None:
         return None
     place = stretch["place"]
     where = f" in {named(place['function'])}" if place else ""
+    task = stretch["task"] or {}
+    if place and not place["own"] and task.get("name"):
+        where += f" for {named(task['name'])}"
     return finding(
         __name__,
         of_window,

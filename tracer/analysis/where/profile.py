@@ -66,6 +66,7 @@ class Where:
 def where(profile: Profile, wall: Ledger) -> Where:
     """The places and hand-overs of a path whose exact ledger is `wall`."""
     pieces, found = path_pieces(profile, wall), Places()
+    tasks = task_shares(profile.samples, pieces)
     return Where(
         window_ns=wall.total_ns,
         grid_ns=profile.grid_ns,
@@ -76,8 +77,8 @@ def where(profile: Profile, wall: Ledger) -> Where:
         quality=stack_quality(pieces),
         missing=profile.missing,
         hints=hints(_frames(pieces, profile.stretches), profile.machine),
-        tasks=tuple(task_shares(profile.samples, pieces)),
-        loops=tuple(loops(profile.stretches)),
+        tasks=tuple(tasks),
+        loops=tuple(loops(profile.stretches, tasks)),
         handovers=profile.handovers,
         path=pieces,
         threads=thread_pieces(profile.threads),

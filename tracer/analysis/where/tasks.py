@@ -116,13 +116,16 @@ def task_name(runtime: str, frames: Sequence[Frame]) -> str:
     return ""
 
 
-def loops(stretches: Sequence[Stretch]) -> list[Loop]:
-    """Longest first, as they are in the profile."""
+def loops(stretches: Sequence[Stretch], shares: Sequence[TaskShare] = ()) -> list[Loop]:
+    """Longest first, as they are in the profile. A task whose stack does not show the function that
+    it began with has the name that other stacks of it on the path showed (`shares`)."""
+    known = {Task(s.runtime, s.number, s.label): s.name for s in shares if s.name != RUNTIME}
     found = []
     for stretch in stretches:
         stack, place = _where_most(stretch.stacks)
         task = stack.task if stack else None
         name = task_name(task.runtime if task else "asyncio", stack.frames) if stack else ""
+        name = name or (known.get(task, "") if task else "")
         thread = stretch.thread
         found.append(
             Loop(

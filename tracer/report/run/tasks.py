@@ -65,6 +65,8 @@ def event_loops(found: Where) -> list[str]:
     lines = []
     for loop in [loop for loop in found.loops if loop.ns >= _LONG_NS][:_MOST_LOOPS]:
         where = f" in {short_name(plain(loop.place.function))}" if loop.place else ""
+        if loop.place and not loop.place.is_own and loop.task_name:
+            where += f" for {short_name(plain(loop.task_name))}"
         where += f", now in the system call {loop.call}" if loop.call else ""
         task = _in_brackets(loop.task) if loop.task else ""
         for_ns = f"did not poll for {duration(loop.ns)}"

@@ -8,7 +8,7 @@ from harness.profiled import PASS_ON, RECV, ROOT, SPIN, frame, sample, stack, th
 
 from tracer.analysis.run.ledger import Ledger
 from tracer.analysis.where.pieces import path_pieces
-from tracer.analysis.where.tasks import RUNTIME, loops, task_name, task_shares
+from tracer.analysis.where.tasks import RUNTIME, TaskShare, loops, task_name, task_shares
 from tracer.model.profile import Profile, SampledStack, Stretch, Task
 
 POLL = frame("tokio::runtime::task::raw::poll")
@@ -104,6 +104,9 @@ def test_an_event_loop_is_in_own_code_where_a_stack_shows_that() -> None:
     (loop,) = loops([Stretch(thread(2), 41_000_000, 9, stacks)])
     assert loop.place is not None
     assert loop.place.function == "main.serve"
-    (loop,) = loops([Stretch(thread(2), 41_000_000, 9, (clock,))])
+    clock = replace(clock, task=Task("go", 25))
+    shares = [TaskShare("go", 25, "main.handle", 100, 3), TaskShare("go", 26, "main.other", 9, 1)]
+    (loop,) = loops([Stretch(thread(2), 41_000_000, 9, (clock,))], shares)
     assert loop.place is not None
     assert (loop.place.function, loop.place.is_own) == ("__vdso_clock_gettime", False)
+    assert loop.task_name == "main.handle", "from other stacks of that goroutine"
