@@ -58,9 +58,9 @@ class Recorder:
                     "nothing was run; name a directory that is empty or does not exist",
                     exit_code=2,
                 )
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self.fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             #: The directory itself, also where it has been moved meanwhile.
-            self._place = Path(f"/proc/self/fd/{self._fd}")
+            self._place = Path(f"/proc/self/fd/{self.fd}")
             self._write(_RESERVE, b"")
         except OSError as error:
             raise TracerError(
@@ -69,7 +69,7 @@ class Recorder:
                 exit_code=2,
             ) from None
         self._last_s = last_s
-        self.spool = Spool(self._fd) if last_s is None else Segments(self._fd, last_s)
+        self.spool = Spool(self.fd) if last_s is None else Segments(self.fd, last_s)
         self._meta: dict[str, Any] = {}
         self._kept: Kept | None = None
 
@@ -161,7 +161,7 @@ class Recorder:
             self._write(REPORT, json.dumps(report).encode())
         try:
             events = parquet_events.merged(spooled(self._place), self.spool.start_ns)
-            self._meta["files"], self._meta["events"] = parquet_events.write(events, self._fd)
+            self._meta["files"], self._meta["events"] = parquet_events.write(events, self.fd)
             self._write_meta()
             for file in spool_files(self._place):
                 file.unlink()
@@ -177,7 +177,7 @@ class Recorder:
 
     def close(self) -> None:
         """Give all to the user; where nothing was begun, the directory goes again."""
-        if self._fd < 0:
+        if self.fd < 0:
             return
         self.spool.close()
         with contextlib.suppress(OSError):
@@ -185,8 +185,8 @@ class Recorder:
             if not self._meta and self._is_new:
                 self.path.rmdir()
             self._give_to_user()
-        os.close(self._fd)
-        self._fd = -1
+        os.close(self.fd)
+        self.fd = -1
 
     def __enter__(self) -> Recorder:
         return self
@@ -196,7 +196,7 @@ class Recorder:
 
     def _opened(self, name: str) -> BinaryIO:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        return os.fdopen(os.open(name, flags, 0o666, dir_fd=self._fd), "wb")
+        return os.fdopen(os.open(name, flags, 0o666, dir_fd=self.fd), "wb")
 
     def _write_meta(self) -> None:
         self._write(META, json.dumps(self._meta, indent=1).encode())
@@ -206,11 +206,11 @@ class Recorder:
         part = f".{name}.part"
         with self._opened(part) as stream:
             stream.write(content)
-        os.replace(part, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        os.replace(part, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
     def _remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self._fd)
+            os.unlink(name, dir_fd=self.fd)
 
     def _write_vectors(self, recording: Recording) -> None:
         rows, cpus = recording.threads, recording.cpus
@@ -227,7 +227,7 @@ class Recorder:
         user = Credentials.of_sudo()
         if user is None:
             return
-        os.fchown(self._fd, user.uid, user.gid)
+        os.fchown(self.fd, user.uid, user.gid)
         for file in self._place.iterdir():
             os.chown(file, user.uid, user.gid, follow_symlinks=False)
 

@@ -213,3 +213,4 @@ class Module:
             os.close(fd)
         self._programs.clear()
         self._maps.clear()
+        self._views.clear()
