@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tracer.cli._files import OutputFile
+from tracer.errors import TracerError
 
 if TYPE_CHECKING:
     from tracer.analysis.run.summary import Summary
@@ -27,7 +28,17 @@ class HtmlFile:
         self._dropped = 0
 
     def add(self, document: Mapping[str, Any], run: Summary | None = None) -> None:
-        """One more report. Of a live run the page has its stacks and its probes' tables too."""
+        """One more report. Of a live run the page has its stacks and its probes' tables too.
+
+        TracerError (exit status 2) for a report that has no page."""
+        from tracer.report.html.views import schemas
+
+        if document["schema"] not in schemas():
+            raise TracerError(
+                f"a report of the schema {document['schema']} has no page",
+                "use --json",
+                exit_code=2,
+            )
         self._documents.append(document)
         self._more.append({"where": run.where, "sections": run.sections} if run else {})
         if len(self._documents) > _MOST:

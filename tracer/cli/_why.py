@@ -42,6 +42,7 @@ class _Why(click.Command):
         options.as_root_option(),
         *options.start_options(),
         options.json_option(),
+        options.html_option(),
         click.Argument(["argv"], nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND [ARG]..."),
     ],
     context_settings={"allow_interspersed_args": False},
@@ -55,6 +56,7 @@ def command(
     wait_quiet: float | None,
     fresh: bool,
     json_path: str | None,
+    html_path: str | None,
     argv: tuple[str, ...],
 ) -> int:
     """Why does a command spend its time switching or waiting, and what would help?
@@ -79,7 +81,7 @@ def command(
     rounds = min(rounds, QUICK_ROUNDS) if quick else rounds
     more: dict[str, Any] = {"as_root": as_root, "unit_from": unit_from, "units": units or 0}
     base = Condition("", "", command=argv, **more)
-    with outputs(json_path) as out:
+    with outputs(json_path, html_path=html_path) as out:
         runs = run_why(base, rounds, Progress(), options.start(wait_quiet, fresh))
         load = runs.load
         answer = explain(

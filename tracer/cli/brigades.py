@@ -26,6 +26,7 @@ from tracer.cli._output import outputs, stop_if_broken_off
         options.runtime_option(),
         *options.start_options(),
         options.json_option(),
+        options.html_option(),
         options.plot_option("Draw the hop times with their parts"),
     ],
 )
@@ -37,6 +38,7 @@ def command(
     wait_quiet: float | None,
     fresh: bool,
     json_path: str | None,
+    html_path: str | None,
     plot_path: str | None,
 ) -> int:
     """Run every brigade, unpinned and pinned, and compare this machine with the original.
@@ -54,7 +56,7 @@ def command(
     from tracer.report import brigades_chart
 
     rounds, units = options.effort(rounds, quick)
-    with outputs(json_path, plot_path=plot_path) as out:
+    with outputs(json_path, html_path=html_path, plot_path=plot_path) as out:
         runs = run_brigades(
             rounds,
             everything,

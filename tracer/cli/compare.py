@@ -53,6 +53,7 @@ class _Compare(click.Command):
         ),
         *options.start_options(),
         options.json_option(),
+        options.html_option(),
         options.budget_option(
             'Limit on a number of B\'s report, "sched.switches.per_unit<=1.05", or on'
             ' "ratio<=1.10" (A/B); exit status 4 when broken. Repeatable.'
@@ -72,6 +73,7 @@ def command(
     wait_quiet: float | None,
     fresh: bool,
     json_path: str | None,
+    html_path: str | None,
     budgets: Sequence[Budget],
 ) -> int:
     """Compare two workloads, two commands, two saved reports of tracer run --json, or two
@@ -91,7 +93,7 @@ def command(
         )
     if untraced and (functions or folded):
         raise click.UsageError("--untraced runs have no functions: leave out one of the two")
-    with outputs(json_path, csv_path=folded) as out:
+    with outputs(json_path, html_path=html_path, csv_path=folded) as out:
         begin = options.start(wait_quiet, fresh)
         functions = functions or folded is not None
         if are_commands:

@@ -44,16 +44,20 @@ class _Questions(click.Group):
             " machine, without rights.",
         ),
         options.json_option(),
+        options.html_option(),
     ],
 )
 @click.pass_context
-def command(ctx: click.Context, saved: str | None, json_path: str | None) -> int:
+def command(
+    ctx: click.Context, saved: str | None, json_path: str | None, html_path: str | None
+) -> int:
     """Run an experiment, test the theories about it, and say why."""
     if ctx.invoked_subcommand is not None:
-        if saved is not None or json_path is not None:
+        given = "--json" if json_path is not None else "--html" if html_path is not None else ""
+        if saved is not None or given:
             question = ctx.invoked_subcommand
             raise click.UsageError(
-                f"--json stands after {question}"
+                f"{given} stands after {question}"
                 if saved is None
                 else f"--from runs nothing, so it stands without {question}"
             )
@@ -61,7 +65,7 @@ def command(ctx: click.Context, saved: str | None, json_path: str | None) -> int
     if saved is None:
         click.echo(ctx.get_help())
         return 0
-    with outputs(json_path) as out:
+    with outputs(json_path, html_path=html_path) as out:
         if Path(saved).is_dir():
             _tell_recording(Path(saved), out)
         else:
@@ -88,6 +92,7 @@ command.add_command(why)
         *options.start_options(),
         options.plot_option("Draw the time by number of CPUs"),
         options.json_option(),
+        options.html_option(),
     ],
 )
 def pinning(
@@ -98,6 +103,7 @@ def pinning(
     fresh: bool,
     plot_path: str | None,
     json_path: str | None,
+    html_path: str | None,
 ) -> int:
     """Why are threads slower free to move than pinned to one CPU?
 
@@ -116,7 +122,7 @@ def pinning(
     base = condition(line, "base", units)
     if base.cpus:
         raise click.UsageError("--workload may not have --cpus: placements are the experiment")
-    with outputs(json_path, plot_path=plot_path) as out:
+    with outputs(json_path, html_path=html_path, plot_path=plot_path) as out:
         runs = run_pinning(base, rounds, Progress(), options.start(wait_quiet, fresh))
         recorded = Recorded(
             line=line,
@@ -215,6 +221,7 @@ def _recorded(path: str) -> Recorded:
         options.runtime_option(),
         *options.start_options(),
         options.json_option(),
+        options.html_option(),
     ],
 )
 def asynchrony(
@@ -224,6 +231,7 @@ def asynchrony(
     wait_quiet: float | None,
     fresh: bool,
     json_path: str | None,
+    html_path: str | None,
 ) -> int:
     """What do async tasks cost, what do threads, and when does the choice matter?
 
@@ -235,7 +243,7 @@ def asynchrony(
     from tracer.report import asynchrony as report
 
     rounds, units = options.effort(rounds, quick)
-    with outputs(json_path) as out:
+    with outputs(json_path, html_path=html_path) as out:
         runs = run_async(
             rounds,
             units,

@@ -29,6 +29,7 @@ from tracer.errors import TracerError
         *options.start_options(),
         options.plot_option("Draw the memory with the fitted lines"),
         options.json_option(),
+        options.html_option(),
     ],
 )
 def command(
@@ -39,6 +40,7 @@ def command(
     fresh: bool,
     plot_path: str | None,
     json_path: str | None,
+    html_path: str | None,
 ) -> int:
     """Measure what a task takes: user, kernel and virtual memory, by a line through many sizes.
 
@@ -53,7 +55,7 @@ def command(
 
     sizes = _sizes(tasks)
     lines = [parse_line(text) for text in dict.fromkeys(workloads)]
-    with outputs(json_path, plot_path=plot_path) as out:
+    with outputs(json_path, html_path=html_path, plot_path=plot_path) as out:
         runs = measure_memory(lines, sizes, rounds, Progress(), options.start(wait_quiet, fresh))
         stop_if_broken_off(runs.interrupted)
         out.report(

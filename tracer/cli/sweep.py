@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         *options.start_options(),
         options.plot_option("Draw it"),
         options.json_option(),
+        options.html_option(),
         options.csv_option("Write the points as CSV to FILE."),
     ],
 )
@@ -52,6 +53,7 @@ def command(
     fresh: bool,
     plot_path: str | None,
     json_path: str | None,
+    html_path: str | None,
     csv_path: str | None,
 ) -> int:
     """Run workloads over a range of sizes, in interleaved rounds: table, picture, JSON, CSV.
@@ -67,7 +69,7 @@ def command(
     lines = [parse_line(text) for text in dict.fromkeys(workloads)]
     if cpus is not None and "cpus" not in ranges:
         lines = [line.pinned(cpus) for line in lines]
-    with outputs(json_path, plot_path=plot_path, csv_path=csv_path) as out:
+    with outputs(json_path, html_path=html_path, plot_path=plot_path, csv_path=csv_path) as out:
         begin = options.start(wait_quiet, fresh)
         runs = sweep(lines, ranges, rounds, untraced, Progress(), begin)
         _write(out, runs, [line.text for line in lines], list(ranges))

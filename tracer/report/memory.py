@@ -17,7 +17,7 @@ from tracer.report.load import lines
 from tracer.units import counted, plain, size, two_decimals
 
 SCHEMA = "tracer.memory/1"
-_NAMES = {
+NAMES = {
     "virtual": "virtual (VmSize)",
     "resident": "resident (Rss)",
     "proportional": "user: its share of the resident (Pss)",
@@ -52,7 +52,7 @@ def _workload(memory: Memory, width: int, judged: bool) -> list[str]:
     sizes = f"{memory.sizes[0]:,} to {memory.sizes[-1]:,}"
     rows = [
         _row(text, memory.slopes[kind], has_program=kind in USER)
-        for kind, text in _NAMES.items()
+        for kind, text in NAMES.items()
         if kind in memory.slopes
     ]
     if memory.sockets_kernel is not None and memory.tasks_kernel is not None:

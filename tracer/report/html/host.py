@@ -7,7 +7,7 @@ from typing import Any
 
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
-from tracer.units import counted, percent
+from tracer.units import counted, duration, percent
 
 
 def host_table(fingerprint: Mapping[str, Any]) -> Block:
@@ -39,3 +39,34 @@ def measured(document: Mapping[str, Any], *more: str) -> dict[str, Any]:
         blocks.text(*lines) if lines else None,
         host_table(document["host"]),
     )
+
+
+def interval(label: str, text: str, found: Mapping[str, float], tone: str = "") -> dict[str, Any]:
+    """A row of `blocks.intervals` from a document's median, low and high."""
+    ends = {name: found[name] for name in ("median", "low", "high")}
+    return {"label": blocks.name(label), "text": text, "tone": tone, **ends}
+
+
+def tone_of(low: float, high: float, *, is_gain: bool = False) -> str:
+    """Whether an interval of ratios excludes 1: above it is bad, for a gain good."""
+    if low > 1:
+        return "good" if is_gain else "bad"
+    if high < 1:
+        return "bad" if is_gain else "good"
+    return "dim"
+
+
+def time_text(found: Mapping[str, float]) -> str:
+    """`7.46 us [7.17 us, 7.75 us]`."""
+    return f"{duration(found['median'])} [{duration(found['low'])}, {duration(found['high'])}]"
+
+
+def ratio_text(found: Mapping[str, float]) -> str:
+    """`2.19x [2.02, 2.37]`."""
+    return f"{found['median']:.2f}x [{found['low']:.2f}, {found['high']:.2f}]"
+
+
+def share_text(found: Mapping[str, float]) -> str:
+    """`72 % [60, 81]`."""
+    ends = ", ".join(f"{100 * found[name]:.0f}" for name in ("low", "high"))
+    return f"{100 * found['median']:.0f} % [{ends}]"

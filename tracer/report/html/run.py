@@ -32,9 +32,11 @@ def view(
     where: Where | None = None,
     sections: Sequence[tuple[str, Section]] = (),
     states: Block | None = None,
+    path: Sequence[flame.Stack] = (),
 ) -> dict[str, Any]:
     """Of a document of the schema tracer.run/2, of a live run with its stacks (`where`) and the
-    tables of its probes. `states`: threads by state over time, of a recording. KeyError, TypeError
+    tables of its probes. `states` and `path`: of a recording, threads by state over time, and the
+    path in order of time. KeyError, TypeError
     or ValueError for a document that does not follow its schema."""
     run = summary_of(document)
     ran = head(run)
@@ -50,7 +52,7 @@ def view(
                 lead=f"{path_title(run)}. Choose a part to see what it is made of.",
                 short="Time",
             ),
-            _path(document, where),
+            _path(document, where, path),
             _wakeups(run, document),
             section(
                 "threads",
@@ -93,7 +95,9 @@ def _answer(run: Summary, document: Mapping[str, Any], figures: Sequence[str]) -
     )
 
 
-def _path(document: Mapping[str, Any], where: Where | None) -> dict[str, Any]:
+def _path(
+    document: Mapping[str, Any], where: Where | None, path: Sequence[flame.Stack]
+) -> dict[str, Any]:
     found, who = document.get("where"), document.get("who")
     content: list[Block | None] = []
     lead = "The chain of events that decided when it ended, by where in the program it was."
@@ -107,6 +111,15 @@ def _path(document: Mapping[str, Any], where: Where | None) -> dict[str, Any]:
                 " as the time it stands for; what no sample is of stands last.",
             ),
             _functions(times, sum(ns for *_, ns in stacks)),
+        ]  # fmt: skip
+    elif path:
+        content = [
+            flame.flame(
+                path, note=f"{_HEAVY}From the recording's events: threads and what they did.",
+                in_time=True,
+                note_in_time="From the left: the path of the recording in order of time, what is"
+                " alike joined in bins of 1/1500 of the window.",
+            )
         ]  # fmt: skip
     elif found and found["places"]:
         note = f"{_HEAVY}Of a saved report: functions and what they called; whole stacks are kept"

@@ -7,14 +7,37 @@ from itertools import chain
 from typing import Any
 
 from tracer.analysis.run.saved import SCHEMA as RUN
-from tracer.report.html import intervals, run
+from tracer.report.brigades import SCHEMA as BRIGADES
+from tracer.report.compare import SCHEMA as COMPARE
+from tracer.report.html import (
+    brigades,
+    compare,
+    intervals,
+    memory,
+    pinning,
+    run,
+    sweep,
+    why,
+)
 from tracer.report.html.page import page
+from tracer.report.memory import SCHEMA as MEMORY
+from tracer.report.pinning import SCHEMA as EXPLAIN
+from tracer.report.sweep import SCHEMA as SWEEP
+from tracer.report.why import SCHEMA as WHY
 
 Document = Mapping[str, Any]
 View = dict[str, Any]
 
 #: What makes the view of a document, by its schema.
-_VIEWS: dict[str, Callable[..., View]] = {RUN: run.view}
+_VIEWS: dict[str, Callable[..., View]] = {
+    RUN: run.view,
+    BRIGADES: brigades.view,
+    COMPARE: compare.view,
+    EXPLAIN: pinning.view,
+    MEMORY: memory.view,
+    SWEEP: sweep.view,
+    WHY: why.view,
+}
 
 
 def schemas() -> frozenset[str]:

@@ -19,7 +19,7 @@ function barsBlock(block) {
     return el("div", { class: "bar-row" },
       el("span", { class: "bar-label", dir: "auto", title: row.label }, row.label),
       el("span", { class: "bar-track" }, row.parts.map((part) =>
-        segment(part.name, part.value / whole, `${part.label}: ${percent(part.value / whole)}, ${short(part.value)} threads`))),
+        segment(part.name, part.value / whole, part.text || `${part.label}: ${percent(part.value / whole)}, ${short(part.value)} threads`))),
       el("span", { class: "bar-text" }, row.text));
   });
   return el("div", { class: "bars" },

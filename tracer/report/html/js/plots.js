@@ -90,7 +90,7 @@ function linesBlock(block) {
     const xAxis = names.length
       ? { label: block.x.label, splits: () => names.map((_one, index) => index), values: (_u, splits) => splits.map((one) => names[one] || "") }
       : block.x.log ? { ...logAxis(block.x.label, short), splits: (_u, _axis, low, high) => (x.length <= 12 ? x : logTicks(low, high)) }
-      : { label: block.x.label, values: (_u, splits) => splits.map(short) };
+      : { label: block.x.label, values: (_u, splits) => splits.map(short), splits: x.length <= 8 ? () => x : undefined };
     const yAxis = block.y.log ? { ...logAxis(block.y.label, short), size: 64 } : { label: block.y.label, size: 64, values: (_u, splits) => splits.map(short) };
     const pad = names.length ? { range: [-0.5, names.length - 0.5] } : block.x.log ? { range: [x[0] / 1.15, x[x.length - 1] * 1.15] } : {};
     return {

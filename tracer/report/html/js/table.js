@@ -80,7 +80,7 @@ function tableBlock(block) {
     oninput: () => { state.filter = filter.value; state.shown = FIRST_ROWS; draw(); },
   });
   draw();
-  return el("div", { class: "table" },
+  return el("div", { class: block.wraps ? "table wraps" : "table" },
     el("div", { class: "table-head" },
       block.title ? el("h3", {}, block.title) : null,
       block.rows.length >= FILTER_FROM ? el("span", { class: "filter" }, said, filter) : null),
