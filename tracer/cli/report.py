@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def _of_recording(
     from tracer.report.run.text import render
 
     with outputs(json_path, quiet=values["quiet"]) as out:
-        found = recorded(directory)
+        found = recorded(directory, segments=html_path is not None)
         summary = summary_from(found.replay, found.meta, found.kept, found.report)
         data = document_from(summary, found.report) | {"recording": recording_data(found)}
         shown = options.shown({**values, "by": "place"})
@@ -83,7 +83,9 @@ def _of_recording(
 
         out.report(data, text)
     if html_path is not None:
-        _write_page([data], directory, html_path)
+        from tracer.report.html.states import of_recording
+
+        _write_page([data], directory, html_path, [of_recording(found)])
     return found.status
 
 
@@ -112,7 +114,12 @@ def _require_runs(documents: list[dict[str, Any]], file: Path) -> None:
         raise _refused(f"{file} is not a report of tracer run or attach ({SCHEMA})")
 
 
-def _write_page(documents: list[dict[str, Any]], file: Path, html_path: str) -> None:
+def _write_page(
+    documents: list[dict[str, Any]],
+    file: Path,
+    html_path: str,
+    more: Sequence[Mapping[str, Any]] = (),
+) -> None:
     from tracer.cli._files import OutputFile
     from tracer.report.html.views import page_of, schemas
 
@@ -120,7 +127,7 @@ def _write_page(documents: list[dict[str, Any]], file: Path, html_path: str) -> 
         raise _refused(f"{file} is of a schema that has no page: {documents[0]['schema']}")
     with OutputFile(html_path) as page:
         try:
-            text = page_of(documents)
+            text = page_of(documents, more)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             schema = documents[0]["schema"]
             raise _refused(f"{file} does not follow the schema {schema}: {error!r}") from error

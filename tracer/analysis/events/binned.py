@@ -127,8 +127,9 @@ class PathPiece:
 
 
 def path(found: Replayed, groups: Sequence[int], bins: int) -> list[PathPiece]:
-    """The path in order of time: what is alike within a bin is one piece; a piece belongs to the
-    bin in which it begins. They sum to the window. `groups`: of each row of the threads."""
+    """The path in order of time: what is alike within a bin is one piece, in no order within the
+    bin; time belongs to the bin in which it begins. They sum to the window. `groups`: of each row
+    of the threads."""
     pieces = found.path
     if not len(pieces):
         return []
@@ -139,10 +140,10 @@ def path(found: Replayed, groups: Sequence[int], bins: int) -> list[PathPiece]:
     sizes = (bins, int(group.max()) + 1, int(pieces["part"].max()) + 1, int(pieces["nr"].max()) + 2)
     members = (number, group, pieces["part"].astype(np.int64), pieces["nr"].astype(np.int64) + 1)
     keys = np.ravel_multi_index(members, sizes)
-    known, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    known, inverse = np.unique(keys, return_inverse=True)
     ns = np.bincount(inverse, (pieces["end_ns"] - pieces["start_ns"]).astype(float))
     _bins, group, part, nr = np.unravel_index(known, sizes)
     return [
         PathPiece(int(group[n]) - 1, int(part[n]), int(nr[n]) - 1, int(ns[n]))
-        for n in np.argsort(first)
+        for n in range(len(known))
     ]

@@ -64,7 +64,10 @@ def per_unit(value: float | None) -> Cell:
 
 def share(value: float | None) -> Cell:
     """A share of one, in percent."""
-    return "" if value is None else [percent(value), value]
+    if value is None:
+        return ""
+    text = percent(value)
+    return ["0.0 %" if text == "-0.0 %" else text, value]
 
 
 # ---- blocks ----

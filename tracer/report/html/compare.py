@@ -8,7 +8,7 @@ from typing import Any
 from tracer.model.words import LINES
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
-from tracer.report.html.host import interval, measured, ratio_text, tone_of
+from tracer.report.html.host import interval, is_judged, measured, ratio_text, time_text, tone_of
 from tracer.units import counted, duration
 
 _RATIOS = {
@@ -52,7 +52,7 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
             section(
                 "lines",
                 "What makes the difference",
-                _differences(document["lines"], unit, LINES),
+                _differences(document),
                 _table("Where the time went", document["lines"], unit, LINES),
                 lead=f"The critical path of the traced runs, by {unit}: A - B with its interval.",
                 short="Differences",
@@ -76,7 +76,12 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _ratios(document: Mapping[str, Any]) -> Block:
     rows = [
-        interval(label, ratio_text(found), found, tone_of(found["low"], found["high"]))
+        interval(
+            label,
+            ratio_text(found),
+            found,
+            tone_of(found["low"], found["high"], is_judged(document)),
+        )
         for name, label in _RATIOS.items()
         if (found := document.get(name))
     ]
@@ -85,20 +90,18 @@ def _ratios(document: Mapping[str, Any]) -> Block:
     )
 
 
-def _differences(
-    lines: Sequence[Mapping[str, Any]], unit: str, words: Mapping[str, str]
-) -> Block | None:
+def _differences(document: Mapping[str, Any]) -> Block | None:
     rows = [
         interval(
-            words.get(line["name"], line["name"]),
-            duration(line["difference_ns"]["median"]),
+            LINES.get(line["name"], line["name"]),
+            time_text(line["difference_ns"]),
             line["difference_ns"],
-            _sign(line["difference_ns"]),
+            _sign(line["difference_ns"]) if is_judged(document) else "dim",
         )
-        for line in lines
+        for line in document["lines"]
         if line["a_ns"] or line["b_ns"]
     ]
-    title = f"A - B, by {unit}"
+    title = f"A - B, by {document['unit']}"
     return blocks.intervals(title, rows, reference=0.0, about="0: no difference") if rows else None
 
 

@@ -13,7 +13,8 @@ from tracer.units import counted, duration, percent
 def host_table(fingerprint: Mapping[str, Any]) -> Block:
     """What the machine is."""
     rows = [[key, blocks.name(str(value))] for key, value in fingerprint.items()]
-    return blocks.table("Host", [Column("what", is_text=True), Column("", is_text=True)], rows)
+    columns = [Column("what", is_text=True), Column("is", is_text=True)]
+    return {**blocks.table("Host", columns, rows), "wraps": True}
 
 
 def measured(document: Mapping[str, Any], *more: str) -> dict[str, Any]:
@@ -47,8 +48,16 @@ def interval(label: str, text: str, found: Mapping[str, float], tone: str = "") 
     return {"label": blocks.name(label), "text": text, "tone": tone, **ends}
 
 
-def tone_of(low: float, high: float, *, is_gain: bool = False) -> str:
-    """Whether an interval of ratios excludes 1: above it is bad, for a gain good."""
+def is_judged(document: Mapping[str, Any]) -> bool:
+    """Whether the host was quiet enough for verdicts."""
+    return bool((document.get("load") or {}).get("verdict_allowed", True))
+
+
+def tone_of(low: float, high: float, judged: bool, *, is_gain: bool = False) -> str:
+    """Whether an interval of ratios excludes 1: above it is bad, for a gain good. Neither where no
+    verdict is given."""
+    if not judged:
+        return "dim"
     if low > 1:
         return "good" if is_gain else "bad"
     if high < 1:

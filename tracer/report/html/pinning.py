@@ -9,6 +9,7 @@ from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
 from tracer.report.html.host import (
     interval,
+    is_judged,
     measured,
     ratio_text,
     share_text,
@@ -48,7 +49,7 @@ def _pinning(document: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": f"Why is {blocks.name(document['workload'])} slower free to move than pinned?",
         "sections": [
-            _answer(document, _advice(document["advice"])),
+            _answer(document, _advice(document)),
             section(
                 "steps",
                 "The experiment",
@@ -76,8 +77,8 @@ def _pinning(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _advice(rows: Sequence[Mapping[str, Any]]) -> Block | None:
-    tried = [row for row in rows if row["gain"]]
+def _advice(document: Mapping[str, Any]) -> Block | None:
+    tried = [row for row in document["advice"] if row["gain"]]
     if not tried:
         return None
     gains = [
@@ -85,7 +86,7 @@ def _advice(rows: Sequence[Mapping[str, Any]]) -> Block | None:
             row["text"],
             ratio_text(row["gain"]),
             row["gain"],
-            tone_of(row["gain"]["low"], row["gain"]["high"], is_gain=True),
+            tone_of(row["gain"]["low"], row["gain"]["high"], is_judged(document), is_gain=True),
         )
         for row in tried
     ]

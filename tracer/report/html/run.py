@@ -118,7 +118,7 @@ def _path(
                 path, note=f"{_HEAVY}From the recording's events: threads and what they did.",
                 in_time=True,
                 note_in_time="From the left: the path of the recording in order of time, what is"
-                " alike joined in bins of 1/1500 of the window.",
+                " alike joined within each 250th of the window.",
             )
         ]  # fmt: skip
     elif found and found["places"]:

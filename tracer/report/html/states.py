@@ -9,6 +9,7 @@ import numpy as np
 
 from tracer.analysis.events import binned
 from tracer.analysis.events.replay import NO_CALL, Replayed
+from tracer.analysis.events.saved import Recorded
 from tracer.model import syscalls
 from tracer.model.states import OWN_PARTS
 from tracer.report.html import blocks, flame
@@ -17,7 +18,7 @@ from tracer.report.html.parts import NAMES, part_of
 from tracer.units import counted, duration
 
 #: Bins of the sums, of the lanes at most and at least, and of the path.
-_BINS, _MOST_LANE_BINS, _FEWEST_LANE_BINS, _PATH_BINS = 600, 600, 60, 1500
+_BINS, _MOST_LANE_BINS, _FEWEST_LANE_BINS, _PATH_BINS = 600, 600, 60, 250
 #: Cells of all lanes together: each is a byte of the page. Lanes at most.
 _CELLS, _MOST_LANES = 1_800_000, 10_000
 #: A thread that was awake for this share of a bin is not shown asleep.
@@ -27,6 +28,15 @@ _KIND_OF = [_KINDS.index(part_of(part)) for part in OWN_PARTS]
 _CODES = "abcdefghij"
 
 Threads = Sequence[Mapping[str, Any]]
+
+
+def of_recording(recorded: Recorded) -> dict[str, Any]:
+    """What the view of a run takes of a recording, by the names of its parameters."""
+    threads, machine = recorded.meta.get("threads", ()), recorded.meta.get("machine", "")
+    return {
+        "states": states(recorded.replay, threads),
+        "path": path(recorded.replay, threads, machine),
+    }
 
 
 def states(found: Replayed, threads: Threads) -> Block | None:

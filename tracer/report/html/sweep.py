@@ -8,7 +8,7 @@ from typing import Any
 from tracer.model.words import LINES
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
-from tracer.report.html.host import interval, measured, ratio_text, tone_of
+from tracer.report.html.host import interval, is_judged, measured, ratio_text, tone_of
 from tracer.report.html.scale import is_wide, scaled
 from tracer.units import counted
 
@@ -34,7 +34,7 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
             section(
                 "ratios",
                 "Where the order changes",
-                *map(_crossing, crossings),
+                *(_crossing(one, is_judged(document)) for one in crossings),
                 short="Ratios",
             ),
             section("points", "The points", _table(points, names, unit), short="Points"),
@@ -80,13 +80,13 @@ def _chart(
     )
 
 
-def _crossing(crossing: Mapping[str, Any]) -> Block:
+def _crossing(crossing: Mapping[str, Any], judged: bool) -> Block:
     rows = [
         interval(
             f"{crossing['over']} {one['value']:,}",
             ratio_text({**one, "median": one["ratio"]}),
             {**one, "median": one["ratio"]},
-            tone_of(one["low"], one["high"]),
+            tone_of(one["low"], one["high"], judged),
         )
         for one in crossing["ratios"]
     ]

@@ -8,7 +8,7 @@ from typing import Any
 from tracer.model.words import LINES
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
-from tracer.report.html.host import interval, measured, ratio_text, time_text, tone_of
+from tracer.report.html.host import interval, is_judged, measured, ratio_text, time_text, tone_of
 from tracer.units import counted
 
 
@@ -52,7 +52,7 @@ def _gains(document: Mapping[str, Any]) -> Block | None:
             row["label"],
             f"{ratio_text(row['gain'])} {row['found'] or ''}",
             row["gain"],
-            tone_of(row["gain"]["low"], row["gain"]["high"], is_gain=True),
+            tone_of(row["gain"]["low"], row["gain"]["high"], is_judged(document), is_gain=True),
         )
         for row in document["changes"]
         if row["gain"]

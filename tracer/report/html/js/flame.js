@@ -31,10 +31,11 @@ function flameBlock(block) {
     const width = place.clientWidth || 900;
     const root = block.trees[shown].tree;
     place.replaceChildren();
+    place.classList.toggle("in-time", shown > 0);
     chosen = null;
     chart = flamegraph.default()
       .width(width).height(Math.max(depth(root) * CELL + 4, 60)).cellHeight(CELL)
-      .minFrameSize(LEAST_PX).inverted(true).transitionDuration(isStill ? 0 : 120)
+      .minFrameSize(shown ? LEAST_PX / 4 : LEAST_PX).inverted(true).transitionDuration(isStill ? 0 : 120)
       .sort(shown === 0 ? (a, b) => b.data.v - a.data.v : false)
       .label(labelOf).color((d) => colour(d)).onClick((d) => { choose(d); said.textContent = labelOf(d); });
     chart.setSearchMatch((d, term) => term && d.data.n.toLowerCase().includes(term.toLowerCase()));

@@ -28,6 +28,6 @@ function intervalsBlock(block) {
   return el("div", { class: "intervals" },
     block.title ? el("h3", {}, block.title) : null,
     block.note ? el("p", { class: "note" }, block.note) : null,
-    drawn,
+    el("div", { class: "interval-rows" }, drawn),
     block.about ? el("p", { class: "note" }, el("span", { class: "reference-key" }), ` ${block.about}`) : null);
 }

@@ -5,7 +5,7 @@ const PLOT_HEIGHT = 300;
 
 const seriesColour = (number) => style(`--series-${number % COLOURS}`);
 
-/** What all plots share: size, axes in the colours of the theme, grid. */
+/** What all plots share: size, axes in the colours of the theme, grid. Returns what draws it again. */
 function plot(place, make) {
   let drawn = null;
   function draw() {
@@ -19,6 +19,7 @@ function plot(place, make) {
   whenSeen(place, draw);
   onResize(place, () => { if (drawn) draw(); });
   onTheme(() => { if (drawn) draw(); });
+  return () => { if (drawn) draw(); };
 }
 
 function figure(block, place, ...more) {

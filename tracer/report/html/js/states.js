@@ -3,21 +3,32 @@
 const ROW_PX = 14;
 const ROWS_SHOWN = 24;
 
+const sumOf = (parts) => parts.reduce((total, part) => total + part.y.reduce((a, b) => a + b, 0), 0);
+
 function statesBlock(block) {
   const place = el("div", { class: "plot-place" });
   const x = block.x;
-  plot(place, () => {
+  const awake = block.parts.filter((part) => part.name !== "asleep");
+  // where most sleep, the others would be a line at the bottom
+  let parts = awake.length && sumOf(awake) < 0.2 * sumOf(block.parts) ? awake : block.parts;
+  const choice = el("button", { type: "button", "aria-pressed": String(parts === block.parts), onclick: () => {
+    parts = parts === awake ? block.parts : awake;
+    choice.setAttribute("aria-pressed", String(parts === block.parts));
+    redraw();
+  } }, "with those asleep");
+  const redraw = plot(place, () => {
     // stacked: each line is the sum of its part and those below
     const sums = x.map(() => 0);
-    const stacked = block.parts.map((part) => part.y.map((value, index) => (sums[index] += value)));
+    const stacked = parts.map((part) => part.y.map((value, index) => (sums[index] += value)));
     return {
       options: {
         scales: { x: { time: false }, y: { range: (_u, _low, most) => [0, (most || 1) * 1.05] } },
         axes: [{ label: "time in the window", values: (_u, splits) => splits.map(duration) },
           { label: block.unit || "threads", size: 64, values: (_u, splits) => splits.map(short) }],
-        bands: block.parts.slice(1).map((part, number) => ({ series: [number + 2, number + 1], fill: colourOf(part.name) })),
+        legend: { markers: { fill: (_u, index) => (index ? colourOf(parts[index - 1].name) : null) } },
+        bands: parts.slice(1).map((part, number) => ({ series: [number + 2, number + 1], fill: colourOf(part.name) })),
         series: [{ label: "from", value: (_u, value) => (value === null ? "--" : duration(value)) },
-          ...block.parts.map((part, number) => ({ label: part.label, stroke: colourOf(part.name), width: 1,
+          ...parts.map((part, number) => ({ label: part.label, stroke: colourOf(part.name), width: 1,
             fill: number ? undefined : colourOf(part.name), points: { show: false },
             paths: uPlot.paths.stepped({ align: 1 }),
             value: (_u, _value, _series, index) => (index === null || index === undefined ? "--" : `${short(part.y[index])}${block.unit === "threads" ? " threads" : ""}`) }))],
@@ -25,7 +36,8 @@ function statesBlock(block) {
       data: [x, ...stacked],
     };
   });
-  return figure(block, place, block.lanes ? lanes(block) : null);
+  const tools = awake.length && awake.length < block.parts.length ? el("div", { class: "tools" }, choice) : null;
+  return figure(block, el("div", {}, tools, place), block.lanes ? lanes(block) : null);
 }
 
 /** A row for each thread, a column for each bin; as much of it as is scrolled to is drawn. */
