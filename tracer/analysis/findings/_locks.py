@@ -35,6 +35,14 @@ def locks(document: Document) -> Iterator[Lock]:
             yield lock
 
 
+def convoys(document: Document) -> Iterator[Lock]:
+    """Locks whose waiters are their holders in turn, also where each thread waits only once, as in
+    a server with a thread for each request."""
+    for lock in (document.get("futex") or {}).get("locks") or []:
+        if is_convoy(lock) and lock["waits"] >= LEAST_WAITS:
+            yield lock
+
+
 def is_inverted(lock: Lock) -> bool:
     """Whether the holder was kept from a CPU by threads that the scheduler puts before it."""
     ready = lock["holder_ready_ns"] >= LEAST_READY * max(lock["held_ns"], 1)
@@ -75,6 +83,11 @@ def holder_did(lock: Lock) -> str:
         return ""
     where = "on a CPU" if ran >= ready else "ready without a CPU"
     return f", {where} for {rounded(max(ran, ready) / held_ns)} of that"
+
+
+def is_holder_asleep(lock: Lock) -> bool:
+    """Whether the holder slept itself for most of the time that others waited for it."""
+    return bool(2 * (lock["holder_ran_ns"] + lock["holder_ready_ns"]) < lock["held_ns"])
 
 
 def held_shares(lock: Lock) -> tuple[float, float]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tracer.analysis.findings import Finding, finding
-from tracer.analysis.findings._document import Document, named, rounded, share
+from tracer.analysis.findings._document import Document, named, rounded, window_ns
 from tracer.analysis.findings._locks import (
     Lock,
     called,
-    is_convoy,
+    convoys,
+    is_holder_asleep,
     is_inverted,
-    locks,
     place,
     shorter,
 )  # fmt: skip
@@ -28,11 +28,16 @@ def _queue(lock: Lock) -> Lock:
 
 
 def _share(document: Document, lock: Lock) -> float:
-    return share(document, _queue(lock)["asleep_ns"] / max(_queue(lock)["threads"], 1))
+    queue = _queue(lock)
+    lives_ns = queue["threads"] * window_ns(document)
+    for group in document["thread_groups"]:  # a thread may live for one request
+        if group["name"] == queue["name"]:
+            lives_ns = min(lives_ns, max(sum(group["parts"].values()), queue["asleep_ns"]))
+    return float(queue["asleep_ns"] / max(lives_ns, 1))
 
 
 def _lock(document: Document) -> Lock | None:
-    fitting = [lock for lock in locks(document) if is_convoy(lock) and not is_inverted(lock)]
+    fitting = [lock for lock in convoys(document) if not is_inverted(lock)]
     return max(fitting, key=lambda lock: _share(document, lock), default=None)
 
 
@@ -59,6 +64,7 @@ def find(document: Document) -> Finding | None:
         f" slept there {count(queue['slept'])} times, {duration(_each_ns(document))} each,"
         f" {rounded(_share(document, lock))} of their time",
         f"{place(lock)}: {count(lock['waits'])} waits, {count(lock['wakes'])} wakes,"
-        f" {duration(queue['asleep_ns'])} asleep together",
+        f" {duration(queue['asleep_ns'])} asleep together"
+        f"{'; who had it was mostly asleep, too' if is_holder_asleep(lock) else ''}",
         shorter(document, lock),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tracer.analysis.run.summary import Summary
 from tracer.analysis.where.who import Doing, OnPath
 from tracer.model.words import PART_LINES, WAITING_LINES
-from tracer.report.layout import cut, table
+from tracer.report.layout import cut, shortened, table
 from tracer.units import counted, duration, percent, plain
 
 #: So many rows, and things that each did, are shown; --json has all.
@@ -25,7 +25,7 @@ def who(run: Summary, width: int) -> list[str]:
         return []
     window_ns = max(found.window_ns, 1)
     rows = [row for row in found.rows if row.ns >= _LEAST * window_ns][:_MOST] or found.rows[:1]
-    names = [cut(_name(row), _MOST_NAME) for row in rows]
+    names = [cut(_name(row), min(_MOST_NAME, max(width // 3, _LEAST_DOING))) for row in rows]
     room = max(width - max(map(len, names)) - _FIGURES, _LEAST_DOING)
     cells = [
         [name, _doing(row, window_ns, room), percent(row.ns / window_ns), _error(row)]
@@ -59,10 +59,15 @@ def _error(row: OnPath) -> str:
 def _doing(row: OnPath, window_ns: int, room: int) -> str:
     """As much of it as there is room for, at least the first."""
     named = [one for one in row.doing if one.ns >= _LEAST * window_ns] or row.doing[:1]
-    texts = [f"{_what(one)} {_whole(one.ns / window_ns)}" for one in named[:_MOST_DOING]]
+    shares = [_whole(one.ns / window_ns) for one in named[:_MOST_DOING]]
+    texts = [f"{_what(one)} {share}" for one, share in zip(named, shares, strict=False)]
     while len(texts) > 1 and len(", ".join(texts)) > room:
         texts.pop()
-    return ", ".join(texts)
+    text = ", ".join(texts)
+    if len(text) <= room:
+        return text
+    what = _what(named[0]).partition(" (")[0]  # without its call
+    return f"{shortened(what, room - len(shares[0]) - 1)} {shares[0]}"
 
 
 def _what(one: Doing) -> str:
