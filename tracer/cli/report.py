@@ -75,7 +75,8 @@ def _of_recording(
     with outputs(json_path, quiet=values["quiet"]) as out:
         found = recorded(directory, segments=html_path is not None)
         summary = summary_from(found.replay, found.meta, found.kept, found.report)
-        data = document_from(summary, found.report) | {"recording": recording_data(found)}
+        saved = None if found.is_last else found.report
+        data = document_from(summary, saved) | {"recording": recording_data(found)}
         shown = options.shown({**values, "by": "place"})
 
         def text(width: int) -> str:

@@ -84,8 +84,9 @@ def _run(request: Request, output: int) -> None:
         assert process.stdin and process.stderr
         with contextlib.suppress(BrokenPipeError), process.stdin as to:  # it says why on stderr
             to.write(_head(request))
-            for first in range(0, len(request.rows), _BLOCK):
-                to.write(request.rows[first : first + _BLOCK].astype(EVENT_DTYPE).tobytes())
+            rows = np.ascontiguousarray(request.rows.astype(EVENT_DTYPE, copy=False))
+            for first in range(0, len(rows), _BLOCK):
+                to.write(rows[first : first + _BLOCK].view(np.uint8).data)
         said = process.stderr.read(4000).decode(errors="replace").strip()
     if process.returncode:
         why = said or f"it ended with status {process.returncode}"

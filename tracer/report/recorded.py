@@ -41,6 +41,13 @@ def check_lines(found: Recorded) -> list[str]:
             f"{counted(impossible, 'event')} cannot follow those before: some are missing; the time"
             " between is unknown"
         )
+    if found.is_last:
+        lines.append(
+            f"Only the last {duration(found.replay.end_ns - found.replay.start_ns)} were kept: the"
+            " kernel's books and the report of the run are of its whole window, so nothing checks"
+            " the replay"
+        )
+        return lines
     if found.check is None:
         lines.append("The kernel's books are not in the recording: nothing checks the replay")
     else:

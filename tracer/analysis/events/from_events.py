@@ -54,13 +54,15 @@ def summary_from(
         recording,
         name=" ".join(command),
         transport="",
-        unit=before.unit if before else "run",
+        unit=before.unit if before and not meta.get("last") else "run",
         top=len(before.top) if before else _TOP,
         kind=before.target.kind if before else "command",
         command_line=CommandLine("tracer run"),
     )
     if before is None:
         return dataclasses.replace(fresh, host=_host(fresh.host, meta))
+    if meta.get("last"):  # what was saved is of the whole run
+        return dataclasses.replace(fresh, host=before.host, target=before.target)
     told = {name: getattr(fresh, name) for name in TOLD}
     if before.sched is None:
         told |= {"sched": None, "wakeups": None}

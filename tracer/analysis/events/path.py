@@ -13,6 +13,9 @@ from tracer.analysis.events.replay import NO_ROW, Replayed
 from tracer.model.states import PATH_PARTS
 from tracer.model.syscalls import MACHINE, name_of
 
+#: More than there are numbers of system calls.
+_CALLS = 2048
+
 
 @dataclass(frozen=True)
 class Part:
@@ -106,7 +109,7 @@ def walk(found: Replayed, names: Names, top: int, machine: str = MACHINE) -> Pat
         tid=names.tid(row) if row >= 0 else 0,
         thread=names.of_row(row) if row >= 0 else "",
         window_ns=window_ns,
-        threads=len(np.unique(path["thread"])),
+        threads=int(np.count_nonzero(np.bincount(path["thread"]))),
         pieces=len(path),
         changes=int((path["thread"][1:] != path["thread"][:-1]).sum()),
         unknown_ns=unknown + window_ns - int(ns.sum()),
@@ -122,20 +125,15 @@ def _call(nr: int, machine: str) -> str | None:
 
 def _parts(path: NDArray[np.void], ns: NDArray[np.int64], machine: str) -> list[Part]:
     """Longest in all first."""
-    key = path["part"].astype(np.int64) << 16 | path["nr"].astype(np.int64) + 1
-    keys, which = np.unique(key, return_inverse=True)
-    totals = np.zeros(len(keys), np.int64)
-    longest = np.zeros(len(keys), np.int64)
-    np.add.at(totals, which, ns)
-    np.maximum.at(longest, which, ns)
-    pieces = np.bincount(which, minlength=len(keys))
+    keys = path["part"].astype(np.int64) * _CALLS + path["nr"] + 1
+    pieces, totals = np.bincount(keys), np.bincount(keys, ns)
     rows = [
         Part(
-            PATH_PARTS[key >> 16],
-            _call((key & 0xFFFF) - 1, machine),
-            *(int(totals[at]), int(pieces[at]), int(longest[at])),
+            PATH_PARTS[key // _CALLS],
+            _call(key % _CALLS - 1, machine),
+            *(int(totals[key]), int(pieces[key]), int(ns[keys == key].max())),
         )
-        for at, key in enumerate(keys.tolist())
+        for key in np.flatnonzero(pieces).tolist()
     ]
     return sorted(rows, key=lambda part: -part.ns)
 
@@ -144,7 +142,9 @@ def _longest(
     found: Replayed, names: Names, ns: NDArray[np.int64], top: int, machine: str
 ) -> list[Piece]:
     path = found.path
-    order = np.argsort(-ns, kind="stable")[:top]
+    least = np.partition(ns, max(len(ns) - top, 0))[max(len(ns) - top, 0)] if len(ns) else 0
+    long = np.flatnonzero(ns >= least)
+    order = long[np.argsort(-ns[long], kind="stable")][:top]
     return [_piece(path[at], found.start_ns, names, machine) for at in order.tolist()]
 
 
@@ -175,10 +175,8 @@ def _holders(path: NDArray[np.void], names: Names) -> list[Holder]:
     """By task, longest in all first."""
     waited = path[path["behind_ns"] > 0]
     key = waited["behind_thread"].astype(np.int64) << 32 | waited["behind_tid"]
-    keys, first, which = np.unique(key, return_index=True, return_inverse=True)
-    totals = np.zeros(len(keys), np.int64)
-    np.add.at(totals, which, waited["behind_ns"])
-    times = np.bincount(which, minlength=len(keys))
+    _keys, first, which = np.unique(key, return_index=True, return_inverse=True)
+    totals, times = np.bincount(which, waited["behind_ns"]), np.bincount(which)
     rows = []
     for at, index in enumerate(first.tolist()):
         tid, name, is_own = _holder_name(waited[index], names)

@@ -38,6 +38,11 @@ class Recorded:
         return str(self.meta.get("truncated") or "")
 
     @property
+    def is_last(self) -> bool:
+        """Only the last seconds of the run were kept: its report and books are of all of it."""
+        return bool(self.meta.get("last"))
+
+    @property
     def status(self) -> int:
         """3 where the books differ although no event was lost, as of a run that is not trusted."""
         is_whole = not self.lost and not self.truncated
@@ -54,7 +59,7 @@ def recorded(directory: Path, *, segments: bool = False) -> Recorded:
     known = [(row["slot"], row["tid"], row["tgid"]) for row in threads]
     found = replay(events, known, segments=segments, machine=meta.get("machine", "x86_64"))
     calls = report.get("syscalls") if report else None
-    books = check(found, kept, calls) if kept else None
+    books = check(found, kept, calls) if kept and not meta.get("last") else None
     return Recorded(directory, meta, found, kept, report, books)
 
 

@@ -10,7 +10,7 @@ use crate::counts::{Counts, RUNNABLE};
 use crate::cpus::Cpu;
 use crate::parts::*;
 use crate::threads::{Given, Path, Pending, Queue, Thread};
-use crate::wire::{Event, Kind, Request};
+use crate::wire::{Event, Events, Kind, Request};
 
 /// What the first system-call event of a thread that was there before all events tells of it.
 #[derive(Clone, Copy, PartialEq)]
@@ -51,7 +51,7 @@ pub struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    pub fn new(request: &'a Request) -> Result<Machine<'a>, String> {
+    pub fn new(request: &'a Request, events: &Events) -> Result<Machine<'a>, String> {
         let mut machine = Machine {
             request,
             threads: vec![Thread::new(0, 0, 0, 0)],
@@ -78,14 +78,14 @@ impl<'a> Machine<'a> {
         };
         machine.threads[0].unseen = false;
         machine.threads[0].state = State::Dead;
-        machine.look_ahead()?;
+        machine.look_ahead(events)?;
         Ok(machine)
     }
 
     /// Checks all events, and notes what is needed of later ones before they come.
-    fn look_ahead(&mut self) -> Result<(), String> {
+    fn look_ahead(&mut self, events: &Events) -> Result<(), String> {
         let mut is_first = true;
-        for event in self.request.events() {
+        for event in events.iter() {
             let event = event?;
             if is_first {
                 self.from = event.at;
@@ -132,9 +132,9 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    pub fn run(&mut self) -> Result<(), String> {
+    pub fn run(&mut self, events: &Events) -> Result<(), String> {
         let request = self.request;
-        for event in request.events() {
+        for event in events.iter() {
             let event = event?;
             if let Some((cpu, at)) = self.closed {
                 // there the books were closed; other CPUs may have been in the middle of an event

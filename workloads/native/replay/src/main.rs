@@ -34,50 +34,42 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
-    let request = Request::read(&mut io::stdin().lock())?;
-    let mut machine = Machine::new(&request)?;
-    machine.run()?;
+    let (request, events) = Request::read(&mut io::stdin().lock())?;
+    let count = events.count();
+    let mut machine = Machine::new(&request, &events)?;
+    machine.run(&events)?;
+    drop(events);
     machine.finish();
     let path = path_of(&mut machine, &request);
     let output = BufWriter::with_capacity(1 << 20, io::stdout().lock());
-    answer(output, &machine, &request, &path)
+    answer(output, &machine, &request, &path, count)
         .map_err(|error| format!("the answer cannot be written: {error}"))
 }
 
-/// A piece of the path, and who ran on the thread's CPU longest while it waited there, and how long.
-struct OnPath {
-    piece: Piece,
-    holder: Option<(cpus::Stint, i64)>,
+fn path_of(machine: &mut Machine, request: &Request) -> Vec<Piece> {
+    match machine.last_row() {
+        0 => Vec::new(),
+        row => machine
+            .chain
+            .path(machine.threads[row].path.last, request.start),
+    }
 }
 
-fn path_of(machine: &mut Machine, request: &Request) -> Vec<OnPath> {
-    let row = machine.last_row();
-    if row == 0 {
-        return Vec::new();
+/// Who ran on the thread's CPU longest while it waited there, and how long.
+fn held(machine: &Machine, piece: &Piece) -> Option<(cpus::Stint, i64)> {
+    if !(WAKEUP_IDLE..=YIELDED).contains(&piece.path_part) {
+        return None;
     }
-    let last = machine.threads[row].path.last;
-    let pieces = machine.chain.path(last, request.start);
-    let held = |piece: &Piece| {
-        if !(WAKEUP_IDLE..=YIELDED).contains(&piece.path_part) {
-            return None;
-        }
-        let cpu = machine.cpus.get(usize::from(piece.cpu))?;
-        cpu.held_by(piece.start, piece.end, piece.row)
-    };
-    pieces
-        .into_iter()
-        .map(|piece| OnPath {
-            holder: held(&piece),
-            piece,
-        })
-        .collect()
+    let cpu = machine.cpus.get(usize::from(piece.cpu))?;
+    cpu.held_by(piece.start, piece.end, piece.row)
 }
 
 fn answer(
     mut to: impl Write,
     machine: &Machine,
     request: &Request,
-    path: &[OnPath],
+    path: &[Piece],
+    events: usize,
 ) -> io::Result<()> {
     let counts = &machine.counts;
     let segments = || machine.chain.segments(request.start, request.end);
@@ -86,7 +78,7 @@ fn answer(
     } else {
         0
     };
-    let numbers = numbers(machine, request);
+    let numbers = numbers(machine, events);
     let arrays = [
         array(
             "threads",
@@ -110,7 +102,8 @@ fn answer(
         array("sched", 1, SCHED_BYTES, move |to| put_sched(counts, to)),
         array("numbers", numbers.len(), 8, move |to| put_all(&numbers, to)),
         array("path", path.len(), PATH_BYTES, move |to| {
-            path.iter().try_for_each(|piece| put_on_path(piece, to))
+            path.iter()
+                .try_for_each(|piece| put_on_path(piece, held(machine, piece), to))
         }),
         array("segments", wanted, PIECE_BYTES, move |to| {
             segments()
@@ -135,10 +128,10 @@ fn array<'a>(
     }
 }
 
-fn numbers(machine: &Machine, request: &Request) -> Vec<u64> {
+fn numbers(machine: &Machine, events: usize) -> Vec<u64> {
     let counts = &machine.counts;
     let mut numbers = vec![
-        request.count() as u64,
+        events as u64,
         u64::from(machine.end_slot),
         counts.impossible,
         counts.recorded_after_end,
@@ -234,11 +227,12 @@ fn put_sched(counts: &counts::Counts, to: &mut dyn Write) -> io::Result<()> {
     put_all(&[0; 2 * RUNNABLE], to)
 }
 
-fn put_on_path(found: &OnPath, to: &mut dyn Write) -> io::Result<()> {
-    let piece = &found.piece;
-    let (row, tid, ns) = found
-        .holder
-        .map_or((NONE, 0, 0), |(stint, ns)| (stint.row, stint.tid, ns));
+fn put_on_path(
+    piece: &Piece,
+    holder: Option<(cpus::Stint, i64)>,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    let (row, tid, ns) = holder.map_or((NONE, 0, 0), |(stint, ns)| (stint.row, stint.tid, ns));
     put_signed(&[piece.start, piece.end, ns], to)?;
     for word in [told(piece.row), told(row), tid, told(piece.waker)] {
         to.write_all(&word.to_le_bytes())?;

@@ -73,11 +73,13 @@ pub struct Request {
     pub restarts: [u32; 2],
     pub classes: Vec<u8>,
     pub known: Vec<Known>,
-    events: Vec<u8>,
 }
 
+/// The events, as they came.
+pub struct Events(Vec<u8>);
+
 impl Request {
-    pub fn read(from: &mut impl Read) -> Result<Request, String> {
+    pub fn read(from: &mut impl Read) -> Result<(Request, Events), String> {
         let mut magic = [0; 8];
         fill(from, &mut magic)?;
         if &magic != MAGIC {
@@ -112,7 +114,7 @@ impl Request {
             })
             .collect();
         let bytes = take(from, events as usize * EVENT_BYTES)?;
-        Ok(Request {
+        let request = Request {
             start: start as i64,
             end: end as i64,
             end_slot: u32::try_from(end_slot).unwrap_or(u32::MAX),
@@ -120,14 +122,16 @@ impl Request {
             restarts: [restart as u32, other_restart as u32],
             classes,
             known,
-            events: bytes,
-        })
+        };
+        Ok((request, Events(bytes)))
     }
+}
 
+impl Events {
     /// The events in order of time; an error names the first one that cannot be.
-    pub fn events(&self) -> impl Iterator<Item = Result<Event, String>> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = Result<Event, String>> + '_ {
         let mut before = i64::MIN;
-        self.events
+        self.0
             .chunks_exact(EVENT_BYTES)
             .enumerate()
             .map(move |(number, row)| {
@@ -144,7 +148,7 @@ impl Request {
     }
 
     pub fn count(&self) -> usize {
-        self.events.len() / EVENT_BYTES
+        self.0.len() / EVENT_BYTES
     }
 }
 
@@ -196,6 +200,9 @@ fn fill(from: &mut impl Read, bytes: &mut [u8]) -> Result<(), String> {
 
 fn take(from: &mut impl Read, length: usize) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(length)
+        .map_err(|_| "there is not enough memory".to_string())?;
     from.take(length as u64)
         .read_to_end(&mut bytes)
         .map_err(|error| format!("the request cannot be read: {error}"))?;
