@@ -73,6 +73,11 @@ def test_it_has_the_calls_switches_and_wake_ups_that_the_kernel_counted(brigade:
     assert found[1:].tolist() == outside[1:].tolist()
 
 
+def test_an_event_takes_less_than_4_bytes_on_the_disk(brigade: Path) -> None:
+    size = sum(file.stat().st_size for file in brigade.glob("events-*.parquet"))
+    assert size <= 4 * recordings.read_meta(brigade)["events"]
+
+
 def test_nobody_but_the_target_is_in_it(brigade: Path) -> None:
     meta = recordings.read_meta(brigade)
     assert {thread["process"] for thread in meta["threads"]} == {"thread-brigade"}

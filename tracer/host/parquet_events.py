@@ -23,9 +23,12 @@ COLUMNS = {"t_ns": "int64", "cpu": "uint16", "kind": "uint8", "thread": "uint32"
            "extra": "uint32", "what": "int64"}  # fmt: skip
 _SETTINGS: dict[str, Any] = {
     "compression": "zstd",
-    "compression_level": 1,
-    "use_dictionary": [name for name in COLUMNS if name != "t_ns"],
-    "column_encoding": {"t_ns": "DELTA_BINARY_PACKED"},
+    "compression_level": 3,
+    "use_dictionary": ["cpu", "kind"],
+    "column_encoding": {
+        "t_ns": "DELTA_BINARY_PACKED",
+        **dict.fromkeys(("thread", "extra", "what"), "BYTE_STREAM_SPLIT"),
+    },
     "write_page_checksum": True,
 }
 #: Records of a CPU can be out of order by the time that a program was interrupted for.
