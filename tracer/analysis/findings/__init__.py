@@ -10,7 +10,8 @@ gives the same findings again. A module declares
   needs was not recorded (`--light`, a probe that was off);
 - `DERIVED`, where a text has numbers that are neither in the document nor a share of the window nor
   per unit of work: each by name, as a function of the document. A test looks up every other number;
-- `ALONE = True`, where it is left out beside a finding that explains `NOTABLE` or more.
+- `ALONE = True`, where it is left out beside a finding that explains `NOTABLE` or more;
+- `OUTSIDE = True`, where it is about other programs, and leaves out none of those.
 
 A name that the target chose (a thread, a file, a control group) goes through `named`; `found`
 escapes what is left, so that no text has more than one line. `again` and `explain` make the next
@@ -86,7 +87,11 @@ def found(document: Document) -> list[Finding]:
     def is_alone(one: Finding) -> bool:
         return getattr(modules[one.id], "ALONE", False)
 
-    has_cause = any(one.share >= NOTABLE for one in every if not is_alone(one))
+    def is_cause(one: Finding) -> bool:
+        is_outside = getattr(modules[one.id], "OUTSIDE", False)
+        return one.share >= NOTABLE and not (is_alone(one) or is_outside)
+
+    has_cause = any(map(is_cause, every))
     return [_escaped(one) for one in every if not (has_cause and is_alone(one))]
 
 

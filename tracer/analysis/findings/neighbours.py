@@ -9,6 +9,7 @@ from tracer.analysis.findings._document import Document, explain, named, rounded
 from tracer.units import duration
 
 NAME = "Neighbours"
+OUTSIDE = True
 #: The path was ready behind other programs for this share of the window.
 LEAST_SHARE = 0.05
 #: So many programs are named, each with this share of their CPU time at least.

@@ -203,8 +203,10 @@ def test_its_texts_fit_the_screen(name: str, document: Document) -> None:
 
 def test_they_are_ranked_by_the_share_that_they_explain(monkeypatch: pytest.MonkeyPatch) -> None:
     class Module:
-        def __init__(self, name: str, share: float, alone: bool = False) -> None:
-            self.ALONE = alone
+        def __init__(
+            self, name: str, share: float, *, alone: bool = False, outside: bool = False
+        ) -> None:
+            self.ALONE, self.OUTSIDE = alone, outside
             self.find = lambda _document: Finding(name, share, "a\nb", "", "", "")
 
     def ids(**modules: Module) -> list[str]:
@@ -214,6 +216,8 @@ def test_they_are_ranked_by_the_share_that_they_explain(monkeypatch: pytest.Monk
     a, b = Module("a", 0.2), Module("b", 0.4)
     assert ids(a=a, b=b, c=Module("c", 0.9, alone=True)) == ["b", "a"]
     assert ids(a=Module("a", 0.05), c=Module("c", 0.9, alone=True)) == ["c", "a"]
+    other = Module("b", 0.4, outside=True)
+    assert ids(b=other, c=Module("c", 0.9, alone=True)) == ["c", "b"]
     assert found(run())[0].sentence == "a\\nb"
 
 
