@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracer.cli._output import say
 from tracer.errors import TracerError
+from tracer.units import counted, plain
 
 if TYPE_CHECKING:
     from tracer.analysis.events.anatomy import Anatomy
@@ -36,7 +38,6 @@ class Loaded:
     def name(self) -> str:
         """The command that was recorded, without its directory, cut to fit a line."""
         from tracer.report.layout import shortened
-        from tracer.units import plain
 
         program, *arguments = self.meta.get("command") or [str(self.directory)]
         return plain(shortened(" ".join([Path(program).name, *arguments]), _NAME))
@@ -75,13 +76,24 @@ def load(directory: Path) -> Loaded:
             "the run ended before it began to measure; record again: tracer run --record DIR ...",
             exit_code=2,
         )
+    _say_what_is_missing(loaded)
     return loaded
+
+
+def _say_what_is_missing(loaded: Loaded) -> None:
+    lost = int((loaded.meta.get("losses") or {}).get("total", 0))
+    if lost:
+        say(
+            f"{counted(lost, 'event')} found no room while this was recorded and"
+            f" {'is' if lost == 1 else 'are'} missing: what they belong to is missing or wrong"
+        )
+    if loaded.meta.get("truncated"):
+        say(f"the recording ended before the run: {plain(loaded.meta['truncated'])}")
 
 
 def hops_of(loaded: Loaded) -> Hops:
     """The hops of a recording; TracerError where it has none."""
     from tracer.analysis.events.hops import hops_of as found_in
-    from tracer.units import counted
 
     hops = found_in(loaded.events, loaded.machine)
     if not len(hops.rows):

@@ -209,6 +209,16 @@ def test_compare(tracer: Run, recording: str, tmp_path: Path, validate_document:
     assert (status, "is no recording" in err) == (2, True)
 
 
+def test_what_is_missing_is_said(tracer: Run, recording: str) -> None:
+    file = Path(recording) / "meta.json"
+    meta = json.loads(file.read_text())
+    meta["losses"]["total"], meta["truncated"] = 7, "killed"
+    file.write_text(json.dumps(meta))
+    status, out, err = tracer("hops", recording)
+    assert status == 0 and out
+    assert "7 events found no room" in err and "before the run: killed" in err
+
+
 def test_no_hops_no_events_no_recording(tracer: Run, tmp_path: Path) -> None:
     quiet = Stream()
     quiet.call(1, 5, WRITER, "recvfrom")
