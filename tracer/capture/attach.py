@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from tracer.capture.concurrency import Concurrency
-from tracer.capture.finish import Closed, Tally, recording_of, thread_names
+from tracer.capture.finish import Closed, Tally, recording_of
 from tracer.capture.living import Living
 from tracer.capture.python_threads import PythonThreads
+from tracer.capture.thread_names import ThreadNames
 from tracer.capture.waiting import waiting_stacks
 from tracer.capture.window import (
     choose_path,
@@ -49,7 +50,9 @@ class AttachRequest:
     The processes `pids` and those of the control group `cgroup`; with `follow` also what they
     have forked and will fork. The window ends after `duration_s`, with the last process, with a
     signal, or when the descriptor `until` can be read; with `interval_s` one window follows
-    another. `path_of` is as in `tracer.capture.window.choose_path`.
+    another. With `most_cpu` windows are longer than that where making them takes more than this
+    share of one CPU: of very many threads. `path_of` is as in
+    `tracer.capture.window.choose_path`.
     """
 
     pids: tuple[int, ...] = ()
@@ -57,6 +60,7 @@ class AttachRequest:
     follow: bool = True
     duration_s: float | None = None
     interval_s: float | None = None
+    most_cpu: float | None = None
     path_of: str = "busiest"
     until: int | None = None
 
@@ -147,24 +151,27 @@ class _Watch:
         self._living = Living(engine)
         self._living.opens()
         self._concurrency = concurrency
+        self._names = ThreadNames(engine)
 
     def windows(self, on_open: Callable[[int, int], None]) -> Iterator[Recording]:
         request = self._request
-        began_s = time.monotonic()
-        end_s = None if request.duration_s is None else began_s + request.duration_s
-        number, stopped = 0, None
+        due_s = time.monotonic()
+        end_s = None if request.duration_s is None else due_s + request.duration_s
+        number, stopped, cost_s = 0, None, 0.0
         while True:
             number += 1
             until_s = end_s
             if request.interval_s is not None:
-                until_s = min(began_s + number * request.interval_s, end_s or float("inf"))
+                due_s += max(request.interval_s, cost_s / (request.most_cpu or float("inf")))
+                until_s = min(due_s, end_s or float("inf"))
             try:
                 if number == 1:  # a signal from here on ends with a report
                     on_open(self._seeder.count, len(processes_of(self._engine)))
                 over = self._wait(until_s) or request.interval_s is None or until_s == end_s
             except Interrupted as stop:
                 over, stopped = True, stop
-            kernels = thread_names(self._engine)
+            worked_s = time.thread_time()
+            kernels = self._names.read()
             edges, looks = self._living.closes(), self._concurrency.closes()
             data = self._ended(over)
             if over:
@@ -174,6 +181,7 @@ class _Watch:
                 if recording.signalled is not None:
                     stopped = stopped or Interrupted(recording.signalled)
                 yield recording
+                cost_s = time.thread_time() - worked_s  # with what is made of it
             elif number == 1:
                 raise TracerError(f"process {self._main} has ended already", exit_code=2)
             if stopped is not None:
@@ -221,6 +229,7 @@ class _Watch:
         engine = self._engine
         load = self._tally.closes()
         self._seeder.drop_doubles(data)
+        self._argv = arguments(self._main) or self._argv  # it may have called exec
         path_of = self._request.path_of
         if not processes_of(engine):  # the window ends with the last process, as a command's does
             last = self._end_at_last(data)

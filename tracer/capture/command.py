@@ -14,9 +14,10 @@ from typing import Any
 
 from tracer.capture.child import Target
 from tracer.capture.concurrency import Concurrency
-from tracer.capture.finish import Closed, Tally, recording_of, thread_names, with_result
+from tracer.capture.finish import Closed, Tally, recording_of, with_result
 from tracer.capture.living import Living
 from tracer.capture.python_threads import PythonThreads
+from tracer.capture.thread_names import ThreadNames
 from tracer.capture.waiting import waiting_stacks
 from tracer.capture.window import choose_path, close_now, is_open, open_now, processes_of
 from tracer.errors import Interrupted, TracerError
@@ -229,7 +230,7 @@ def _follow(
         closed = _ended(engine, target, python, load, took_ns, stopped)
         return dataclasses.replace(closed, edges=living.ended())
     # the duration is over; the command goes on
-    kernel_names = thread_names(engine)
+    kernel_names = ThreadNames(engine).read()
     edges = living.closes()
     data = close_now(engine)
     python.look(outside=True)
@@ -278,7 +279,7 @@ def _ended(
     deadline_s = time.monotonic() + _LAST_SWITCH_S
     while (late := is_open(engine)) and time.monotonic() < deadline_s:
         time.sleep(0.0005)
-    names = python.over(thread_names(engine))
+    names = python.over(ThreadNames(engine).read())
     survivors = tuple(_survivors(engine, target))
     data = close_now(engine) if late else engine.arrays.snapshot()
     if late:

@@ -30,6 +30,8 @@ _PAUSE = 30
 _LATE_S = 0.001
 _MOST = np.iinfo(np.uint16).max - RAN
 _PART_BITS = 16
+_PART_MASK = (1 << _PART_BITS) - 1
+_NEVER = Seen(0, 0)
 
 
 class Concurrency(Background):
@@ -123,27 +125,25 @@ class Tallied:
         key = (threads["call_nr"][asleep].astype(np.int64) << _PART_BITS) | part
         changed = key != self._key[asleep]
         if changed.any():
-            for slot in asleep[changed].tolist():
-                self._keep(slot)
+            self._keep(asleep[changed])
             self._key[asleep] = key
         self._looks[asleep, 0] += 1
         if none_ran:
             self._looks[asleep, 1] += 1
 
-    def _keep(self, slot: int) -> None:
-        looks, none_ran = self._looks[slot].tolist()
-        if not looks:
-            return
-        call, part = divmod(int(self._key[slot]), 1 << _PART_BITS)
-        sleep = Sleep(slot, part, call)
-        before = self._asleep.get(sleep, Seen(0, 0))
-        self._asleep[sleep] = Seen(before.looks + looks, before.none_ran + none_ran)
-        self._looks[slot] = 0
+    def _keep(self, slots: NDArray[np.intp]) -> None:
+        """Count what these rows have slept in under its name."""
+        slots = slots[self._looks[slots, 0] != 0]
+        counts, keys = self._looks[slots].tolist(), self._key[slots].tolist()
+        for slot, key, (looks, none_ran) in zip(slots.tolist(), keys, counts, strict=True):
+            sleep = Sleep(slot, key & _PART_MASK, key >> _PART_BITS)
+            before = self._asleep.get(sleep, _NEVER)
+            self._asleep[sleep] = Seen(before.looks + looks, before.none_ran + none_ran)
+        self._looks[slots] = 0
 
     def looks(self) -> Looks:
         """All of it; nothing is to be added after that."""
-        for slot in np.flatnonzero(self._looks[:, 0]).tolist():
-            self._keep(slot)
+        self._keep(np.flatnonzero(self._looks[:, 0]))
         states = np.array(self._states, dtype=np.uint16)
         return Looks(states, self._threads, self._ready, self._asleep, self.late)
 

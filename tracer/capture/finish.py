@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from tracer import probes
 from tracer.analysis.run import counts
 from tracer.capture.naming import Naming
@@ -19,11 +17,9 @@ from tracer.capture.window import PathEnd, processes_of
 from tracer.errors import TracerError
 from tracer.host.cpus import online_cpus
 from tracer.host.load import HostTimes
-from tracer.host.processes import thread_name
 from tracer.host.waiting import WaitingStack
 from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
-from tracer.model import threads
 from tracer.model.concurrency import Looks
 from tracer.model.probe import Context
 from tracer.model.recording import (
@@ -36,17 +32,6 @@ from tracer.model.recording import (
     Recording,
 )
 from tracer.model.states import Phase
-
-
-def thread_names(engine: Engine) -> dict[int, str]:
-    """Slot -> name of the threads that are alive now, from /proc."""
-    names: dict[int, str] = {}
-    rows = engine.arrays.threads
-    for slot in np.flatnonzero(threads.is_alive(rows)).tolist():
-        name = thread_name(int(rows["tgid"][slot]), int(rows["tid"][slot]))
-        if name:
-            names[slot] = name
-    return names
 
 
 class Tally:

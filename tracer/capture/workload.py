@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracer.capture.child import CONTROL_FD, Target
-from tracer.capture.finish import Closed, Tally, recording_of, thread_names, with_result
+from tracer.capture.finish import Closed, Tally, recording_of, with_result
 from tracer.capture.living import Living
+from tracer.capture.thread_names import ThreadNames
 from tracer.capture.window import choose_path, close_now, is_open
 from tracer.errors import Interrupted, TracerError
 from tracer.kernel.engine import Engine
@@ -108,7 +109,7 @@ def _ended(engine: Engine, target: Target, tally: Tally, tid: int, end_ns: int) 
     that (--light, when tracer was not asleep); then tracer closes the window, at `end_ns`."""
     load = tally.closes()
     late = is_open(engine)
-    names = thread_names(engine)
+    names = ThreadNames(engine).read()
     if late:
         data = close_now(engine, end_ns)
         choose_path(data, str(tid), target.pid)
@@ -123,5 +124,5 @@ def _cut_short(engine: Engine, target: Target, tally: Tally, number: int) -> Clo
     data = close_now(engine)
     load = tally.closes()
     choose_path(data, "latest", target.pid)
-    names = thread_names(engine)
+    names = ThreadNames(engine).read()
     return Closed(data, load, names, interrupted=number)

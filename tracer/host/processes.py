@@ -73,7 +73,17 @@ def tids(pid: int) -> list[int]:
 
 def thread_name(pid: int, tid: int) -> str:
     """The kernel's name of a thread; empty when it has ended."""
-    return text_of(_PROC / str(pid) / "task" / str(tid) / "comm").removesuffix("\n")
+    try:  # by hand: of 5,000 threads pathlib takes 0.2 s
+        descriptor = os.open(f"{_PROC}/{pid}/task/{tid}/comm", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        name = os.read(descriptor, 64)
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
+    return name.decode(errors="replace").removesuffix("\n")
 
 
 def is_alive(pid: int) -> bool:

@@ -8,7 +8,7 @@ event after its end. See docs/adr/0014-windows-follow-each-other.md.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,9 +91,11 @@ class Follower:
             self._before[name] = now
             self._empty_maxima(self._engine.arrays[name])
             if before is not None:
-                counted[name] = _difference(now, before, kept or ())
                 if name in self._keys:
+                    counted[name] = _keyed_difference(now, before, self._keys[name])
                     self._free(name, now, before)
+                else:
+                    counted[name] = _difference(now, before, kept or ())
         return counted
 
     @staticmethod
@@ -115,6 +117,16 @@ class Follower:
 def _of_window(threads: Threads, epoch: int) -> Mask:
     """Rows that are not of an earlier window alone."""
     return np.asarray((threads["epoch"] >= epoch) | (threads["state"] != RunState.DEAD))
+
+
+def _keyed_difference(
+    now: NDArray[np.void], before: NDArray[np.void], key: Sequence[str]
+) -> NDArray[np.void]:
+    """The same of rows that are found by a key: few of them are used, and only these can differ."""
+    found = np.zeros(now.shape, now.dtype)
+    used = now[key[0]] != 0
+    found[used] = _difference(now[used], before[used], key)
+    return found
 
 
 def _difference(now: NDArray[np.void], before: NDArray[np.void], kept: Collection[str]

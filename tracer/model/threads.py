@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,7 @@ def comm(row: np.void) -> str:
     return bytes(row["comm"]).split(b"\0")[0].decode(errors="replace")
 
 
+@lru_cache(maxsize=1 << 16)
 def pattern(name: str) -> str:
     """`worker-*` for worker-1, worker-22."""
     return re.sub(r"\d+", "*", name)

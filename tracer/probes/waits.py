@@ -178,18 +178,26 @@ def _read(arrays: Arrays, context: Context) -> WaitsRecord:
     sources = _field(keys, _ENDED_SHIFT + _OUTCOME_BITS, _SOURCE_BITS)
     births = arrays["threads"]["birth_ns"]
     polls = arrays["wait_polls"].astype(np.int64)
+    own = slots < len(births)
+    own[own] = births[slots[own]] == rows["birth_ns"][own]
     groups: dict[tuple[int, str, int, int, int, str, bool], list[int]] = defaultdict(list)
-    found = [_descriptor(row) for row in rows]
-    for index, slot in enumerate(slots.tolist()):
-        own = slot < len(births) and births[slot] == rows["birth_ns"][index]
-        name = context.groups.get(slot) if own else None
+    on_descriptor = (rows["mode"] != 0) | (rows["inode"] != 0)
+    found: list[Descriptor | None] = [None] * len(rows)
+    for index in np.flatnonzero(on_descriptor).tolist():
+        found[index] = _descriptor(rows[index])
+    classes = {number: class_of(name_of(number)) for number in set(calls.tolist())}
+    for_work = [number for number, cls in classes.items() if cls in FOR_WORK]
+    is_loop = ~np.isin(calls, for_work) & (polls[slots] >= LOOP_POLLS)
+    columns = (rows["tgid"], calls, sources, outcomes, is_loop, slots, own)
+    for index, (pid, call, source, outcome, loops, slot, is_own) in enumerate(
+        zip(*(column.tolist() for column in columns), strict=True)
+    ):
+        name = context.groups.get(slot) if is_own else None
         descriptor = found[index]
         group = name or pattern(_text(rows["comm"][index]))
-        key = (int(rows["tgid"][index]), group, int(calls[index]))
-        ended = (int(sources[index]), int(outcomes[index]))
-        is_loop = class_of(name_of(key[2])) not in FOR_WORK and int(polls[slot]) >= LOOP_POLLS
-        groups[(*key, *ended, descriptor.kind if descriptor else "", is_loop)].append(index)
-    is_futex = np.array([class_of(name_of(n)) == "futex" for n in calls.tolist()], dtype=bool)
+        kind = descriptor.kind if descriptor else ""
+        groups[(pid, group, call, source, outcome, kind, loops)].append(index)
+    is_futex = np.isin(calls, [number for number, cls in classes.items() if cls == "futex"])
     takes_work = _threads(rows[is_futex], slots[is_futex])
     waits = [
         _wait(
@@ -231,10 +239,11 @@ def _wait(
     pid, group, number, source, outcome, _kind, _is_loop = key
     threads = _threads(rows, slots)
     on: dict[Descriptor, list[int]] = defaultdict(lambda: [0, 0])
-    for row, descriptor in zip(rows, descriptors, strict=True):
+    counted = zip(rows["calls"].tolist(), rows["ns"].tolist(), descriptors, strict=True)
+    for times, ns, descriptor in counted:
         if descriptor is not None:
-            on[descriptor][0] += int(row["calls"])
-            on[descriptor][1] += int(row["ns"])
+            on[descriptor][0] += times
+            on[descriptor][1] += ns
     longest_first = sorted(on.items(), key=lambda item: (-item[1][1], item[0].text))
     return Wait(
         pid=pid,

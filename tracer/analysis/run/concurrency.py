@@ -99,10 +99,11 @@ def _asleep(recording: Recording, looks: Looks, groups: Mapping[int, str]) -> li
     number = len(looks.states)
     none_ran = int((looks.states < RAN).sum())
     sums: defaultdict[tuple[str, str | None, str], list[int]] = defaultdict(lambda: [0, 0])
+    names = {call: name_of(call) for call in {sleep.call for sleep in looks.asleep}}
     for sleep, seen in looks.asleep.items():
         group = groups.get(sleep.slot) or recording.name_of(sleep.slot)
         state = OWN_PARTS[sleep.part]
-        call = name_of(sleep.call) if state in SYSCALL_PARTS else None
+        call = names[sleep.call] if state in SYSCALL_PARTS else None
         total = sums[group, call, state.removeprefix("syscall:").removeprefix("blocked:")]
         total[0] += seen.looks
         total[1] += seen.none_ran

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.analysis.run.latest import of_latest
 from tracer.analysis.run.ledger import in_window, own_behind, thread_times, touched, touched_cpus
 from tracer.model.recording import Recording
 from tracer.model.states import (
@@ -233,6 +234,7 @@ class _Slots:
         )
 
 
+@of_latest
 def group_names(recording: Recording) -> dict[int, str]:
     """The group of each thread of the window, by slot: the pattern of its name.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.analysis.run.latest import of_latest
 from tracer.model.recording import Recording
 from tracer.model.states import (
     AWAITED,
@@ -87,6 +88,7 @@ class Headline:
     switch_cost_ns: int
 
 
+@of_latest
 def in_window(recording: Recording) -> NDArray[np.bool_]:
     """Mask over slots, shape (slots,): threads that lived inside the window. Slot 0 is unused."""
     threads = recording.threads
@@ -97,6 +99,7 @@ def in_window(recording: Recording) -> NDArray[np.bool_]:
     return np.asarray(mask)
 
 
+@of_latest
 def touched(recording: Recording) -> NDArray[np.bool_]:
     """Mask over slots, shape (slots,): threads with an event in the window. The sums in the rows of
     the others are of an earlier window."""
@@ -109,6 +112,7 @@ def touched_cpus(recording: Recording) -> NDArray[np.void]:
     return np.asarray(recording.cpus[recording.cpus["epoch"] == recording.epoch])
 
 
+@of_latest
 def thread_times(recording: Recording) -> NDArray[np.int64]:
     """Own time of each slot by part inside the window, shape (slots, len(OWN_PARTS)), ns.
 
