@@ -49,8 +49,9 @@ cmd_test_tools() {
     [[ ! -x $VENV/bin/python ]] || test_packages
     local pair
     local -a needed=() others=()
-    # the independent source of the tests that count system calls
-    have strace || needed=(strace)
+    # the independent source of the tests that count system calls, and the terminal of the live view
+    have strace || needed+=(strace)
+    have tmux || needed+=(tmux)
     for pair in $COMPARED_WITH; do
         have "${pair%%:*}" || others+=("${pair##*:}")
     done
@@ -61,7 +62,7 @@ cmd_test_tools() {
     fi
     ((${#needed[@]})) || return 0
     have apt-get ||
-        die "strace is missing, which 'make test' needs." "Install it and run the same command again."
+        die "missing: ${needed[*]}, which 'make test' needs." "Install this and run the same command again."
     update_package_lists
     install_packages "${needed[@]}"
 }

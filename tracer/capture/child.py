@@ -127,6 +127,7 @@ class Target:
         spec, error = self.spec, ends.error
         try:
             os.close(self._gate)
+            log = os.open(spec.output, os.O_WRONLY | os.O_APPEND) if spec.output else -1
             if spec.controlled:
                 os.setpgid(0, 0)  # Ctrl-C is tracer's: it still has a report to write
             if ends.control is not None:
@@ -144,6 +145,8 @@ class Target:
                 os.dup2(null, 1)
             if self._output is not None:
                 os.dup2(self._output.write_end, 1)
+            if spec.output:
+                self._leave_terminal(log)
             if not spec.controlled:
                 _libc.prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
             os.execvpe(spec.argv[0], list(spec.argv), self._environment())
@@ -153,6 +156,13 @@ class Target:
             os.write(error, b"0")
         finally:
             os._exit(127)
+
+    def _leave_terminal(self, log: int) -> None:
+        """In the child: the terminal shows something else."""
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
 
     def _environment(self) -> dict[str, str]:
         user = self._user

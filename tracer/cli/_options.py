@@ -74,6 +74,17 @@ class _BudgetLimit(click.ParamType["Budget"]):
         return parse(value)
 
 
+class _PathOf(click.ParamType[str]):
+    """The thread whose path is reported."""
+
+    name = "path_of"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in ("main", "busiest") and not re.fullmatch(r"[0-9]+", str(value)):
+            self.fail(f"{value!r} is not a thread's number, nor main, nor busiest", param, ctx)
+        return str(value)
+
+
 def _chosen_probes(
     ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
 ) -> tuple[str, ...]:
@@ -115,6 +126,18 @@ def as_root_option() -> click.Option:
     """`--as-root` of what tracer starts itself."""
     return click.Option(
         ["--as-root"], is_flag=True, help="Under sudo, run it as root, not as the calling user."
+    )
+
+
+def path_of_option() -> click.Option:
+    """`--path-of`."""
+    return click.Option(
+        ["--path-of"],
+        type=_PathOf(),
+        default="busiest",
+        show_default=True,
+        metavar="TID|main|busiest",
+        help="The thread whose critical path is reported.",
     )
 
 

@@ -63,7 +63,7 @@ class Outputs:
     ) -> None:
         """Write one report: its document as JSON, and the text that `text` makes for a width. Of a
         live `run` the HTML page shows more than the document has."""
-        data = json.dumps(_valid(document), indent=None if self.line_each else 2) + "\n"
+        data = json.dumps(valid(document), indent=None if self.line_each else 2) + "\n"
         try:
             if self.json_alone:
                 click.echo(data, nl=False)
@@ -138,15 +138,15 @@ def outputs(
         )
 
 
-def _valid(value: Any) -> Any:
+def valid(value: Any) -> Any:
     """The same data; where a text has bytes that are not UTF-8 (an argument of a command), which
     Python keeps as lone surrogates and no JSON may contain, each is replaced."""
     if isinstance(value, str):
         return _LONE_SURROGATE.sub("\ufffd", value)
     if isinstance(value, Mapping):
-        return {_valid(name): _valid(member) for name, member in value.items()}
+        return {valid(name): valid(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_valid(member) for member in value]
+        return [valid(member) for member in value]
     return value
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Longer lists are cut: the oldest processes come first.
 _MOST = 20
 _LONGEST_LINE = 60
-_GROUPS = ("cgroup", "unit", "container")
+GROUPS = ("cgroup", "unit", "container")
 
 
 class _Numbers(click.ParamType[tuple[int, ...]]):
@@ -83,7 +83,7 @@ def processes_of(values: Mapping[str, Any], command: str) -> tuple[tuple[int, ..
     TracerError (exit status 2) for a name, a unit or a container of which there is none, or which
     is one of several: then with all of them.
     """
-    groups = [name for name in _GROUPS if values[name] is not None]
+    groups = [name for name in GROUPS if values[name] is not None]
     if len(groups) > 1:
         raise click.UsageError(f"--{groups[0]} and --{groups[1]} name two control groups: give one")
     if not (values["who"] or values["numbers"] or groups):

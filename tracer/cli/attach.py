@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from dataclasses import replace
 from functools import partial
@@ -17,17 +16,6 @@ from tracer.cli._profiles import FILES, profile_files
 from tracer.errors import Interrupted
 
 
-class _PathOf(click.ParamType[str]):
-    """The thread whose path is reported."""
-
-    name = "path_of"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value not in ("main", "busiest") and not re.fullmatch(r"[0-9]+", str(value)):
-            self.fail(f"{value!r} is not a thread's number, nor main, nor busiest", param, ctx)
-        return str(value)
-
-
 @click.command(
     "attach",
     short_help="Watch processes that run already, until Ctrl-C.",
@@ -37,9 +25,7 @@ class _PathOf(click.ParamType[str]):
                      help="End after S seconds.  [default: at Ctrl-C]"),
         click.Option(["--interval"], type=options.Seconds(), metavar="S",
                      help="Report every S seconds, each time on those seconds alone."),
-        click.Option(["--path-of"], type=_PathOf(), default="busiest", show_default=True,
-                     metavar="TID|main|busiest",
-                     help="The thread whose critical path is reported."),
+        options.path_of_option(),
         *options.tracing_options(),
         *options.record_options(ends=True),
         options.json_option("Write the report as JSON to FILE too, with --interval a line each;"

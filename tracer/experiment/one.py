@@ -20,7 +20,7 @@ from typing import Any
 from tracer.analysis.quiet import is_busy, share_of
 from tracer.analysis.run.observer import Pair, observe
 from tracer.analysis.run.summary import Summary, summarize
-from tracer.capture.attach import AttachRequest, attached
+from tracer.capture.attach import AttachRequest
 from tracer.capture.command import CommandOptions, run_command, run_command_untraced
 from tracer.errors import Interrupted
 from tracer.experiment import command_lines
@@ -29,6 +29,7 @@ from tracer.experiment.pairs import Plan, measure, switches_per_unit
 from tracer.experiment.recorded import recorded
 from tracer.experiment.surroundings import Watch, wait_until_quiet
 from tracer.experiment.tracing import Tracing
+from tracer.experiment.watching import Watching
 from tracer.host.processes import require
 from tracer.host.recorder import Recorder
 from tracer.host.requirements import require_first_namespaces
@@ -243,13 +244,19 @@ def trace_processes(
     asked for. Raises Interrupted after the summary of the window that a signal ended; TracerError
     (exit status 2) when there is nothing to attach to, and without the rights for BPF.
     """
+    require_target(request)
+    if not tracing.light:
+        say("meanwhile system calls of every process on this host are slower; --light avoids that")
+    return _windows(request, tracing, say, recorder)
+
+
+def require_target(request: AttachRequest) -> None:
+    """TracerError when these processes cannot be attached to, or not by this user, with the
+    reason."""
     require_first_namespaces()
     for pid in request.pids:
         require(pid)
     require_rights()
-    if not tracing.light:
-        say("meanwhile system calls of every process on this host are slower; --light avoids that")
-    return _windows(request, tracing, say, recorder)
 
 
 def _windows(
@@ -263,22 +270,11 @@ def _windows(
         )
 
     followed = request.interval_s is not None
-    tracing = tracing.with_path()
-    kept = tracing.recorded() if recorder else tracing
-    engine = Engine(kept.probes, tracing.light, followed, tracing.sampling)
-    with contextlib.closing(engine):
-        switch_ns, costs = switch_cost_ns(engine), calibration(engine)
-        with recorded(engine, recorder, ()) as keep:
-            for recording in attached(engine, request, switch_ns, on_open, costs):
-                yield summarize(
-                    keep(recording),
-                    name=recording.processes[0].name if recording.processes else "",
-                    transport="",
-                    unit="run",
-                    top=tracing.top,
-                    kind="attach",
-                    command_line=command_lines.of_attach(request, tracing),
-                )
+    with (
+        Watching(tracing, followed, recorder is not None) as watching,
+        recorded(watching.engine, recorder, ()) as keep,
+    ):
+        yield from watching.windows(request, on_open, keep)
 
 
 def _counted(number: int, one: str, more: str) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 from tracer.errors import TracerError
 from tracer.host import cgroups
 from tracer.host.cgroups import members
+from tracer.host.files import lines_of
 
 #: Where systemd tells that it runs (sd_booted(3)).
 _BOOTED = Path("/run/systemd/system")
@@ -80,6 +81,18 @@ def of_container(identity: str) -> dict[str, Path]:
             exit_code=2,
         )
     return {wanted: found[wanted]} if wanted in found else found
+
+
+def populated() -> list[tuple[Path, Path, int]]:
+    """The control groups that have processes of their own: directory, path in its hierarchy, and
+    how many; of the groups of one path in several hierarchies the first."""
+    found: dict[Path, tuple[Path, Path, int]] = {}
+    for base in _hierarchies():
+        for path in _below(base):
+            number = len(lines_of(base / path / "cgroup.procs"))
+            if number and path not in found:
+                found[path] = base / path, path, number
+    return [found[path] for path in sorted(found)]
 
 
 def _id_of(path: Path, wanted: str) -> str | None:

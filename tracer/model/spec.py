@@ -14,7 +14,8 @@ class Spec:
     (docs/workloads.md) and the window is its measured part; otherwise it is exec to exit.
     `policy` "batch" starts it under SCHED_BATCH. A `quiet` one reads nothing and its standard
     output is dropped. With `unit_from`, a regular expression, the standard output goes through a
-    pipe to tracer, which looks in it for the number of units of work done.
+    pipe to tracer, which looks in it for the number of units of work done. With `output`, a file
+    that exists, it reads nothing and writes there, in a session of its own: it has no terminal.
     """
 
     argv: tuple[str, ...]
@@ -24,4 +25,5 @@ class Spec:
     policy: str = ""
     quiet: bool = False
     unit_from: str = ""
+    output: str = ""
     env: Mapping[str, str] = field(default_factory=dict)

@@ -132,3 +132,42 @@ def test_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "2 containers have an id that begins with a:" in error.value.message
     assert all(str(directory) in error.value.message for directory in made[1:])
     assert error.value.hint.endswith(f"tracer attach --cgroup {made[1]}")
+
+
+# ---- tracer top ----
+
+
+def test_what_top_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    from tracer.cli.top import command
+
+    for words, message in (
+        ((), "name processes: tracer top PID"),
+        (("--",), "the command is missing"),
+        (("1", "--", "true"), "give one of the two"),
+        (("--unit", "a", "--", "true"), "give one of the two"),
+        (("--path-of", "7", "--", "true"), "has no such thread"),
+        (("--interval", "0", "1"), "is not a time in seconds"),
+        (("--folded", "x", "1"), "No such option"),
+    ):
+        with pytest.raises(click.UsageError) as error:
+            command.main(list(words), standalone_mode=False)
+        assert message in error.value.format_message()
+    with pytest.raises(TracerError, match="needs a terminal") as refused:
+        command.main(["1"], standalone_mode=False)
+    assert refused.value.exit_code == 2 and "tracer attach --interval" in refused.value.hint
+    assert not capsys.readouterr().out
+
+
+def test_without_textual_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from tracer.cli import _screen
+
+    monkeypatch.setattr(_screen.os, "isatty", lambda _fd: True)
+    monkeypatch.setenv("TERM", "xterm")
+    pytest.importorskip("textual")
+    _screen.require_terminal()
+    monkeypatch.setitem(sys.modules, "textual", None)
+    with pytest.raises(TracerError, match="needs textual") as error:
+        _screen.require_terminal()
+    assert "pip install -e '.[look]'" in error.value.hint

@@ -34,9 +34,11 @@ _LEAST_BEHIND = 0.001
 
 
 class Row(str):
-    """A line of the ledger, which knows its time."""
+    """A line of the ledger, which knows its time, and what it is about: `key` is the same in every
+    run, whatever its label names."""
 
     ns: float
+    key: str
 
 
 class _Rows:
@@ -73,11 +75,11 @@ class _Rows:
             return f"{value:.0f}"
         return "<0.1" if 0 < value < 0.05 else f"{value:.1f}"
 
-    def row(self, label: str, ns: float) -> Row:
+    def row(self, label: str, ns: float, key: str = "") -> Row:
         share = percent(ns / max(self._run.window_ns, 1))
-        label = label[: self.label_width]
-        row = Row(f"{label:<{self.label_width}}{self.amount(ns):>9}{share:>10}")
-        row.ns = ns
+        shown = label[: self.label_width]
+        row = Row(f"{shown:<{self.label_width}}{self.amount(ns):>9}{share:>10}")
+        row.ns, row.key = ns, key or label.strip()
         return row
 
     def line(self, name: str, ns: float, indent: str = "") -> Row:
@@ -89,8 +91,7 @@ def path(run: Summary, width: int, most: int = 100) -> list[str]:
     """The wall ledger with its residual, in at most `most` lines: the smallest go first, small
     ones and those that are parts of others before those, and those of next to no time always."""
     rows = _Rows(run, width)
-    every = [*_switching(run, rows), *_on_cpu(run, rows), *_waiting(run, rows)]
-    shown = [row for row in every if row.ns >= _LEAST_SHOWN * run.window_ns]
+    shown = [row for row in _every(run, rows) if row.ns >= _LEAST_SHOWN * run.window_ns]
     small_ns = _SMALL * run.window_ns
     in_order = sorted(
         shown, key=lambda row: (not row.startswith(" ") and row.ns >= small_ns, row.ns)
@@ -103,6 +104,15 @@ def path(run: Summary, width: int, most: int = 100) -> list[str]:
         f" {rows.amount(run.wall.total_ns)}{rows.unit} (residual {_residual(run.wall)}; all"
         f" threads {_residual(run.threads)}, CPUs {_residual(run.cpu)})",
     ]
+
+
+def path_rows(run: Summary, width: int) -> list[Row]:
+    """All lines of the wall ledger between heading and residual, those of no time too."""
+    return _every(run, _Rows(run, width))
+
+
+def _every(run: Summary, rows: _Rows) -> list[Row]:
+    return [*_switching(run, rows), *_on_cpu(run, rows), *_waiting(run, rows)]
 
 
 def _switching(run: Summary, rows: _Rows) -> list[Row]:
@@ -129,7 +139,11 @@ def _behind(run: Summary, rows: _Rows) -> list[Row]:
     ):
         return []
     times = {**run.behind, "not_allowed": run.not_allowed_ns}
-    return [rows.row(_named(run, who, rows.label_width), ns) for who, ns in times.items() if ns]
+    return [
+        rows.row(_named(run, who, rows.label_width), ns, BEHIND_LINES[who])
+        for who, ns in times.items()
+        if ns
+    ]
 
 
 def _named(run: Summary, who: str, room: int) -> str:
@@ -155,7 +169,7 @@ def _waiting(run: Summary, rows: _Rows) -> list[Row]:
     return [
         rows.line("waiting", run.headline.waiting * run.window_ns),
         *(
-            rows.row(f"  {WAITING_LINES[n]}{waited_in(run, n)}", ns)
+            rows.row(f"  {WAITING_LINES[n]}{waited_in(run, n)}", ns, WAITING_LINES[n])
             for n, ns in times.items()
             if ns
         ),

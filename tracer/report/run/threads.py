@@ -28,14 +28,17 @@ def _figures(
     """The heads of the columns of figures, and the cells below them of each row."""
     columns: dict[str, list[int | None]] = {}
     for row in rows:
-        for name, ns in _times_ns(run, row).items():
+        for name, ns in times_ns(run, row).items():
             columns.setdefault(name, []).append(ns)
     heads, cells = columns_of(columns)
-    others = [[_behind(row.behind), count(row.voluntary), count(row.involuntary)] for row in rows]
+    others = [
+        [behind_text(row.behind), count(row.voluntary), count(row.involuntary)] for row in rows
+    ]
     return [*heads, *_HEADS], [a + b for a, b in zip(cells, others, strict=True)]
 
 
-def _times_ns(run: Summary, row: GroupRow | ThreadRow) -> dict[str, int]:
+def times_ns(run: Summary, row: GroupRow | ThreadRow) -> dict[str, int]:
+    """The times of its columns by their heads."""
     parts = row.parts
     asleep_ns = sum(ns for name, ns in parts.items() if name.startswith("blocked:"))
     user_ns, calls_ns = parts[USER], sum(parts[name] for name in ON_CPU_PARTS) - parts[USER]
@@ -47,14 +50,15 @@ def _awake_ns(row: GroupRow | ThreadRow) -> int:
     return sum(row.parts[name] for name in (*ON_CPU_PARTS, *READY))
 
 
-def _behind(behind: Mapping[str, int]) -> str:
+def behind_text(behind: Mapping[str, int]) -> str:
     """Shares of the waits for a CPU, in %: behind own threads, others, nobody; empty without."""
     total_ns = sum(behind.values())
     found = (behind["own"], behind["other"], behind["throttled"] + behind["held"])
     return "/".join(f"{100 * ns / total_ns:.0f}" for ns in found) if total_ns else ""
 
 
-def _name(name: str) -> str:
+def thread_name(name: str) -> str:
+    """The name of a thread in a table."""
     name = plain(name) if name.strip() else "(no name)"
     return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 3]}..."
 
@@ -71,7 +75,12 @@ def groups(run: Summary, width: int, *, all_rows: bool = False) -> list[str]:
     heads, cells = _figures(run, shown)
     never = ["never ran"] if any(group.idle for group in shown) else []
     rows = [
-        [_name(g.name), count(g.threads), *[count(g.idle) if g.idle else ""][: len(never)], *row]
+        [
+            thread_name(g.name),
+            count(g.threads),
+            *[count(g.idle) if g.idle else ""][: len(never)],
+            *row,
+        ]
         for g, row in zip(shown, cells, strict=True)
     ]
     lines = [
@@ -94,7 +103,7 @@ def threads(run: Summary, width: int) -> list[str]:
     shown = [*run.top, *([run.rest] if run.rest and not run.rest.name.startswith("0 ") else [])]
     heads, cells = _figures(run, shown)
     rows = [
-        [str(thread.tid or ""), _name(thread.name), *row]
+        [str(thread.tid or ""), thread_name(thread.name), *row]
         for thread, row in zip(shown, cells, strict=True)
     ]
     return [

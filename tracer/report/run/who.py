@@ -25,10 +25,10 @@ def who(run: Summary, width: int) -> list[str]:
         return []
     window_ns = max(found.window_ns, 1)
     rows = [row for row in found.rows if row.ns >= _LEAST * window_ns][:_MOST] or found.rows[:1]
-    names = [cut(_name(row), min(_MOST_NAME, max(width // 3, _LEAST_DOING))) for row in rows]
+    names = [cut(who_name(row), min(_MOST_NAME, max(width // 3, _LEAST_DOING))) for row in rows]
     room = max(width - max(map(len, names)) - _FIGURES, _LEAST_DOING)
     cells = [
-        [name, _doing(row, window_ns, room), percent(row.ns / window_ns), _error(row)]
+        [name, doing_text(row, window_ns, room), percent(row.ns / window_ns), _error(row)]
         for name, row in zip(names, rows, strict=True)
     ]
     lines = [
@@ -43,7 +43,7 @@ def who(run: Summary, width: int) -> list[str]:
     return lines
 
 
-def _name(row: OnPath) -> str:
+def who_name(row: OnPath) -> str:
     """`postgres: checkpointer`, and the threads' own name where it is another."""
     times = f"{row.processes} x " if row.processes > 1 and row.role else ""
     role, group = plain(row.role), plain(row.group)
@@ -56,7 +56,7 @@ def _error(row: OnPath) -> str:
     return "" if row.error is None else f"{100 * row.error:.1f}"
 
 
-def _doing(row: OnPath, window_ns: int, room: int) -> str:
+def doing_text(row: OnPath, window_ns: int, room: int) -> str:
     """As much of it as there is room for, at least the first."""
     named = [one for one in row.doing if one.ns >= _LEAST * window_ns] or row.doing[:1]
     shares = [_whole(one.ns / window_ns) for one in named[:_MOST_DOING]]
@@ -89,7 +89,7 @@ def in_short(run: Summary) -> list[str]:
         return []
     window_ns = max(found.window_ns, 1)
     texts = [
-        f"{cut(_name(row), _MOST_NAME)} {_whole(row.ns / window_ns)}"
+        f"{cut(who_name(row), _MOST_NAME)} {_whole(row.ns / window_ns)}"
         f" ({_what(row.doing[0])} {_whole(row.doing[0].ns / window_ns)})"
         for row in found.rows[:2]
         if row.doing and row.ns >= _LEAST_IN_SHORT * window_ns

@@ -1,0 +1,67 @@
+"""Watches running processes: windows of one request after the other, with the same programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import TracebackType
+
+from tracer.analysis.run.summary import Summary, summarize
+from tracer.capture.attach import AttachRequest, attached
+from tracer.experiment import command_lines
+from tracer.experiment.tracing import Tracing
+from tracer.kernel.calibrate import switch_cost_ns
+from tracer.kernel.engine import Engine
+from tracer.kernel.event_cost import calibration
+from tracer.model.recording import Recording
+
+
+class Watching:
+    """The programs of one tracing, loaded from `with` on to its end.
+
+    Parameters
+    ----------
+    tracing:
+        What is kept. Who was on the path is sampled in any case.
+    followed:
+        One window can follow the other: requests have an interval.
+    recorded:
+        Every event is kept.
+    """
+
+    def __init__(self, tracing: Tracing, followed: bool, recorded: bool = False) -> None:
+        self._tracing = tracing.with_path()
+        kept = self._tracing.recorded() if recorded else self._tracing
+        self.engine = Engine(kept.probes, kept.light, followed, kept.sampling)
+        self._switch_ns = switch_cost_ns(self.engine)
+        self._costs = calibration(self.engine)
+
+    def windows(
+        self,
+        request: AttachRequest,
+        on_open: Callable[[int, int], None],
+        keep: Callable[[Recording], Recording] = lambda recording: recording,
+    ) -> Iterator[Summary]:
+        """The summary of each window, as `tracer.capture.attach.attached` makes them; each
+        recording goes through `keep`."""
+        windows = attached(self.engine, request, self._switch_ns, on_open, self._costs)
+        for recording in windows:
+            yield summarize(
+                keep(recording),
+                name=recording.processes[0].name if recording.processes else "",
+                transport="",
+                unit="run",
+                top=self._tracing.top,
+                kind="attach",
+                command_line=command_lines.of_attach(request, self._tracing),
+            )
+
+    def __enter__(self) -> Watching:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.engine.close()
