@@ -14,6 +14,7 @@ _REAL_TIME = {"policy": "fifo", "nice": None, "priority": 50}
 _IDLE = {"policy": "idle", "nice": 0, "priority": None}
 FIRES = [
     run(3 * S, **futex(_LOCK)),
+    run(3 * S, **futex({**_LOCK, "longest": waiter("request", 1, 975 * MS)})),
     run(
         3 * S,
         **futex(

@@ -28,10 +28,10 @@ _CHANGES = {
 }
 
 
-def locks(document: Document) -> Iterator[Lock]:
+def locks(document: Document, least: int = LEAST_WAITS) -> Iterator[Lock]:
     """Those with enough waits; none where the probe futex was off, or in older documents."""
     for lock in (document.get("futex") or {}).get("locks") or []:
-        if lock["longest"]["waits"] >= LEAST_WAITS:
+        if lock["longest"]["waits"] >= least:
             yield lock
 
 

@@ -13,7 +13,7 @@ from tracer.analysis.findings._locks import (
     scheduled,
     waited_share,
 )  # fmt: skip
-from tracer.units import count, duration
+from tracer.units import counted, duration
 
 NAME = "Priority inversion"
 #: The longest waiter slept there for this share of the window.
@@ -23,7 +23,8 @@ NAMED = 2
 
 
 def _lock(document: Document) -> Lock | None:
-    fitting = [lock for lock in locks(document) if is_inverted(lock)]
+    # one wait is enough: it is seen who had the lock, and who ran instead
+    fitting = [lock for lock in locks(document, 1) if is_inverted(lock)]
     return max(fitting, key=lambda lock: waited_share(document, lock), default=None)
 
 
@@ -39,7 +40,7 @@ def find(document: Document) -> Finding | None:
         f"thread {named(longest['name'])} waited {duration(longest['asleep_ns'])} for"
         f" {called(lock)} held by {named(holder['name'])}, ready but behind {ran}: it is"
         f" {scheduled(holder['scheduling'])}",
-        f"{place(lock)}: {count(longest['slept'])} sleeps; meanwhile the holder was ready for"
+        f"{place(lock)}: {counted(longest['slept'], 'sleep')}; meanwhile the holder was ready for"
         f" {duration(lock['holder_ready_ns'])}, on a CPU for {duration(lock['holder_ran_ns'])}",
         f"give {named(holder['name'])} the priority of those that wait for it, or use a mutex with"
         " PTHREAD_PRIO_INHERIT",
