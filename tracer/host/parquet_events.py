@@ -35,9 +35,12 @@ _SETTINGS: dict[str, Any] = {
 _MARGIN_NS = 10_000_000
 
 
-def merged(files: Mapping[int, Sequence[Path]], since_ns: int = 0) -> Iterator[NDArray[np.void]]:
+def merged(
+    files: Mapping[int, Sequence[Path]], since_ns: int = 0, near_ns: int = 0
+) -> Iterator[NDArray[np.void]]:
     """The events in the files of a spool (EVENT_DTYPE), all CPUs in order of time, in pieces; those
-    since then."""
+    since then. `near_ns`: a time less than 417 days before them, which is all that a record tells
+    apart."""
     size = max(ROW_GROUP // max(len(files), 1), _FEWEST)
     streams = {cpu: blocks(one, size) for cpu, one in files.items()}
     waiting: dict[int, NDArray[np.void]] = {}
@@ -48,7 +51,7 @@ def merged(files: Mapping[int, Sequence[Path]], since_ns: int = 0) -> Iterator[N
             if block is None:
                 del streams[cpu]
             else:
-                rows = decoded(block, cpu)
+                rows = decoded(block, cpu, near_ns)
                 waiting[cpu] = rows[rows["t_ns"] >= since_ns] if since_ns else rows
         if not waiting:
             break

@@ -160,7 +160,8 @@ class Recorder:
         with contextlib.suppress(OSError):
             self._write(REPORT, json.dumps(report).encode())
         try:
-            events = parquet_events.merged(spooled(self._place), self.spool.start_ns)
+            near_ns = self._meta["began"]["monotonic_ns"]
+            events = parquet_events.merged(spooled(self._place), self.spool.start_ns, near_ns)
             self._meta["files"], self._meta["events"] = parquet_events.write(events, self.fd)
             self._write_meta()
             for file in spool_files(self._place):

@@ -70,6 +70,9 @@ _SHAPES: Mapping[str, Callable[[Any], bool]] = {
     "window": _is_window,
     "events": lambda value: value is None or _is_number(value),
     "losses": _is_losses,
+    "began": lambda value: (
+        value is None or (isinstance(value, dict) and _is_number(value.get("monotonic_ns")))
+    ),
     "last": lambda value: (
         value is None or (isinstance(value, dict) and _is_number(value.get("since_ns")))
     ),
@@ -77,7 +80,7 @@ _SHAPES: Mapping[str, Callable[[Any], bool]] = {
     "own_parts": lambda value: _is_list(value, lambda word: isinstance(word, str)),
 }
 #: The line that installs what recordings need.
-INSTALL = "pip install 'tracer[record]'"
+INSTALL = "in tracer's directory: .venv/bin/python -m pip install -e '.[record]'"
 
 
 def require_libraries() -> None:
@@ -134,7 +137,8 @@ def _rows(directory: Path, meta: Mapping[str, Any]) -> NDArray[np.void]:
     """A spool that is there has all of it: what follows it was not completed."""
     if spool := spooled(directory):
         since_ns = (meta.get("last") or {}).get("since_ns", 0)
-        rows = np.concatenate(list(parquet_events.merged(spool, since_ns)))
+        near_ns = (meta.get("began") or {}).get("monotonic_ns", 0)
+        rows = np.concatenate(list(parquet_events.merged(spool, since_ns, near_ns)))
         return parquet_events.in_order(rows)
     files = sorted(directory.glob("events-*.parquet"))
     rows = parquet_events.read(files)

@@ -26,6 +26,10 @@ EVENT_DTYPE = np.dtype(
 IDLE_LEFT = 0xFFFFFFFF
 
 
+#: Of a record's time; what comes before `near_ns` all the same is from no longer ago than this.
+_TIME_BITS, _ROOM_NS = 55, 1 << 54
+
+
 class Kind(IntEnum):
     """What happened; what `thread`, `extra` and `what` hold for each: docs/recordings.md."""
 
@@ -93,10 +97,14 @@ class Kept:
         return not self.lost and not self.truncated
 
 
-def decoded(records: NDArray[np.void], cpu: int) -> NDArray[np.void]:
-    """Records (RECORD_DTYPE) of one CPU's ring as events (EVENT_DTYPE), in the same order."""
+def decoded(records: NDArray[np.void], cpu: int, near_ns: int = 0) -> NDArray[np.void]:
+    """Records (RECORD_DTYPE) of one CPU's ring as events (EVENT_DTYPE), in the same order.
+
+    `near_ns`: a time before them, whose upper bits are theirs."""
     rows = np.empty(len(records), EVENT_DTYPE)
     rows["t_ns"] = (records["when"] & np.uint64((1 << 56) - 1)) >> np.uint64(1)
+    rows["t_ns"] += near_ns >> _TIME_BITS << _TIME_BITS
+    rows["t_ns"][rows["t_ns"] < near_ns - _ROOM_NS] += 1 << _TIME_BITS
     rows["kind"] = records["when"] >> np.uint64(56)
     rows["cpu"] = cpu
     for name in ("thread", "extra", "what"):

@@ -106,6 +106,23 @@ def test_many_events_of_many_cpus_make_whole_files(
         assert np.count_nonzero(np.diff(numbers.astype(np.int64)) < 0) <= 1
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_host_that_runs_for_years_has_the_right_times(
+    run: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    """A record has 55 bits for the time: 417 days."""
+    year_ns = 365 * 86400 * 10**9
+    now_ns = 3 * year_ns
+    monkeypatch.setattr("tracer.host.recorder.time.monotonic_ns", lambda: now_ns)
+    with Recorder(str(tmp_path / "r")) as recorder:
+        recorder.begin(())
+        recorder.spool.put(0, records([(now_ns + n) % (1 << 55) for n in (0, 7)]))
+        if ended:
+            recorder.keep(run, {})
+            recorder.end({})
+    assert recordings.read(tmp_path / "r").rows["t_ns"].tolist() == [now_ns, now_ns + 7]
+
+
 def test_an_empty_recording_is_one(run: Recording, tmp_path: Path) -> None:
     with Recorder(str(tmp_path / "r")) as recorder:
         recorder.begin(())
@@ -142,7 +159,7 @@ def test_without_pyarrow_the_line_that_installs_it_is_told(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     error = error_of(tmp_path / "r")
-    assert "pyarrow" in error.message and error.hint == "pip install 'tracer[record]'"
+    assert "pyarrow" in error.message and error.hint.endswith("pip install -e '.[record]'")
     assert not (tmp_path / "r").exists()
 
 
