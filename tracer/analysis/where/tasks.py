@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,7 +49,8 @@ class TaskShare:
 class Loop:
     """The longest time in which a thread with an event loop did not return to it.
 
-    `place` is where most of its stacks of that time are, in own code if any is; None without one.
+    `place` is where it was in the middle of that time, in own code if a stack has some; None
+    without a stack.
     `polls`: how often it returned in the window. `is_open`: it had not returned yet when the
     window, or the thread, ended; `call`: the system call it was in then.
     """
@@ -122,7 +123,7 @@ def loops(stretches: Sequence[Stretch], shares: Sequence[TaskShare] = ()) -> lis
     known = {Task(s.runtime, s.number, s.label): s.name for s in shares if s.name != RUNTIME}
     found = []
     for stretch in stretches:
-        stack, place = _where_most(stretch.stacks)
+        stack, place = _in_the_middle(stretch.stacks)
         task = stack.task if stack else None
         name = task_name(task.runtime if task else "asyncio", stack.frames) if stack else ""
         name = name or (known.get(task, "") if task else "")
@@ -137,15 +138,11 @@ def loops(stretches: Sequence[Stretch], shares: Sequence[TaskShare] = ()) -> lis
     return found
 
 
-def _where_most(stacks: Sequence[SampledStack]) -> tuple[SampledStack | None, Place | None]:
-    """The function that most stacks are in, of own code if there is one, and of its stacks the one
-    nearest to the middle."""
+def _in_the_middle(
+    stacks: Sequence[SampledStack],
+) -> tuple[SampledStack | None, Place | None]:
+    """The stack nearest to the middle, of those in own code if there are any."""
     places = [place_of(stack.frames) for stack in stacks]
-    counts = Counter((place.is_own, place.function) for place in places)
-    if not counts:
-        return None, None
-    most = max(counts, key=lambda key: (key[0], counts[key]))
-    middle = len(stacks) / 2
-    found = [at for at, place in enumerate(places) if (place.is_own, place.function) == most]
-    at = min(found, key=lambda at: abs(at - middle))
-    return stacks[at], places[at]
+    middle = len(stacks) // 2
+    order = sorted(range(len(stacks)), key=lambda at: (not places[at].is_own, abs(at - middle)))
+    return (stacks[order[0]], places[order[0]]) if order else (None, None)
