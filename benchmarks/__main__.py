@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import observer, overhead, parity, probes, recordings, startup
+from benchmarks import observer, overhead, parity, probes, recordings, replay, startup
 from benchmarks.reference import HOW_TO_GET
 from benchmarks.result import OUTPUT, ROOT, Options, into_page, write
 from tracer.errors import TracerError
@@ -17,7 +17,7 @@ from tracer.progress import Progress
 SECTIONS = dict(
     (
         *(parity.SECTION, overhead.SECTION, probes.SECTION, observer.SECTION),
-        *(recordings.SECTION, startup.SECTION),
+        *(recordings.SECTION, replay.SECTION, startup.SECTION),
     )
 )
 _ROUNDS, _RUN_NS = 12, 600_000_000
@@ -60,8 +60,8 @@ def main(
     subjects: tuple[str, ...],
     docs: bool,
 ) -> None:
-    """Measure parity, overhead, probes, observer, recordings, start-up (default: all); files in
-    build/bench."""
+    """Measure parity, overhead, probes, observer, recordings, replay, start-up (default: all); files
+    in build/bench."""
     if os.geteuid() != 0:
         click.echo("error: benchmarks attach BPF programs and need root: make bench", err=True)
         sys.exit(1)
