@@ -60,8 +60,8 @@ def main(
     subjects: tuple[str, ...],
     docs: bool,
 ) -> None:
-    """Measure parity, overhead, probes, observer, recordings, replay, start-up (default: all); files
-    in build/bench."""
+    """Measure parity, overhead, probes, observer, recordings, replay, start-up; default: all. Files
+    are in build/bench."""
     if os.geteuid() != 0:
         click.echo("error: benchmarks attach BPF programs and need root: make bench", err=True)
         sys.exit(1)
