@@ -172,6 +172,8 @@ def test_the_path(directory: Path, validate_document: Validate) -> None:
     [
         (VECTORS, b"no zip", "vectors.npz cannot be read"),
         (REPORT, b"{", "report.json cannot be read"),
+        (REPORT, b'{"schema": "x"}', "does not follow the schema"),
+        (REPORT, b"[]", "does not follow the schema"),
         (META, b"{}", "is no recording"),
     ],
 )

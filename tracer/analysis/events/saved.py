@@ -10,6 +10,7 @@ from typing import Any
 
 from tracer.analysis.events.check import Check, check
 from tracer.analysis.events.replay import Replayed, replay
+from tracer.analysis.run.saved import SCHEMA, summary_of
 from tracer.errors import TracerError
 from tracer.host import recordings, vectors
 from tracer.host.vectors import Kept
@@ -69,10 +70,18 @@ def _report(directory: Path) -> Mapping[str, Any] | None:
         found = json.loads(file.read_text())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TracerError(
             f"{file} cannot be read: {error}",
             "remove that file to read the events without it",
             exit_code=2,
         ) from None
-    return found if isinstance(found, dict) else None
+    try:
+        summary_of(found)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TracerError(
+            f"{file} does not follow the schema {SCHEMA}: {error!r}",
+            "remove that file to read the events without it",
+            exit_code=2,
+        ) from None
+    return dict(found)
