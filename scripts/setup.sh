@@ -113,7 +113,7 @@ usage: scripts/setup.sh COMMAND
   native        build the Rust workloads, and the programs that name stacks and replay
                 recordings
   examples      build the Rust examples
-  test-tools    install strace and Python packages of tests if they are missing; with
+  test-tools    install strace, tmux and Python packages of tests if they are missing; with
                 TRACER_FORCE_BPF=1 all programs that tests use (Chromium, ...)
   lint-tools    install clippy and rustfmt if they are missing
   vm-tools      install QEMU and what makes disks for it, if they are missing

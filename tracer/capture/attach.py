@@ -157,12 +157,14 @@ class _Watch:
         request = self._request
         due_s = time.monotonic()
         end_s = None if request.duration_s is None else due_s + request.duration_s
-        number, stopped, cost_s = 0, None, 0.0
+        number, stopped = 0, None
+        cost_s = before_s = 0.0  # of making the latest window, and the one before
         while True:
             number += 1
             until_s = end_s
             if request.interval_s is not None:
-                due_s += max(request.interval_s, cost_s / (request.most_cpu or float("inf")))
+                least_s = max(cost_s, before_s) / (request.most_cpu or float("inf"))
+                due_s += max(request.interval_s, least_s)
                 until_s = min(due_s, end_s or float("inf"))
             try:
                 if number == 1:  # a signal from here on ends with a report
@@ -181,7 +183,7 @@ class _Watch:
                 if recording.signalled is not None:
                     stopped = stopped or Interrupted(recording.signalled)
                 yield recording
-                cost_s = time.thread_time() - worked_s  # with what is made of it
+                before_s, cost_s = cost_s, time.thread_time() - worked_s  # with what is made of it
             elif number == 1:
                 raise TracerError(f"process {self._main} has ended already", exit_code=2)
             if stopped is not None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: How long a command that top has started has to end after a SIGTERM.
 _GRACE_S = 3.0
 #: The windows take this share of one CPU at most; the view itself takes the rest of 3 %.
-_MOST_CPU = 0.024
+_MOST_CPU = 0.02
 #: A recording lasts so long.
 _RECORDED_S = 10.0
 #: So many threads are listed one by one.
