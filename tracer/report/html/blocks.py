@@ -74,7 +74,7 @@ def share(value: float | None) -> Cell:
 
 
 def text(*lines: str, tone: str = "") -> Block:
-    """Paragraphs; `tone`: answer, warning, note or command."""
+    """Paragraphs; `tone`: answer, question, warning, note or command."""
     return {"kind": "text", "tone": tone, "lines": list(lines)}
 
 

@@ -52,7 +52,7 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _answer(answer: Mapping[str, Any]) -> Block:
-    return blocks.text(answer["question"], f"→ {answer['text']}")
+    return blocks.text(answer["question"], answer["text"], tone="question")
 
 
 def _label(row: Mapping[str, Any]) -> str:
@@ -96,7 +96,7 @@ def _table(document: Mapping[str, Any]) -> Block:
             _label(row),
             row["unit"],
             *(blocks.time(row["ns_per_unit"][end]) for end in ("median", "low", "high")),
-            blocks.time(row["above_floor_ns"]["median"]) if row["above_floor_ns"] else "",
+            _above(row["above_floor_ns"]),
             blocks.time(row["cpu_ns_per_unit"]),
             blocks.per_unit(row["switches_per_unit"]),
             blocks.per_unit(row["calls_per_unit"]),
@@ -105,6 +105,14 @@ def _table(document: Mapping[str, Any]) -> Block:
     ]
     note = "- floor: less the one-thread brigade, which does the same reads and writes and never"
     return blocks.table("By unit of work", columns, rows, note=f"{note} switches.")
+
+
+def _above(found: Mapping[str, float] | None) -> blocks.Cell:
+    """A difference that can only be a cost: one below zero is noise."""
+    if found is None:
+        return ""
+    ns = found["median"]
+    return blocks.time(ns) if ns >= 0 else ["unknown", ns]
 
 
 def _original(document: Mapping[str, Any]) -> Block | None:

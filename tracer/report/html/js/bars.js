@@ -26,5 +26,5 @@ function barsBlock(block) {
     el("h3", {}, block.title),
     block.note ? el("p", { class: "note" }, block.note) : null,
     legend(block.rows.flatMap((row) => row.parts)),
-    rows);
+    el("div", { class: "bar-rows" }, rows));
 }
