@@ -94,7 +94,8 @@ vm: setup ## run tracer in virtual machines with other kernels: slow (VM_ARGS="K
 	@$(ROOT) tests/vm/run.sh $(VM_ARGS); $(AFTER_ROOT)
 
 docs: setup ## make the generated documents again, from runs as root
-	@$(ROOT) $(PYTHON) scripts/make_docs.py; $(AFTER_ROOT)
+	@$(SETUP) test-tools
+	@$(ROOT) $(PYTHON) scripts/make_docs.py && $(ROOT) $(PYTHON) scripts/make_pictures.py; $(AFTER_ROOT)
 
 install: setup ## put a launcher into PREFIX/bin, where sudo finds it
 	@$(SETUP) install

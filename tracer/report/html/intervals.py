@@ -12,7 +12,14 @@ from tracer.report.html.parts import NAMES
 from tracer.report.html.threads import sums_of
 from tracer.units import counted, duration
 
-_SHARES = ("user", "io", "system", "switching", "waiting")
+_HEADS = {
+    "user": "own code",
+    "io": "I/O",
+    "system": "other calls",
+    "switching": "switching",
+    "waiting": "waiting",
+}
+_SHARES = tuple(_HEADS)
 
 
 def view(documents: Sequence[Mapping[str, Any]], title: str, dropped: int) -> dict[str, Any]:
@@ -83,7 +90,7 @@ def over_time(
 
 def _table(documents: Sequence[Mapping[str, Any]], starts: Sequence[int]) -> Block:
     columns = [Column("interval"), Column("from"), Column("for")]
-    columns += [Column(NAMES[name]) for name in _SHARES]
+    columns += [Column(_HEADS[name], about=NAMES[name]) for name in _SHARES]
     columns += [Column("first finding", is_text=True)]
     rows = []
     for number, (one, start) in enumerate(zip(documents, starts, strict=True), 1):

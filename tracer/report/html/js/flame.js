@@ -44,6 +44,8 @@ function flameBlock(block) {
     });
     chart.setDetailsHandler((text) => { if (text) said.textContent = text; });
     d3.select(place).datum(tree(root)).call(chart);
+    // so that paper, which is narrower, shrinks it
+    d3.select(place).select("svg").attr("viewBox", `0 0 ${width} ${chart.height()}`);
     if (search.value) chart.search(search.value);
   }
 
