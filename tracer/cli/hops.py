@@ -15,7 +15,7 @@ from tracer.errors import TracerError
 
 @click.command(
     "hops",
-    short_help="Take the hops of a recording apart: the median, the 99th percentile, the worst.",
+    short_help="Take the hops of a recording apart: what each is made of.",
     params=[
         recordings.directory_argument(),
         click.Option(
