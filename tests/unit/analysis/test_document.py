@@ -224,7 +224,7 @@ def test_the_scheduler() -> None:
     assert sched["wakeups"] == dict.fromkeys(("total", *WAKEUP_KINDS, "pending"), 1)
     assert set(sched["wakeup_latency_ns"]) == set(WAKEUP_KINDS)
     assert sched["wakeup_latency_ns"]["cross_cpu_busy"] == {
-        "count": 2, "mean": 7, "p50": 7, "p90": 7, "p99": 7, "max": 7
+        "count": 2, "mean": 7, "p50": 7, "p90": 7, "p99": 7, "max": 7, "buckets": [[7, 2]]
     }  # fmt: skip
     assert sched["preempted_ns"] == {
         "count": 0, "mean": None, "p50": None, "p90": None, "p99": None, "max": None

@@ -63,6 +63,11 @@ OWN_FILES = {
     "experiment/compare.py": "a saved report: what is no text is refused",
     "experiment/store.py": "saved outcomes, in ASCII",
     "cli/main.py": "/dev/null",
+    "host/recordings.py": "a recording: what is no text is refused",
+    "host/replaying.py": "names of arrays, from the replay: what is no text is refused",
+    "analysis/events/saved.py": "a saved report: what is no text is refused",
+    "report/html/page.py": "the page's own parts",
+    "report/html/states.py": "letters for states",
 }
 
 

@@ -83,7 +83,7 @@ def test_a_process_that_sends_over_loopback_is_named(world: World) -> None:
 
 def wait(call: str, ns: int, *at: Descriptor, ended_by: str = "softirq", group: str = "a") -> Wait:
     each = tuple((descriptor, 1, ns // len(at)) for descriptor in at)
-    return Wait(1, group, 1, call, ended_by, "done", 1, ns, ns, ns, ns, 0, 0, (), each)
+    return Wait(1, group, 1, call, ended_by, "done", 1, ns, ns, ns, ns, 0, 0, 0, (), each)
 
 
 POSTGRES = Descriptor("tcp", own_port=40000, peer="10.0.0.5", peer_port=5432)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -33,7 +34,9 @@ def play(script: Script, size: tuple[int, int] = (80, 24)) -> Live:
         async with view.run_test(size=size) as pilot:
             await script(view, pilot, sent)
 
-    asyncio.run(run())
+    # on a thread of its own: in this one the browser of other tests may have left a loop running
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, run()).result()
     return view
 
 
