@@ -26,7 +26,7 @@ from harness.machine import Machine  # noqa: E402
 from harness.world import World  # noqa: E402
 
 from tracer.errors import TracerError  # noqa: E402
-from tracer.host import recordings  # noqa: E402
+from tracer.host import recordings, vectors  # noqa: E402
 from tracer.host.recorder import Recorder  # noqa: E402
 from tracer.model.events import RECORD_DTYPE, Kind  # noqa: E402
 from tracer.model.recording import Recording  # noqa: E402
@@ -140,7 +140,7 @@ def _read(reads: Callable[[Path], Any], folder: Path) -> Any:
 def check(folder: Path, right: np.ndarray[Any, Any] | None) -> str:
     """`read` or `refused`; AssertionError where it is read as something else than `right`, where
     that is given."""
-    _read(recordings.read_vectors, folder)
+    _read(vectors.kept, folder)
     _read(recordings.read_report, folder)
     events = _read(recordings.read, folder)
     if events is None:

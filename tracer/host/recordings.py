@@ -155,7 +155,7 @@ def read_vectors(directory: Path) -> dict[str, NDArray[Any]]:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError,
             zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
-        raise damaged(directory, f"{VECTORS}: {error}") from None
+        raise _beside_events(directory / VECTORS, f"cannot be read: {error}") from None
 
 
 def read_report(directory: Path) -> dict[str, Any]:
@@ -163,10 +163,17 @@ def read_report(directory: Path) -> dict[str, Any]:
     try:
         report = json.loads((directory / REPORT).read_text())
     except (OSError, ValueError, RecursionError) as error:
-        raise damaged(directory, f"{REPORT}: {error}") from None
+        raise _beside_events(directory / REPORT, f"cannot be read: {error}") from None
     if not isinstance(report, dict):
-        raise damaged(directory, f"{REPORT} is not that of a run")
+        raise _beside_events(directory / REPORT, "does not follow the schema of a report")
     return report
+
+
+def _beside_events(file: Path, why: str) -> TracerError:
+    """For a file without which the events can be read still."""
+    return TracerError(
+        f"{file} {why}", "remove that file to read the events without it", exit_code=2
+    )
 
 
 def _window(meta: Mapping[str, Any], rows: NDArray[np.void]) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.errors import TracerError
+from tracer.host.recordings import VECTORS, read_vectors
 
-FILE = "vectors.npz"
 _THREADS, _CPUS = "threads.", "cpus."
 
 
@@ -29,22 +28,22 @@ class Kept:
 
 def kept(directory: Path) -> Kept | None:
     """None where the recording ended before they were written; TracerError for a damaged file."""
-    try:
-        with np.load(directory / FILE, allow_pickle=False) as file:
-            columns = {name: file[name] for name in file.files}
-        threads = _with_prefix(columns, _THREADS)
-        slots = threads.pop("row").astype(np.int64)
-        found = Kept(int(columns["epoch"]), slots, threads, _with_prefix(columns, _CPUS))
-    except FileNotFoundError:
+    file = directory / VECTORS
+    if not file.exists():
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    columns = read_vectors(directory)
+    try:
+        threads = _with_prefix(columns, _THREADS)
+        slots = threads.pop("row").astype(np.int64).reshape(-1)
+        found = Kept(int(columns["epoch"]), slots, threads, _with_prefix(columns, _CPUS))
+    except (ValueError, TypeError, KeyError) as error:
         raise TracerError(
-            f"{directory / FILE} cannot be read: {error}",
+            f"{file} cannot be read: {error}",
             "remove that file to read the events without the kernel's books",
             exit_code=2,
         ) from None
-    if any(len(column) != len(slots) for column in threads.values()):
-        raise TracerError(f"{directory / FILE} is damaged: its columns differ in length",
+    if any(column.shape[:1] != slots.shape for column in threads.values()):
+        raise TracerError(f"{file} is damaged: its columns differ in length",
                           "remove that file to read the events without the kernel's books",
                           exit_code=2)  # fmt: skip
     return found

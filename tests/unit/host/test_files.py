@@ -65,7 +65,6 @@ OWN_FILES = {
     "cli/main.py": "/dev/null",
     "host/recordings.py": "a recording: what is no text is refused",
     "host/replaying.py": "names of arrays, from the replay: what is no text is refused",
-    "analysis/events/saved.py": "a saved report: what is no text is refused",
     "report/html/page.py": "the page's own parts",
     "report/html/states.py": "letters for states",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,16 +65,9 @@ def recorded(directory: Path, *, segments: bool = False) -> Recorded:
 
 def _report(directory: Path) -> Mapping[str, Any] | None:
     file = directory / recordings.REPORT
-    try:
-        found = json.loads(file.read_text())
-    except FileNotFoundError:
+    if not file.exists():
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise TracerError(
-            f"{file} cannot be read: {error}",
-            "remove that file to read the events without it",
-            exit_code=2,
-        ) from None
+    found = recordings.read_report(directory)
     try:
         summary_of(found)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -84,4 +76,4 @@ def _report(directory: Path) -> Mapping[str, Any] | None:
             "remove that file to read the events without it",
             exit_code=2,
         ) from None
-    return dict(found)
+    return found
