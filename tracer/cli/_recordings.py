@@ -53,10 +53,9 @@ class Loaded:
 
     def replayed(self) -> Replayed:
         """With the critical path, without segments."""
-        from tracer.analysis.events.replay import replay
+        from tracer.analysis.events.saved import replay_of
 
-        known = [(row["slot"], row["tid"], row["tgid"]) for row in self.threads]
-        return replay(self.events, known, segments=False, machine=self.machine)
+        return replay_of(self.events, self.meta)
 
 
 def directory_argument() -> click.Argument:
@@ -81,14 +80,15 @@ def load(directory: Path) -> Loaded:
 
 
 def _say_what_is_missing(loaded: Loaded) -> None:
-    lost = int((loaded.meta.get("losses") or {}).get("total", 0))
-    if lost:
+    from tracer.analysis.events.saved import lost, truncated
+
+    if missing := lost(loaded.meta):
         say(
-            f"{counted(lost, 'event')} found no room while this was recorded and"
-            f" {'is' if lost == 1 else 'are'} missing: what they belong to is missing or wrong"
+            f"{counted(missing, 'event')} found no room while this was recorded and"
+            f" {'is' if missing == 1 else 'are'} missing: what they belong to is missing or wrong"
         )
-    if loaded.meta.get("truncated"):
-        say(f"the recording ended before the run: {plain(loaded.meta['truncated'])}")
+    if why := truncated(loaded.meta):
+        say(f"the recording ended before the run: {plain(why)}")
 
 
 def hops_of(loaded: Loaded) -> Hops:

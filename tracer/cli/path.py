@@ -9,13 +9,14 @@ import click
 
 from tracer.cli import _options as options
 from tracer.cli._output import outputs
+from tracer.cli._recordings import directory_argument
 
 
 @click.command(
     "path",
     short_help="Show the critical path of a recording piece by piece.",
     params=[
-        click.Argument(["directory"], metavar="DIR", type=click.Path(path_type=Path)),
+        directory_argument(),
         click.Option(
             ["--top"], type=click.IntRange(1, 1000), default=10, metavar="N", show_default=True,
             help="Show the N longest pieces, and as many tasks that held the CPU.",

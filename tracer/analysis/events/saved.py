@@ -13,6 +13,7 @@ from tracer.analysis.run.saved import SCHEMA, summary_of
 from tracer.errors import TracerError
 from tracer.host import recordings, vectors
 from tracer.host.vectors import Kept
+from tracer.model.events import Events
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,12 @@ class Recorded:
     @property
     def lost(self) -> int:
         """Events that found no room in a ring."""
-        return int(self.meta.get("losses", {}).get("total", 0))
+        return lost(self.meta)
 
     @property
     def truncated(self) -> str:
         """Why the recording ended before the run; empty: it did not."""
-        return str(self.meta.get("truncated") or "")
+        return truncated(self.meta)
 
     @property
     def is_last(self) -> bool:
@@ -49,15 +50,30 @@ class Recorded:
         return 3 if self.check and not self.check.agrees and is_whole else 0
 
 
+def lost(meta: Mapping[str, Any]) -> int:
+    """Events of a recording that found no room in a ring; of one that was killed this is not known
+    and 0."""
+    return int((meta.get("losses") or {}).get("total", 0))
+
+
+def truncated(meta: Mapping[str, Any]) -> str:
+    """Why the recording ended before the run; empty: it did not."""
+    return str(meta.get("truncated") or "")
+
+
+def replay_of(events: Events, meta: Mapping[str, Any], *, segments: bool = False) -> Replayed:
+    """Replay the events of the directory with this meta.json."""
+    known = [(row["slot"], row["tid"], row["tgid"]) for row in meta.get("threads") or ()]
+    return replay(events, known, segments=segments, machine=meta["machine"])
+
+
 def recorded(directory: Path, *, segments: bool = False) -> Recorded:
     """Read and replay. TracerError for what is no recording, or is damaged."""
     meta = recordings.read_meta(directory)
     events = recordings.read(directory)
     kept = vectors.kept(directory)
     report = _report(directory)
-    threads = meta.get("threads", ())
-    known = [(row["slot"], row["tid"], row["tgid"]) for row in threads]
-    found = replay(events, known, segments=segments, machine=meta.get("machine", "x86_64"))
+    found = replay_of(events, meta, segments=segments)
     calls = report.get("syscalls") if report else None
     books = check(found, kept, calls) if kept and not meta.get("last") else None
     return Recorded(directory, meta, found, kept, report, books)
