@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracer.cli import _options as options
+from tracer.cli import _record
 from tracer.cli._output import budget_status, outputs, say, say_nothing
 from tracer.cli._profiles import FILES, profile_files
 from tracer.errors import Interrupted, TracerError
@@ -77,7 +78,7 @@ class CommandRun:
             values["budgets"],
             values["json_path"],
             values["html_path"],
-            options.of_recording(values),
+            _record.values_of(values),
             {name: values[name] for name in FILES},
             options.shown(values, fd=2),
             values["quiet"],
@@ -117,7 +118,7 @@ def command_of_user() -> click.Command:
                 ["--strict"], is_flag=True,
                 help="Exit status 3 when a ledger does not close or events were lost.",
             ),
-            *options.record_options(ends=True),
+            *_record.options(ends=True),
             options.json_option("Write the report as JSON to FILE too."),
             options.html_option(),
             *options.screen_options(),
@@ -179,11 +180,11 @@ def run(chosen: CommandRun) -> int:
     with (
         outputs(chosen.json_path, text_fd=2, html_path=chosen.html_path, quiet=chosen.quiet) as out,
         profile_files(chosen.profiles) as write_profiles,
-        options.recorder(chosen.recording) as recorder,
+        _record.recorder(chosen.recording) as recorder,
     ):
         summary = trace_command(
             chosen.spec,
-            replace(chosen.window, until=options.window_end(recorder)),
+            replace(chosen.window, until=_record.window_end(recorder)),
             chosen.tracing,
             baseline=chosen.baseline,
             wait_quiet_s=chosen.wait_quiet,

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from tracer.cli import _options as options
+from tracer.cli import _record
 from tracer.cli import _targets as targets
 from tracer.cli._output import budget_status, outputs, say, say_nothing
 from tracer.cli._profiles import FILES, profile_files
@@ -27,7 +28,7 @@ from tracer.errors import Interrupted
                      help="Report every S seconds, each time on those seconds alone."),
         options.path_of_option(),
         *options.tracing_options(),
-        *options.record_options(ends=True),
+        *_record.options(ends=True),
         options.json_option("Write the report as JSON to FILE too, with --interval a line each;"
                             " `-`: to standard output, and no text."),
         options.html_option("Write the report as one HTML page, to look at in a browser, to FILE;"
@@ -75,10 +76,10 @@ def command(**values: Any) -> int:
             quiet=values["quiet"],
         ) as out,
         profile_files(values) as write_profiles,
-        options.recorder(options.of_recording(values)) as recorder,
+        _record.recorder(_record.values_of(values)) as recorder,
     ):
         tracing = options.tracing(values)
-        request = replace(request, until=options.window_end(recorder))
+        request = replace(request, until=_record.window_end(recorder))
         try:
             for summary in trace_processes(request, tracing, say=notes, recorder=recorder):
                 data = document(summary)

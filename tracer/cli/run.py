@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracer.cli import _options as options
+from tracer.cli import _record
 from tracer.cli._output import budget_status, outputs, say, say_nothing
 from tracer.cli._profiles import FILES, profile_files
 from tracer.errors import Interrupted
@@ -65,7 +66,7 @@ class RunOptions:
             budgets=values["budgets"],
             json_path=values["json_path"],
             html_path=values["html_path"],
-            recording=options.of_recording(values),
+            recording=_record.values_of(values),
             profiles={name: values[name] for name in FILES},
             shown=options.shown(values),
             quiet=values["quiet"],
@@ -87,7 +88,7 @@ def workload_command(workload: Workload) -> click.Command:
             ),
             options.no_baseline_option("Leave those pairs out."),
             options.wait_quiet_option(),
-            *options.record_options(ends=False),
+            *_record.options(ends=False),
             options.json_option(),
             options.html_option(),
             *options.screen_options(),
@@ -109,7 +110,7 @@ def run(chosen: RunOptions) -> int:
     with (
         outputs(chosen.json_path, html_path=chosen.html_path, quiet=chosen.quiet) as out,
         profile_files(chosen.profiles) as write_profiles,
-        options.recorder(chosen.recording) as recorder,
+        _record.recorder(chosen.recording) as recorder,
     ):
         measured = trace_workload(
             chosen.condition,
