@@ -25,6 +25,8 @@ pub const CLASS_IO_URING: u8 = 3;
 pub const CLASS_SLEEP: u8 = 4;
 pub const CLASS_PROCESS: u8 = 6;
 pub const CLASS_OTHER: u8 = 7;
+/// Calls that wait for input and output.
+pub const IO_CLASSES: [u8; 3] = [CLASS_IO, CLASS_POLL, CLASS_IO_URING];
 
 /// Who ended a sleep.
 pub const SOURCE_PROCESS: u8 = 0;

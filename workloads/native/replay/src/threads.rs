@@ -192,7 +192,8 @@ impl Thread {
         }
     }
 
-    fn piece(&self, row: u32, part: u8, end: i64) -> Piece {
+    /// A piece from its last event to `end`.
+    pub fn piece(&self, row: u32, part: u8, end: i64, flags: u8) -> Piece {
         Piece {
             start: self.last,
             end,
@@ -205,19 +206,19 @@ impl Thread {
             path_part: part,
             source: 0,
             wait: WAIT_UNKNOWN,
-            flags: OWN,
+            flags,
         }
     }
 
     /// The time since its last event was `part`, of its own and of the path.
     pub fn spend(&mut self, chain: &mut Chain, row: u32, part: u8, now: i64) {
-        let piece = self.piece(row, part, now);
+        let piece = self.piece(row, part, now, OWN);
         self.spend_as(chain, piece);
     }
 
     /// The same where it waited for a CPU, on which it comes in now.
     pub fn spend_waiting(&mut self, chain: &mut Chain, row: u32, part: u8, now: i64) {
-        let mut piece = self.piece(row, part, now);
+        let mut piece = self.piece(row, part, now, OWN);
         piece.wait = self.wait;
         if piece.wait < WAIT_PREEMPTED {
             piece.waker = self.waker;
@@ -248,7 +249,7 @@ impl Thread {
             return;
         }
         self.own[usize::from(self.blocked)] += now - self.last;
-        let mut piece = self.piece(row, self.blocked, now);
+        let mut piece = self.piece(row, self.blocked, now, OWN);
         piece.path_part = path_part.unwrap_or(self.blocked);
         piece.waker = self.waker;
         piece.source = self.source;

@@ -22,6 +22,15 @@ impl Machine<'_> {
         self.rows[at] as usize
     }
 
+    /// The same for a slot that an event may only name: 0 where no event is of it.
+    pub(super) fn row_if_any(&mut self, slot: u32) -> usize {
+        if (slot as usize) < self.rows.len() {
+            self.row(slot)
+        } else {
+            0
+        }
+    }
+
     /// A thread of which this is the first event: what that tells of its state until now.
     pub(super) fn meet(&mut self, row: usize, was_running: bool) {
         let t = &mut self.threads[row];
@@ -29,17 +38,8 @@ impl Machine<'_> {
             return;
         }
         t.unseen = false;
-        let first = self
-            .firsts
-            .get(t.slot as usize)
-            .copied()
-            .unwrap_or(First::Nothing);
-        if let First::Return(nr) = first {
-            t.call_nr = nr as i16;
-        }
-        let part = self.part_before(first);
+        let part = self.find_part(row);
         let t = &mut self.threads[row];
-        t.on_cpu = part;
         if was_running {
             t.state = State::Running;
         } else {
@@ -48,12 +48,23 @@ impl Machine<'_> {
         }
     }
 
-    fn part_before(&self, first: First) -> u8 {
-        match first {
+    /// What it does until its first event of a call, which tells.
+    fn find_part(&mut self, row: usize) -> u8 {
+        let slot = self.threads[row].slot as usize;
+        let first = self.firsts.get(slot).copied().unwrap_or(First::Nothing);
+        let part = match first {
             First::Entry => USER,
             First::Return(nr) => self.part_of(nr),
             First::Nothing | First::Born => UNKNOWN,
+        };
+        let t = &mut self.threads[row];
+        t.on_cpu = part;
+        if let First::Return(nr) = first {
+            t.call_nr = nr as i16;
+            t.call_start = i64::MIN;
+            t.call_off = 0;
         }
+        part
     }
 
     pub(super) fn part_of(&self, nr: u32) -> u8 {
@@ -81,21 +92,8 @@ impl Machine<'_> {
     /// What a thread does that nobody has seen in a call: its next event of one tells.
     pub(super) fn find_out(&mut self, row: usize) {
         let t = &self.threads[row];
-        if t.on_cpu != UNKNOWN || !t.seeded {
-            return;
-        }
-        let first = self
-            .firsts
-            .get(t.slot as usize)
-            .copied()
-            .unwrap_or(First::Nothing);
-        let part = self.part_before(first);
-        let t = &mut self.threads[row];
-        t.on_cpu = part;
-        if let First::Return(nr) = first {
-            t.call_nr = nr as i16;
-            t.call_start = i64::MIN;
-            t.call_off = 0;
+        if t.on_cpu == UNKNOWN && t.seeded {
+            self.find_part(row);
         }
     }
 }

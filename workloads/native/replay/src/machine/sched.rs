@@ -74,7 +74,7 @@ impl Machine<'_> {
 }
 
 fn io_of(t: &Thread) -> i64 {
-    [CLASS_IO, CLASS_POLL, CLASS_IO_URING]
+    IO_CLASSES
         .iter()
         .map(|class| t.own[usize::from(SYSCALL_FIRST + class)])
         .sum()

@@ -116,7 +116,7 @@ impl Machine<'_> {
         t.call_off += t.off_cpu(now, start);
         t.path.resumed[match t.on_cpu {
             USER => 0,
-            part if is_io(part) => 1,
+            part if IO_CLASSES.contains(&part.wrapping_sub(SYSCALL_FIRST)) => 1,
             _ => 2,
         }] += 1;
         t.came_in = now;
@@ -151,11 +151,4 @@ impl Machine<'_> {
             }
         }
     }
-}
-
-fn is_io(part: u8) -> bool {
-    matches!(
-        part.wrapping_sub(SYSCALL_FIRST),
-        CLASS_IO | CLASS_POLL | CLASS_IO_URING
-    )
 }

@@ -69,7 +69,7 @@ impl Machine<'_> {
     pub(super) fn end_sleep(&mut self, row: usize, by: &Pending) {
         self.renew(row);
         let holder = if by.source == SOURCE_TIMER {
-            self.row_of_holder(by.holder)
+            self.row_if_any(by.holder)
         } else {
             0
         };
@@ -104,14 +104,6 @@ impl Machine<'_> {
         let cpu = t.cpu;
         self.queue_begins(row, cpu, at);
         self.woke(row, by);
-    }
-
-    fn row_of_holder(&mut self, slot: u32) -> usize {
-        if (slot as usize) < self.rows.len() {
-            self.row(slot)
-        } else {
-            0
-        }
     }
 
     /// Takes over a path as of `at`: what the giver has done since its last event is its present part.

@@ -1,7 +1,7 @@
 //! The window: when it opens and closes, and the pieces that go on at its end.
 
 use super::Machine;
-use crate::chain::{Piece, NONE, OPEN, OWN};
+use crate::chain::{Piece, OPEN, OWN};
 use crate::parts::*;
 use crate::threads::Thread;
 use crate::wire::Event;
@@ -37,37 +37,13 @@ impl Machine<'_> {
         }
         self.renew_now(row);
         let t = &mut self.threads[row];
-        let part = if t.state == State::Dead {
-            SYSCALL_FIRST + CLASS_PROCESS
-        } else {
-            t.on_cpu
-        };
         if t.state != State::Dead {
-            t.spend(&mut self.chain, row as u32, part, e.at);
+            t.spend(&mut self.chain, row as u32, t.on_cpu, e.at);
         } else if e.at > t.last {
+            let part = SYSCALL_FIRST + CLASS_PROCESS;
             t.path.parts[usize::from(part)] += e.at - t.last;
-            let piece = self.rest(row, part, e.at, 0);
-            self.threads[row].path.last = self.chain.push(piece);
-            self.threads[row].last = e.at;
-        }
-    }
-
-    /// A piece from a thread's last event to `end`.
-    fn rest(&self, row: usize, part: u8, end: i64, flags: u8) -> Piece {
-        let t = &self.threads[row];
-        Piece {
-            start: t.last,
-            end,
-            row: row as u32,
-            waker: NONE,
-            before: t.path.last,
-            cpu: t.cpu,
-            nr: t.nr(),
-            part,
-            path_part: part,
-            source: 0,
-            wait: WAIT_UNKNOWN,
-            flags,
+            t.path.last = self.chain.push(t.piece(row as u32, part, e.at, 0));
+            t.last = e.at;
         }
     }
 
@@ -100,7 +76,7 @@ impl Machine<'_> {
             }
             self.renew_now(row);
             if let Some(part) = self.threads[row].present_part() {
-                let piece = self.rest(row, part, end, OWN | OPEN);
+                let piece = self.threads[row].piece(row as u32, part, end, OWN | OPEN);
                 self.chain.push(piece);
             }
             if row == last && self.closed.is_none() {
@@ -111,11 +87,7 @@ impl Machine<'_> {
 
     /// The row of the path's thread.
     pub fn last_row(&mut self) -> usize {
-        if (self.end_slot as usize) < self.rows.len() {
-            self.row(self.end_slot)
-        } else {
-            0
-        }
+        self.row_if_any(self.end_slot)
     }
 
     fn end_path(&mut self, row: usize, end: i64, quiet: i64) {
@@ -127,7 +99,7 @@ impl Machine<'_> {
             Some(_) if timed => (SLEEP, t.last),
             Some(_) => (EXTERNAL, quiet.max(t.last)),
         };
-        let mut piece = self.rest(row, part, end, OPEN);
+        let mut piece = t.piece(row as u32, part, end, OPEN);
         piece.start = from;
         let ns = (end - from).max(0);
         let t = &mut self.threads[row];
