@@ -53,7 +53,7 @@ def command(directory: Path, format_: str, output: str, slice_: str | None) -> i
         loaded = recordings.load(directory)
         if format_ == "folded" and slice_ is None:
             slice_ = ".."  # sums: they are short however long the recording is
-        part = slice_of(slice_, loaded.events, hops_of(loaded.events, loaded.machine))
+        part = slice_of(slice_, loaded.events, lambda: hops_of(loaded.events, loaded.machine))
         if part.is_part:
             say(f"exports {part.what}; --slice START..END chooses another part, --slice .. all")
         file.write(_content(format_, loaded, part))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,13 +40,14 @@ class Slice:
         return events.rows[first : np.searchsorted(times, self.end_ns, side="right")]
 
 
-def slice_of(text: str | None, events: Events, hops: Hops) -> Slice:
+def slice_of(text: str | None, events: Events, hops: Callable[[], Hops]) -> Slice:
     """What `--slice` names; without it the whole window, or around the longest hop where that has
-    too many events. TracerError (exit status 2) for a slice that is none."""
+    too many events. `hops` finds those of the recording, where the slice is around one. TracerError
+    (exit status 2) for a slice that is none."""
     if text is None:
         return _default(events, hops)
     if text in (WORST, MEDIAN):
-        return _around(text, events, hops)
+        return _around(text, events, hops())
     match = re.fullmatch(r"(?:([\d.]+)(ns|us|ms|s))?\.\.(?:([\d.]+)(ns|us|ms|s))?", text)
     try:
         if not match:
@@ -66,14 +68,14 @@ def slice_of(text: str | None, events: Events, hops: Hops) -> Slice:
     return Slice(events.start_ns + begin, events.start_ns + end, what)
 
 
-def _default(events: Events, hops: Hops) -> Slice:
+def _default(events: Events, hops: Callable[[], Hops]) -> Slice:
     whole = Slice(events.start_ns, events.end_ns, "the whole window")
     rows = whole.rows(events)
     if len(rows) <= MOST_EVENTS:
         return whole
     many = f"the recording has {count(len(rows))} events"
-    if len(hops.rows):
-        near = _around(WORST, events, hops)
+    if len((found := hops()).rows):
+        near = _around(WORST, events, found)
         return Slice(near.start_ns, near.end_ns, f"{near.what}: {many}", True)
     end_ns = int(rows["t_ns"][MOST_EVENTS - 1])
     return Slice(events.start_ns, end_ns, f"the first {count(MOST_EVENTS)} events: {many}", True)

@@ -40,7 +40,7 @@ def _events() -> Events:
 def _made() -> dict[Track, list[tuple[str, int, int]]]:
     events = _events()
     naming = Naming(THREADS, "x86_64")
-    found = timeline(events, slice_of(None, events, hops_of(events, "x86_64")), naming)
+    found = timeline(events, slice_of(None, events, lambda: hops_of(events, "x86_64")), naming)
     tracks: dict[Track, list[tuple[str, int, int]]] = defaultdict(list)
     for span in found.spans:
         tracks[span.track].append((span.name, span.start_ns - T, span.end_ns - T))
@@ -76,7 +76,7 @@ def test_perfetto_reads_what_is_written() -> None:
     from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as pb2
 
     events = _events()
-    part = slice_of(None, events, hops_of(events, "x86_64"))
+    part = slice_of(None, events, lambda: hops_of(events, "x86_64"))
     path = [Span(Track(PATH), "sendto: writer 101", T, T + 13)]
     made = timeline(events, part, Naming(THREADS, "x86_64"), path)
     trace = pb2.Trace()
@@ -120,7 +120,7 @@ def test_perfetto_reads_what_is_written() -> None:
 )
 def test_slices(text: str, start: int, end: int) -> None:
     events = _events()
-    part = slice_of(text, events, hops_of(events, "x86_64"))
+    part = slice_of(text, events, lambda: hops_of(events, "x86_64"))
     assert (part.start_ns - T, part.end_ns - T) == (start, end)
 
 
@@ -128,7 +128,7 @@ def test_slices(text: str, start: int, end: int) -> None:
 def test_refused_slices(text: str) -> None:
     events = _events()
     with pytest.raises(TracerError) as refused:
-        slice_of(text, events, hops_of(events, "x86_64"))
+        slice_of(text, events, lambda: hops_of(events, "x86_64"))
     assert refused.value.exit_code == 2
 
 
@@ -144,6 +144,6 @@ def test_a_big_recording_is_exported_in_part_and_says_so() -> None:
     noise = np.repeat(events.rows[-1:], MOST_EVENTS)
     noise["kind"] = 10
     many = Events(np.concatenate([events.rows, noise]), events.start_ns, events.end_ns, 0)
-    part = slice_of(None, many, hops_of(many, "x86_64"))
+    part = slice_of(None, many, lambda: hops_of(many, "x86_64"))
     assert "200k events" in part.what
     assert part == Slice(T + 900_010, T + 1_100_030, part.what, is_part=True)
