@@ -15,6 +15,7 @@ from tracer.analysis.events.index import (
     Index,
     Ints,
     Presence,
+    byte_of,
     columns_of,
     low_half,
     rows_of,
@@ -88,11 +89,11 @@ class _Wakings:
     def of(found: Lookups) -> _Wakings:
         at = rows_of(found.rows, Kind.WAKING)
         what, waker = found.rows["what"][at], found.rows["thread"][at]
-        outcome = (what >> np.uint64(40)) & np.uint64(0xFF)
+        outcome = byte_of(what, 40)
         at, what, waker, outcome = (
             column[outcome != Outcome.ON_ITS_WAY] for column in (at, what, waker, outcome)
         )
-        source = (what >> np.uint64(32)) & np.uint64(0xFF)
+        source = byte_of(what, 32)
         woken = low_half(what)
         is_other = (waker > 0) & (waker != woken) & (source == _PROCESS)
         return _Wakings(at, woken, outcome == Outcome.ENDED_SLEEP, is_other)
@@ -185,7 +186,7 @@ def _pushed_off(rows: Columns, at: Ints) -> Bools:
     """Whether the thread that leaves in each of these switches is still ready to run, and had not
     asked to leave."""
     what = rows["what"][at]
-    state = (what >> np.uint64(32)) & np.uint64(0xFF)
+    state = byte_of(what, 32)
     ready = (state == 0) | ((what & np.uint64(_PREEMPT)) > 0)
     pushed: Bools = (rows["thread"][at] > 0) & ready & ((what & np.uint64(_YIELDED)) == 0)
     return pushed

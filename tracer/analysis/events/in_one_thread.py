@@ -13,6 +13,7 @@ from tracer.analysis.events.index import (
     Index,
     Ints,
     Presence,
+    byte_of,
     low_half,
     rows_of,
 )
@@ -102,7 +103,7 @@ def _is_found(rows: Columns, calls: Calls, got: Ints, woken: NDArray[np.void]) -
 def _wakings(rows: Columns) -> Index:
     at = rows_of(rows, Kind.WAKING)
     what = rows["what"][at]
-    acted = ((what >> np.uint64(40)) & np.uint64(0xFF)) != Outcome.ON_ITS_WAY
+    acted = byte_of(what, 40) != Outcome.ON_ITS_WAY
     return Index(low_half(what)[acted], at[acted])
 
 

@@ -27,6 +27,11 @@ def low_half(what: NDArray[np.uint64]) -> Ints:
     return (what & _LOW_HALF).astype(np.int64)
 
 
+def byte_of(what: NDArray[np.uint64], bit: int) -> NDArray[np.uint64]:
+    """The 8 bits from `bit` on: a state, a source, an outcome."""
+    return what >> np.uint64(bit) & np.uint64(0xFF)
+
+
 def columns_of(events: Events) -> Columns:
     """The columns of the events, each on its own: what is looked up then lies close together."""
     return {name: np.ascontiguousarray(events.rows[name]) for name in EVENT_DTYPE.names or ()}

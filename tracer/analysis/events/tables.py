@@ -9,7 +9,7 @@ import numpy as np
 
 from tracer.analysis.events.hops import hops_of
 from tracer.analysis.events.in_one_thread import RECEIVES, SENDS
-from tracer.analysis.events.index import Calls, Presence, columns_of, low_half
+from tracer.analysis.events.index import Calls, Presence, byte_of, columns_of, low_half
 from tracer.analysis.events.replay import Replayed
 from tracer.model import syscalls
 from tracer.model.events import Events, Kind
@@ -70,26 +70,28 @@ class Tables:
         rows = self._in_window(Kind.SWITCH)
         what = rows["what"]
         return {
-            "t_ns": rows["t_ns"] - self._events.start_ns,
-            "cpu": rows["cpu"].astype(np.int32),
-            "out_slot": rows["thread"].astype(np.int64),
-            "in_slot": low_half(what),
+            **self._of_two(rows, "out_slot", "in_slot"),
             "in_tid": rows["extra"].astype(np.int64),
-            "state": (what >> np.uint64(32) & np.uint64(0xFF)).astype(np.int32),
+            "state": byte_of(what, 32).astype(np.int32),
             "preempt": what >> np.uint64(40) & np.uint64(1) > 0,
             "yielded": what >> np.uint64(42) & np.uint64(1) > 0,
         }
 
     def _wakeups(self) -> Columns:
         rows = self._in_window(Kind.WAKING)
-        what = rows["what"]
+        return {
+            **self._of_two(rows, "waker_slot", "woken_slot"),
+            "source": byte_of(rows["what"], 32).astype(np.int32),
+            "outcome": byte_of(rows["what"], 40).astype(np.int32),
+        }
+
+    def _of_two(self, rows: Any, one: str, other: str) -> Columns:
+        """When and where events of two threads were, and the slots of both."""
         return {
             "t_ns": rows["t_ns"] - self._events.start_ns,
             "cpu": rows["cpu"].astype(np.int32),
-            "waker_slot": rows["thread"].astype(np.int64),
-            "woken_slot": low_half(what),
-            "source": (what >> np.uint64(32) & np.uint64(0xFF)).astype(np.int32),
-            "outcome": (what >> np.uint64(40) & np.uint64(0xFF)).astype(np.int32),
+            one: rows["thread"].astype(np.int64),
+            other: low_half(rows["what"]),
         }
 
     def _syscalls(self) -> Columns:
