@@ -8,30 +8,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from harness.event_rows import EventRows
 from tracer.host import parquet_events
 from tracer.host.recordings import FORMAT, META, VERSION
-from tracer.model.events import EVENT_DTYPE, IDLE_LEFT, Events, Kind, Outcome
+from tracer.model.events import IDLE_LEFT, Events, Kind, Outcome
 from tracer.model.states import OWN_PARTS
 from tracer.model.syscalls import numbers
 
 NR = numbers("x86_64")
 
 
-class Stream:
+class Stream(EventRows):
     """Collects events; times are ns from the window's start.
 
     Slots and tids: slot n has tid 100 + n. CPU 0 unless told otherwise.
     """
 
     ORIGIN = 1_000_000
-
-    def __init__(self) -> None:
-        self._rows: list[tuple[Any, ...]] = []
-
-    def _add(self, t: int, kind: Kind, cpu: int, thread: int, extra: int, what: int) -> None:
-        self._rows.append((self.ORIGIN + t, what & (1 << 64) - 1, thread, extra, cpu, int(kind)))
 
     def switch(
         self,
@@ -48,8 +41,8 @@ class Stream:
         """`out` leaves the CPU in `state` (0: still runnable), `to` comes; slot 0 is the idle task
         unless `tid` says that it is another program."""
         extra = tid if tid is not None else 100 + to if to else 0
-        what = to | state << 32 | preempt << 40 | early << 41
-        self._add(t, Kind.SWITCH, cpu, out, extra, what)
+        at = self.ORIGIN + t
+        self.add_switch(at, cpu, out, to, extra, state, preempt=preempt, early=early)
 
     def waking(
         self,
@@ -61,13 +54,13 @@ class Stream:
         outcome: Outcome = Outcome.ENDED_SLEEP,
         source: int = 0,
     ) -> None:
-        self._add(t, Kind.WAKING, cpu, by, 0, woken | source << 32 | int(outcome) << 40)
+        self.add_waking(self.ORIGIN + t, cpu, by, woken, source, outcome)
 
     def enter(self, t: int, slot: int, call: str, first: int = 0, *, cpu: int = 0) -> None:
-        self._add(t, Kind.ENTER, cpu, slot, first, NR[call])
+        self.add(self.ORIGIN + t, cpu, Kind.ENTER, slot, first, NR[call])
 
     def leave(self, t: int, slot: int, call: str, result: int = 0, *, cpu: int = 0) -> None:
-        self._add(t, Kind.EXIT, cpu, slot, NR[call], result)
+        self.add(self.ORIGIN + t, cpu, Kind.EXIT, slot, NR[call], result)
 
     def call(self, t: int, end: int, slot: int, call: str, fd: int = 0, result: int = 0) -> None:
         """A whole call on CPU 0."""
@@ -76,19 +69,32 @@ class Stream:
 
     def idle(self, t: int, cpu: int, state: int | None) -> None:
         """The CPU enters the idle state, or leaves it (None)."""
-        self._add(t, Kind.IDLE, cpu, 0, IDLE_LEFT if state is None else state, 0)
+        self.add(self.ORIGIN + t, cpu, Kind.IDLE, 0, IDLE_LEFT if state is None else state)
 
     def ipi(self, t: int, by: int, to_cpu: int, *, cpu: int = 0) -> None:
-        self._add(t, Kind.IPI, cpu, by, to_cpu, 0)
+        self.add(self.ORIGIN + t, cpu, Kind.IPI, by, to_cpu)
 
     def new(self, t: int, parent: int, child: int, *, tgid: int = 100) -> None:
-        self._add(t, Kind.NEW, 0, parent, 100 + child, child | tgid << 32)
+        self.add_new(self.ORIGIN + t, 0, parent, child, 100 + child, tgid)
 
     def events(self, end: int, end_slot: int = 0) -> Events:
         """All of them in order of time; the window ends at `end`."""
-        rows = np.array(self._rows, EVENT_DTYPE)
-        rows = rows[np.argsort(rows["t_ns"], kind="stable")]
-        return Events(rows, self.ORIGIN, self.ORIGIN + end, end_slot)
+        return Events(self.ordered(), self.ORIGIN, self.ORIGIN + end, end_slot)
+
+
+def pushed_off(writer: int, reader: int) -> Stream:
+    """One hop, from 10 to 36: the writer wakes the reader, is pushed off by another program, and
+    then the reader comes."""
+    stream = Stream()
+    stream.enter(-100, reader, "recvfrom", 7)
+    stream.switch(-90, reader, writer)
+    stream.enter(10, writer, "sendto", 6)
+    stream.waking(13, writer, reader)
+    stream.leave(15, writer, "sendto", 1)
+    stream.switch(24, writer, 0, tid=999, state=0, preempt=True)
+    stream.switch(31, 0, reader)
+    stream.leave(36, reader, "recvfrom", 1)
+    return stream
 
 
 def save(events: Events, directory: Path, threads: Sequence[Mapping[str, Any]] = ()) -> None:

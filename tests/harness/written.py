@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.event_rows import EventRows
 from harness.machine import NUMBER
 from tracer.analysis.events.replay import Replayed, replay
-from tracer.model.events import EVENT_DTYPE, Events, Kind
+from tracer.model.events import Events, Kind
 from tracer.model.states import OWN_PARTS, PATH_PARTS, SOURCES
 
 RUNNABLE, SLEEPING, STOPPED, DEAD = 0, 1, 4, 0x80
@@ -15,16 +16,8 @@ RUNNABLE, SLEEPING, STOPPED, DEAD = 0, 1, 4, 0x80
 Interval = tuple[int, int, int, str]
 
 
-class Written:
+class Written(EventRows):
     """Writes events; times in ns. Threads are slots of the table, 0 is none of the target."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[int, int, int, int, int, int]] = []
-
-    def _add(
-        self, at: int, cpu: int, kind: Kind, thread: int = 0, extra: int = 0, what: int = 0
-    ) -> None:
-        self.rows.append((at, what & (1 << 64) - 1, thread, extra & 0xFFFFFFFF, cpu, kind))
 
     def switch(
         self,
@@ -41,33 +34,33 @@ class Written:
     ) -> None:
         """`tid`: of who comes in, 0: the idle task; a thread of the target has 1000 + its slot."""
         number = (1000 + to if to else 0) if tid is None else tid
-        what = to | state << 32 | preempt << 40 | early << 41 | yielded << 42
-        self._add(at, cpu, Kind.SWITCH, prev, number, what)
+        self.add_switch(
+            at, cpu, prev, to, number, state, preempt=preempt, early=early, yielded=yielded
+        )
 
     def waking(
         self, at: int, cpu: int, by: int, who: int, source: str = "process", outcome: int = 2,
         holder: int = 0,
     ) -> None:  # fmt: skip
-        what = who | SOURCES.index(source) << 32 | outcome << 40
-        self._add(at, cpu, Kind.WAKING, by, holder, what)
+        self.add_waking(at, cpu, by, who, SOURCES.index(source), outcome, holder)
 
     def enter(self, at: int, cpu: int, thread: int, call: str) -> None:
-        self._add(at, cpu, Kind.ENTER, thread, 0, NUMBER[call])
+        self.add(at, cpu, Kind.ENTER, thread, 0, NUMBER[call])
 
     def leave(self, at: int, cpu: int, thread: int, call: str, result: int = 0) -> None:
-        self._add(at, cpu, Kind.EXIT, thread, NUMBER[call], result)
+        self.add(at, cpu, Kind.EXIT, thread, NUMBER[call], result)
 
     def new(self, at: int, cpu: int, by: int, who: int, tgid: int = 1001) -> None:
-        self._add(at, cpu, Kind.NEW, by, 1000 + who, who | tgid << 32)
+        self.add_new(at, cpu, by, who, 1000 + who, tgid)
 
     def open(self, at: int, cpu: int = 0, thread: int = 1) -> None:
-        self._add(at, cpu, Kind.WINDOW, thread, 1)
+        self.add(at, cpu, Kind.WINDOW, thread, 1)
 
     def close(self, at: int, cpu: int = 0, thread: int = 1) -> None:
-        self._add(at, cpu, Kind.WINDOW, thread, 2)
+        self.add(at, cpu, Kind.WINDOW, thread, 2)
 
     def dying(self, at: int, cpu: int, thread: int) -> None:
-        self._add(at, cpu, Kind.DYING, thread)
+        self.add(at, cpu, Kind.DYING, thread)
 
     def begins(self) -> None:
         """Thread 1 runs on CPU 0, in its own code, when the window opens at 1000."""
@@ -82,8 +75,7 @@ class Written:
         self.switch(at, cpu, slot, 0)
 
     def events(self, end_slot: int = 0, end_ns: int = 0, start_ns: int = 0) -> Events:
-        rows = np.array(self.rows, EVENT_DTYPE)
-        rows = rows[np.argsort(rows["t_ns"], kind="stable")]
+        rows = self.ordered()
         edges = rows[rows["kind"] == Kind.WINDOW]
         starts, ends = (edges["t_ns"][edges["extra"] == n].tolist() for n in (1, 2))
         return Events(rows, starts[0] if starts else start_ns, ends[0] if ends else end_ns,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from harness.event_stream import Stream
+from harness.event_stream import pushed_off
 
 from tracer.analysis.events.query import query
 from tracer.analysis.events.replay import replay
@@ -19,16 +19,8 @@ WRITER, READER = 1, 2
 
 @pytest.fixture
 def tables() -> Tables:
-    stream = Stream()
-    stream.enter(-100, READER, "recvfrom", 7)
-    stream.switch(-90, READER, WRITER)
-    stream.enter(10, WRITER, "sendto", 6)
-    stream.waking(13, WRITER, READER)
-    stream.leave(15, WRITER, "sendto", 1)
+    stream = pushed_off(WRITER, READER)
     stream.call(16, 18, WRITER, "recvfrom", 7, -11)
-    stream.switch(24, WRITER, 0, tid=999, state=0, preempt=True)
-    stream.switch(31, 0, READER)
-    stream.leave(36, READER, "recvfrom", 1)
     stream.waking(40, 0, WRITER, source=1)
     threads = [
         {"slot": slot, "life": 0, "tid": 100 + slot, "tgid": 101, "name": name, "process": True}

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from harness.event_stream import Stream
+from harness.event_stream import Stream, pushed_off
 
 from tracer.analysis.events.hops import hops_of
 from tracer.analysis.events.naming import Naming
@@ -25,16 +25,7 @@ T = Stream.ORIGIN
 
 
 def _events() -> Events:
-    stream = Stream()
-    stream.enter(-100, READER, "recvfrom", 7)
-    stream.switch(-90, READER, WRITER)
-    stream.enter(10, WRITER, "sendto", 6)
-    stream.waking(13, WRITER, READER)
-    stream.leave(15, WRITER, "sendto", 1)
-    stream.switch(24, WRITER, 0, tid=999, state=0, preempt=True)
-    stream.switch(31, 0, READER)
-    stream.leave(36, READER, "recvfrom", 1)
-    return stream.events(50)
+    return pushed_off(WRITER, READER).events(50)
 
 
 def _made() -> dict[Track, list[tuple[str, int, int]]]:
