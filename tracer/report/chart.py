@@ -63,11 +63,6 @@ def format_of(path: str) -> str:
     return kind
 
 
-def is_wide(values: Sequence[float], factor: float = 20.0) -> bool:
-    """True when a logarithmic axis shows these values better: positive, and far apart."""
-    return bool(values) and min(values) > 0 and max(values) / min(values) >= factor
-
-
 def _matplotlib() -> Any:
     try:
         import matplotlib

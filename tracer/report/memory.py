@@ -10,10 +10,11 @@ from tracer.analysis.memory import GROUP, USER, Memory
 from tracer.analysis.quiet import QUIET, Load
 from tracer.analysis.statistics.regression import Slope
 from tracer.analysis.statistics.wording import cost_text
-from tracer.report.chart import Chart, Series, is_wide
+from tracer.report.chart import Chart, Series
 from tracer.report.layout import WIDTH, page, table
 from tracer.report.load import document as load_data
 from tracer.report.load import lines
+from tracer.report.scale import is_wide
 from tracer.units import counted, plain, size, two_decimals
 
 SCHEMA = "tracer.memory/1"

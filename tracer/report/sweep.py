@@ -12,10 +12,11 @@ from tracer.analysis.statistics.intervals import ENOUGH_BLOCKS
 from tracer.analysis.statistics.wording import duration_bounds, interval_name
 from tracer.analysis.sweep import Crossing, Setting, SweepPoint
 from tracer.model.words import in_prose
-from tracer.report.chart import Chart, Series, is_wide
+from tracer.report.chart import Chart, Series
 from tracer.report.layout import WIDTH, page, table
 from tracer.report.load import document as load_data
 from tracer.report.load import lines
+from tracer.report.scale import is_wide, scaled
 from tracer.units import counted, duration, plain
 
 SCHEMA = "tracer.sweep/1"
@@ -175,7 +176,7 @@ def chart(points: Sequence[SweepPoint], name: str, unit: str, host: str) -> Char
     is_number = all(isinstance(value, int) for value in values)
     places = {value: float(value) if is_number else float(n) for n, value in enumerate(values)}
     ns = [point.ns.median for point in points]
-    scale, short = _scale(max(ns))
+    scale, short = scaled(max(ns))
     series = [
         _series(label, members, name, places, scale)
         for label, members in _lines(points, name).items()
@@ -191,13 +192,6 @@ def chart(points: Sequence[SweepPoint], name: str, unit: str, host: str) -> Char
         y_log=is_wide(ns, 8),
         x_names=() if is_number else [str(value) for value in values],
     )
-
-
-def _scale(largest_ns: float) -> tuple[float, str]:
-    """ns per step of the axis, and its unit."""
-    if largest_ns < 2e3:
-        return 1.0, "ns"
-    return (1e3, "us") if largest_ns < 2e6 else (1e6, "ms")
 
 
 def _lines(points: Sequence[SweepPoint], name: str) -> dict[str, list[SweepPoint]]:

@@ -8,8 +8,8 @@ from typing import Any
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Cell, Column, section
 from tracer.report.html.host import interval, measured
-from tracer.report.html.scale import is_wide
 from tracer.report.memory import NAMES
+from tracer.report.scale import is_wide
 from tracer.units import counted, size
 
 

@@ -16,7 +16,7 @@ from tracer.report.html.host import (
     time_text,
     tone_of,
 )
-from tracer.report.html.scale import is_wide, scaled
+from tracer.report.scale import is_wide, scaled
 from tracer.units import counted, duration
 
 

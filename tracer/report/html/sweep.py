@@ -9,7 +9,7 @@ from tracer.model.words import LINES
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
 from tracer.report.html.host import interval, is_judged, measured, ratio_text, tone_of
-from tracer.report.html.scale import is_wide, scaled
+from tracer.report.scale import is_wide, scaled
 from tracer.units import counted
 
 #: What a point says beside the values that were swept.

@@ -13,5 +13,5 @@ def scaled(largest_ns: float) -> tuple[float, str]:
 
 
 def is_wide(values: Sequence[float], factor: float = 20.0) -> bool:
-    """Positive, and far apart."""
+    """True when a logarithmic axis shows these values better: positive, and far apart."""
     return bool(values) and min(values) > 0 and max(values) / min(values) >= factor
