@@ -8,13 +8,12 @@ from typing import Any
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
 from tracer.report.html.host import interval, measured, time_text
-from tracer.report.html.parts import NAMES
+from tracer.report.html.parts import NAMES, PARTS
 from tracer.units import count, counted, duration, percent
 
 #: The lines of a brigade's path, as the page colours them.
-_SWITCHING = ("wakeup:idle", "wakeup:queued", "preempted", "yielded", "switch")
 _PART_OF = {
-    **dict.fromkeys(_SWITCHING, "switching"),
+    **dict.fromkeys((*PARTS["switching"], "switch"), "switching"),
     **{name: name for name in ("io", "user", "system", "waiting", "unknown")},
 }
 

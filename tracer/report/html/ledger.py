@@ -9,16 +9,11 @@ from tracer.analysis.run.summary import Summary
 from tracer.model.words import BEHIND_LINES, LINES, PART_LINES, WAITING_LINES
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column
-from tracer.report.html.parts import NAMES, PARTS
+from tracer.report.html.parts import CLASSES, NAMES, PARTS
 from tracer.units import duration, percent, plain
 
 #: A line with less of the window is not shown.
 _LEAST = 0.0001
-#: Classes of calls, of each share of the headline.
-_CLASSES = {
-    "io": {"io", "poll", "io_uring"},
-    "system": {"futex", "sleep", "memory", "process", "other"},
-}
 
 
 def ledger(run: Summary, document: Mapping[str, Any]) -> Block:
@@ -88,7 +83,7 @@ def _lines(name: str, run: Summary) -> dict[str, float]:
 
 def _calls(name: str, document: Mapping[str, Any]) -> Block | None:
     """The calls of these classes, of all threads."""
-    classes = _CLASSES.get(name, set())
+    classes = CLASSES.get(name, ())
     rows = [row for row in document["syscalls"] or () if row["class"] in classes]
     return calls_table("Calls (of all threads, on the path or not)", rows) if rows else None
 

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from tracer.model.states import (
-    EXTERNAL,
-    KERNEL_WORKERS,
-    PREEMPTED,
-    SLEEP,
-    STOPPED,
-    SYSCALL_PARTS,
-    TIMED_WAIT,
-    UNKNOWN,
-    USER,
-    WAKEUP_IDLE,
-    WAKEUP_QUEUED,
-    YIELDED,
-)
+from tracer.analysis.run.ledger import IO_CLASSES, READY, WAITING
+from tracer.model import syscalls
+from tracer.model.states import STOPPED, UNKNOWN, USER
 
-#: Classes of calls that are I/O.
-IO_PARTS = ("syscall:io", "syscall:poll", "syscall:io_uring")
+#: The shares of the headline that are system calls, and the classes of calls in each.
+CLASSES = {
+    "io": IO_CLASSES,
+    "system": tuple(name for name in syscalls.CLASSES if name not in IO_CLASSES),
+}
 #: The shares of the headline and the states that each is made of.
 PARTS: dict[str, tuple[str, ...]] = {
     "user": (USER,),
-    "io": IO_PARTS,
-    "system": tuple(part for part in SYSCALL_PARTS if part not in IO_PARTS),
-    "switching": (WAKEUP_IDLE, WAKEUP_QUEUED, PREEMPTED, YIELDED),
-    "waiting": (SLEEP, TIMED_WAIT, EXTERNAL, KERNEL_WORKERS),
+    "io": tuple(f"syscall:{name}" for name in CLASSES["io"]),
+    "system": tuple(f"syscall:{name}" for name in CLASSES["system"]),
+    "switching": READY,
+    "waiting": WAITING,
     "unknown": (UNKNOWN,),
 }
 #: What each is called on the page; `asleep`: a thread's sleep, which may not be on the path.
