@@ -97,6 +97,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def in_points(error: float | None) -> str:
+    """The sampling error of a share of one, in points of percent: `1.2`; empty if unknown."""
+    return "" if error is None else f"{100 * error:.1f}"
+
+
 def plain(text: str) -> str:
     """`text` with control characters escaped: names and paths belong to the target."""
     return "".join(c if c.isprintable() else _escaped(c) for c in text)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tracer.report.names import short_name
-from tracer.units import count, duration, percent, plain, rate
+from tracer.units import count, duration, in_points, percent, plain, rate
 
 Block = dict[str, Any]
 Cell = str | list[Any]
@@ -27,6 +27,10 @@ class Column(NamedTuple):
     name: str
     is_text: bool = False
     about: str = ""
+
+
+#: The head of the cells of `error`.
+ERROR = Column("+-", about="Sampling error of the share, 95 %, in points")
 
 
 # ---- cells ----
@@ -68,6 +72,11 @@ def share(value: float | None) -> Cell:
         return ""
     text = percent(value)
     return ["0.0 %" if text == "-0.0 %" else text, value]
+
+
+def error(share: float | None) -> Cell:
+    """The sampling error of a share of one, in points."""
+    return "" if share is None else [in_points(share), share]
 
 
 # ---- blocks ----

@@ -152,7 +152,7 @@ def places_table(title: str, rows: list[dict[str, Any]], note: str = "") -> Bloc
         Column("what it did there", is_text=True),
         Column("time"),
         Column("share"),
-        Column("+-", about="Sampling error of the share, 95 %, in points"),
+        blocks.ERROR,
     ]
     cells = [
         [
@@ -162,7 +162,7 @@ def places_table(title: str, rows: list[dict[str, Any]], note: str = "") -> Bloc
             _did(row),
             blocks.time(row["time_ns"]),
             blocks.share(row["share"]),
-            "" if row["error"] is None else [f"{100 * row['error']:.1f}", row["error"]],
+            blocks.error(row["error"]),
         ]
         for row in rows
     ]

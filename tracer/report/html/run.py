@@ -205,7 +205,7 @@ def _who(who: Mapping[str, Any]) -> Block | None:
         Column("did most", is_text=True),
         Column("time"),
         Column("share"),
-        Column("+-", about="Sampling error of the share, 95 %, in points"),
+        blocks.ERROR,
     ]
     rows = [
         [
@@ -214,7 +214,7 @@ def _who(who: Mapping[str, Any]) -> Block | None:
             flame.did(row["doing"][0]) if row["doing"] else "",
             blocks.time(row["time_ns"]),
             blocks.share(row["share"]),
-            "" if row["error"] is None else [f"{100 * row['error']:.1f}", row["error"]],
+            blocks.error(row["error"]),
         ]
         for row in who["rows"]
     ]

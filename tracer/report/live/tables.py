@@ -17,7 +17,7 @@ from tracer.report.run.activity import columns_of
 from tracer.report.run.threads import behind_text, thread_name, times_ns
 from tracer.report.run.where import place_text
 from tracer.report.run.who import doing_text, who_name
-from tracer.units import count, percent, plain
+from tracer.units import count, in_points, percent, plain
 
 Document = Mapping[str, Any]
 Value = float | str
@@ -143,7 +143,7 @@ def who(run: Summary, _document: Document, _history: History) -> Table:
         ("on the path", "share", "+-", "what it did"),
         tuple(
             TableRow(f"{row.role} {row.group}",
-                     (who_name(row), percent(row.ns / window_ns), _error(row.error),
+                     (who_name(row), percent(row.ns / window_ns), in_points(row.error),
                       doing_text(row, window_ns, _LONGEST_PLACE)),
                      (who_name(row), row.ns, row.error or 0.0, ""))
             for row in rows
@@ -172,13 +172,9 @@ def _place(row: Mapping[str, Any]) -> TableRow:
         what = f"{what}: {plain(row['calls'][0])}"
     return TableRow(
         f"{text} {row['part']}",
-        (text, what, percent(row["share"]), _error(row["error"])),
+        (text, what, percent(row["share"]), in_points(row["error"])),
         (text, what, row["share"], row["error"] or 0.0),
     )
-
-
-def _error(error: float | None) -> str:
-    return "" if error is None else f"{100 * error:.1f}"
 
 
 def findings(_run: Summary, _document: Document, history: History) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracer.analysis.run.concurrency import Asleep, Concurrent, LookShare
 from tracer.analysis.run.summary import Summary
-from tracer.units import count, counted, duration, plain
+from tracer.units import count, counted, duration, in_points, plain
 
 #: More rows of each kind are left to the JSON report.
 _MOST_RAN, _MOST_ASLEEP = 8, 4
@@ -59,7 +59,7 @@ def _errors(found: Concurrent) -> str:
     errors = [share.error for share in shares if share.error is not None and share.share]
     if not errors:
         return " (too few looks to say how far these are off)"
-    return f" (each +-{100 * max(errors):.1f} points at most)"
+    return f" (each +-{in_points(max(errors))} points at most)"
 
 
 def _percent(share: LookShare) -> str:

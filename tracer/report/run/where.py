@@ -10,7 +10,7 @@ from tracer.model.words import PART_LINES
 from tracer.report.layout import cut, table
 from tracer.report.names import short_name
 from tracer.report.run.tasks import by_each_task, event_loops, tasks
-from tracer.units import count, counted, duration, in_one_unit, percent, plain
+from tracer.units import count, counted, duration, in_one_unit, in_points, percent, plain
 
 #: So many of each are shown; --json has all.
 _MOST_PLACES, _MOST_EDGES, _MOST_TASKS = 10, 5, 20
@@ -58,7 +58,7 @@ def _places(found: Where, width: int) -> list[str]:
     room = max(width - max(map(len, parts), default=0) - 19, _LEAST_PLACE)
     rows = [
         [place_text(share.place, room), part, percent(share.ns / max(found.window_ns, 1)),
-         _error(share)]
+         in_points(share.error)]
         for share, part in zip(shown, parts, strict=True)
     ]  # fmt: skip
     lines = table(rows, ["place", "what it did there", "share", "+-"], 2, width)
@@ -79,10 +79,6 @@ def _part(share: PlaceShare) -> str:
         return words
     more = "..." if len(share.calls) > 1 else ""
     return f"{words}: {share.calls[0]}{more}"
-
-
-def _error(share: PlaceShare) -> str:
-    return "" if share.error is None else f"{100 * share.error:.1f}"
 
 
 def place_text(place: Place, room: int) -> str:

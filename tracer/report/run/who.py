@@ -6,7 +6,7 @@ from tracer.analysis.run.summary import Summary
 from tracer.analysis.where.who import Doing, OnPath
 from tracer.model.words import PART_LINES, WAITING_LINES
 from tracer.report.layout import cut, shortened, table
-from tracer.units import counted, duration, percent, plain
+from tracer.units import counted, duration, in_points, percent, plain
 
 #: So many rows, and things that each did, are shown; --json has all.
 _MOST, _MOST_DOING = 5, 2
@@ -28,7 +28,7 @@ def who(run: Summary, width: int) -> list[str]:
     names = [cut(who_name(row), min(_MOST_NAME, max(width // 3, _LEAST_DOING))) for row in rows]
     room = max(width - max(map(len, names)) - _FIGURES, _LEAST_DOING)
     cells = [
-        [name, doing_text(row, window_ns, room), percent(row.ns / window_ns), _error(row)]
+        [name, doing_text(row, window_ns, room), percent(row.ns / window_ns), in_points(row.error)]
         for name, row in zip(names, rows, strict=True)
     ]
     lines = [
@@ -50,10 +50,6 @@ def who_name(row: OnPath) -> str:
     if not role or role.split(" ")[0].startswith(group):
         return f"{times}{role or group}"
     return f"{times}{role}: {group}"
-
-
-def _error(row: OnPath) -> str:
-    return "" if row.error is None else f"{100 * row.error:.1f}"
 
 
 def doing_text(row: OnPath, window_ns: int, room: int) -> str:
