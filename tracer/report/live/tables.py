@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tracer.analysis.run.counts import GroupRow, ThreadRow, on_cpu_ns
+from tracer.analysis.run.counts import GroupRow, ThreadRow
 from tracer.analysis.run.summary import Summary
 from tracer.analysis.where.places import NO_SAMPLE, Place
 from tracer.model.words import PART_LINES
 from tracer.report.layout import fit
 from tracer.report.live.history import History
 from tracer.report.live.upper import since
-from tracer.report.run.activity import columns_of
+from tracer.report.run.activity import call_times_ns, columns_of
 from tracer.report.run.threads import behind_text, thread_name, times_ns
 from tracer.report.run.where import place_text
 from tracer.report.run.who import doing_text, who_name
@@ -109,13 +109,7 @@ def _of_threads(
 def calls(run: Summary, _document: Document, _history: History) -> Table:
     """System calls."""
     rows = run.syscalls or ()
-    figures: dict[str, list[int | None]] = {
-        "total": [call.times.sum_ns for call in rows],
-        "on CPU": [on_cpu_ns(call) for call in rows],
-        "p50": [call.times.percentile_ns(50) for call in rows],
-        "p99": [call.times.percentile_ns(99) for call in rows],
-        "max": [call.times.max_ns for call in rows],
-    }
+    figures = call_times_ns(rows)
     heads, cells = columns_of(figures)
     return Table(
         ("call", "calls", *heads, "errors"),

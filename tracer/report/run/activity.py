@@ -81,14 +81,7 @@ def calls(run: Summary, width: int, *, all_rows: bool = False) -> list[str]:
     rows = [call for call in run.syscalls if call.times.sum_ns >= least_ns] or run.syscalls[:1]
     if len(run.syscalls) == len(rows) + 1:
         rows = list(run.syscalls)  # a line for one call is no shorter than its row
-    figures: dict[str, list[int | None]] = {
-        "total": [call.times.sum_ns for call in rows],
-        "on CPU": [on_cpu_ns(call) for call in rows],
-        "p50": [call.times.percentile_ns(50) for call in rows],
-        "p99": [call.times.percentile_ns(99) for call in rows],
-        "max": [call.times.max_ns for call in rows],
-    }
-    heads, cells = columns_of(figures)
+    heads, cells = columns_of(call_times_ns(rows))
     lines = [
         "System calls (all threads; total includes sleeping in the call)",
         *table(
@@ -107,6 +100,17 @@ def calls(run: Summary, width: int, *, all_rows: bool = False) -> list[str]:
         rest_ns = sum(call.times.sum_ns for call in rest)
         lines.append(f"{counted(len(rest), 'more call')}, {duration(rest_ns)} in all (--all-rows)")
     return [*lines, *_errors(run.syscalls), *_open_calls(run)]
+
+
+def call_times_ns(rows: Sequence[CallRecord]) -> dict[str, list[int | None]]:
+    """The columns of times of a table of calls, by their heads."""
+    return {
+        "total": [call.times.sum_ns for call in rows],
+        "on CPU": [on_cpu_ns(call) for call in rows],
+        "p50": [call.times.percentile_ns(50) for call in rows],
+        "p99": [call.times.percentile_ns(99) for call in rows],
+        "max": [call.times.max_ns for call in rows],
+    }
 
 
 def columns_of(figures: Mapping[str, Sequence[int | None]]) -> tuple[list[str], list[list[str]]]:
