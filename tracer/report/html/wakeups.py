@@ -10,15 +10,9 @@ from typing import Any
 
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column
+from tracer.report.run.activity import KEPT, PREEMPTED, WOKEN
 from tracer.units import count
 
-#: The kinds of a run's `sched`, and what each is called.
-_KINDS = {
-    "same_cpu": "woken on the same CPU",
-    "cross_cpu_idle": "woken to another CPU, idle",
-    "cross_cpu_busy": "woken to another CPU, busy",
-    "interrupt": "woken by an interrupt or timer",
-}
 _NO_BUCKETS = (
     "This report, of an older tracer, has no distributions: the table has its percentiles."
 )
@@ -47,7 +41,7 @@ def distribution(sched: Mapping[str, Any]) -> Block | None:
 def _series(
     kind: str, times: int, counts: Mapping[int, int], grid: Sequence[int]
 ) -> dict[str, Any]:
-    label = f"{_KINDS.get(kind, kind)} ({count(times)})"
+    label = f"{WOKEN.get(kind, kind)} ({count(times)})"
     return {"name": label, "y": _heights(counts, grid, times)}
 
 
@@ -77,9 +71,9 @@ def _heights(counts: Mapping[int, int], grid: Sequence[int], total: int) -> list
 
 def figures(sched: Mapping[str, Any]) -> Block | None:
     """Percentiles of all kinds of latency, and of how long threads kept their CPU."""
-    named = {_KINDS.get(kind, kind): row for kind, row in sched["wakeup_latency_ns"].items()}
-    named["preempted, until it ran again"] = sched["preempted_ns"]
-    named["kept its CPU for"] = sched["slice_ns"]
+    named = {WOKEN.get(kind, kind): row for kind, row in sched["wakeup_latency_ns"].items()}
+    named[PREEMPTED] = sched["preempted_ns"]
+    named[KEPT] = sched["slice_ns"]
     columns = [Column("threads", is_text=True), Column("times")]
     columns += [Column(name) for name in ("mean", "p50", "p90", "p99", "max")]
     rows = [

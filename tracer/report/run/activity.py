@@ -18,12 +18,14 @@ LEAST_ROW = 0.001
 _MOST_ERRORS = 10
 #: A longer name of the unit would make the tables too wide.
 _LONGEST_UNIT = 8
-_WAKEUP_NAMES = {
-    "same_cpu": "on the same CPU",
-    "cross_cpu_idle": "to another CPU, idle",
-    "cross_cpu_busy": "to another CPU, busy",
-    "interrupt": "by an interrupt or timer",
+#: What each kind of wake-up is called, and the two other latencies.
+WOKEN = {
+    "same_cpu": "woken on the same CPU",
+    "cross_cpu_idle": "woken to another CPU, idle",
+    "cross_cpu_busy": "woken to another CPU, busy",
+    "interrupt": "woken by an interrupt or timer",
 }
+PREEMPTED, KEPT = "preempted, until it ran again", "kept its CPU for"
 
 
 def scheduler(run: Summary, width: int) -> list[str]:
@@ -55,10 +57,10 @@ def _yielded(switches: Switches) -> str:
 
 def _latencies(run: Summary, record: SchedRecord, width: int) -> list[str]:
     histograms: dict[str, Histogram] = {
-        f"woken {_WAKEUP_NAMES[kind]}": histogram for kind, histogram in record.woke.items()
+        WOKEN[kind]: histogram for kind, histogram in record.woke.items()
     }
-    histograms["preempted, until it ran again"] = record.preempted
-    histograms["kept its CPU for"] = record.slice
+    histograms[PREEMPTED] = record.preempted
+    histograms[KEPT] = record.slice
     seen = {label: times for label, times in histograms.items() if times.count}
     if not seen:
         return []
