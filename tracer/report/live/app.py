@@ -196,11 +196,11 @@ class Live(App[int]):
         column, reverse = self._sorting[self._table]
         column = min(column, max(len(table.columns) - 1, 0))
         kept = self._key_at_cursor()
-        marks = ["" if n != column else " ^" if reverse else " v" for n in range(99)]
         with self.batch_update():
             shown.clear(columns=True)
             for n, name in enumerate(table.columns):
-                head = Text(f"{name}{marks[n]}", justify="left" if table.is_text(n) else "right")
+                mark = "" if n != column else " ^" if reverse else " v"
+                head = Text(f"{name}{mark}", justify="left" if table.is_text(n) else "right")
                 shown.add_column(head, key=str(n))
             rows = table.sorted(column, reverse)
             for row in rows:
