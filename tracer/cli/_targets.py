@@ -56,7 +56,7 @@ class _PidOrName(click.ParamType["int | str"]):
 
 
 def target_options() -> list[click.Parameter]:
-    """The options that name running processes; `Targets.of` makes data of their values."""
+    """The options that name running processes; `processes_of` makes data of their values."""
     return [
         click.Option(["-p", "--pid", "numbers"], type=_Numbers(), multiple=True, metavar="PID",
                      help="A process by its number, as other tools take it: 12 or 12,13."
