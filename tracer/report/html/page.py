@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def page(
     )
     members = {
         "policy": policy,
-        "title": _markup(plain(title)),
+        "title": escape(plain(title)),
         "style": _style(),
         "licences": _licences(),
         "view": shown,
@@ -120,10 +121,6 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not abs(value) < float("inf") else value
 
 
-def _markup(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def _digest(script: str) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return f"'sha256-{digest}'"
@@ -151,7 +148,7 @@ def _style() -> str:
 def _licences() -> str:
     """A line for each library, which opens into its licence."""
     return "\n".join(
-        f"<details><summary>{_markup(what)}</summary>"
-        f"<pre>{_markup((_HERE / 'vendor' / licence).read_text())}</pre></details>"
+        f"<details><summary>{escape(what)}</summary>"
+        f"<pre>{escape((_HERE / 'vendor' / licence).read_text())}</pre></details>"
         for _name, _script_file, _style_file, licence, what in _LIBRARIES
     )
