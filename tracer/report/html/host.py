@@ -1,4 +1,4 @@
-"""The host and its load, as the documents of runs and experiments tell them."""
+"""What the pages of experiments share: the answer, intervals, and the host with its load."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from typing import Any
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
 from tracer.units import counted, duration, percent
+
+
+def answer(document: Mapping[str, Any], *more: Block | None) -> dict[str, Any]:
+    """The first section of the page of an experiment that answers in sentences."""
+    first, *rest = document["answer"] or [""]
+    return section(
+        "answer",
+        "",
+        blocks.text(first, tone="answer"),
+        blocks.text(*rest) if rest else None,
+        *more,
+    )
 
 
 def host_table(fingerprint: Mapping[str, Any]) -> Block:

@@ -8,6 +8,7 @@ from typing import Any
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
 from tracer.report.html.host import (
+    answer,
     interval,
     is_judged,
     measured,
@@ -25,17 +26,6 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
     return _pinning(document) if document["question"] == "pinning" else _asynchrony(document)
 
 
-def _answer(document: Mapping[str, Any], *more: Block | None) -> dict[str, Any]:
-    first, *rest = document["answer"] or [""]
-    return section(
-        "answer",
-        "",
-        blocks.text(first, tone="answer"),
-        blocks.text(*rest) if rest else None,
-        *more,
-    )
-
-
 def _measured(document: Mapping[str, Any]) -> dict[str, Any]:
     missing = [f"not tested here: {name} ({why})" for name, why in document["missing"].items()]
     return measured(document, counted(document["rounds"], "block") + ".", *missing)
@@ -49,7 +39,7 @@ def _pinning(document: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": f"Why is {blocks.name(document['workload'])} slower free to move than pinned?",
         "sections": [
-            _answer(document, _advice(document)),
+            answer(document, _advice(document)),
             section(
                 "steps",
                 "The experiment",
@@ -217,7 +207,7 @@ def _asynchrony(document: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": "What do async tasks cost, what do threads, and when?",
         "sections": [
-            _answer(document),
+            answer(document),
             section(
                 "taxes",
                 "What a hop pays beyond its read and write",

@@ -8,23 +8,25 @@ from typing import Any
 from tracer.model.words import LINES
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
-from tracer.report.html.host import interval, is_judged, measured, ratio_text, time_text, tone_of
+from tracer.report.html.host import (
+    answer,
+    interval,
+    is_judged,
+    measured,
+    ratio_text,
+    time_text,
+    tone_of,
+)
 from tracer.units import counted
 
 
 def view(document: Mapping[str, Any]) -> dict[str, Any]:
     """The answer, every change with its gain, where the time went, how it was measured."""
     unit = document["unit"]
-    first, *rest = document["answer"] or [""]
     return {
         "title": f"Why: {blocks.name(' '.join(document['command']))}",
         "sections": [
-            section(
-                "answer",
-                "",
-                blocks.text(first, tone="answer"),
-                blocks.text(*rest) if rest else None,
-            ),
+            answer(document),
             section(
                 "changes",
                 "Every change",
