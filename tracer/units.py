@@ -104,6 +104,8 @@ def in_points(error: float | None) -> str:
 
 def plain(text: str) -> str:
     """`text` with control characters escaped: names and paths belong to the target."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 

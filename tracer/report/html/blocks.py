@@ -38,8 +38,7 @@ ERROR = Column("+-", about="Sampling error of the share, 95 %, in points")
 
 def name(text: str | None) -> str:
     """A name of the target's, without control characters, at most 300 characters."""
-    text = text or ""
-    text = text if text.isprintable() else plain(text)
+    text = plain(text or "")
     half = _LONGEST_NAME // 2
     return text if len(text) <= _LONGEST_NAME else f"{text[: half - 1]}…{text[-half:]}"
 
