@@ -42,7 +42,7 @@ def recording_of(
     `names`: of threads, by slot. Threads without any event are taken from `kept`, where their state
     is. `also`: further members of the Recording, which no event tells.
     """
-    threads = _threads(found, kept)
+    is_latest = _latest(found)
     return Recording(
         light=light,
         epoch=_EPOCH,
@@ -50,8 +50,8 @@ def recording_of(
         end_ns=found.end_ns,
         end_slot=found.end_slot,
         online_cpus=tuple(online_cpus),
-        cpus=_cpus(found, max(online_cpus, default=0) + 1),
-        threads=threads,
+        cpus=_cpus(found, found.threads[~is_latest], max(online_cpus, default=0) + 1),
+        threads=_threads(found.threads[is_latest], kept),
         names=names,
         probes={"sched": _sched(found), **({} if light else {"syscalls": _calls(found)})},
         missed=Missed(),
@@ -63,18 +63,14 @@ def recording_of(
 def _latest(found: Replayed) -> NDArray[np.bool_]:
     """Of each slot's lives the last one that began before the window's end."""
     rows = found.threads
-    is_last = np.ones(len(rows), dtype=bool)
-    last: dict[int, int] = {}
-    for index, slot in enumerate(rows["slot"].tolist()):
-        if slot in last:
-            is_last[last[slot]] = False
-        last[slot] = index
+    _slots, from_the_end = np.unique(rows["slot"][::-1], return_index=True)
+    is_last = np.zeros(len(rows), dtype=bool)
+    is_last[len(rows) - 1 - from_the_end] = True
     return is_last
 
 
-def _threads(found: Replayed, kept: Kept | None) -> NDArray[np.void]:
-    """A row for each slot, as `struct thread`."""
-    rows = found.threads[_latest(found)]
+def _threads(rows: NDArray[np.void], kept: Kept | None) -> NDArray[np.void]:
+    """A row for each slot, as `struct thread`; `rows`: the latest life of each."""
     slots = rows["slot"].astype(np.int64)
     others = np.zeros(0, np.int64) if kept is None else kept.slots
     size = max(slots.max(initial=0), others.max(initial=0)) + 1
@@ -103,9 +99,9 @@ def _add_unseen(table: NDArray[np.void], kept: Kept, seen: set[int]) -> None:
             table[name][kept.slots[new]] = kept.threads[name][new]
 
 
-def _cpus(found: Replayed, online: int) -> NDArray[np.void]:
-    """A row for each CPU, as `struct cpu`. The lives of threads whose slot was given to another one
-    are in the first row."""
+def _cpus(found: Replayed, gone: NDArray[np.void], online: int) -> NDArray[np.void]:
+    """A row for each CPU, as `struct cpu`. `gone`: the lives of threads whose slot was given to
+    another one; they are in the first row."""
     dtype = np.dtype(
         [
             *((name, "<u4") for name in ("seen", "tid", "slot", "epoch")),
@@ -129,7 +125,7 @@ def _cpus(found: Replayed, online: int) -> NDArray[np.void]:
     first["repairs"] = [found.numbers[name] for name in REPAIRS]
     first["losses"][LOSSES.index("unmatched_exit")] = found.numbers["unmatched_exits"]
     first["inferred_ns"] = found.numbers["inferred_ns"]
-    gone = found.threads[~_latest(found) & (found.threads["window"] == _EPOCH)]
+    gone = gone[gone["window"] == _EPOCH]
     first["recycled"] = len(gone)
     begin = np.maximum(gone["birth_ns"], found.start_ns)
     first["recycled_life_ns"] = np.maximum(gone["death_ns"] - begin, 0).sum()
