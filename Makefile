@@ -82,6 +82,7 @@ lint: setup ## check style and types: ruff, mypy, rustfmt, clippy
 	$(SETUP) cargo clippy --locked --quiet $(REPLAY) --all-targets -- -D warnings
 
 fuzz: setup ## 10,000 broken recordings, and as many broken files and samples of stacks (FUZZ_ARGS="--start N")
+	@$(SETUP) test-tools
 	$(USER_DOES) $(PYTHON) tests/fuzz_recordings.py $(FUZZ_ARGS)
 	@$(ROOT) $(PYTHON) tests/fuzz_symbols.py $(FUZZ_ARGS); $(AFTER_ROOT)
 

@@ -1,6 +1,20 @@
 # shellcheck shell=bash
 # Programs that only `make lint` and `make test` need. Sourced by scripts/setup.sh.
 
+# The Python packages that only checks and tests need: `make run` does not wait for them.
+developer_packages() {
+    local stamp=$VENV/.stamp-developer key
+    key=$(venv_inputs)
+    # what the Makefile has set up is there; without it there is nothing to put them into
+    [[ -x $VENV/bin/python ]] || return 0
+    [[ -f $stamp && $(<"$stamp") == "$key" ]] && return 0
+    lock
+    step "installing the Python packages of checks and tests into .venv" \
+        "If the network or a package index is at fault, put that right and run the same command again." \
+        "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-input -e "${REPO}[dev,test]"
+    printf '%s\n' "$key" >"$stamp"
+}
+
 has_lint_tools() {
     find_cargo >/dev/null && with_cargo clippy --version >/dev/null 2>&1 &&
         with_cargo fmt --version >/dev/null 2>&1
@@ -8,6 +22,7 @@ has_lint_tools() {
 
 cmd_lint_tools() {
     local cargo
+    developer_packages
     has_lint_tools && return 0
     cmd_system
     has_lint_tools && return 0
@@ -32,21 +47,8 @@ COMPARED_WITH="perf:linux-perf redis-benchmark:redis-tools hackbench:rt-tests ng
     ab:apache2-utils make:make gcc:gcc go:golang-go javac:default-jdk-headless ip:iproute2
     setpriv:util-linux chromium:chromium"
 
-# The Python packages that only tests need: `make run` does not wait for them.
-test_packages() {
-    local stamp=$VENV/.stamp-test key
-    key=$(venv_inputs)
-    [[ -f $stamp && $(<"$stamp") == "$key" ]] && return 0
-    lock
-    step "installing the Python packages of tests into .venv" \
-        "If the network or a package index is at fault, put that right and run the same command again." \
-        "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-input -e "${REPO}[test]"
-    printf '%s\n' "$key" >"$stamp"
-}
-
 cmd_test_tools() {
-    # what `make test` has set up is there; without it there is nothing to put them into
-    [[ ! -x $VENV/bin/python ]] || test_packages
+    developer_packages
     local pair
     local -a needed=() others=()
     # the independent source of the tests that count system calls, and the terminal of the live view
