@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import overhead, probes, result, startup
+from benchmarks import bystanders, overhead, probes, result, startup
 from benchmarks.floor import Floor
 from benchmarks.peers import PEERS
 from benchmarks.result import Options
@@ -46,13 +46,23 @@ def test_each_condition_is_measured_or_named(
     (table,) = overhead.run(_options())
     result.write(table)
     data = json.loads((tmp_path / "overhead-thread-brigade.json").read_text())
-    ours = {overhead.UNTRACED, overhead.FLOOR, overhead.LIGHT_FLOOR, *overhead.OURS}
+    floors = (overhead.FLOOR, overhead.CLOCK, overhead.LIGHT_FLOOR)
+    ours = {overhead.UNTRACED, *floors, *overhead.OURS}
     assert set(data["ns_per_unit"]) | set(data["errors"]) == ours | {p.name for p in PEERS}
     assert not ours & set(data["errors"])
     assert all(len(runs) == 1 for runs in data["ns_per_unit"].values())
     # two calls, one switch and one wake-up a hop, and what preemption adds
     assert 2 * 2 + 1 + 1 <= data["events_per_unit"] + 0.1 < 9
     assert isinstance(table, result.Result) and len(table.rows) == len(ours) + len(PEERS)
+
+
+@pytest.mark.slow
+def test_bystanders_run_beside_an_open_window() -> None:
+    (table,) = bystanders.run(_options())
+    assert list(table.data["subjects"]) == list(bystanders.SUBJECTS)
+    for measured in table.data["subjects"].values():
+        assert not measured["errors"]
+        assert all(len(runs) == 1 for runs in measured["ns_per_unit"].values())
 
 
 @pytest.mark.slow

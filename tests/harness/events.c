@@ -15,7 +15,8 @@ void ev_waking(u32 cpu, u64 now, struct fake_task *by, struct fake_task *wakee)
 {
 	current_cpu = cpu;
 	current = by;
-	on_waking(cpu, now, by->pid, wakee->pid, (u64)wakee);
+	if (!is_strangers_wakeup(wakee->pid))
+		on_waking(cpu, now, by->pid, wakee->pid, (u64)wakee);
 }
 
 void ev_new_thread(u32 cpu, u64 now, struct fake_task *by, struct fake_task *child, u32 queue_cpu)
@@ -54,6 +55,14 @@ void ev_called(u32 cpu, u64 now, struct fake_task *by)
 }
 
 #ifndef LIGHT
+/* Whether entry.c leaves the call alone, before it reads the clock. */
+u32 ev_call_is_strangers(u32 cpu, u64 now, struct fake_task *by)
+{
+	current_cpu = cpu;
+	current = by;
+	return is_strangers_call(ctl_at(0), cpu_at(cpu), (u64)by->registers);
+}
+
 void ev_call_enter(u32 cpu, u64 now, struct fake_task *by, u32 nr, u64 *arguments)
 {
 	current_cpu = cpu;
@@ -61,14 +70,16 @@ void ev_call_enter(u32 cpu, u64 now, struct fake_task *by, u32 nr, u64 *argument
 	if (arguments)
 		memcpy(by->registers, arguments, 6 * sizeof(u64));
 	by->registers[6] = nr;
-	on_call_enter(cpu, now, nr, (u64)by->registers);
+	if (!ev_call_is_strangers(cpu, 0, by))
+		on_call_enter(cpu, now, nr, (u64)by->registers);
 }
 
 void ev_call_exit(u32 cpu, u64 now, struct fake_task *by, s64 result)
 {
 	current_cpu = cpu;
 	current = by;
-	on_call_exit(cpu, now, (u64)by->registers, result);
+	if (!ev_call_is_strangers(cpu, 0, by))
+		on_call_exit(cpu, now, (u64)by->registers, result);
 }
 #endif
 

@@ -41,6 +41,7 @@ _EVENTS = {
     "migrate": "iqppi",
     "call_enter": "iqpip",
     "call_exit": "iqpl",
+    "call_is_strangers": "iqp",
     "place": "iqp",
     "called": "iqp",
 }
@@ -171,7 +172,7 @@ class Machine:
                 continue
             function = self._library[f"ev_{name}"]
             function.argtypes = [_ARGUMENTS[a] for a in arguments]
-            function.restype = None
+            function.restype = ctypes.c_uint32 if "_is_" in name else None
             setattr(self, name, function)
         self._library.ev_hist_bucket.argtypes = [ctypes.c_uint64]
         self._library.ev_hist_bucket.restype = ctypes.c_uint32

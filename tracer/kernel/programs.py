@@ -30,7 +30,7 @@ CORE = (
 #: Left out with --light.
 CALLS = ("sys_exit", "sys_enter")
 #: Programs that read what their arguments point to without a helper.
-TYPED = ("sys_enter",)
+TYPED = ("sys_enter", "sched_switch", "sched_waking")
 #: Exits first: an entry seen without its exit would leave the depth above zero.
 INTERRUPTS = (
     "irq_handler_exit",

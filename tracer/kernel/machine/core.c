@@ -264,6 +264,20 @@ static inline u32 calling_slot(struct ctl *c, struct cpu *k, u32 cpu, u64 regs, 
 	return slot;
 }
 
+/* Whether it is known, before the clock is read, that no thread of the target makes this call: the
+ * state machine has nothing to do for it. What other programs on the host pay for tracer is this. */
+static inline u32 is_strangers_call(struct ctl *c, struct cpu *k, u64 regs)
+{
+	if (k->slot || !c->regs_offset)
+		return 0;
+	if (k->regs == regs)
+		return 1;
+	if (!k->seen || k->tid != current_tid())
+		return 0;
+	k->regs = regs;
+	return 1;
+}
+
 /* The same without the repair, for rare events that follow a system call's entry: each copy of
  * the repair costs start-up time. */
 static inline u32 known_slot(struct cpu *k, u32 tid)
@@ -817,6 +831,18 @@ static inline u64 wake(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, 
 	}
 	k->losses[LOSS_STATE_RACE]++;
 	return WAKEUP_ON_ITS_WAY;
+}
+
+/* Whether a wake-up of this thread has nothing to tell, before the clock is read. */
+static inline u32 is_strangers_wakeup(u32 tid)
+{
+#ifdef LIGHT
+	struct ctl *c = ctl_at(0);
+
+	if (c && tid == c->tracer_tid)
+		return 0;
+#endif
+	return !slot_of(tid);
 }
 
 static inline void on_waking(u32 cpu, u64 now, u32 waker_tid, u32 tid, u64 task)

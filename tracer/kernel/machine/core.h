@@ -32,9 +32,9 @@ struct ctl {
 	u32 exit_slot;      /* the thread that ended that process, 0 for none yet */
 	u32 pad_wanted;
 	u64 next_wanted;    /* with --interval: 1 asks for the next window to begin */
-	u32 pad[12];        /* what follows changes often: a cache line of its own */
-	/* u64: BCC 0.26 compiles 32-bit atomics without their result */
 	u64 regs_offset;    /* from a thread's stack to its registers in a call, 0: not known yet */
+	u32 pad[10];        /* what follows changes often: a cache line of its own */
+	/* u64: BCC 0.26 compiles 32-bit atomics without their result */
 	u64 end_slot;       /* the thread that closed the window */
 	u64 first_threads;  /* of `first_tgid`, that have not switched out for good */
 	u64 next_slot;      /* slots handed out so far; slot 0 is "no thread" */

@@ -14,15 +14,17 @@ int tp_sched_switch(struct bpf_raw_tracepoint_args *ctx)
 #endif
 	/* prev is the current task; the helper is cheaper than a read */
 	on_switch(CPU, NOW, (u32)ctx->args[0] & 1, current_tid(), prev_state,
-		  task_u32(next, OFFSET_TASK_PID), next);
+		  *(volatile u32 *)(next + OFFSET_TASK_PID), next);
 	return 0;
 }
 
 int tp_sched_waking(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 task = ctx->args[0];
+	u32 tid = *(volatile u32 *)(task + OFFSET_TASK_PID);
 
-	on_waking(CPU, NOW, current_tid(), task_u32(task, OFFSET_TASK_PID), task);
+	if (!is_strangers_wakeup(tid))
+		on_waking(CPU, NOW, current_tid(), tid, task);
 	return 0;
 }
 
@@ -62,24 +64,28 @@ int tp_sched_migrate_task(struct bpf_raw_tracepoint_args *ctx)
  * call on this CPU. `volatile`: it is sched_switch that reads the marks. */
 int tp_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 {
+	struct ctl *c = ctl_at(0);
 	struct cpu *k = cpu_at(CPU);
 
-	if (!k)
+	if (!c || !k)
 		return 0;
 	*(volatile u64 *)&k->entering = ctx->args[0];
-	on_call_enter(CPU, NOW, (u32)ctx->args[1], ctx->args[0]);
+	if (!is_strangers_call(c, k, ctx->args[0]))
+		on_call_enter(CPU, NOW, (u32)ctx->args[1], ctx->args[0]);
 	*(volatile u64 *)&k->entering = 0;
 	return 0;
 }
 
 int tp_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 {
+	struct ctl *c = ctl_at(0);
 	struct cpu *k = cpu_at(CPU);
 
-	if (!k)
+	if (!c || !k)
 		return 0;
 	*(volatile u64 *)&k->returning = ctx->args[0];
-	on_call_exit(CPU, NOW, ctx->args[0], (s64)ctx->args[1]);
+	if (!is_strangers_call(c, k, ctx->args[0]))
+		on_call_exit(CPU, NOW, ctx->args[0], (s64)ctx->args[1]);
 	*(volatile u64 *)&k->returning = 0;
 	return 0;
 }

@@ -53,3 +53,14 @@ def test_events_of_the_target_are_counted_and_no_others(w: World) -> None:
     w.switch(1050, 0, w.main)
     w.leave(1060, 0, 1)
     assert int(w.m.arrays["cpus"]["events"].sum()) - before == 5
+
+
+def test_only_calls_of_strangers_are_left_alone_before_the_clock_is_read(w: World) -> None:
+    stranger = w.task(900)
+    w.switch(1060, 1, stranger)
+    assert w.m.call_is_strangers(1, 0, w.main.at) == 0, "where registers lie is not known yet"
+    w.enter(1070, 0, "getpid")
+    assert w.m.call_is_strangers(1, 0, stranger.at)
+    assert w.m.call_is_strangers(1, 0, stranger.at), "again, by the registers alone"
+    assert w.m.call_is_strangers(0, 0, w.main.at) == 0
+    assert w.m.call_is_strangers(1, 0, w.main.at) == 0, "came in unseen"

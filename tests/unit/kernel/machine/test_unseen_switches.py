@@ -14,9 +14,15 @@ def unnamed(w: World) -> dict[str, int]:
     return {kind: ns for kind, ns in zip(REPAIRS, sums, strict=True) if ns}
 
 
-def test_a_missed_switch_is_repaired_at_the_next_event(w: World, other: Task) -> None:
+@pytest.mark.parametrize("stranger_calls", [False, True])
+def test_a_missed_switch_is_repaired_at_the_next_event(
+    w: World, other: Task, stranger_calls: bool
+) -> None:
     stranger = w.task(900)
     w.switch(1060, 1, stranger)
+    if stranger_calls:  # the next call here is known to be its own, or not, by the registers' place
+        w.enter(1070, 1, "getpid")
+        w.leave(1080, 1, 900)
     w.waking(1110, 0, other)
     w.unseen_switch(1, other)  # stranger -> other at about 1120
     w.leave(1140, 1, 1)
