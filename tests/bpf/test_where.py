@@ -137,6 +137,19 @@ def test_all_threads_have_all_their_time(tmp_path: Path, compiled: Callable[[str
     assert decoy / alpha == pytest.approx(1, abs=0.2)
 
 
+@pytest.mark.parametrize("how", ["", "asleep"])
+def test_all_threads_have_what_goes_on_at_the_end(
+    tmp_path: Path, compiled: Callable[[str], str], how: str
+) -> None:
+    """Four fifths of the window, in which the thread has no event but the first."""
+    words = (compiled("blocked_loop"), *how.split())
+    options = ("--all-threads", "--duration", "0.4")
+    document, found = sampled(tmp_path, *words, options=options)
+    in_stuck = [ns for stack, ns in found.items() if "stuck" in stack and "main" in stack]
+    assert sum(in_stuck) > 0.5 * document["window_ns"]
+    assert sum(found.values()) == pytest.approx(document["ledgers"]["threads"]["total_ns"], rel=0.01)
+
+
 def test_a_stripped_program_has_no_wrong_names(
     tmp_path: Path, compiled: Callable[[str], str]
 ) -> None:

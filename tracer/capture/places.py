@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 
-from tracer.analysis.run.ledger import thread_times
+from tracer.analysis.run.ledger import open_times, thread_times
 from tracer.analysis.sampled_path import stacks_of, walked
 from tracer.analysis.where.pieces import shared
 from tracer.capture.window import PathEnd
@@ -49,12 +50,10 @@ from tracer.model.states import (
 )
 from tracer.model.stretches import longest
 from tracer.model.syscalls import class_of, name_of
-from tracer.model.threads import RUNNING
+from tracer.model.threads import RUNNING, is_in
 from tracer.units import counted
 
 _MOST_DESCRIPTORS = 1 << 31
-#: Points are split among stacks; their parts in whole numbers.
-_FINE = 1024
 _CALLS = {PART[name] for name in SYSCALL_PARTS}
 _SLEPT = {PART[name] for name in (SLEEP, TIMED_WAIT, EXTERNAL)}
 _MOST_STRETCHES = 8
@@ -76,10 +75,12 @@ def profile_of(
     `groups`: the name of each thread in the table of threads, by slot; `waiting`: what threads wait
     in whose wait goes on, by slot; `path_end`: how long that of the path's last thread is.
     """
-    end, ticking = recording.threads[recording.end_slot], _ticking(recording)
-    last = int(end["node"])
+    end = recording.threads[recording.end_slot]
+    last, ticking = int(end["node"]), _ticking(end)
+    running = _running(recording) if engine.samples_all_threads else {}
+    others = [*ticking, *(key for keys in running.values() for key in keys)]
     outside = {(_OUTSIDE, slot): _taken(slot, one) for slot, one in waiting.items()}
-    paths = engine.sampled_paths([last], ticking, recording.end_ns, outside)
+    paths = engine.sampled_paths([last], others, recording.end_ns, outside)
     if paths is None:
         return None
     nodes, is_whole = walked(paths.nodes, last)
@@ -102,7 +103,9 @@ def profile_of(
         tuple(path.samples),
         paths.grid_ns,
         paths.lost_points + lost,
-        tuple(_thread_samples(recording, paths, groups)),
+        tuple(_thread_samples(recording, paths, groups, running))
+        if engine.samples_all_threads
+        else (),
         "; ".join(filter(None, (paths.failure, lost_stacks, engine.stacks.missing))),
         tuple(_stretches(recording, paths, groups)),
         engine.has_stacks,
@@ -203,11 +206,17 @@ def _taken(slot: int, waiting: WaitingStack) -> TakenStack:
     return TakenStack(slot, TAKEN.index(AT_END), at_ns, waiting.first, waiting.sample)
 
 
-def _ticking(recording: Recording) -> list[tuple[int, int]]:
+def _ticking(row: np.void) -> list[tuple[int, int]]:
     """The keys of the stacks of a thread's last ticks: where tracer closes a window, no event of
     the thread that still runs makes a node of them."""
-    row = recording.threads[recording.end_slot]
     return ticking_keys(row) if row["state"] in RUNNING else []
+
+
+def _running(recording: Recording) -> dict[int, list[tuple[int, int]]]:
+    """These keys by slot, of all threads that still run."""
+    rows = recording.threads
+    keys = {slot: _ticking(rows[slot]) for slot in np.flatnonzero(is_in(rows, *RUNNING)).tolist()}
+    return {slot: found for slot, found in keys.items() if found}
 
 
 def _awaited(node: np.void) -> str | None:
@@ -226,28 +235,50 @@ def _present_part(row: np.void) -> int | None:
 
 
 def _thread_samples(
-    recording: Recording, paths: SampledPaths, groups: Mapping[int, str]
+    recording: Recording,
+    paths: SampledPaths,
+    groups: Mapping[int, str],
+    running: Mapping[int, Sequence[tuple[int, int]]],
 ) -> Iterator[ThreadSample]:
-    """All threads' own times, exact by thread and state, split by samples; none unless wanted."""
-    if not paths.times:
-        return
-    points: dict[tuple[int, int], dict[OwnTime, float]] = {}
+    """All threads' own times, exact by thread and state, split by samples. `running`: the keys of
+    the stacks of the last ticks of threads that still run, by slot."""
+    sampled_ns: defaultdict[tuple[int, int], Counter[OwnTime]] = defaultdict(Counter)
     lives = recording.threads["life"]
-    for time, count in paths.times.items():
-        if lives[time.slot] == time.life:  # the table has no times of its earlier threads
-            points.setdefault((time.slot, _own_part(time)), {})[time] = count
+    for times in (paths.times, _at_the_end(recording, paths, running)):
+        for time, ns in times.items():
+            if lives[time.slot] == time.life:  # the table has no times of its earlier threads
+                sampled_ns[time.slot, _own_part(time)][time] += round(ns)
     own_ns = thread_times(recording)
     for slot, part in np.argwhere(own_ns > 0).tolist():
         thread = _thread(recording, slot, int(lives[slot]), groups)
         state, all_ns = OWN_PARTS[part], int(own_ns[slot, part])
-        sampled = points.get((slot, part))
+        sampled = sampled_ns.get((slot, part))
         if not sampled:
             yield ThreadSample(thread, state, all_ns)
             continue
-        split = shared(all_ns, [round(_FINE * count) for count in sampled.values()])
+        split = shared(all_ns, [*sampled.values()])
         for time, ns in zip(sampled, split, strict=True):
             call = None if time.call == NO_CALL else name_of(time.call)
             yield ThreadSample(thread, state, ns, call, _stack(time.stack, 0))
+
+
+def _at_the_end(
+    recording: Recording, paths: SampledPaths, running: Mapping[int, Sequence[tuple[int, int]]]
+) -> Counter[OwnTime]:
+    """All threads' times, ns, from their last event to the window's end: no event made a node of
+    these. Shorter ones than the grid are left out, as between two of its points."""
+    found: Counter[OwnTime] = Counter()
+    parts, open_ns = open_times(recording)
+    for slot in np.flatnonzero((parts >= 0) & (open_ns >= paths.grid_ns)).tolist():
+        row, part = recording.threads[slot], int(parts[slot])
+        call = int(row["call_nr"]) if row["on_cpu_part"] in _CALLS else NO_CALL
+        keys = running.get(slot) or [(_OUTSIDE, slot)]
+        taken = [paths.stacks[key] for key in keys if key in paths.stacks]
+        taken = [one for one in taken if one.slot == slot and one.at_ns >= recording.start_ns]
+        for stack in [one.stack for one in taken] or [None]:
+            time = OwnTime(slot, int(row["life"]), part, call, stack)
+            found[time] += int(open_ns[slot]) // max(len(taken), 1)
+    return found
 
 
 def _own_part(time: OwnTime) -> int:

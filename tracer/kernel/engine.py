@@ -79,6 +79,7 @@ class Engine:
         wanted = programs.tracepoints(self.names, btf, light, machine)
         #: Probe stacks copies stacks: without them it samples threads, parts and calls only.
         self.has_stacks = "stacks" in self.names and sampling.stacks
+        self.samples_all_threads = self.has_stacks and sampling.all_threads
         if not self.has_stacks:
             wanted = tuple(name for name in wanted if name != "sched_exit_tp")
         self.tracepoints = tuple(name for name in wanted if name in known)

@@ -297,7 +297,6 @@ class PathCollector:
         self._counted = int(nodes["number"].max(initial=self._counted))
         self._unwound(new)
         grid_ns = grid_ns or int(self._arrays["sampling"][0]["grid_ns"])
-        weight = grid_ns / self._sampling.grid_ns
         for node in new:
             start_ns = starts[max(bisect_right(starts, int(node["at_ns"])) - 1, 0)]
             times = self._times[start_ns]
@@ -306,7 +305,7 @@ class PathCollector:
             taken = [self._stacks[key] for key in keys_of(node) if key in self._stacks]
             taken, points = since(taken, int(node["points"]), start_ns)
             for stack in [one.stack for one in taken] or [None]:
-                of_one = weight * points / max(len(taken), 1)
+                of_one = grid_ns * points / max(len(taken), 1)
                 times[OwnTime(slot, life, part, call, stack)] += of_one
         for start_ns, times in self._times.items():
             if len(times) > _MOST_TIMES:

@@ -82,7 +82,7 @@ class SampledPaths:
     lost_points:
         Points of the grid whose node found no room.
     times:
-        With `Sampling.all_threads`: points of all threads' own time.
+        With `Sampling.all_threads`: all threads' own time as sampled, ns.
     failure:
         Why some of it is missing, where reading it failed; empty otherwise.
     lost_stacks:

@@ -28,11 +28,12 @@ def world(built) -> World:
 class _Engine:
     """What a profile is made from, on the arrays of the state machine in this process."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, all_threads: bool) -> None:
         self.stacks = StackTable()
         self._paths = PathCollector(world.m.arrays, self._unwound)
+        self._paths._sampling = Sampling(all_threads=all_threads)
         self.sampled_paths = self._paths.collected
-        self.has_stacks = True
+        self.has_stacks, self.samples_all_threads = True, all_threads
 
     def _unwound(self, taken, _stop):
         stack = self.stacks.one(NamedStack((SPIN,)))
@@ -50,6 +51,8 @@ def ended(
     end_ns: int,
     path_of: str = "busiest",
     waiting: Mapping[int, WaitingStack] | None = None,
+    *,
+    all_threads: bool = False,
 ) -> Profile:
     """The profile of the window when tracer closes it."""
     world.ctl["end_ns"], world.ctl["phase"] = end_ns, 2
@@ -58,7 +61,8 @@ def ended(
     recording = world.recording()
     object.__setattr__(recording, "threads", data["threads"])
     object.__setattr__(recording, "end_slot", int(data["ctl"][0]["end_slot"]))
-    profile = profile_of(recording, _Engine(world), {}, path_end, waiting or {})
+    engine = _Engine(world, all_threads=all_threads)
+    profile = profile_of(recording, engine, {}, path_end, waiting or {})
     assert profile is not None
     return profile
 
@@ -220,3 +224,49 @@ def test_one_that_has_been_blocked_since_a_window_before(world: World) -> None:
     world.ctl["start_ns"], world.ctl["epoch"] = 7000, int(world.ctl["epoch"]) + 1
     (stretch,) = ended(world, 9010).stretches
     assert (stretch.ns, stretch.polls, stretch.is_open) == (5000, 0, True)
+
+
+def threads_of(profile: Profile) -> dict[tuple[int, str, str | None], tuple[int, bool]]:
+    """Of each thread, state and call the time, and whether it has a stack."""
+    return {
+        (one.thread.tid, one.state, one.call): (one.ns, one.stack is not None)
+        for one in profile.threads
+    }
+
+
+def test_all_threads_have_what_they_do_at_the_end(world: World) -> None:
+    """Their last sleeps and times on a CPU, which no event of the window ends."""
+    world.m.arrays["sampling"]["grid_ns"] = 100
+    world.open()
+    world.enter(1010, 0, "clone")
+    other = world.create(1020, 0, 101)
+    world.leave(1030, 0, 101)
+    world.switch(1050, 1, other)
+    world.enter(1060, 1, "read", 5)
+    world.switch(1070, 1, None, SLEEPING)
+    tick(world, 2000, 3000, 4000)
+    stack = WaitingStack(0, 5, StackSample(100, 5200, 1, 2, 0, 0, b"x"))
+    waiting = {other.slot: stack}
+    found = threads_of(ended(world, 5070, waiting=waiting, all_threads=True))
+    assert found[101, "blocked:io", "read"] == (4000, True)
+    assert found[100, "user", None][1]
+    assert sum(ns for (tid, _state, _call), (ns, _) in found.items() if tid == 100) == 4070
+    # without it the thread has changed its call since
+    found = threads_of(ended(world, 5070, all_threads=True))
+    assert found[101, "blocked:io", "read"] == (4000, False)
+    assert ended(world, 5070).threads == ()
+
+
+def test_a_last_sleep_is_not_counted_where_the_thread_slept_before(world: World) -> None:
+    world.m.arrays["sampling"]["grid_ns"] = 100
+    world.open()
+    for at, call in ((1000, "epoll_wait"), (3000, "poll")):
+        world.enter(at, 0, call, 3)
+        world.switch(at + 10, 0, None, SLEEPING)
+        if call == "epoll_wait":
+            world.waking(at + 1010, 1, world.main)
+            world.switch(at + 1020, 0, world.main)
+            world.leave(at + 1030, 0)
+    found = threads_of(ended(world, 8010, all_threads=True))
+    assert found[100, "blocked:poll", "epoll_wait"][0] == pytest.approx(1000, abs=100)
+    assert found[100, "blocked:poll", "poll"][0] == pytest.approx(5000, abs=100)

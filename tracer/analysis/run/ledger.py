@@ -119,14 +119,20 @@ def thread_times(recording: Recording) -> NDArray[np.int64]:
     The time from a thread's last event to the end of the window is added to its last state here; a
     thread without an event in the window spent all of the window in that state.
     """
-    threads = recording.threads
-    known = touched(recording)
-    own = np.where(known[:, None], threads["own"].astype(np.int64), 0)
-    last = np.where(known, threads["last_ns"].astype(np.int64), recording.start_ns)
-    part = np.where(in_window(recording), present_part(threads), -1)
+    own = np.where(touched(recording)[:, None], recording.threads["own"].astype(np.int64), 0)
+    part, open_ns = open_times(recording)
     rows = np.flatnonzero(part >= 0)
-    own[rows, part[rows]] += np.maximum(recording.end_ns - last[rows], 0)
+    own[rows, part[rows]] += open_ns[rows]
     return np.asarray(own)
+
+
+def open_times(recording: Recording) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The part of each slot's state at the end of the window, -1 for one that has ended, and the
+    time inside the window since its thread's last event, ns; both of shape (slots,)."""
+    threads = recording.threads
+    last = np.where(touched(recording), threads["last_ns"].astype(np.int64), recording.start_ns)
+    part = np.where(in_window(recording), present_part(threads), -1)
+    return np.asarray(part), np.maximum(recording.end_ns - last, 0)
 
 
 def lifetimes_ns(recording: Recording) -> NDArray[np.int64]:
