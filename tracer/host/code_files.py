@@ -87,14 +87,18 @@ class CodeFiles:
 
     def perf_map(self, pid: int, since_ns: int) -> int | None:
         """The file in which a process names the code that it makes; None where there is none that
-        was written after the process began."""
-        inside = fields_of(_PROC / str(pid) / "status").get("NSpid", str(pid)).split()[-1]
+        was written after the process began, by its own user or root: all may write there."""
+        status = fields_of(_PROC / str(pid) / "status")
+        inside = status.get("NSpid", str(pid)).split()[-1]
+        owners = {0, *map(int, status["Uid"].split())} if "Uid" in status else None  # it has ended
         began_ns = _began_wall_ns(pid) or since_ns + self._wall_ns
         for path in (_PROC / f"{pid}/root/tmp/perf-{inside}.map", Path(f"/tmp/perf-{pid}.map")):
             descriptor = None if path.is_symlink() else self._descriptor(path)
             if descriptor is None:
                 continue
-            if os.fstat(descriptor).st_mtime_ns + _SLACK_NS >= began_ns:
+            found = os.fstat(descriptor)
+            is_its_own = owners is None or found.st_uid in owners
+            if is_its_own and found.st_mtime_ns + _SLACK_NS >= began_ns:
                 return self._kept(descriptor)
             os.close(descriptor)
         return None

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from harness.stopped import sample, sleeping, spaces_of
 
+from tracer.host.code_files import CodeFiles
 from tracer.host.unwinding import HELPER, unwind
 from tracer.model.stacks import Frame
 from workloads import NATIVE
@@ -105,6 +106,18 @@ def test_functions_of_python_are_named_by_its_perf_map() -> None:
         "inner", "middle.<locals>.<lambda>", "middle", "outer", "<module>")]  # fmt: skip
     assert whole and {frame.module for frame in frames if frame.kind == "python"} == {"perf map"}
     assert "_start" in [frame.function for frame in frames], "and the C functions in between"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
+@pytest.mark.parametrize(("owner", "is_taken"), [(0, True), (65534, False)])
+def test_a_map_of_names_that_another_user_wrote_is_not_believed(owner: int, is_taken: bool) -> None:
+    with running(["cat"]) as pid, closing(CodeFiles(0)) as files:
+        written = Path(f"/tmp/perf-{pid}.map")
+        written.write_text("1000 10 py::f:/a.py\n")
+        os.chown(written, owner, -1)
+        found = files.perf_map(pid, 0)
+        written.unlink()
+    assert (found is not None) == is_taken
 
 
 @pytest.mark.parametrize("flags", ["", "-s -w"])
