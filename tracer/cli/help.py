@@ -39,14 +39,16 @@ def _command_help(root: click.Context, names: Sequence[str]) -> None:
 
 
 def _words(word: str) -> None:
-    """Print all words with their meaning, or one of them."""
+    """Print all words with their meaning, or one of them; else those in whose names it is."""
     from tracer.model.words import WORDS
 
     known = {name.casefold(): name for name in WORDS}
-    if word and word.casefold() not in known:
-        near = difflib.get_close_matches(word.casefold(), known, 1)
+    sought = word.casefold()
+    names = [known[sought]] if sought in known else [known[key] for key in known if sought in key]
+    if not names:
+        near = difflib.get_close_matches(sought, known, 1)
         hint = f" Did you mean {known[near[0]]!r}?" if near else ""
         raise click.UsageError(f"No such word {word!r}.{hint} Try: tracer help words")
-    for name in [known[word.casefold()]] if word else WORDS:
+    for name in names:
         click.echo(name)
         click.echo(textwrap.fill(WORDS[name], 78, initial_indent="    ", subsequent_indent="    "))

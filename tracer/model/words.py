@@ -88,6 +88,7 @@ WORDS: dict[str, str] = {
     " sleeps).",
     "external": "Waiting for something outside the program: a device, a kernel thread or another"
     " process.",
+    "hand-over": "A thread on the critical path wakes another one, and the path goes on in that.",
     "held back": "Ready to run and not allowed to: its control group had used up its CPU quota"
     " (throttled), or its CPU was idle and the thread might not run there.",
     "hop": "One byte moved by one task: the unit of work of the brigades.",
@@ -110,8 +111,18 @@ WORDS: dict[str, str] = {
     "observer effect": "The slowdown caused by the tracing itself: the same workload run with and"
     " without the probes, in pairs.",
     "own code": "Time on a CPU outside system calls, including page faults and interrupts there.",
+    "p50, p90, p99": "Percentiles: half of the times are at most p50, 90 % at most p90, 99 % at"
+    " most p99. Of 1,000 times ten are longer than p99.",
+    "place": "The innermost function of the program's own code on the stack, with its line and what"
+    " it called.",
+    "points": "Percentage points: from 30 % to 33 % is 3 points.",
     "preempted": "Taken off its CPU in favour of another thread while still runnable.",
     "residual": "Measured time without a name: the total minus all parts.",
+    "sample": "A look at the critical path at one moment, with the thread that was on it and mostly"
+    " its stack. A place with 30 % of the samples has about 30 % of the time.",
+    "sampling error (+-)": "How far a share may be off because it is found from samples: with a"
+    " probability of 95 % the exact one is at most so many points away. More samples make it"
+    " smaller: four times as many halve it.",
     "steal": "Time in which the host ran something else on a CPU of this virtual machine.",
     "switching": "The next thread was runnable but not running: its CPU was leaving an idle state,"
     " was running another thread, or was performing the switch itself.",

@@ -442,6 +442,14 @@ def test_help_explains_one_word(tracer: Run, word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "name"), [("p99", "p50, p90, p99"), ("+-", "sampling error (+-)")]
+)
+def test_help_finds_a_word_in_the_name_of_another(tracer: Run, word: str, name: str) -> None:
+    status, out, _err = tracer("help", "words", word)
+    assert (status, out.splitlines()[0]) == (0, name)
+
+
+@pytest.mark.parametrize(
     "words",
     [(), ("run",), ("run", "async-brigade"), ("explain",), ("explain", "pinning"), ("sweep",),
      ("help",), ("attach",)],

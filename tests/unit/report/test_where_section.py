@@ -80,7 +80,7 @@ def test_an_end_of_a_hand_over_without_room_is_the_line_that_called() -> None:
 def test_too_few_samples_are_told() -> None:
     text = "\n".join(lines(analysed(replace(PROFILE, samples=PROFILE.samples[1:2]), WALL)))
     assert "10 samples: too few to say how far these shares are off" in text
-    assert "sampling error" not in text
+    assert "how far a share may be off" not in text
 
 
 def test_losses_and_broken_stacks_are_told() -> None:

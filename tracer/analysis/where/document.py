@@ -77,6 +77,7 @@ def _loop(loop: Loop) -> dict[str, Any]:
         }
         if task
         else None,
+        "tasks": loop.tasks,
     }
 
 

@@ -52,7 +52,8 @@ class Loop:
     `place` is where it was in the middle of that time, in own code if a stack has some; None
     without a stack.
     `polls`: how often it returned in the window. `is_open`: it had not returned yet when the
-    window, or the thread, ended; `call`: the system call it was in then.
+    window, or the thread, ended; `call`: the system call it was in then. `tasks`: how many
+    different ones the stacks of that time show.
     """
 
     tid: int
@@ -64,6 +65,7 @@ class Loop:
     task_name: str
     is_open: bool = False
     call: str | None = None
+    tasks: int = 0
 
 
 def task_shares(samples: Sequence[PathSample], pieces: Sequence[Piece]) -> list[TaskShare]:
@@ -133,6 +135,7 @@ def loops(stretches: Sequence[Stretch], shares: Sequence[TaskShare] = ()) -> lis
                 *(thread.tid, thread.name, stretch.ns, stretch.polls, place, task, name),
                 is_open=stretch.is_open,
                 call=stretch.call,
+                tasks=len({stack.task for stack in stretch.stacks if stack.task}),
             )
         )
     return found

@@ -9,7 +9,7 @@ from tracer.analysis.where.tasks import TaskShare
 from tracer.model.profile import Task
 from tracer.report.layout import cut, table
 from tracer.report.names import short_name
-from tracer.units import count, duration, percent, plain
+from tracer.units import count, counted, duration, percent, plain
 
 #: Rows of the table, and lines about event loops.
 _MOST, _MOST_LOOPS = 5, 3
@@ -55,9 +55,11 @@ def _which(task: TaskShare | Task) -> str:
     return str(task.number)
 
 
-def _in_brackets(task: TaskShare | Task) -> str:
+def _in_brackets(task: TaskShare | Task, others: int = 0) -> str:
+    """`others`: so many more ran in that time."""
     which = _which(task)
-    return f" (task {which})" if which else ""
+    more = f", and {counted(others, 'other')} before or after it" if others > 0 else ""
+    return f" (task {which}{more})" if which else ""
 
 
 def event_loops(found: Where) -> list[str]:
@@ -68,7 +70,7 @@ def event_loops(found: Where) -> list[str]:
         if loop.place and not loop.place.is_own and loop.task_name:
             where += f" for {short_name(plain(loop.task_name))}"
         where += f", now in the system call {loop.call}" if loop.call else ""
-        task = _in_brackets(loop.task) if loop.task else ""
+        task = _in_brackets(loop.task, loop.tasks - 1) if loop.task else ""
         for_ns = f"did not poll for {duration(loop.ns)}"
         if loop.is_open:
             for_ns = f"had not polled for {duration(loop.ns)} when the window ended"

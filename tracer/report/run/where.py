@@ -135,7 +135,10 @@ def _end_text(place: Place, room: int) -> str:
 def _remarks(found: Where) -> list[str]:
     lines = []
     if found.is_enough:
-        lines.append("+-: sampling error of the share, 95 %, in points")
+        lines.append(
+            "+-: how far a share may be off, in percentage points, as it comes from samples"
+            " (95 % sure)"
+        )
     else:
         lines.append(
             f"{counted(found.points, 'sample')}: too few to say how far these shares are off;"
