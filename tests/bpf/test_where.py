@@ -147,7 +147,8 @@ def test_all_threads_have_what_goes_on_at_the_end(
     document, found = sampled(tmp_path, *words, options=options)
     in_stuck = [ns for stack, ns in found.items() if "stuck" in stack and "main" in stack]
     assert sum(in_stuck) > 0.5 * document["window_ns"]
-    assert sum(found.values()) == pytest.approx(document["ledgers"]["threads"]["total_ns"], rel=0.01)
+    total_ns = document["ledgers"]["threads"]["total_ns"]
+    assert sum(found.values()) == pytest.approx(total_ns, rel=0.01)
 
 
 def test_a_stripped_program_has_no_wrong_names(
