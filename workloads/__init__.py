@@ -36,7 +36,10 @@ __all__ = [
 ]  # fmt: skip
 
 DIRECTORY = Path(__file__).parent
-NATIVE = DIRECTORY / "native" / "target" / "release"
+#: The native programs: where setup.py puts them into a wheel; in a clone, where cargo does.
+NATIVE = DIRECTORY / "programs"
+if not NATIVE.is_dir():
+    NATIVE = DIRECTORY / "native" / "target" / "release"
 
 
 #: The value of an option; None where it was not given.

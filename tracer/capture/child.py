@@ -21,6 +21,7 @@ from typing import NoReturn
 
 from tracer.capture.output import Output, units_in
 from tracer.errors import TracerError
+from tracer.host.installation import installation
 from tracer.host.processes import stat_fields
 from tracer.host.user import Credentials
 from tracer.model.spec import Spec
@@ -231,7 +232,7 @@ class Target:
                 f"{self._user.name} cannot reach that file: move tracer to a directory that this"
                 " user can read, or run it as root: --as-root"
             )
-        return "build it with: make setup" if self.spec.controlled else ""
+        return f"build it with: {installation().to_build()}" if self.spec.controlled else ""
 
     def expect(
         self, word: str, timeout_s: float | None = None, progress: Progress | None = None

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from tracer.errors import TracerError
+from tracer.host.installation import installation
 
 #: What a view that was killed leaves behind: the other screen, no cursor, reports of the mouse, of
 #: the focus and of pastes, long lines that do not wrap, keys in kitty's way.
@@ -42,7 +43,7 @@ def require_terminal() -> None:
     except ImportError:
         raise TracerError(
             "the live view needs textual, and it is not installed",
-            "in tracer's directory: .venv/bin/python -m pip install -e '.[look]'",
+            installation().to_add("look"),
             exit_code=2,
         ) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -86,11 +87,15 @@ def _try_probes() -> str:
     from tracer.kernel.bcc import import_bcc
     from tracer.kernel.engine import Engine
 
-    version = getattr(import_bcc(), "__version__", "unknown")
+    bcc = import_bcc()
+    version = getattr(bcc, "__version__", "unknown")
     with contextlib.closing(Engine(())) as engine:
         engine.arrays.reset()
         engine.attach()
         engine.detach()
         missing = f"; not here: {', '.join(engine.unavailable)}" if engine.unavailable else ""
         count = len(engine.tracepoints)
-        return f"{count} raw tracepoints attached, kernel read; bcc {version}{missing}"
+        return (
+            f"{count} raw tracepoints attached, kernel read; bcc {version} of"
+            f" {Path(bcc.__file__).resolve().parent}{missing}"
+        )

@@ -36,7 +36,8 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         import difflib
 
-        if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
+        is_known = not args or args[0] in self.list_commands(ctx) or args[0].startswith("-")
+        if not (is_known or ctx.resilient_parsing):
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise click.UsageError(f"No such command {args[0]!r}.{hint} Try: tracer --help", ctx)

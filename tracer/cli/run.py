@@ -19,6 +19,8 @@ from tracer.errors import Interrupted
 from workloads import Workload, available, nearest
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from tracer.analysis.run.budget import Budget
     from tracer.experiment.condition import Condition
     from tracer.experiment.tracing import Tracing
@@ -140,8 +142,18 @@ class Workloads(click.Group):
     Options may stand before the workload's name too.
     """
 
+    unlisted = (_COMMAND,)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _target_first(ctx, args) if args else args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        """The workloads; before one is named, the options that a command of the user's has."""
+        if incomplete.startswith("-"):
+            from tracer.cli._command import command_of_user
+
+            return command_of_user().shell_complete(ctx, incomplete)
+        return super().shell_complete(ctx, incomplete)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(available())
@@ -157,7 +169,7 @@ class Workloads(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] != _COMMAND:
+        if args[0] != _COMMAND and not ctx.resilient_parsing:
             _require_workload(ctx, [], args)
         return super().resolve_command(ctx, args)
 
@@ -188,15 +200,18 @@ def _target_first(ctx: click.Context, args: list[str]) -> list[str]:
         if word == "--":
             return [_COMMAND, *args]
         if not word.startswith("-"):
-            _require_workload(ctx, args[:position], args[position:])
+            if not ctx.resilient_parsing:
+                _require_workload(ctx, args[:position], args[position:])
             return [word, *args[:position], *args[position + 1 :]]
         known = known or _takes_value()
         option, equals, _value = word.partition("=")
-        if option not in known:
+        if option not in known and not ctx.resilient_parsing:
             near = difflib.get_close_matches(option, known)
             raise click.NoSuchOption(option, possibilities=near, ctx=ctx)
-        has_value = known[option] and not equals and args[position + 1 : position + 2] != ["--"]
+        has_value = known.get(option) and not equals and args[position + 1 : position + 2] != ["--"]
         position += 2 if has_value else 1
+    if ctx.resilient_parsing:  # words to complete: the target is yet to come
+        return [_COMMAND, *args]
     if {"--help", "-h"} & set(args):
         return ["--help"]
     is_value = f": {args[-1]!r} is the value of {option}" if args[-1] in available() else ""

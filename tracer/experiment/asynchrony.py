@@ -16,6 +16,7 @@ from tracer.experiment.line import WorkloadLine, parse_line
 from tracer.experiment.runner import Runner
 from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
 from tracer.host.fingerprint import fingerprint
+from tracer.host.installation import installation
 from tracer.host.user import require_rights
 from tracer.model.trial import Outcome
 from tracer.progress import Progress
@@ -106,7 +107,8 @@ def run_async(
         missing |= failed
         if not runnable:
             raise TracerError(
-                f"nothing can be run here: {next(iter(missing.values()))}", "make setup"
+                f"nothing can be run here: {next(iter(missing.values()))}",
+                installation().to_build(),
             )
         traced = (labels.THREADS, labels.ASYNC, labels.FLOOR)
         trials = Design([c.label for c in runnable], rounds, traced).trials()

@@ -17,6 +17,7 @@ from tracer.experiment.runner import Runner
 from tracer.experiment.store import Store
 from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
 from tracer.host.fingerprint import fingerprint
+from tracer.host.installation import installation
 from tracer.host.user import require_rights
 from tracer.model.trial import Outcome
 from tracer.progress import Progress
@@ -135,7 +136,8 @@ def run_brigades(
         missing |= failed
         if not runnable:
             raise TracerError(
-                f"no brigade can be run here: {next(iter(missing.values()))}", "make setup"
+                f"no brigade can be run here: {next(iter(missing.values()))}",
+                installation().to_build(),
             )
         trials = Design([c.label for c in runnable], rounds).trials()
         experiment = Experiment("brigades", runnable, rounds, host, _PROBES)

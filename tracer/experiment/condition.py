@@ -9,6 +9,7 @@ from typing import Any
 
 from tracer.errors import TracerError
 from tracer.host import limits
+from tracer.host.installation import installation
 from tracer.model.spec import Spec
 from workloads import Needs, Value, Workload, available
 
@@ -75,7 +76,7 @@ class Condition:
         if refused is not None:
             raise TracerError(
                 f"{workload.name} in Python has no --{refused}",
-                "leave it out, or measure the native program, which make setup builds",
+                f"leave it out, or measure the native program: {installation().to_build()}",
                 exit_code=2,
             )
 
@@ -116,7 +117,7 @@ def _require_executable(workload: Workload, values: Mapping[str, Value]) -> None
         twin = "; `--runtime python` measures its twin in Python" if workload.has_twin else ""
         raise TracerError(
             f"the program of {workload.name} is not built: {program}",
-            f"make setup builds it{twin}",
+            f"build it with: {installation().to_build()}{twin}",
         )
 
 

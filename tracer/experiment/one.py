@@ -30,6 +30,7 @@ from tracer.experiment.recorded import recorded
 from tracer.experiment.surroundings import Watch, wait_until_quiet
 from tracer.experiment.tracing import Tracing
 from tracer.experiment.watching import Watching
+from tracer.host.installation import installation
 from tracer.host.processes import require
 from tracer.host.recorder import Recorder
 from tracer.host.requirements import require_first_namespaces
@@ -85,8 +86,8 @@ def trace_workload(
     condition.require_fit()
     if condition.in_python and condition.values.get("runtime", "") is None:
         say(
-            f"the native {workload.name} is not built, so its twin in Python runs;"
-            " make setup builds it"
+            f"the native {workload.name} is not built, so its twin in Python runs; to build it:"
+            f" {installation().to_build()}"
         )
     progress = progress or Progress(shown=False)
     if wait_quiet_s is not None:

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import tracer
 from tracer.errors import TracerError
 from tracer.host import cgroups, fingerprint
 from tracer.host.files import line_of
+from tracer.host.installation import installation
 from tracer.host.load import HostTimes
 from tracer.host.python_names import PY_SPY
+from tracer.host.replaying import PROGRAM
 from tracer.host.requirements import is_too_old, namespace_error
+from tracer.host.unwinding import HELPER
 from tracer.host.user import CAPABILITIES, has_capability
 from workloads import NATIVE
 
@@ -103,17 +107,28 @@ def _io_uring() -> Check:
     return Check("io_uring", os.strerror(number), "note", why)
 
 
+def _installation() -> Check:
+    return Check("installation", f"tracer {tracer.__version__}, {installation()}")
+
+
 def _workloads() -> Check:
-    if NATIVE.is_dir() and any(os.access(p, os.X_OK) for p in NATIVE.glob("*-brigade")):
-        return Check("workloads", "built")
-    return Check("workloads", "not built", "problem", "there is nothing to run", "make setup")
+    if not any(os.access(p, os.X_OK) for p in NATIVE.glob("*-brigade")):
+        return Check("workloads", "not built", "problem", "there is nothing to run",
+                    installation().to_build())  # fmt: skip
+    for program, without in ((HELPER, "stacks have addresses instead of names"),
+                             (PROGRAM, "recordings cannot be replayed")):  # fmt: skip
+        if not os.access(program, os.X_OK):
+            return Check("workloads", f"built, without {program.name}", "note", without,
+                        installation().to_build())  # fmt: skip
+    return Check("workloads", "built")
 
 
 def _python_threads() -> Check:
     if os.access(PY_SPY, os.X_OK):
         return Check("Python threads", f"names read by py-spy {version('py-spy')}")
     return Check("Python threads", "names not read: no py-spy", "note", "threads of a Python"
-                " before 3.14 have the program's name in reports", "make setup")  # fmt: skip
+                " before 3.14 have the program's name in reports",
+                installation().to_get("py-spy"))  # fmt: skip
 
 
 def _idle() -> Iterator[Check]:
@@ -199,9 +214,9 @@ def checks(probes: Callable[[], str]) -> list[Check]:
     """All checks. `probes()` tries the BPF programs and returns what it saw, or raises TracerError;
     it is called as root only."""
     return [
-        _rights(), _kernel(), _namespaces(), _btf(), _programs(probes), _lockdown(), _workloads(),
-        _io_uring(), _python_threads(), *_machine(), *_idle(), _frequency(), _clock(),
-        _huge_pages(), *_groups(), _steal(),
+        _installation(), _rights(), _kernel(), _namespaces(), _btf(), _programs(probes),
+        _lockdown(), _workloads(), _io_uring(), _python_threads(), *_machine(), *_idle(),
+        _frequency(), _clock(), _huge_pages(), *_groups(), _steal(),
     ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -18,7 +19,16 @@ import numpy as np
 from tracer.host.files import text_of
 from tracer.host.processes import numbers_inside
 
-PY_SPY = Path(sys.executable).with_name("py-spy")
+#: Beside this Python in a virtual environment, else where pip puts commands of all or of one user.
+_DIRECTORIES = (
+    Path(sys.executable).parent,
+    Path(sysconfig.get_path("scripts")),
+    Path(sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user"))),
+)
+PY_SPY = next(
+    (found for found in (d / "py-spy" for d in _DIRECTORIES) if found.exists()),
+    _DIRECTORIES[0] / "py-spy",
+)
 
 _PROC = Path("/proc")
 #: A name is the target's: it may have any length.

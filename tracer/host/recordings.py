@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tracer.errors import TracerError
 from tracer.host import parquet_events
+from tracer.host.installation import installation
 from tracer.host.spool import spooled
 from tracer.model.events import Events, Kind
 
@@ -79,14 +80,13 @@ _SHAPES: Mapping[str, Callable[[Any], bool]] = {
     "threads": lambda value: value is None or _is_list(value, _is_thread),
     "own_parts": lambda value: _is_list(value, lambda word: isinstance(word, str)),
 }
-#: The line that installs what recordings need.
-INSTALL = "in tracer's directory: .venv/bin/python -m pip install -e '.[record]'"
 
 
 def require_libraries() -> None:
     """TracerError where the libraries that recordings need are not installed."""
     if importlib.util.find_spec("pyarrow") is None:
-        raise TracerError("recordings need pyarrow, which is not installed", INSTALL, exit_code=2)
+        raise TracerError("recordings need pyarrow, which is not installed",
+                          installation().to_add("record"), exit_code=2)  # fmt: skip
 
 
 def read_meta(directory: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.errors import TracerError
+from tracer.host.installation import installation
 from tracer.model.events import EVENT_DTYPE, Kind
 from tracer.model.states import (
     AWAITED,
@@ -66,7 +67,8 @@ def replayed(request: Request) -> Mapping[str, NDArray[np.uint8]]:
     """
     if not os.access(PROGRAM, os.X_OK):
         raise TracerError(
-            "the program that replays recordings is not built", "build it with: make setup"
+            "the program that replays recordings is not built",
+            f"build it with: {installation().to_build()}",
         )
     output = os.memfd_create("replay", os.MFD_CLOEXEC)
     try:
@@ -139,5 +141,6 @@ def _arrays(answer: mmap.mmap | bytes) -> dict[str, NDArray[np.uint8]]:
         return found
     except (struct.error, ValueError) as error:
         raise TracerError(
-            f"the answer of {PROGRAM.name} cannot be read: {error}", "build it anew: make setup"
+            f"the answer of {PROGRAM.name} cannot be read: {error}",
+            f"build it anew: {installation().to_build(anew=True)}",
         ) from None

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tracer.host.code_files import CodeFiles
+from tracer.host.installation import installation
 from tracer.host.user import Credentials
 from tracer.model.code import View, views
 from tracer.model.mappings import AddressSpaces, Space
@@ -80,7 +81,7 @@ def unwind(
         request = _request(samples, spaces, files)
         if not os.access(HELPER, os.X_OK):
             return _folded(samples, request, files, "the program that unwinds and names stacks is"
-                           " not built; build it with: make setup")  # fmt: skip
+                           f" not built; build it with: {installation().to_build()}")  # fmt: skip
         helper = _Helper(samples, request, files, user, timeout_s, stop or threading.Event())
         return helper.run()
     finally:
@@ -169,7 +170,8 @@ class _Helper:
             return _folded(
                 self._samples, self._request, self._files, f"stacks are not unwound: {missing}"
             )
-        missing = f"{HELPER.name} failed ({why}); to build it anew: make clean, then make setup"
+        anew = installation().to_build(anew=True)
+        missing = f"{HELPER.name} failed ({why}); to build it anew: {anew}"
         return _folded(
             self._samples, self._request, self._files, f"stacks are not unwound: {missing}"
         )

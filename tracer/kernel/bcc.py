@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import os
 import sys
+import sysconfig
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,27 +17,78 @@ from typing import Any
 import numpy as np
 
 from tracer.errors import TracerError
+from tracer.host.installation import installation
+from tracer.host.system_bcc import system_bcc
 from tracer.kernel.compiled import INSTRUCTION, Compiled, Map
 
 HEADERS = Path(__file__).parent / "headers"  # BCC looks for include/ below it
 
 
 def import_bcc() -> Any:
-    """BCC's Python package; TracerError when it is missing or is PyPI's unrelated namesake."""
+    """BCC's Python package: that on Python's path, else the distribution's, wherever this Python
+    is. TracerError when there is none, or none that can be used."""
     try:
         import bcc
-    except ImportError as error:
+
+        why = f"the package `bcc` found at {bcc.__file__} is not the BPF Compiler Collection"
+        if hasattr(bcc, "BPF"):
+            return bcc
+    except (ImportError, OSError) as error:  # OSError: its library is missing
+        why = f"BCC's Python package cannot be imported: {error}"
+    directory = next(iter(system_bcc()), None)
+    if directory is None:
+        raise TracerError(why, _to_install())
+    try:
+        return _imported(directory)
+    except Exception as error:  # of another Python's package anything can fail
         raise TracerError(
-            f"BCC's Python package cannot be imported: {error}",
-            "install python3-bpfcc (Debian, Ubuntu), python3-bcc (Fedora) or python-bcc (Arch),"
-            " then: make setup",
+            f"BCC's Python package in {directory} cannot be used: {error}",
+            "it was made for the system's Python: make tracer's virtual environment with that one,"
+            " /usr/bin/python3 -m venv DIRECTORY",
         ) from error
-    if not hasattr(bcc, "BPF"):
-        raise TracerError(
-            f"the package `bcc` found at {bcc.__file__} is not the BPF Compiler Collection",
-            "PyPI's `bcc` is unrelated: pip uninstall bcc, then: make setup",
-        )
-    return bcc
+
+
+def _imported(directory: Path) -> Any:
+    """The package in this directory as `bcc`; nothing else of what lies beside it can be imported,
+    and no bytecode of this Python is left there."""
+    spec = importlib.util.spec_from_file_location(
+        "bcc", directory / "__init__.py", submodule_search_locations=[str(directory)]
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    before = {name: sys.modules.pop(name) for name in _modules()}
+    writes = sys.dont_write_bytecode
+    sys.modules["bcc"], sys.dont_write_bytecode = module, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a newer Python's compiler
+            spec.loader.exec_module(module)
+    except BaseException:
+        for name in _modules():
+            del sys.modules[name]
+        sys.modules.update(before)
+        raise
+    finally:
+        sys.dont_write_bytecode = writes
+    return module
+
+
+def _modules() -> list[str]:
+    return [name for name in sys.modules if name == "bcc" or name.startswith("bcc.")]
+
+
+def _to_install() -> str:
+    """What to install, and how this Python sees it."""
+    used = installation()
+    packages = "python3-bpfcc (Debian, Ubuntu), python3-bcc (Fedora) or python-bcc (Arch)"
+    if used.kind == "clone":
+        return f"{used.to_build()}, or install {packages}"
+    site = sysconfig.get_path("purelib")
+    return (
+        f"install the system's package {packages}: tracer finds it from any virtual environment;"
+        f" one in another place has to be linked: ln -s DIRECTORY/bcc {site}/bcc"
+        " (PyPI's `bcc` is another program)"
+    )
 
 
 @contextlib.contextmanager
@@ -84,6 +138,8 @@ def compile_programs(files: Sequence[Path], macros: Mapping[str, object]) -> Com
 
 def _taken_out(lib: Any, bpf: Any) -> Compiled:
     """Replace the descriptors of BCC's own maps in the code by the maps' indices."""
+    # undeclared by BCC: ctypes cuts a pointer to 32 bits, and only those of some Pythons survive
+    lib.bpf_num_tables.restype, lib.bpf_num_tables.argtypes = ctypes.c_size_t, [ctypes.c_void_p]
     lib.bpf_table_name.restype = ctypes.c_char_p
     lib.bpf_table_name.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     maps, index_of = [], {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracer.errors import TracerError
+from tracer.host.installation import installation
 
 #: Colours that colour-blind readers can tell apart (Okabe and Ito); in grey the markers differ.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -69,7 +70,7 @@ def _matplotlib() -> Any:
     except ImportError:
         raise TracerError(
             "a chart needs matplotlib, and it is not installed",
-            "in tracer's directory: .venv/bin/python -m pip install -e '.[plot]'",
+            installation().to_add("plot"),
             exit_code=2,
         ) from None
     return matplotlib

@@ -61,7 +61,7 @@ def test_every_experiment_refuses_to_measure_the_twin_unasked() -> None:
             attempt()
         assert refused.value.message.startswith("the program of thread-brigade is not built: ")
         assert refused.value.hint == (
-            "make setup builds it; `--runtime python` measures its twin in Python"
+            "build it with: make setup; `--runtime python` measures its twin in Python"
         )
 
 
@@ -69,7 +69,7 @@ def test_every_experiment_refuses_to_measure_the_twin_unasked() -> None:
 def test_what_has_no_twin_is_not_offered_one() -> None:
     with pytest.raises(TracerError) as refused:
         condition("uring-brigade", "A")
-    assert refused.value.hint == "make setup builds it"
+    assert refused.value.hint == "build it with: make setup"
 
 
 @pytest.mark.usefixtures("unbuilt")

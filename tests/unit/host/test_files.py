@@ -63,6 +63,7 @@ OWN_FILES = {
     "experiment/compare.py": "a saved report: what is no text is refused",
     "experiment/store.py": "saved outcomes, in ASCII",
     "cli/main.py": "/dev/null",
+    "host/installation.py": "what pip wrote down: what is no text tells nothing",
     "host/recordings.py": "a recording: what is no text is refused",
     "host/replaying.py": "names of arrays, from the replay: what is no text is refused",
     "report/html/page.py": "the page's own parts",

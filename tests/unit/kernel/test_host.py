@@ -4,31 +4,94 @@ from __future__ import annotations
 
 import sys
 import types
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from tracer.errors import TracerError
+from tracer.host.installation import Installation
 from tracer.host.requirements import is_too_old
-from tracer.kernel import engine
+from tracer.host.system_bcc import system_bcc
+from tracer.kernel import bcc, engine
 from tracer.kernel.bcc import import_bcc
 from tracer.kernel.btf import Btf
 
 
-def test_missing_bcc(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The root of a system without BCC; this Python has imported none."""
+    monkeypatch.setattr(bcc, "system_bcc", lambda: system_bcc(tmp_path))
+    for name in [name for name in sys.modules if name == "bcc" or name.startswith("bcc.")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "bcc", None)
+    return tmp_path
+
+
+def plant_bcc(root: Path, place: str, text: str = "from .part import BPF") -> Path:
+    package = root / place / "bcc"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(f"# class BPF\n__version__ = {place!r}\n{text}\n")
+    (package / "part.py").write_text("class BPF: ...\n")
+    return package
+
+
+@pytest.mark.usefixtures("places")
+@pytest.mark.parametrize(
+    ("used", "remedy"),
+    [
+        (Installation("clone", Path("/c")), "make setup, or install python3-bpfcc"),
+        (Installation("wheel", Path("/v")), "tracer finds it from any virtual environment"),
+    ],
+)
+def test_missing_bcc(monkeypatch: pytest.MonkeyPatch, used: Installation, remedy: str) -> None:
+    monkeypatch.setattr(bcc, "installation", lambda: used)
     with pytest.raises(TracerError, match="cannot be imported") as caught:
         import_bcc()
-    assert "python3-bpfcc" in caught.value.hint and "make setup" in caught.value.hint
+    assert "python3-bpfcc" in caught.value.hint and remedy in caught.value.hint
 
 
-def test_the_unrelated_bcc(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_unrelated_bcc(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = types.ModuleType("bcc")
     other.__file__ = "/site-packages/bcc/__init__.py"
     monkeypatch.setitem(sys.modules, "bcc", other)
-    with pytest.raises(TracerError, match="is not the BPF Compiler Collection") as caught:
+    monkeypatch.setitem(sys.modules, "bcc.part", other)
+    with pytest.raises(TracerError, match="is not the BPF Compiler Collection"):
         import_bcc()
-    assert "pip uninstall bcc" in caught.value.hint
+    package = plant_bcc(places, "lib/python3/dist-packages")
+    assert import_bcc().__file__ == str(package / "__init__.py")
+    assert sys.modules["bcc.part"].__file__ == str(package / "part.py")
+
+
+def test_of_the_systems_packages_bcc_alone_is_used(places: Path) -> None:
+    package = plant_bcc(places, "lib/python3/dist-packages")
+    (package.parent / "beside.py").touch()
+    found = import_bcc()
+    assert found.BPF and import_bcc() is found
+    with pytest.raises(ImportError):
+        import_module("beside")
+    assert not list(package.rglob("*.pyc"))
+
+
+def test_the_nearest_python_version_is_taken(places: Path) -> None:
+    minor = sys.version_info.minor
+    for other in (minor - 4, minor + 1, minor - 2):
+        plant_bcc(places, f"lib/python3.{other}/site-packages")
+    assert import_bcc().__version__ == f"lib/python3.{minor + 1}/site-packages"
+    (places / "lib/python3/dist-packages/bcc").mkdir(parents=True)
+    (places / "lib/python3/dist-packages/bcc/__init__.py").write_text("def parse(): ...\n")
+    assert system_bcc(places)[0].parent.parent.name == f"python3.{minor + 1}"
+
+
+def test_a_package_that_this_python_cannot_use_is_named(places: Path) -> None:
+    package = plant_bcc(places, "lib/python3/dist-packages", "raise OSError('no libbcc.so.0')")
+    with pytest.raises(TracerError) as caught:
+        import_bcc()
+    assert caught.value.message == (
+        f"BCC's Python package in {package} cannot be used: no libbcc.so.0"
+    )
+    assert "/usr/bin/python3 -m venv" in caught.value.hint
+    assert "bcc.part" not in sys.modules
 
 
 @pytest.mark.parametrize("release", ["5.11.0-generic", "4.19.3", "3.10.0-1160.el7"])

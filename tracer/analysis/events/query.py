@@ -12,6 +12,7 @@ import numpy as np
 from tracer.analysis.events.tables import Tables
 from tracer.analysis.events.views import NEEDS, VIEWS
 from tracer.errors import TracerError
+from tracer.host.installation import installation
 
 _MEMORY = "1500MB"
 _SEE = "the views and their columns: tracer query DIR"
@@ -56,7 +57,7 @@ def import_duckdb() -> Any:
     except ImportError as error:
         raise TracerError(
             f"a query needs {error.name}, which is not installed",
-            "in tracer's directory: .venv/bin/python -m pip install -e '.[record]'",
+            installation().to_add("record"),
         ) from None
     return duckdb
 

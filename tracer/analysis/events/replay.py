@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.errors import TracerError
+from tracer.host.installation import installation
 from tracer.host.replaying import Request, replayed
 from tracer.model.events import Events
 from tracer.model.histogram import BUCKETS
@@ -187,7 +188,7 @@ def replay(
     found = {name: data.reshape(-1).view(_DTYPES[name]) for name, data in replayed(request).items()}
     if set(found) != set(_DTYPES):
         raise TracerError("the program that replays recordings is of another tracer",
-                          "build it with: make setup")  # fmt: skip
+                          f"build it with: {installation().to_build()}")  # fmt: skip
     values = [int(value) for value in found["numbers"]]
     named = dict(zip(_NUMBERS, values, strict=True))
     return Replayed(

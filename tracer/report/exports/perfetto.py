@@ -10,6 +10,7 @@ from typing import Any
 
 from tracer.analysis.events.timeline import CALLS, CPU, PATH, STATE, Timeline, Track
 from tracer.errors import TracerError
+from tracer.host.installation import installation
 from tracer.units import plain
 
 _SEQUENCE = 1
@@ -30,7 +31,7 @@ def perfetto(made: Timeline, threads: Sequence[Mapping[str, Any]], title: str) -
     except ImportError:
         raise TracerError(
             "this format needs the package perfetto, which is not installed",
-            "in tracer's directory: .venv/bin/python -m pip install -e '.[export]'",
+            installation().to_add("export"),
         ) from None
     writer = _Writer(TraceProtoBuilder(), schema.TrackEvent)
     writer.tracks(made, threads, title)

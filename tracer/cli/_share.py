@@ -1,0 +1,55 @@
+"""What a system's directory `share` gets of tracer: man pages, and completions of three shells.
+
+`python -m tracer.cli._share DIRECTORY` writes them: for a wheel (setup.py), and for `make install`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+
+from tracer.cli import _manual
+
+#: Where each shell looks for completions below `share`.
+SHELLS = {
+    "bash": "bash-completion/completions/tracer",
+    "zsh": "zsh/site-functions/_tracer",
+    "fish": "fish/vendor_completions.d/tracer.fish",
+}
+#: In every file: `make uninstall` removes no other.
+MARK = "made from the commands of tracer"
+
+
+def completion(shell: str, root: click.Command) -> str:
+    """The script that teaches a shell of `SHELLS` to complete tracer's words."""
+    found = get_completion_class(shell)
+    assert found is not None  # click has all of SHELLS
+    first, *others = found(root, {}, "tracer", "_TRACER_COMPLETE").source().splitlines()
+    return "\n".join([first, *others, f"# {MARK}", ""])  # the first line of zsh's has a meaning
+
+
+def files(root: click.Command) -> dict[str, str]:
+    """Text by path below `share`."""
+    found = {f"man/man1/{name}": text for name, text in _manual.pages(root).items()}
+    return {
+        **{path: f'.\\" {MARK}\n{text}' for path, text in found.items()},
+        **{path: completion(shell, root) for shell, path in SHELLS.items()},
+    }
+
+
+def main() -> None:
+    """Write all files below the directory that is named."""
+    from tracer.cli.main import cli
+
+    directory = Path(sys.argv[1])
+    for name, text in files(cli).items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
