@@ -70,6 +70,11 @@ def count(value: float) -> str:
     return f"{value:.3g}"
 
 
+def count_or_unknown(value: float | None) -> str:
+    """A count; `-` where it is not known, which is not 0."""
+    return "-" if value is None else count(value)
+
+
 def counted(number: float, noun: str, plural: str = "") -> str:
     """A count with its noun: `1 block`, `12 blocks`, `2 processes` (plural given)."""
     return f"{count(number)} {noun if number == 1 else plural or noun + 's'}"

@@ -84,7 +84,7 @@ def test_light_splits_as_well_but_does_not_time_the_sender():
     record: idle.IdleRecord = recording.probes["idle"]
     assert sum(record.path.values()) == ledger.wall(recording).parts["wakeup:idle"]
     assert sum(w.sent["call_function"] + w.sent["flag"] for w in record.wakes) > 0
-    assert sum(times.count for times in record.held.values()) == 0
+    assert set(record.held.values()) == {None}
 
 
 def test_the_path_in_the_report_has_the_parts(engine):
@@ -263,7 +263,8 @@ def test_tracepoints_that_a_kernel_lacks_are_named_and_the_rest_works(monkeypatc
         engine.close()
     record = recording.probes["idle"]
     assert sum(record.path.values()) == ledger.wall(recording).parts["wakeup:idle"]
-    assert sum(w.sent["call_function"] for w in record.wakes) == 0
+    assert {w.sent[how] for w in record.wakes for how in ("call_function", "nothing")} == {None}
+    assert {c.reschedule for c in record.cpus} == {c.call_function for c in record.cpus} == {None}
     assert sum(w.whole.count for w in record.wakes) > 0
     summary = summarize(recording, name="thread-brigade", transport="socketpair", unit="hop")
     assert f"Not on this kernel: {', '.join(recording.unavailable)}" in text.render(summary)

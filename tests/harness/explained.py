@@ -116,6 +116,7 @@ def document(run: TracedRun, sections: tuple[str, ...] = ("sched", "idle")) -> d
             "path": {"delivery": run.delivery * UNITS, "leaving_idle": run.leaving * UNITS,
                      "switch_in": run.switch_in * UNITS},
             "wakeups": [{"state": "C1", "polling": False,
+                         "whole_ns": {"count": run.interrupts * UNITS},
                          "sent": {"nothing": 0, "call_function": run.interrupts * UNITS,
                                   "reschedule": 0, "flag": 0}}],
             "sleeps": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from harness.machine import NUMBER, SIZES, Machine
 from tracer.analysis.run import ledger
@@ -297,12 +297,16 @@ class World:
         record = self.recorded("sched")
         return {k: [h.count, h.sum_ns] for k, h in record.woke.items() if h.count}
 
-    def recorded(self, name: str):  # type: ignore[no-untyped-def]
-        """The record of the probe `name`."""
+    def recorded(self, name: str, without: Sequence[str] = ()):  # type: ignore[no-untyped-def]
+        """The record of the probe `name`, of a kernel that lacks the tracepoints `without`."""
         from tracer import probes
+        from tracer.kernel.programs import INTERRUPTS
         from tracer.model.probe import Context
 
-        return probes.records((name,), self.m.arrays.snapshot(), Context())[name]
+        own = probes.available()[name].tracepoints
+        attached = frozenset((*INTERRUPTS, *own)).difference(without)
+        context = Context(attached=attached, light=self.m.light)
+        return probes.records((name,), self.m.arrays.snapshot(), context)[name]
 
     def check(self) -> None:
         """Every path of this window covers start to last event (but for the clocks' skew), and what

@@ -145,7 +145,8 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
         survivors=closed.survivors,
     )
     groups = counts.group_names(recording)
-    context = Context(groups, engine.address_spaces())
+    attached = frozenset(engine.tracepoints)
+    context = Context(groups, engine.address_spaces(), attached, engine.light)
     records = probes.records(engine.names, data, context)
     with Naming(engine.leave_unnamed) as naming:
         profile = profile_of(recording, engine, groups, closed.path, closed.waiting)

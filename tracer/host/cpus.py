@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,11 @@ _SYS = Path("/sys/devices/system/cpu")
 def online_cpus() -> tuple[int, ...]:
     """CPUs that are online, from sysfs."""
     return cpu_numbers(text_of(_SYS / "online"))
+
+
+def halt_instruction() -> str:
+    """With which a CPU that has no idle driver sleeps on this machine."""
+    return "WFI" if platform.machine() == "aarch64" else "HLT"
 
 
 def cpu_numbers(text: str) -> tuple[int, ...]:

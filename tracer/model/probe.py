@@ -36,14 +36,21 @@ def _none(_types: KernelTypes) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Context:
-    """What is known of the target besides the arrays.
+    """What is known of the target and of the run besides the arrays.
 
     `groups`: the group of the table of threads that each thread is in, by slot; `spaces`: what
-    the processes had mapped, where a probe wanted that.
+    the processes had mapped, where a probe wanted that; `attached`: the tracepoints that there were
+    programs on, None for all; `light`: system calls were not seen.
     """
 
     groups: Mapping[int, str] = field(default_factory=dict)
     spaces: AddressSpaces = field(default_factory=AddressSpaces)
+    attached: frozenset[str] | None = None
+    light: bool = False
+
+    def saw(self, *tracepoints: str) -> bool:
+        """Whether all of these were attached: what only they tell is unknown otherwise, not 0."""
+        return self.attached is None or self.attached.issuperset(tracepoints)
 
 
 @dataclass(frozen=True)

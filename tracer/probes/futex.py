@@ -20,7 +20,7 @@ from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.section import Cell, Scale, Section, Table, Time
 from tracer.model.states import indices
 from tracer.model.threads import comm
-from tracer.units import count, plain, rate
+from tracer.units import count, count_or_unknown, plain, rate
 
 #: Rows of the C array per CPU: the operations of futex(2) by number, then the later calls.
 OPERATIONS = (
@@ -201,7 +201,7 @@ def _counts(record: FutexRecord, scale: Scale) -> list[Table]:
     per = f"per {scale.unit}"
 
     def row(op: Operation, numbers: Sequence[int | None]) -> list[str]:
-        cells = ["-" if n is None else count(n) for n in numbers]
+        cells = [count_or_unknown(n) for n in numbers]
         return [op.name, count(op.calls), rate(scale.per_unit(op.calls)), *cells]
 
     waits = [

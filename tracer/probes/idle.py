@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tracer.host.cpus import halt_instruction
 from tracer.host.files import line_of
 from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.section import Cell, Scale, Section, Table, Time
 from tracer.model.states import BETWEEN_IDLE_STATES, indices
-from tracer.units import count, duration, percent
+from tracer.units import count, count_or_unknown, duration, percent
 
 #: The parts of a wake-up to an idle CPU, in the order of time and of the C arrays.
 PARTS = ("delivery", "leaving_idle", "switch_in")
@@ -34,12 +35,13 @@ _STAYS = ("stays", "ran_ns", "ran_io_ns", "ran_user_ns")
 class Wakes:
     """Wake-ups from another CPU to idle CPUs in one state. Histograms in ns.
 
-    For each wake-up delivery + leaving_idle + switch_in = whole. `sent` by the names of SENT;
-    for `not_enqueued` of them the moment of enqueueing is unknown and all is delivery.
+    For each wake-up delivery + leaving_idle + switch_in = whole. `sent` by the names of SENT, None
+    where this kernel does not tell it; for `not_enqueued` of them the moment of enqueueing is
+    unknown and all is delivery.
     """
 
     state: str
-    sent: Mapping[str, int]
+    sent: Mapping[str, int | None]
     not_enqueued: int
     parts: Mapping[str, Histogram]
     whole: Histogram
@@ -51,13 +53,14 @@ class Wakes:
 
 @dataclass(frozen=True)
 class IdleCpu:
-    """One CPU in the window: entries and ns by idle state, and interrupts taken."""
+    """One CPU in the window: entries and ns by idle state, and interrupts taken (None: this machine
+    does not tell)."""
 
     cpu: int
     entries: Mapping[str, int]
     residency_ns: Mapping[str, int]
-    reschedule: int
-    call_function: int
+    reschedule: int | None
+    call_function: int | None
 
 
 @dataclass(frozen=True)
@@ -66,27 +69,28 @@ class Sleeps:
     on its queue, ns. The first and the last octave hold all shorter and all longer sleeps.
 
     `stays` of the woken threads there, until they left the CPU: `ran_ns` in all, of it in calls for
-    I/O and in own code."""
+    I/O and in own code (None with --light)."""
 
     from_ns: int
     delivery: Histogram
     stays: int = 0
     ran_ns: int = 0
-    ran_io_ns: int = 0
-    ran_user_ns: int = 0
+    ran_io_ns: int | None = 0
+    ran_user_ns: int | None = 0
 
 
 @dataclass(frozen=True)
 class IdleRecord:
     """`path`: the parts of the wall ledger's `wakeup:idle` in ns, summing to it.
 
-    `held` by the names of SENT: ns from what a thread sent to the next event of its CPU.
+    `held` by the names of SENT: ns from what a thread sent to the next event of its CPU; None where
+    that is not told, and with --light.
     """
 
     path: Mapping[str, int]
     wakes: Sequence[Wakes]
     cpus: Sequence[IdleCpu]
-    held: Mapping[str, Histogram]
+    held: Mapping[str, Histogram | None]
     sleeps: Sequence[Sleeps] = ()
 
 
@@ -113,19 +117,35 @@ def state_names(cpu: int) -> list[str]:
     found = {
         int(file.parent.name[5:]): line_of(file)
         for file in (SYSFS / f"cpu{cpu}" / "cpuidle").glob("state[0-9]*/name")
-    } or {0: "POLL", 1: "HLT"}
+    } or {0: "POLL", 1: halt_instruction()}
     names = [found.get(number, f"state {number}") for number in range(STATES)]
     names[_OTHER], names[_BETWEEN] = "others", BETWEEN_IDLE_STATES
     return names
 
 
-def _read(arrays: Arrays, _context: Context) -> IdleRecord:
+def _told(context: Context) -> frozenset[str]:
+    """The names of SENT that the attached tracepoints tell."""
+    interrupt, flag = (
+        context.saw(name) for name in ("ipi_send_cpu", "sched_wake_idle_without_ipi")
+    )
+    is_told = {
+        "call_function": interrupt,
+        "reschedule": interrupt,
+        "flag": flag,
+        "nothing": interrupt and flag,
+    }
+    return frozenset(name for name in SENT if is_told[name])
+
+
+def _read(arrays: Arrays, context: Context) -> IdleRecord:
     """Wake-ups by idle state over all CPUs; a stay that goes on is cut at the window's end."""
     cpus, ctl = arrays["idle_cpus"], arrays["ctl"][0]
     states = arrays["idle_rows"].reshape(len(cpus), STATES)
     start_ns, end_ns = int(ctl["start_ns"]), int(ctl["end_ns"])
     used = np.flatnonzero(cpus["enter_ns"] | cpus["call_function"] | cpus["reschedule"])
     names = {int(cpu): state_names(int(cpu)) for cpu in used}
+    has_reschedule = context.saw("reschedule_entry")
+    has_calls = context.saw("call_function_entry", "call_function_single_entry")
     found = []
     for number in used.tolist():
         row = cpus[number]
@@ -139,8 +159,8 @@ def _read(arrays: Arrays, _context: Context) -> IdleRecord:
                 number,
                 {names[number][s]: entries[s] for s in shown},
                 {names[number][s]: int(residency[s]) for s in shown},
-                int(row["reschedule"]),
-                int(row["call_function"]),
+                int(row["reschedule"]) if has_reschedule else None,
+                int(row["call_function"]) if has_calls else None,
             )
         )
     where: dict[str, list[tuple[int, int]]] = {}
@@ -148,12 +168,19 @@ def _read(arrays: Arrays, _context: Context) -> IdleRecord:
         name = (names.get(cpu) or state_names(cpu))[state]
         where.setdefault(name, []).append((cpu, state))
     path = _path(arrays["idle_threads"][int(ctl["end_slot"])], int(ctl["epoch"]))
+    told = _told(context)
+    timed = frozenset() if context.light else told
     return IdleRecord(
         path=dict(zip(PARTS, path, strict=True)),
-        wakes=[_wakes(name, states[tuple(zip(*at, strict=True))]) for name, at in where.items()],
+        wakes=[
+            _wakes(name, states[tuple(zip(*at, strict=True))], told) for name, at in where.items()
+        ],
         cpus=found,
-        held={name: Histogram.merged(cpus["held"][:, n]) for n, name in enumerate(SENT)},
-        sleeps=_sleeps(arrays["idle_sleeps"].reshape(len(cpus), SLEEPS)),
+        held={
+            name: Histogram.merged(cpus["held"][:, n]) if name in timed else None
+            for n, name in enumerate(SENT)
+        },
+        sleeps=_sleeps(arrays["idle_sleeps"].reshape(len(cpus), SLEEPS), context.light),
     )
 
 
@@ -165,24 +192,29 @@ def _path(thread: np.void, epoch: int) -> list[int]:
     return [0] * len(PARTS)
 
 
-def _sleeps(rows: NDArray[np.void]) -> list[Sleeps]:
+def _sleeps(rows: NDArray[np.void], light: bool) -> list[Sleeps]:
     """The octaves that have wake-ups, over all CPUs; rows of shape (CPUs, SLEEPS)."""
     sums = {name: rows[name].sum(axis=0).tolist() for name in _STAYS}
     octaves = [
         Sleeps(
             1 << SLEEP_FIRST + n,
             Histogram.merged(rows["delivery"][:, n]),
-            **{name: values[n] for name, values in sums.items()},
+            stays=sums["stays"][n],
+            ran_ns=sums["ran_ns"][n],
+            # with --light nothing distinguishes a call from the program's own code
+            ran_io_ns=None if light else sums["ran_io_ns"][n],
+            ran_user_ns=None if light else sums["ran_user_ns"][n],
         )
         for n in range(SLEEPS)
     ]
     return [octave for octave in octaves if octave.delivery.count]
 
 
-def _wakes(state: str, rows: NDArray[np.void]) -> Wakes:
+def _wakes(state: str, rows: NDArray[np.void], told: frozenset[str]) -> Wakes:
+    sent = rows["sent"].sum(axis=0).tolist()
     return Wakes(
         state,
-        dict(zip(SENT, (int(n) for n in rows["sent"].sum(axis=0)), strict=True)),
+        {name: sent[n] if name in told else None for n, name in enumerate(SENT)},
         int(rows["not_enqueued"].sum()),
         {name: Histogram.merged(rows["parts"][:, n]) for n, name in enumerate(PARTS)},
         Histogram.merged(rows["whole"]),
@@ -215,7 +247,11 @@ def _data(record: IdleRecord) -> dict[str, Any]:
             }
             for octave in record.sleeps
         ],
-        "sender_held_ns": {name: record.held[name].data() for name in SENT[1:]},
+        "sender_held_ns": {
+            name: None if times is None else times.data()
+            for name, times in record.held.items()
+            if name != "nothing"
+        },
         "cpus": [
             {
                 "cpu": c.cpu,
@@ -234,10 +270,11 @@ def _data(record: IdleRecord) -> dict[str, Any]:
 def _wake_table(record: IdleRecord) -> Table:
     rows: list[list[Cell]] = []
     for w in sorted(record.wakes, key=lambda w: -w.whole.count):
-        interrupts = w.sent["call_function"] + w.sent["reschedule"]
+        kinds = (w.sent["call_function"], w.sent["reschedule"])
+        interrupts = sum(n for n in kinds if n is not None) if None not in kinds else None
         rows.append(
             [w.state, count(w.whole.count)]
-            + [count(n) for n in (interrupts, w.sent["flag"])]
+            + [count_or_unknown(n) for n in (interrupts, w.sent["flag"])]
             + [Time.of(w.parts[name].mean_ns) for name in PARTS]
             + [Time.of(w.whole.percentile_ns(q)) for q in (50, 99)]
         )
@@ -256,7 +293,7 @@ def _sleep_table(record: IdleRecord) -> Table:
             Time.of(octave.delivery.mean_ns),
             *(Time.of(octave.delivery.percentile_ns(q)) for q in (50, 90, 99)),
             *(
-                Time.of(ns / octave.stays if octave.stays else None)
+                Time.of(ns / octave.stays if octave.stays and ns is not None else None)
                 for ns in (octave.ran_io_ns, octave.ran_user_ns)
             ),
         ]
@@ -269,7 +306,7 @@ def _sleep_table(record: IdleRecord) -> Table:
 def _cpu_table(record: IdleRecord, scale: Scale) -> Table:
     rows: list[list[Cell]] = []
     for c in record.cpus[:_SHOWN_CPUS]:
-        interrupts = [count(c.reschedule), count(c.call_function)]
+        interrupts = [count_or_unknown(c.reschedule), count_or_unknown(c.call_function)]
         for name, entries in c.entries.items() or [("-", 0)]:
             ns = c.residency_ns.get(name, 0)
             share = percent(ns / max(scale.window_ns, 1))
@@ -296,7 +333,7 @@ def _report(record: IdleRecord, scale: Scale) -> Section:
             ("reschedule interrupt", record.held["reschedule"]),
             ("flag", record.held["flag"]),
         )
-        if times.count
+        if times and times.count
     ]
     if held:
         blocks.append(f"from sending to the waker's next event, median: {', '.join(held)}")

@@ -46,7 +46,6 @@ struct io_uring_cpu {
 	u64 more;              /* completions beyond the first of a submission, and messages */
 	u64 overflows;
 	u64 table_full;
-	u64 without_calls;     /* --light: calls are not seen */
 };
 
 BPF_F_TABLE("array", u32, struct io_uring_bucket, io_uring_buckets, URING_BUCKETS,
@@ -173,9 +172,8 @@ static inline struct io_uring_request *io_uring_keep(u64 req, struct cpu *k, u32
 	return r;
 }
 
-int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
+static inline int io_uring_submitted(u64 req)
 {
-	u64 req = ctx->args[URING_SUBMIT_REQ];
 	struct ctl *c = ctl_at(0);
 	struct io_uring_request *r;
 	struct io_uring_row *row;
@@ -188,13 +186,7 @@ int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	slot = io_uring_who(k);
 	r = io_uring_keep(req, k, slot);
-	if (!slot)
-		return 0;
-#ifdef LIGHT
-	if ((s = io_uring_cpu_at(CPU)))
-		s->without_calls = 1;
-#endif
-	if (c->phase != PHASE_OPEN)
+	if (!slot || c->phase != PHASE_OPEN)
 		return 0;
 	if (!r && (s = io_uring_cpu_at(CPU)))
 		s->table_full++;
@@ -203,6 +195,17 @@ int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
 	if (row)
 		row->submitted++;
 	return 0;
+}
+
+int tp_io_uring_submit_req(struct bpf_raw_tracepoint_args *ctx)
+{
+	return io_uring_submitted(ctx->args[URING_SUBMIT_REQ]);
+}
+
+/* Its name before Linux 6.4. */
+int tp_io_uring_submit_sqe(struct bpf_raw_tracepoint_args *ctx)
+{
+	return io_uring_submitted(ctx->args[URING_SUBMIT_REQ]);
 }
 
 /* What the tracepoint does not say of a request that completes. */

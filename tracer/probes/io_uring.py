@@ -11,7 +11,7 @@ import numpy as np
 from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.section import Cell, Scale, Section, Table, Time
-from tracer.units import count, rate
+from tracer.units import count, count_or_unknown, rate
 
 #: How an operation completed, in the order of the C array.
 WAYS = ("inline", "poll", "worker", "later")
@@ -28,6 +28,7 @@ _NAMES = """
 OPERATIONS = tuple(_NAMES.split())
 _ROWS = 80  #: per CPU; later opcodes share the last one
 _BUCKETS = 32768  #: of four requests each
+_SUBMISSIONS = ("io_uring_submit_req", "io_uring_submit_sqe")
 _HEAD_WORDS = 8  #: at most so much of a request is read at once
 
 
@@ -44,30 +45,33 @@ class Operation:
 
 @dataclass(frozen=True)
 class UringRecord:
-    """Operations, and counts of the target's threads over the window.
+    """Operations, and counts of the target's threads over the window; None for what this kernel
+    has no tracepoint for.
 
     `enters` and `submitted_by_enters` are None with --light. `more`: completions beyond the
     first of a submission. `untracked`: submissions whose completion could not be matched, since
     the table was full.
     """
 
-    operations: Sequence[Operation]
+    operations: Sequence[Operation] | None
     enters: int | None
     submitted_by_enters: int | None
-    waits: int
-    task_runs: int
-    task_items: int
-    local_runs: int
-    local_items: int
-    more: int
-    overflows: int
-    untracked: int
+    waits: int | None
+    task_runs: int | None
+    task_items: int | None
+    local_runs: int | None
+    local_items: int | None
+    more: int | None
+    overflows: int | None
+    untracked: int | None
 
     @property
-    def completed(self) -> int:
-        """Completions of all kinds."""
+    def completed(self) -> int | None:
+        """Completions of all kinds that this kernel tells; None where no operation is seen."""
+        if self.operations is None:
+            return None
         own = sum(sum(op.completed.values()) for op in self.operations)
-        return own + self.more + self.overflows
+        return own + (self.more or 0) + (self.overflows or 0)
 
 
 def _place(types: KernelTypes, tracepoint: str, argument: str, default: int) -> int | None:
@@ -103,9 +107,22 @@ def _head(types: KernelTypes) -> dict[str, object]:
     }
 
 
+def _submission(types: KernelTypes) -> str:
+    """The tracepoint of a submission: by its older name where that says which request it is.
+
+    Renamed in Linux 6.4, commit 2ad57931db64 ("io_uring: rename trace_io_uring_submit_sqe()
+    tracepoint").
+    """
+    new, old = _SUBMISSIONS
+    if types.tracepoint_args(new) is None and "req" in (types.tracepoint_args(old) or ()):
+        return old
+    return new
+
+
 def _unneeded(types: KernelTypes) -> tuple[str, ...]:
-    """Tracepoints of the probe whose answer the request itself has."""
-    return ("io_uring_poll_arm",) if _head(types) else ()
+    """Tracepoints of the probe whose answer the request itself has, and the other name of one."""
+    by_name = tuple(name for name in _SUBMISSIONS if name != _submission(types))
+    return (*by_name, "io_uring_poll_arm") if _head(types) else by_name
 
 
 def _macros(types: KernelTypes) -> dict[str, object]:
@@ -115,7 +132,7 @@ def _macros(types: KernelTypes) -> dict[str, object]:
         return types.offset_of(struct, member) if types.has_member(struct, member) else 0
 
     places = {
-        "URING_SUBMIT_REQ": _place(types, "io_uring_submit_req", "req", 0) or 0,
+        "URING_SUBMIT_REQ": _place(types, _submission(types), "req", 0) or 0,
         "URING_POLL_REQ": _place(types, "io_uring_poll_arm", "req", 0) or 0,
         "URING_ASYNC_REQ": _place(types, "io_uring_queue_async_work", "req", 0) or 0,
         "URING_COMPLETE_REQ": _place(types, "io_uring_complete", "req", 1),
@@ -145,10 +162,32 @@ def operation_name(op: int) -> str:
     return OPERATIONS[op] if op < len(OPERATIONS) else f"op {op}"
 
 
-def _read(arrays: Arrays, _context: Context) -> UringRecord:
+def _read(arrays: Arrays, context: Context) -> UringRecord:
     """Operations seen in the window, the most completed first."""
-    rows = arrays["io_uring_rows"].reshape(-1, _ROWS)
     cpus = arrays["io_uring_cpus"]
+    sums = {name: int(cpus[name].sum()) for name in cpus.dtype.names or ()}
+    is_seen = any(map(context.saw, _SUBMISSIONS)) and context.saw("io_uring_complete")
+
+    def told(name: str, by: str) -> int | None:
+        return sums[name] if context.saw(by) else None
+
+    return UringRecord(
+        operations=_operations(arrays) if is_seen else None,
+        enters=None if context.light else sums["enters"],
+        submitted_by_enters=None if context.light else sums["submitted"],
+        waits=told("waits", "io_uring_cqring_wait"),
+        task_runs=told("task_runs", "io_uring_task_work_run"),
+        task_items=told("task_items", "io_uring_task_work_run"),
+        local_runs=told("local_runs", "io_uring_local_work_run"),
+        local_items=told("local_items", "io_uring_local_work_run"),
+        more=told("more", "io_uring_complete"),
+        overflows=told("overflows", "io_uring_cqe_overflow"),
+        untracked=sums["table_full"] if is_seen else None,
+    )
+
+
+def _operations(arrays: Arrays) -> list[Operation]:
+    rows = arrays["io_uring_rows"].reshape(-1, _ROWS)
     submitted = rows["submitted"].astype(np.int64).sum(axis=0)
     completed = rows["completed"].astype(np.int64).sum(axis=0)
     seen = np.flatnonzero(submitted + completed.sum(axis=1))
@@ -162,28 +201,14 @@ def _read(arrays: Arrays, _context: Context) -> UringRecord:
         )
         for op in seen.tolist()
     ]
-    sums = {name: int(cpus[name].sum()) for name in cpus.dtype.names or ()}
-    calls = not sums["without_calls"]
-    return UringRecord(
-        operations=sorted(operations, key=lambda o: -sum(o.completed.values())),
-        enters=sums["enters"] if calls else None,
-        submitted_by_enters=sums["submitted"] if calls else None,
-        waits=sums["waits"],
-        task_runs=sums["task_runs"],
-        task_items=sums["task_items"],
-        local_runs=sums["local_runs"],
-        local_items=sums["local_items"],
-        more=sums["more"],
-        overflows=sums["overflows"],
-        untracked=sums["table_full"],
-    )
+    return sorted(operations, key=lambda o: -sum(o.completed.values()))
 
 
 # ---- the report ----
 
 
 def _data(record: UringRecord) -> dict[str, Any]:
-    enters = record.enters
+    enters, operations = record.enters, record.operations
     return {
         "enters": enters,
         "submitted_by_enters": record.submitted_by_enters,
@@ -196,26 +221,27 @@ def _data(record: UringRecord) -> dict[str, Any]:
         "further_completions": record.more,
         "overflows": record.overflows,
         "untracked": record.untracked,
-        "operations": [
-            {
-                "name": op.name,
-                "submitted": op.submitted,
-                "completed": dict(op.completed),
-                "failed": op.failed,
-                "latency_ns": op.times.data(),
-            }
-            for op in record.operations
-        ],
+        "operations": None if operations is None else [_operation(op) for op in operations],
     }
 
 
-def _table(record: UringRecord, scale: Scale) -> Table:
+def _operation(op: Operation) -> dict[str, Any]:
+    return {
+        "name": op.name,
+        "submitted": op.submitted,
+        "completed": dict(op.completed),
+        "failed": op.failed,
+        "latency_ns": op.times.data(),
+    }
+
+
+def _table(operations: Sequence[Operation], scale: Scale) -> Table:
     rows: list[list[Cell]] = [
         [op.name, count(op.submitted), rate(scale.per_unit(op.submitted))]
         + [count(op.completed[way]) for way in WAYS]
         + [count(op.failed)]
         + [Time.of(op.times.percentile_ns(q)) for q in (50, 99)]
-        for op in record.operations
+        for op in operations
     ]
     columns = ["operation", "begun", f"per {scale.unit}", *WAYS, "failed", "p50", "p99"]
     return Table(columns, rows)
@@ -224,21 +250,19 @@ def _table(record: UringRecord, scale: Scale) -> Table:
 def _report(record: UringRecord, scale: Scale) -> Section:
     """Operations by opcode, then the calls and what runs between them."""
     title = "io_uring: operations, and how they came to their end"
-    if not record.operations:
+    operations = record.operations
+    if operations is None:
+        blocks: list[str | Table] = ["unknown: this kernel does not tell what begins"]
+        return Section(title, [*blocks, *_calls(record, scale)], _data(record))
+    if not operations:
         return Section(title, ["The program submitted none."], _data(record))
-    blocks: list[str | Table] = [_table(record, scale)]
-    if record.enters is not None:
-        done = max(record.completed, 1)
-        blocks.append(
-            f"{count(record.enters)} calls of io_uring_enter"
-            f"{scale.each(record.enters)} ({rate(record.enters / done)} per completion);"
-            f" {count(record.waits)} times one waited for completions"
-        )
+    blocks = [_table(operations, scale), *_calls(record, scale)]
     blocks.append(
-        f"task work: {count(record.task_runs)} runs for {count(record.task_items)} items;"
-        f" of the ring's own: {count(record.local_runs)} for {count(record.local_items)}"
+        f"task work: {count_or_unknown(record.task_runs)} runs for"
+        f" {count_or_unknown(record.task_items)} items; of the ring's own:"
+        f" {count_or_unknown(record.local_runs)} for {count_or_unknown(record.local_items)}"
     )
-    silent = sum(max(op.submitted - sum(op.completed.values()), 0) for op in record.operations)
+    silent = sum(max(op.submitted - sum(op.completed.values()), 0) for op in operations)
     for number, text in (
         (silent, "begun without a completion in the window: none asked for, or not yet there"),
         (record.more, "further completions (multishot operations, messages)"),
@@ -250,6 +274,18 @@ def _report(record: UringRecord, scale: Scale) -> Section:
     return Section(title, blocks, _data(record))
 
 
+def _calls(record: UringRecord, scale: Scale) -> list[str]:
+    """The line on io_uring_enter; none where calls were not seen."""
+    if record.enters is None:
+        return []
+    done = record.completed
+    per = "" if done is None else f" ({rate(record.enters / max(done, 1))} per completion)"
+    return [
+        f"{count(record.enters)} calls of io_uring_enter{scale.each(record.enters)}{per};"
+        f" {count_or_unknown(record.waits)} times one waited for completions"
+    ]
+
+
 PROBE = Probe(
     summary="io_uring: operations by opcode, how they completed and how long they took",
     hooks=("call_ended",),
@@ -258,12 +294,11 @@ PROBE = Probe(
     states={
         "io_uring_buckets": (),
         "io_uring_left": (),
-        "io_uring_cpus": ("without_calls",),
     },
     read=_read,
     report=_report,
     tracepoints=(
-        "io_uring_submit_req",
+        *_SUBMISSIONS,
         "io_uring_complete",
         "io_uring_poll_arm",
         "io_uring_queue_async_work",

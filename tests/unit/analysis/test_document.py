@@ -415,6 +415,9 @@ def test_idle_cpus() -> None:
     assert reader.sender_held_ns(data) is None, "too few for a mean"
     held["count"] = 0
     assert reader.sender_held_ns(data) == 0
+    data["idle"]["sender_held_ns"]["reschedule"] = None
+    data["idle"]["wakeups"][1]["sent"]["reschedule"] = None
+    assert reader.sender_held_ns(data) is reader.interrupts_sent(data) is None
 
 
 def test_joint_counts_are_none_in_older_reports_and_need_enough_events() -> None:
@@ -432,13 +435,13 @@ def test_joint_counts_are_none_in_older_reports_and_need_enough_events() -> None
 def test_wakeups_that_met_a_sleeping_cpu_and_time_asleep() -> None:
     data = document(planted_summary())
     assert reader.sleeping_wakeups(data) is reader.asleep_share(data) is None
-    sent = {"nothing": 1, "call_function": 4, "reschedule": 0, "flag": 1}
+    met = {"whole_ns": {"count": 6}}
     states = [{"name": "POLL", "entries": 1, "residency_ns": 90},
               {"name": "C1", "entries": 1, "residency_ns": data["window_ns"] // 2}]  # fmt: skip
     data["idle"] = {
-        "wakeups": [{"state": "C1", "polling": False, "sent": sent},
-                    {"state": "POLL", "polling": True, "sent": sent},
-                    {"state": "between states", "polling": False, "sent": sent}],
+        "wakeups": [{"state": "C1", "polling": False, **met},
+                    {"state": "POLL", "polling": True, **met},
+                    {"state": "between states", "polling": False, **met}],
         "cpus": [{"states": states}, {"states": []}],
     }  # fmt: skip
     assert reader.sleeping_wakeups(data) == 1

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from harness.machine import SIZES, Machine
+from harness.machine import SIZES, Machine, compiler
 from harness.schedule import Schedule
 from harness.world import SLEEPING, Task, World
 
+from tracer.host import cpus
 from tracer.model.section import Scale, Table
 from tracer.model.states import BETWEEN_IDLE_STATES
 from tracer.probes import idle
@@ -251,7 +252,10 @@ def test_without_cpuidle_the_states_are_known_by_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idle, "SYSFS", tmp_path)
+    monkeypatch.setattr(cpus.platform, "machine", lambda: "x86_64")
     assert idle.state_names(0)[:3] == ["POLL", "HLT", "state 2"]
+    monkeypatch.setattr(cpus.platform, "machine", lambda: "aarch64")
+    assert idle.state_names(0)[:3] == ["POLL", "WFI", "state 2"]
 
 
 @pytest.mark.parametrize(
@@ -339,6 +343,65 @@ def test_the_report_has_the_wake_ups_and_the_cpus(
     assert data["sum_ns"] == {"delivery": 41, "leaving_idle": 9, "switch_in": 20}
     assert data["whole_ns"]["mean"] == 70
     validate("idle", section.data)
+
+
+@pytest.mark.parametrize(
+    ("lacks", "unknown"),
+    [
+        ("ipi_send_cpu", {"nothing", "call_function", "reschedule"}),
+        ("sched_wake_idle_without_ipi", {"nothing", "flag"}),
+    ],
+)
+def test_what_a_kernel_does_not_tell_is_unknown(
+    w: World,
+    other: Task,
+    validate: Callable[[str, Mapping[str, object]], None],
+    lacks: str,
+    unknown: set[str],
+) -> None:
+    w.raw(1050, 1, "cpu_idle", HALT, 1)
+    wake(w, other, 1100, "nothing")
+    w.raw(1141, 1, "sched_wakeup", other.at)
+    w.raw(1150, 1, "cpu_idle", EXIT, 1)
+    w.switch(1170, 1, other)
+    record = w.recorded("idle", [lacks])
+    (wakes,) = record.wakes
+    assert {name for name, number in wakes.sent.items() if number is None} == unknown
+    assert all(number == 0 for number in wakes.sent.values() if number is not None)
+    assert {name for name, times in record.held.items() if times is None} == unknown
+    section = idle.PROBE.report(record, Scale("hop", 2, 1000))
+    first = next(block for block in section.blocks if isinstance(block, Table))
+    assert first.rows[0][2:4] == (["-", "0"] if lacks == "ipi_send_cpu" else ["0", "-"])
+    validate("idle", section.data)
+
+
+def test_a_machine_without_these_interrupts_tells_no_number(
+    w: World, validate: Callable[[str, Mapping[str, object]], None]
+) -> None:
+    w.raw(1050, 1, "cpu_idle", HALT, 1)
+    lacks = ["reschedule_entry", "call_function_entry", "call_function_single_entry"]
+    section = idle.PROBE.report(w.recorded("idle", lacks), Scale("hop", 2, 1000))
+    second = [block for block in section.blocks if isinstance(block, Table)][-1]
+    assert second.rows[0][-2:] == ["-", "-"]
+    (cpu,) = section.data["cpus"]
+    assert cpu["reschedule_interrupts"] is cpu["call_function_interrupts"] is None
+    validate("idle", section.data)
+
+
+def test_light_times_no_sender_and_divides_no_stay(
+    tmp_path: Path, validate: Callable[[str, Mapping[str, object]], None]
+) -> None:
+    if compiler() is None:
+        pytest.skip("no C compiler")
+    w = World(Machine(tmp_path, PROBES, light=True))
+    w.m.arrays["idle_sleeps"]["delivery"]["buckets"][0, 0] = 1
+    w.m.arrays["idle_sleeps"]["stays"][0] = 1
+    w.m.arrays["idle_cpus"]["enter_ns"][1] = 5
+    record = w.recorded("idle")
+    assert set(record.held.values()) == {None}
+    (sleeps,) = record.sleeps
+    assert sleeps.ran_io_ns is sleeps.ran_user_ns is None
+    validate("idle", idle.PROBE.report(record, Scale("hop", 2, 1000)).data)
 
 
 def test_no_wake_up_is_reported_too(

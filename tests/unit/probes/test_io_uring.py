@@ -62,6 +62,10 @@ class Ring:
         """Address of a request that was submitted."""
         return -(-ctypes.addressof(self.requests[number]) // ALIGNED) * ALIGNED
 
+    def complete_unseen(self, now: int) -> None:
+        """A completion of no request: one of several of a multishot operation, or a message."""
+        self.w.raw(now, 0, "io_uring_complete", 0, 0, 0)
+
     def record(self) -> UringRecord:
         record: UringRecord = self.w.recorded("io_uring")
         return record
@@ -211,8 +215,8 @@ def test_a_request_that_ended_unseen_does_not_stand_for_its_next_user(ring: Ring
 
 def test_multishot_and_overflow(ring: Ring) -> None:
     ring.submit(1020, 1, RECV)
-    ring.w.raw(1030, 0, "io_uring_complete", 0, 0, 0)
-    ring.w.raw(1031, 0, "io_uring_complete", 0, 0, 0)
+    ring.complete_unseen(1030)
+    ring.complete_unseen(1031)
     ring.w.raw(1040, 0, "io_uring_cqe_overflow", 0, 0)
     ring.w.raw(1041, 0, "io_uring_local_work_run", 0, 7)
     record = ring.record()
@@ -284,8 +288,8 @@ class Forgetful(Types):
 
 
 def test_polls_are_followed_where_the_request_does_not_keep_that_to_its_end() -> None:
-    assert io_uring.PROBE.unneeded(Types()) == ("io_uring_poll_arm",)
-    assert io_uring.PROBE.unneeded(Forgetful()) == ()
+    assert io_uring.PROBE.unneeded(Types()) == ("io_uring_submit_sqe", "io_uring_poll_arm")
+    assert io_uring.PROBE.unneeded(Forgetful()) == ("io_uring_submit_sqe",)
     assert "URING_FLAGS" not in io_uring.PROBE.macros(Forgetful())
     new = io_uring.PROBE.macros(Types())
     assert (new["URING_HEAD"], new["URING_FLAGS"], new["URING_RESULT"]) == (0, 8, 24)
@@ -308,6 +312,81 @@ def test_a_poll_is_marked_by_its_tracepoint_there(
     ring.complete(1033, 1)
     assert ring.completed() == {"send": {"inline": 1}, "recv": {"poll": 1}}
     assert {op.name: op.failed for op in ring.record().operations} == {"send": 1, "recv": 0}
+
+
+# ---- what a kernel does not tell is unknown ----
+
+
+class Submitting(Types):
+    """A kernel with one tracepoint of submissions, with these arguments."""
+
+    def __init__(self, name: str, *arguments: str) -> None:
+        self.known = {name: arguments}
+
+    def tracepoint_args(self, name: str) -> Sequence[str] | None:  # type: ignore[override]
+        return self.known.get(name)
+
+
+@pytest.mark.parametrize(
+    ("types", "wanted", "place"),
+    [
+        (Submitting("io_uring_submit_req", "req"), "io_uring_submit_req", 0),
+        (Submitting("io_uring_submit_sqe", "req", "force_nonblock"), "io_uring_submit_sqe", 0),
+        (Submitting("io_uring_submit_sqe", "ctx", "req", "user_data"), "io_uring_submit_sqe", 1),
+        # without the request nothing can be matched: the lack is told by the newer name
+        (Submitting("io_uring_submit_sqe", "ctx", "opcode", "user_data"), "io_uring_submit_req", 0),
+    ],
+)
+def test_a_submission_is_seen_by_the_name_that_the_kernel_has(
+    types: Submitting, wanted: str, place: int
+) -> None:
+    both = {"io_uring_submit_req", "io_uring_submit_sqe"}
+    assert both - set(io_uring.PROBE.unneeded(types)) == {wanted}
+    assert io_uring.PROBE.macros(types)["URING_SUBMIT_REQ"] == place
+
+
+def test_the_older_name_says_the_same(ring: Ring) -> None:
+    ring.w.enter(1010, 0, "io_uring_enter")
+    ring.w.raw(1020, 0, "io_uring_submit_sqe", ring.at(1, NOP), 1)
+    ring.complete(1030, 1)
+    assert ring.completed() == {"nop": {"inline": 1}}
+
+
+def test_what_the_kernel_has_no_tracepoint_for_is_unknown(
+    ring: Ring, validate: Callable[[str, Mapping[str, object]], None]
+) -> None:
+    ring.w.enter(1010, 0, "io_uring_enter")
+    ring.complete_unseen(1030)
+    ring.w.leave(1040, 0, 1)
+    scale = Scale("hop", 2, 1000)
+    lacks = {
+        *("io_uring_submit_req", "io_uring_submit_sqe", "io_uring_cqring_wait"),
+        *("io_uring_cqe_overflow", "io_uring_task_work_run", "io_uring_local_work_run"),
+    }
+    record = ring.w.recorded("io_uring", lacks)
+    assert record.operations is record.completed is record.untracked is None
+    assert record.waits is record.overflows is record.task_items is record.local_runs is None
+    assert (record.enters, record.more) == (1, 1)
+    section = io_uring.PROBE.report(record, scale)
+    assert section.blocks == [
+        "unknown: this kernel does not tell what begins",
+        "1 calls of io_uring_enter, 0.50 per hop; - times one waited for completions",
+    ]
+    assert section.data["operations"] is section.data["enters_per_completion"] is None
+    validate("io_uring", section.data)
+    some = io_uring.PROBE.report(ring.w.recorded("io_uring", ["io_uring_task_work_run"]), scale)
+    assert some.data["task_work"] == {"runs": None, "items": None}
+    assert some.data["local_work"] == {"runs": 0, "items": 0}
+
+
+def test_light_does_not_know_the_calls_whether_or_not_something_was_submitted(
+    tmp_path: Path,
+) -> None:
+    if compiler() is None:
+        pytest.skip("no C compiler")
+    world = World(Machine(tmp_path, PROBES, light=True))
+    assert world.recorded("io_uring").enters is None
+    assert world.recorded("io_uring").operations == []
 
 
 def test_the_report(ring: Ring, validate: Callable[[str, Mapping[str, object]], None]) -> None:

@@ -8,7 +8,7 @@ never zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tracer.model.states import BETWEEN_IDLE_STATES, PREEMPTED, WAKEUP_IDLE, WAKEUP_QUEUED, YIELDED
@@ -86,7 +86,9 @@ def counts(document: Document) -> dict[str, float | None]:
         "migrations": _sum_of(sched, "migrations"),
         "interrupts between CPUs": None
         if cpus is None
-        else sum(cpu["reschedule_interrupts"] + cpu["call_function_interrupts"] for cpu in cpus),
+        else _all_or_none(
+            cpu[f"{kind}_interrupts"] for cpu in cpus for kind in ("reschedule", "call_function")
+        ),
         "entries into idle states": None
         if cpus is None
         else sum(state["entries"] for cpu in cpus for state in cpu["states"]),
@@ -95,6 +97,12 @@ def counts(document: Document) -> dict[str, float | None]:
     }
     per = units(document)
     return {name: None if total is None else total / per for name, total in totals.items()}
+
+
+def _all_or_none(numbers: Iterable[int | None]) -> float | None:
+    """The sum; None where one of them is not known."""
+    known = list(numbers)
+    return None if None in known else float(sum(filter(None, known)))
 
 
 def _sum_of(section: Mapping[str, Any] | None, *names: str) -> float | None:
@@ -209,13 +217,14 @@ def idle_path_ns(document: Document, *parts: str) -> float | None:
 
 
 def interrupts_sent(document: Document) -> float | None:
-    """Interrupts that wake-ups sent to idle CPUs."""
+    """Interrupts that wake-ups sent to idle CPUs; None too where the kernel does not tell."""
     idle = document.get("idle")
     if not idle:
         return None
-    sent = [row["sent"] for row in idle["wakeups"]]
-    times = sum(kinds["call_function"] + kinds["reschedule"] for kinds in sent)
-    return float(times) / units(document)
+    times = _all_or_none(
+        row["sent"][kind] for row in idle["wakeups"] for kind in ("call_function", "reschedule")
+    )
+    return None if times is None else times / units(document)
 
 
 def sleeping_wakeups(document: Document) -> float | None:
@@ -224,7 +233,7 @@ def sleeping_wakeups(document: Document) -> float | None:
     if not idle:
         return None
     met = [
-        sum(row["sent"].values())
+        row["whole_ns"]["count"]
         for row in idle["wakeups"]
         if not row["polling"] and row["state"] != BETWEEN_IDLE_STATES
     ]
@@ -263,11 +272,13 @@ def sleeps(document: Document) -> Sequence[tuple[float, int, float]] | None:
 
 def sender_held_ns(document: Document) -> float | None:
     """Time that interrupts held their senders up beyond what setting a flag takes, ns; None where
-    too few of them were seen to tell."""
+    too few of them were seen to tell, or the kernel does not tell them."""
     idle = document.get("idle")
     if not idle:
         return None
     held, flag = idle["sender_held_ns"], idle["sender_held_ns"]["flag"]
+    if None in held.values():
+        return None
     flag_ns = float(flag["mean"]) if is_seen(flag["count"]) else 0.0
     kinds = [held[kind] for kind in ("call_function", "reschedule") if held[kind]["count"]]
     times = sum(kind["count"] for kind in kinds)
