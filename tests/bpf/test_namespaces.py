@@ -1,4 +1,4 @@
-"""Namespaces that tracer is in, or the target: refused by name, or measured right."""
+"""Namespaces and filters that tracer is in, or the target: refused by name, or measured right."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from programs import ROOT, TRACER, assert_books_close, near, need
 PID = ("unshare", "--pid", "--fork", "--mount-proc")
 PID_WITHOUT_FORK = ("unshare", "--pid")
 TIME = ("unshare", "--time", "--fork", "--monotonic", "86400")
+USER = ("unshare", "--user", "--map-root-user")
+NETWORK = ("unshare", "--net")
 BOOT = ("unshare", "--time", "--fork", "--boottime", "86400")
 
 
@@ -29,8 +31,9 @@ def inside(namespace: tuple[str, ...], *words: str) -> subprocess.CompletedProce
         (PID, "PID namespace"),
         (PID_WITHOUT_FORK, "PID namespace"),
         (TIME, "time namespace whose clock is shifted by 86400 s"),
+        (USER, "user namespace"),
     ],
-    ids=["pid", "pid without fork", "time"],
+    ids=["pid", "pid without fork", "time", "user"],
 )
 @pytest.mark.parametrize(
     ("words", "status"),
@@ -44,6 +47,24 @@ def test_tracer_inside_is_refused_by_name(namespace, name, words, status):
     assert "lockdown" not in done.stderr and "Traceback" not in done.stderr
     hint = done.stderr.splitlines()[-1]
     assert hint.startswith("        ") and "run tracer o" in hint
+    assert len(done.stderr.splitlines()) == 2, "nothing before the refusal"
+
+
+def test_a_filter_that_forbids_bpf_is_named(compiled):
+    """As in a container: root has every capability, and bpf(2) fails all the same."""
+    words = [compiled("without_bpf"), *TRACER, "run", "thread-brigade"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    what, hint = done.stderr.splitlines()
+    assert what.startswith("tracer: the kernel refused the BPF map")
+    assert "a seccomp filter is on this process" in hint and "run tracer on the host" in hint
+
+
+def test_a_network_namespace_changes_nothing(tmp_path):
+    file = tmp_path / "report.json"
+    done = inside(NETWORK, "run", "--json", str(file), "--", "sleep", "0.2")
+    assert done.returncode == 0, done.stderr
+    assert_books_close(json.loads(file.read_text()))
 
 
 def test_the_doctor_names_it():
@@ -62,10 +83,10 @@ def test_a_time_namespace_with_the_hosts_monotonic_clock(tmp_path):
 
 
 def test_a_target_in_namespaces_is_measured(tmp_path: Path):
-    """Its numbers and its clock are other ones than tracer's."""
+    """Its numbers, its clock, its rights and its network are other ones than tracer's."""
     need("unshare")
     file = tmp_path / "report.json"
-    command = [*TIME[:-2], "--monotonic", "86400", "--pid", "--mount-proc", "sleep", "0.5"]
+    command = [*TIME, "--pid", "--mount-proc", *USER[1:], *NETWORK[1:], "sleep", "0.5"]
     done = subprocess.run(
         [*TRACER, "run", "--json", str(file), "--", *command],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,

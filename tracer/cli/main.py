@@ -105,10 +105,7 @@ def _status() -> int:
         status = cli.main(prog_name="tracer", standalone_mode=False)
         sys.stdout.flush()
     except TracerError as error:
-        click.echo(f"tracer: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"        {error.hint}", err=True)
-        return error.exit_code
+        return _told(error)
     except click.ClickException as error:
         error.show()
         return 2
@@ -125,7 +122,22 @@ def _status() -> int:
         _drop_stdout()
         click.echo(f"tracer: cannot write to standard output: {error.strerror}", err=True)
         return 1
+    except (ImportError, RuntimeError) as error:
+        from tracer.host.requirements import numpy_error
+
+        explained = numpy_error(error)
+        if explained is None:
+            raise
+        return _told(explained)
     return status if isinstance(status, int) else 0
+
+
+def _told(error: TracerError) -> int:
+    """Its exit status, after its message."""
+    click.echo(f"tracer: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"        {error.hint}", err=True)
+    return error.exit_code
 
 
 def _open_standard_streams() -> None:

@@ -17,7 +17,7 @@ from tracer.experiment.runner import Runner
 from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
 from tracer.host.fingerprint import fingerprint
 from tracer.host.installation import installation
-from tracer.host.user import require_rights
+from tracer.host.requirements import require_host
 from tracer.model.trial import Outcome
 from tracer.progress import Progress
 
@@ -99,7 +99,7 @@ def run_async(
     TracerError when a program is not built or nothing can be run, and without the rights for BPF.
     Interrupted when a signal comes before the first run's end.
     """
-    require_rights()
+    require_host()
     host = fingerprint()
     every, missing = conditions(units, in_python)
     with Runner(every, _PROBES, progress) as runner:

@@ -17,7 +17,7 @@ from tracer.experiment.design import Design
 from tracer.experiment.runner import Runner
 from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
 from tracer.host.fingerprint import differences, fingerprint
-from tracer.host.user import require_rights
+from tracer.host.requirements import require_host
 from tracer.model.trial import Trial
 from tracer.progress import Progress
 
@@ -64,7 +64,7 @@ def compare_live(
             "compare workloads of the same unit: tracer list",
             exit_code=2,
         )
-    require_rights()
+    require_host()
     probes = () if untraced else (*_PROBES, "stacks") if functions else _PROBES
     trials = Design(SIDES, rounds, traced=() if untraced else None, twin="A").trials()
     if a.command:

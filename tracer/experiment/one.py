@@ -33,7 +33,7 @@ from tracer.experiment.watching import Watching
 from tracer.host.installation import installation
 from tracer.host.processes import require
 from tracer.host.recorder import Recorder
-from tracer.host.requirements import require_first_namespaces
+from tracer.host.requirements import require_conditions, require_host
 from tracer.host.user import require_rights
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
@@ -80,7 +80,7 @@ def trace_workload(
     not built, fails, or does not fit into this system's limits, when the host was not quiet in that
     time, and without the rights for BPF.
     """
-    require_rights()
+    require_host()
     workload = condition.definition
     condition.require_program()
     condition.require_fit()
@@ -129,7 +129,7 @@ def trace_command(
     be started (exit status 126 or 127, as the shell) or ended before its window began, when the
     host was not quiet in that time, and without the rights for BPF.
     """
-    require_rights()
+    require_host()
     if wait_quiet_s is not None:
         wait_until_quiet(wait_quiet_s, Progress(shown=False))
     spec = dataclasses.replace(spec, controlled=False)
@@ -254,8 +254,8 @@ def trace_processes(
 def require_target(request: AttachRequest) -> None:
     """TracerError when these processes cannot be attached to, or not by this user, with the
     reason."""
-    require_first_namespaces()
-    for pid in request.pids:
+    require_conditions()
+    for pid in request.pids:  # before the rights: sudo does not help a number that does not exist
         require(pid)
     require_rights()
 

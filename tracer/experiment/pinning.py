@@ -20,7 +20,7 @@ from tracer.experiment.runner import Runner
 from tracer.experiment.store import Store
 from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
 from tracer.host.fingerprint import fingerprint
-from tracer.host.user import require_rights
+from tracer.host.requirements import require_host
 from tracer.model.trial import Outcome, Trial
 from tracer.progress import Progress
 from workloads import available
@@ -140,7 +140,7 @@ def run_pinning(
     and without the rights for BPF. Interrupted when a signal comes before the first block's first
     run has ended.
     """
-    require_rights()
+    require_host()
     if len(os.sched_getaffinity(0)) < 2:
         raise TracerError(
             "only one CPU may be used here, so being pinned to one is no change: not testable",

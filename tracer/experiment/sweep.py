@@ -14,7 +14,7 @@ from tracer.experiment.runner import Runner
 from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
 from tracer.host.cpus import parse_cpus
 from tracer.host.fingerprint import fingerprint
-from tracer.host.user import require_rights
+from tracer.host.requirements import require_host
 from tracer.model.trial import Outcome
 from tracer.progress import Progress
 
@@ -101,7 +101,7 @@ def sweep(
     unit = _unit(lines)
     planned = _plan(lines, ranges)
     if not untraced:
-        require_rights()
+        require_host()
     conditions = [cell.condition for cell in planned.cells]
     probes = () if untraced else _PROBES
     design = Design([c.label for c in conditions], rounds, traced=() if untraced else None)

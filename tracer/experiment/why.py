@@ -23,8 +23,8 @@ from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run
 from tracer.host.cpus import Cpu, cpu_list, read_cpus
 from tracer.host.files import line_of
 from tracer.host.fingerprint import fingerprint
+from tracer.host.requirements import require_host
 from tracer.host.runtimes import recognised
-from tracer.host.user import require_rights
 from tracer.model.trial import Outcome, Surroundings, Trial
 from tracer.progress import Progress
 from tracer.units import counted, duration
@@ -148,7 +148,7 @@ def run_why(
     for, and without the rights for BPF. Interrupted when a signal comes before the first block's
     first run has ended.
     """
-    require_rights()
+    require_host()
     host = fingerprint()
     tested, knobs, missing = conditions(base, initial_environment())
     labels = [condition.label for condition in tested]

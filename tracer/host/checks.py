@@ -14,15 +14,14 @@ from pathlib import Path
 
 import tracer
 from tracer.errors import TracerError
-from tracer.host import cgroups, fingerprint
+from tracer.host import cgroups, fingerprint, requirements
 from tracer.host.files import line_of
 from tracer.host.installation import installation
 from tracer.host.load import HostTimes
 from tracer.host.python_names import PY_SPY
 from tracer.host.replaying import PROGRAM
-from tracer.host.requirements import is_too_old, namespace_error
 from tracer.host.unwinding import HELPER
-from tracer.host.user import CAPABILITIES, has_capability
+from tracer.host.user import CAPABILITIES, has_capability, may_load
 from workloads import NATIVE
 
 _SYS = Path("/sys")
@@ -46,7 +45,7 @@ class Check:
 def _rights() -> Check:
     held = [name for name in CAPABILITIES if has_capability(name)]
     value = f"{'root' if os.geteuid() == 0 else 'an ordinary user'}, {', '.join(held) or 'none'}"
-    if os.geteuid() != 0:
+    if not may_load():
         return Check("rights", value, "note", "runs under probes need root",
                     "sudo tracer ...")  # fmt: skip
     if not {"CAP_SYS_ADMIN", "CAP_BPF"} & set(held):
@@ -57,39 +56,35 @@ def _rights() -> Check:
     return Check("rights", value)
 
 
+def _condition(what: str, value: str, error: TracerError | None, unmet: str = "") -> Check:
+    """A condition of the host: `value`, or the problem that `error` is, then with the value
+    `unmet`."""
+    if error is None:
+        return Check(what, value)
+    return Check(what, unmet or value, "problem", error.message, error.hint)
+
+
 def _kernel() -> Check:
     value = f"Linux {platform.release()}, {platform.machine()}"
-    if is_too_old(platform.release()):
-        return Check("kernel", value, "problem", "5.12 or newer is needed", "a newer kernel")
-    if platform.machine() not in ("x86_64", "aarch64"):
-        return Check("kernel", value, "problem", "the machine is not known to tracer")
-    return Check("kernel", value)
+    return _condition("kernel", value, requirements.kernel_error())
 
 
 def _btf() -> Check:
     path = _SYS / "kernel/btf/vmlinux"
-    if not path.exists():
-        return Check("BTF", "missing", "problem", f"no {path}",
-                    "a kernel built with CONFIG_DEBUG_INFO_BTF=y")  # fmt: skip
-    return Check("BTF", f"{path.stat().st_size >> 20} MiB")
+    value = f"{path.stat().st_size >> 20} MiB" if path.exists() else ""
+    return _condition("BTF", value, requirements.btf_error(), "missing")
 
 
 def _namespaces() -> Check:
-    error = namespace_error()
-    if error is not None:
-        return Check("namespaces", "not the host's", "problem", error.message, error.hint)
-    return Check("namespaces", "thread numbers and clock of the host")
+    value = "rights, thread numbers and clock of the host"
+    return _condition("namespaces", value, requirements.namespace_error(), "not the host's")
 
 
 def _lockdown() -> Check:
-    text = line_of(_SYS / "kernel/security/lockdown")
-    if not text:
+    mode = requirements.lockdown()
+    if not mode:
         return Check("lockdown", "unknown", "ok", "securityfs is not there to tell")
-    mode = (re.search(r"\[(\w+)\]", text) or [text, text])[1]
-    if mode == "confidentiality":
-        return Check("lockdown", mode, "problem", "BPF cannot read the kernel's memory",
-                    "boot without lockdown=confidentiality")  # fmt: skip
-    return Check("lockdown", mode)
+    return _condition("lockdown", mode, requirements.lockdown_error())
 
 
 def _io_uring() -> Check:
@@ -212,7 +207,7 @@ def _steal() -> Check:
 
 def checks(probes: Callable[[], str]) -> list[Check]:
     """All checks. `probes()` tries the BPF programs and returns what it saw, or raises TracerError;
-    it is called as root only."""
+    it is called where they may be loaded."""
     return [
         _installation(), _rights(), _kernel(), _namespaces(), _btf(), _programs(probes),
         _lockdown(), _workloads(), _io_uring(), _python_threads(), *_machine(), *_idle(),
@@ -221,8 +216,11 @@ def checks(probes: Callable[[], str]) -> list[Check]:
 
 
 def _programs(probes: Callable[[], str]) -> Check:
-    if os.geteuid() != 0:
+    if not may_load():
         return Check("probes", "not tried", "note", "only root can load them")
+    if any(requirements.host_errors()):
+        why = "they cannot work on this host: see the other problem"
+        return Check("probes", "not tried", "problem", why)
     try:
         return Check("probes", probes())
     except TracerError as error:

@@ -55,9 +55,14 @@ def has_capability(name: str) -> bool:
     return bool(effective >> CAPABILITIES[name] & 1)
 
 
+def may_load() -> bool:
+    """Whether this process is one that may load BPF programs, as far as its user tells."""
+    return os.geteuid() == 0 or (has_capability("CAP_BPF") and has_capability("CAP_PERFMON"))
+
+
 def require_rights() -> None:
     """TracerError when this process may not load BPF programs."""
-    if os.geteuid() != 0 and not (has_capability("CAP_BPF") and has_capability("CAP_PERFMON")):
+    if not may_load():
         raise TracerError(
             "loading BPF programs needs root's rights (or CAP_BPF and CAP_PERFMON), and this is"
             " an ordinary user",

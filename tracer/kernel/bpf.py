@@ -6,9 +6,11 @@ Numbers and layouts are of linux/bpf.h, which the kernel keeps stable.
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import os
 import platform
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 
 from tracer.errors import TracerError
 from tracer.host.files import fields_of
+from tracer.host.requirements import locked_down, why_forbidden
 from tracer.kernel.clocks import Clocks
 from tracer.kernel.compiled import Compiled, Map
 from tracer.model.cost import RunTime
@@ -33,7 +36,12 @@ _LOAD_64, _MAP_FD = 0x18, 1
 _LICENSE = b"GPL\0"
 _NAME_LENGTH = 15
 _LOG_BYTES = 1 << 20
-_RIGHTS = "is BPF allowed here? root or CAP_BPF + CAP_PERFMON is needed"
+_LOG_LINES = 3  #: of it that a message has
+_ENOTSUPP = 524  # of the kernel alone; what its compilers say of an instruction that they lack
+
+#: In the log of a kernel that is locked down for confidentiality and does not say so in securityfs.
+_LOCKED_DOWN = re.compile(r"(unknown func|cannot use helper) bpf_probe_read_kernel")
+_STATISTICS = "processed "  # the log's last line
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _NUMBER = {"x86_64": 321, "aarch64": 280}.get(platform.machine(), 280)
@@ -76,8 +84,19 @@ def _create(item: Map) -> int:
         raise TracerError(
             f"the kernel refused the BPF map {item.name}"
             f" ({item.value_bytes * item.max_entries >> 10} KiB): {error.strerror}",
-            _RIGHTS,
+            _what_to_do(error),
         ) from error
+
+
+def _what_to_do(error: OSError) -> str:
+    """Where the kernel refuses a call of bpf(2)."""
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return why_forbidden()
+    if error.errno == errno.ENOMEM:
+        return "free some memory; the limit of tracer's control group (memory.max) counts too"
+    if error.errno == _ENOTSUPP:
+        return "this kernel's BPF compiler (JIT) lacks an instruction: run it on a newer kernel"
+    return "a fault of tracer on this kernel: please report it with the text above"
 
 
 class Module:
@@ -120,10 +139,12 @@ class Module:
             if type_id:
                 self._typed.add(program)
         except OSError as error:
+            log = self._verifier_log(program, code, kind, type_id)
+            if _LOCKED_DOWN.search(log):
+                raise locked_down() from error
             raise TracerError(
-                f"the kernel refused the BPF program {program}: {error.strerror}"
-                + self._verifier_log(program, code, kind, type_id),
-                _RIGHTS,
+                f"the kernel refused the BPF program {program}: {error.strerror}" + log,
+                _what_to_do(error),
             ) from error
 
     @staticmethod
@@ -147,7 +168,9 @@ class Module:
         try:
             os.close(self._load(program, code, kind, type_id, log))
         except OSError:
-            return "\n" + log.value.decode(errors="replace").strip()[-2000:]
+            lines = log.value.decode(errors="replace").splitlines()
+            told = [line for line in lines if line.strip() and not line.startswith(_STATISTICS)]
+            return "".join(f"\n{line}" for line in told[-_LOG_LINES:])
         return ""
 
     def attach(self, tracepoints: Sequence[str], prefix: str = "tp_") -> None:
@@ -164,7 +187,8 @@ class Module:
             except OSError as error:
                 self.detach()
                 raise TracerError(
-                    f"cannot attach to the raw tracepoint {name}: {error.strerror}", _RIGHTS
+                    f"cannot attach to the raw tracepoint {name}: {error.strerror}",
+                    _what_to_do(error),
                 ) from error
 
     def attach_clocks(self, program: str, period_ns: int, cpus: Sequence[int]) -> None:
@@ -176,7 +200,7 @@ class Module:
             self.detach()
             raise TracerError(
                 f"cannot sample stacks by the CPUs' clock (perf_event_open): {error.strerror}",
-                f"{_RIGHTS}; --probe sched,syscalls needs no clock",
+                f"{_what_to_do(error)}; --probe sched,syscalls needs no clock",
             ) from error
 
     def detach(self) -> None:

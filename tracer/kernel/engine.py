@@ -17,7 +17,7 @@ from tracer.errors import TracerError
 from tracer.host.asyncio_tasks import may_run_a_task
 from tracer.host.cpus import online_cpus
 from tracer.host.kernel_symbols import kernel_frames
-from tracer.host.requirements import is_too_old, require_first_namespaces
+from tracer.host.requirements import require_conditions
 from tracer.host.tasks import task_of
 from tracer.host.unwinding import unwind
 from tracer.kernel import programs, settings
@@ -67,15 +67,10 @@ class Engine:
         self.names = tuple(names)
         self.light = light
         self.followed = followed
-        if is_too_old(platform.release()):
-            raise TracerError(
-                f"Linux {platform.release()} is too old: tracer's BPF programs need 5.12 or newer",
-                "run it on a newer kernel",
-            )
+        require_conditions()
         btf, machine = Btf.load(), platform.machine()
         known = btf.tracepoints()
         programs.require(known)
-        require_first_namespaces()
         wanted = programs.tracepoints(self.names, btf, light, machine)
         #: Probe stacks copies stacks: without them it samples threads, parts and calls only.
         self.has_stacks = "stacks" in self.names and sampling.stacks

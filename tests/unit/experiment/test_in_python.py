@@ -36,7 +36,7 @@ def unbuilt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(workloads, "NATIVE", tmp_path)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     for module in (brigade_runs, pinning, asynchrony):
-        monkeypatch.setattr(module, "require_rights", lambda: None)
+        monkeypatch.setattr(module, "require_host", lambda: None)
     monkeypatch.setattr("tracer.experiment.runner.run_untraced", _never)
 
 

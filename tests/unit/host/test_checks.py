@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tracer.errors import TracerError
-from tracer.host import cgroups, checks, limits
+from tracer.host import cgroups, checks, limits, user
 from tracer.host.checks import Check
 from workloads import Needs, available
 
@@ -23,6 +23,7 @@ NEEDS = Needs(descriptors=(2, 6), threads=(1, 1))
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty /sys."""
     monkeypatch.setattr(checks, "_SYS", tmp_path)
+    monkeypatch.setattr(checks.requirements, "_SYS", tmp_path)
     return tmp_path
 
 
@@ -94,6 +95,10 @@ def test_what_the_probes_say_is_a_check(monkeypatch: pytest.MonkeyPatch) -> None
         "run it elsewhere",
     )
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    allowed = by_name(checks.checks(lambda: "19 attached"))
+    assert allowed["probes"].value == "19 attached", "CAP_BPF and CAP_PERFMON are enough"
+    for module in (checks, user):
+        monkeypatch.setattr(module, "has_capability", lambda _name: False)
     as_user = by_name(checks.checks(refuse))
     assert (as_user["probes"].verdict, as_user["rights"].verdict) == ("note", "note")
 
