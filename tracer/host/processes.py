@@ -9,7 +9,7 @@ import resource
 import select
 import signal
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +39,12 @@ class Task:
 
 def task(pid: int, tid: int) -> Task | None:
     """What thread `tid` of the process `pid` does; None when it has ended."""
-    directory = _PROC / str(pid) / "task" / str(tid)
+    directory = f"{_PROC}/{pid}/task/{tid}"
     fields = stat_fields(directory)
-    if not fields or fields[0] in "ZX":
+    if has_ended(fields):
         return None
     is_worker = bool(int(fields[6]) & (_PF_IO_WORKER | _PF_USER_WORKER))
-    return Task(fields[0], number_in(directory / "syscall"), is_worker)
+    return Task(fields[0], number_in(f"{directory}/syscall"), is_worker)
 
 
 def is_i386(pid: int) -> bool:
@@ -57,38 +57,33 @@ def is_i386(pid: int) -> bool:
     return head[:5] == b"\x7fELF\x01" and head[18:20] == b"\x03\0"  # ELFCLASS32, EM_386
 
 
-def stat_fields(directory: Path) -> list[str]:
+def stat_fields(directory: str | Path) -> list[str]:
     """The fields of a process's or thread's `stat` behind its name, the state first (field 3 of
     proc_pid_stat(5)); empty when it has ended."""
-    return text_of(directory / "stat").rpartition(")")[2].split()
+    return text_of(f"{directory}/stat").rpartition(")")[2].split()
+
+
+def has_ended(fields: Sequence[str]) -> bool:
+    """Whether these `stat_fields` are of a thread that has ended."""
+    return not fields or fields[0] in "ZX"
 
 
 def tids(pid: int) -> list[int]:
     """The threads of a process; empty when it has ended."""
     try:
-        return [int(entry.name) for entry in (_PROC / str(pid) / "task").iterdir()]
+        return [int(entry.name) for entry in os.scandir(f"{_PROC}/{pid}/task")]
     except OSError:
         return []
 
 
 def thread_name(pid: int, tid: int) -> str:
     """The kernel's name of a thread; empty when it has ended."""
-    try:  # by hand: of 5,000 threads pathlib takes 0.2 s
-        descriptor = os.open(f"{_PROC}/{pid}/task/{tid}/comm", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        name = os.read(descriptor, 64)
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)
-    return name.decode(errors="replace").removesuffix("\n")
+    return text_of(f"{_PROC}/{pid}/task/{tid}/comm").removesuffix("\n")
 
 
 def is_alive(pid: int) -> bool:
     """Whether it exists and is not a zombie; its first thread may have ended before the others."""
-    return any(task(pid, tid) is not None for tid in tids(pid))
+    return any(not has_ended(stat_fields(f"{_PROC}/{pid}/task/{tid}")) for tid in tids(pid))
 
 
 def readable(fds: Collection[int], timeout_s: float | None) -> list[int]:
@@ -203,6 +198,6 @@ def descendants(pids: Iterable[int]) -> list[int]:
             continue
         seen[pid] = None
         for tid in tids(pid):
-            children = text_of(_PROC / str(pid) / "task" / str(tid) / "children")
+            children = text_of(f"{_PROC}/{pid}/task/{tid}/children")
             todo += [int(child) for child in children.split()]
     return list(seen)

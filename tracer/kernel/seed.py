@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from tracer.errors import TracerError
-from tracer.host.processes import Task, is_i386, task, tids
+from tracer.host.processes import Task, has_ended, is_i386, stat_fields, task, tids
 from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
 from tracer.model.states import (
@@ -26,6 +29,35 @@ from tracer.model.threads import is_alive
 #: Rows kept for processes that join a control group later.
 _SPARE = 4096
 _PASSES = 20
+#: Threads that are looked at before they are entered: what one does may change meanwhile.
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class _Seed:
+    """What a thread does: the parts of its time on a CPU and asleep, and the number of its call."""
+
+    running: str
+    blocked: str
+    call: int = 0
+
+
+@functools.cache
+def _seed(found: Task, first_call: int, *, light: bool) -> _Seed:
+    running, blocked, number = UNKNOWN, UNKNOWN, 0
+    if found.call is not None and found.call < 0:
+        running, blocked = USER, "blocked:other"
+    elif found.call is not None:
+        number = first_call + min(found.call, COMPAT - 1)
+        name = class_of(name_of(number))
+        running, blocked = f"syscall:{name}", f"blocked:{name}"
+    if found.state in "Tt":
+        blocked = STOPPED
+    if found.is_worker:
+        running, blocked = KERNEL_WORKERS, "blocked:other"
+    elif light:
+        running = USER
+    return _Seed(running, blocked, number)
 
 
 class Seeder:
@@ -73,8 +105,8 @@ class Seeder:
             new = [tid for tid in tids(pid) if not slots[tid]]
             if not new:
                 return
-            for tid in new:
-                self._add(pid, tid, first_call)
+            for first in range(0, len(new), _AT_ONCE):
+                self._add(pid, new[first : first + _AT_ONCE], first_call)
 
     def settle(self) -> bool:
         """Make every CPU report its current task, and remove threads that ended before that.
@@ -90,77 +122,72 @@ class Seeder:
         self._engine.visit()
         slots = self._engine.arrays["slots"]
         for tid, (pid, slot) in self._unsettled.items():
-            if task(pid, tid) is None and int(slots[tid]) == slot:
+            if has_ended(stat_fields(f"/proc/{pid}/task/{tid}")) and int(slots[tid]) == slot:
                 thread = self._engine.arrays["threads"][slot]
                 thread["tid"], thread["state"], slots[tid] = 0, RunState.DEAD, 0
         self._unsettled.clear()
         return True
 
-    def _add(self, pid: int, tid: int, first_call: int) -> None:
-        found = task(pid, tid)
+    def _add(self, pid: int, new: Sequence[int], first_call: int) -> None:
         slots = self._engine.arrays["slots"]
+        tasks = {tid: task(pid, tid) for tid in new}
         # a thread created by a known one has been entered by the programs by now
-        if found is None or slots[tid]:
+        found = {tid: t for tid, t in tasks.items() if t is not None and not slots[tid]}
+        rows = self._rows(len(found))
+        entered = list(found)[: len(rows)]
+        self._refused.update(list(found)[len(rows) :])
+        if not entered:
             return
-        slot = self._row()
-        if not slot:
-            self._refused.add(tid)
-            return
-        self._write(slot, pid, tid, found, first_call)
-        slots[tid] = slot
-        self._added.add(tid)
-        self._unsettled[tid] = pid, slot
+        self._write(rows, pid, entered, [found[tid] for tid in entered], first_call)
+        slots[entered] = rows
+        self._added.update(entered)
+        self._unsettled |= {tid: (pid, row) for tid, row in zip(entered, rows, strict=True)}
 
-    def _row(self) -> int:
-        """A free row, also of a thread that ended before this window; 0 when there is none."""
-        if self._free < self._end:
-            self._free += 1
-            return self._free - 1
-        rows = self._engine.arrays["threads"][1 : self._end]
-        over = (rows["state"] == RunState.DEAD) & (rows["epoch"] != self._engine.ctl["epoch"])
-        return int(over.argmax()) + 1 if over.any() else 0
+    def _rows(self, wanted: int) -> list[int]:
+        """Free rows, also of threads that ended before this window; fewer where there are not as
+        many."""
+        rows = list(range(self._free, min(self._free + wanted, self._end)))
+        self._free += len(rows)
+        if len(rows) < wanted:
+            used = self._engine.arrays["threads"][1 : self._end]
+            over = (used["state"] == RunState.DEAD) & (used["epoch"] != self._engine.ctl["epoch"])
+            rows += (np.flatnonzero(over)[: wanted - len(rows)] + 1).tolist()
+        return rows
 
-    def _write(self, slot: int, pid: int, tid: int, found: Task, first_call: int) -> None:
+    def _write(
+        self,
+        rows: Sequence[int],
+        pid: int,
+        numbers: Sequence[int],
+        tasks: Sequence[Task],
+        first_call: int,
+    ) -> None:
         engine = self._engine
-        lives = int(engine.arrays["threads"]["life"][slot]) + 1
-        engine.arrays["threads"][slot : slot + 1].view()[...] = np.zeros(
-            (), engine.arrays["threads"].dtype
-        )
+        threads = engine.arrays["threads"]
+        lives = threads["life"][rows] + 1
+        threads.view()[rows] = np.zeros((), threads.dtype)
         if engine.followed:  # what was kept of another thread is none of this one's
-            engine.arrays["threads_before"][slot : slot + 1].view()[...] = np.zeros(
-                (), engine.arrays["threads"].dtype
-            )
-        thread = engine.arrays["threads"][slot]
-        thread["slot"], thread["life"] = slot, lives
+            engine.arrays["threads_before"].view()[rows] = np.zeros((), threads.dtype)
+        threads["slot"][rows], threads["life"][rows] = rows, lives
         now_ns = time.monotonic_ns()
-        running, blocked = UNKNOWN, UNKNOWN
-        if found.call is not None and found.call < 0:
-            running, blocked = USER, "blocked:other"
-        elif found.call is not None:
-            number = first_call + min(found.call, COMPAT - 1)
-            name = class_of(name_of(number))
-            running, blocked = f"syscall:{name}", f"blocked:{name}"
-            thread["call_nr"] = number
-        if found.state in "Tt":
-            blocked = STOPPED
-        if found.is_worker:
-            running, blocked = KERNEL_WORKERS, "blocked:other"
-        elif engine.light:
-            running = USER
-        thread["on_cpu_part"] = PART[running]
-        thread["blocked_part"] = PART[blocked]
-        thread["is_worker"] = found.is_worker
+        seeds = [_seed(found, first_call, light=engine.light) for found in tasks]
+        threads["on_cpu_part"][rows] = [PART[seed.running] for seed in seeds]
+        threads["blocked_part"][rows] = [PART[seed.blocked] for seed in seeds]
+        threads["call_nr"][rows] = [seed.call for seed in seeds]
+        threads["is_worker"][rows] = [found.is_worker for found in tasks]
         # which of the two a runnable thread is, running or in a queue, its first switch tells
-        thread["state"] = RunState.RUNNING if found.state == "R" else RunState.BLOCKED
-        thread["sleeps"] = 1  # in its present call, if it is in one
-        thread["birth_ns"] = now_ns
-        thread["fresh"] = 1
+        threads["state"][rows] = [
+            RunState.RUNNING if found.state == "R" else RunState.BLOCKED for found in tasks
+        ]
+        threads["sleeps"][rows] = 1  # in its present call, if it is in one
+        threads["birth_ns"][rows] = now_ns
+        threads["fresh"][rows] = 1
         if int(engine.ctl["phase"]) == Phase.OPEN:
-            thread["epoch"] = engine.ctl["epoch"]
-            thread["last_ns"] = now_ns
-            # its history before it joined is external
-            thread["path"][PART[EXTERNAL]] = now_ns - int(engine.ctl["start_ns"])
-        thread["tgid"], thread["tid"] = pid, tid
+            threads["epoch"][rows] = engine.ctl["epoch"]
+            threads["last_ns"][rows] = now_ns
+            # their history before they joined is external
+            threads["path"][rows, PART[EXTERNAL]] = now_ns - int(engine.ctl["start_ns"])
+        threads["tgid"][rows], threads["tid"][rows] = pid, numbers
 
     def drop_doubles(self, data: Snapshot) -> None:
         """Remove rows from a snapshot whose thread was entered twice, by the programs and here."""
