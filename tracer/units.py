@@ -20,18 +20,26 @@ def duration(ns: float | None) -> str:
 def _three(value: float) -> str:
     size = abs(value)
     digits = 0 if size >= 99.95 or value == int(value) else 1 if size >= 9.995 else 2
-    return f"{value:.{digits}f}"
+    return f"{value:,.{digits}f}"
 
 
 #: Divisors of ns, and the units that they give.
-_UNITS = ((1, "ns"), (1e3, "us"), (1e6, "ms"), (1e9, "s"))
+_UNITS = ((1.0, "ns"), (1e3, "us"), (1e6, "ms"), (1e9, "s"))
+#: In one unit the longest of several times has seven digits at most, and of the shortest no zeros
+#: stand behind the point if that can be: `31.2 us` and `48,000 us`, not `0.0312 ms` and `48 ms`.
+_LONGEST, _SHORTEST = 9_995_000, 0.1
 
 
 def in_one_unit(times_ns: Sequence[float | None]) -> tuple[str, list[str]]:
-    """Times for one column: their unit, that of the largest, and each in it, with at most three
-    significant figures: `ms`, `["10.7", "0.00704", "0"]`; unknown ones are `-`."""
-    largest = max((abs(ns) for ns in times_ns if ns is not None), default=0)
-    divisor, unit = next((pair for pair in _UNITS[:-1] if largest < 999.5 * pair[0]), _UNITS[-1])
+    """Times of one quantity, for the columns of a table: their unit, and each in it, with at most
+    three significant figures: `us`, `["10,700", "7.04", "0"]`; unknown ones are `-`."""
+    sizes = [abs(ns) for ns in times_ns if ns]
+    shortest, longest = min(sizes, default=0), max(sizes, default=0)
+    fitting = [one for one in _UNITS if longest < _LONGEST * one[0]] or [_UNITS[-1]]
+    readable = [
+        one for one in fitting if shortest >= _SHORTEST * one[0] and longest >= 0.9995 * one[0]
+    ]
+    divisor, unit = (readable[::-1] or fitting)[0]
     return unit, ["-" if ns is None else significant(ns / divisor) for ns in times_ns]
 
 

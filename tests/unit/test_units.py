@@ -31,6 +31,7 @@ from tracer import units
         (999_600_000, "1.00 s"),
         (3_450_000_000, "3.45 s"),
         (123_400_000_000, "123 s"),
+        (5_670_400_000_000, "5,670 s"),
         (-1234, "-1.23 us"),
     ],
 )
@@ -148,9 +149,26 @@ def test_what_a_terminal_must_not_get_is_escaped(text: str, shown: str) -> None:
     assert units.plain(text) == shown
 
 
-def test_times_of_a_column_have_one_unit() -> None:
-    assert units.in_one_unit([10_700_000, 7040, 0, None]) == ("ms", ["10.7", "0.00704", "0", "-"])
-    assert units.in_one_unit([999, 7]) == ("ns", ["999", "7"])
-    assert units.in_one_unit([999.6, 7]) == ("us", ["1", "0.00700"])
-    assert units.in_one_unit([5484e9, 4.06e9, 1]) == ("s", ["5,480", "4.06", "<0.00001"])
-    assert units.in_one_unit([]) == ("ns", [])
+@pytest.mark.parametrize(
+    ("times_ns", "unit", "texts"),
+    [
+        ([10_700_000, 7040, 0, None], "us", ["10,700", "7.04", "0", "-"]),
+        ([32_300, 31_200, 48_000_000], "us", ["32.3", "31.2", "48,000"]),
+        ([450_000, 120_000], "us", ["450", "120"]),
+        ([450_000, 1_200_000], "ms", ["0.450", "1.20"]),
+        ([999, 7], "ns", ["999", "7"]),
+        ([999.6, 70], "ns", ["1,000", "70"]),
+        ([999.6, 100], "us", ["1", "0.100"]),
+        ([9_990e6, 700], "us", ["9,990,000", "0.700"]),
+        ([10_000e6, 700], "ms", ["10,000", "0.00070"]),
+        ([5484e9, 4.06e9, 1], "ms", ["5,480,000", "4,060", "<0.00001"]),
+        ([-5_484_000, 4_060], "us", ["-5,480", "4.06"]),
+        ([1e17], "s", ["100,000,000"]),
+        ([0, None], "ns", ["0", "-"]),
+        ([], "ns", []),
+    ],
+)
+def test_times_of_one_quantity_have_one_unit(
+    times_ns: list[float | None], unit: str, texts: list[str]
+) -> None:
+    assert units.in_one_unit(times_ns) == (unit, texts)

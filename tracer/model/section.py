@@ -27,12 +27,16 @@ class Scale:
 
 
 class Time(float):
-    """A time in a cell of a table, ns: a column of times is printed in one unit."""
+    """A time in a cell of a table, ns: all times of a table are printed in one unit."""
 
     @classmethod
     def of(cls, ns: float | None) -> Time | None:
         """The cell of a time that may be unknown."""
         return None if ns is None else cls(ns)
+
+
+class Total(Time):
+    """A sum of times in a cell, ns: a quantity of its own, with a unit of its own."""
 
 
 #: Finished text, or a time; None is an unknown one.

@@ -17,7 +17,7 @@ from tracer.model.futex_waits import HARDLY_NS, Broadcast, Lock, broadcasts, dat
 from tracer.model.futex_words import CONTENDED, addresses, by_word, groups_of, places
 from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
-from tracer.model.section import Cell, Scale, Section, Table, Time
+from tracer.model.section import Cell, Scale, Section, Table, Time, Total
 from tracer.model.states import indices
 from tracer.model.threads import comm
 from tracer.units import count, count_or_unknown, plain, rate
@@ -219,7 +219,7 @@ def _counts(record: FutexRecord, scale: Scale) -> list[Table]:
             wakes.append(row(op, (*woke, failed)))
     times: list[list[Cell]] = [
         [
-            *(op.name, count(op.asleep.count), Time(op.asleep.sum_ns)),
+            *(op.name, count(op.asleep.count), Total(op.asleep.sum_ns)),
             *(Time.of(h.percentile_ns(q)) for h in (op.asleep, op.to_run) for q in (50, 99)),
             Time.of(op.to_run.max_ns),
         ]
@@ -247,7 +247,7 @@ def _report(record: FutexRecord, scale: Scale) -> Section:
         blocks += [table, ""]
     rows: list[list[Cell]] = [
         [
-            *(_where(at), count(at.waits), count(at.slept), Time(at.asleep_ns)),
+            *(_where(at), count(at.waits), count(at.slept), Total(at.asleep_ns)),
             *(count(at.wakes), _group(at.waiters), _group(at.wakers)),
         ]
         for at in record.places

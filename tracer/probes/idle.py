@@ -14,7 +14,7 @@ from tracer.host.cpus import halt_instruction
 from tracer.host.files import line_of
 from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
-from tracer.model.section import Cell, Scale, Section, Table, Time
+from tracer.model.section import Cell, Scale, Section, Table, Time, Total
 from tracer.model.states import BETWEEN_IDLE_STATES, indices
 from tracer.units import count, count_or_unknown, duration, percent
 
@@ -310,7 +310,7 @@ def _cpu_table(record: IdleRecord, scale: Scale) -> Table:
         for name, entries in c.entries.items() or [("-", 0)]:
             ns = c.residency_ns.get(name, 0)
             share = percent(ns / max(scale.window_ns, 1))
-            rows.append([str(c.cpu), name, count(entries), Time(ns), share, *interrupts])
+            rows.append([str(c.cpu), name, count(entries), Total(ns), share, *interrupts])
             interrupts = ["", ""]
     columns = ["CPU", "idle state", "entries", "time", "share", "resched", "call function"]
     return Table(columns, rows, left=2)

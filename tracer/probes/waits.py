@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
-from tracer.model.section import Cell, Scale, Section, Table, Time
+from tracer.model.section import Cell, Scale, Section, Table, Time, Total
 from tracer.model.states import SOURCES, indices
 from tracer.model.syscalls import MOVES_BYTES, class_of, name_of
 from tracer.model.threads import SLOT_BITS, pattern
@@ -295,7 +295,7 @@ def _report(record: WaitsRecord, _scale: Scale) -> Section:
             _on(wait),
             ENDED_BY[wait.ended_by],
             count(wait.calls),
-            Time(wait.total_ns),
+            Total(wait.total_ns),
             Time(wait.longest_ns),
         ]
         for wait in record.waits[:_MOST]

@@ -27,7 +27,7 @@ from tracer.analysis.run.observer import Pair, observe
 from tracer.analysis.run.summary import Summary
 from tracer.model import states
 from tracer.model.recording import HostLoad, PathThread, Process, Quota
-from tracer.model.section import Section, Table, Time
+from tracer.model.section import Section, Table, Time, Total
 from tracer.model.words import BEHIND_LINES, KERNEL_LINE, LINES, WAITING_LINES
 from tracer.probes.syscalls import CallRecord
 from tracer.report.run import advice
@@ -68,12 +68,16 @@ def test_a_table_without_news_and_a_column_that_repeats_are_left_out() -> None:
     assert "Title\na sentence\nx  calls\n-  -----\n1      2\n" in text
 
 
-def test_a_column_of_times_has_one_unit() -> None:
-    rows = [["a", Time(2_500_000), None], ["b", Time(850), "none"]]
-    section = Section("Title", [Table(["x", "p50", "p99"], rows)], {})
+def test_the_times_of_a_table_have_one_unit_and_so_have_its_sums() -> None:
+    rows = [
+        ["a", Total(31e9), Time(2_500_000), Time(31_200), None],
+        ["b", Total(4e9), Time(8_500), Time(900), "none"],
+    ]
+    section = Section("Title", [Table(["x", "asleep", "p50", "p90", "p99"], rows)], {})
     text = render(planted_summary(sections=(("probe", section),)))
-    assert "x  p50, ms  p99, ns\n" in text
-    assert "a     2.50        -\nb  0.00085     none\n" in text
+    assert "x  asleep, s  p50, us  p90, us  p99, us\n" in text
+    assert "a         31    2,500     31.2        -\n" in text
+    assert "b          4     8.50    0.900     none\n" in text
 
 
 def test_a_probe_that_saw_nothing_says_so_only_if_it_was_asked_for() -> None:
@@ -546,8 +550,8 @@ def test_small_calls_are_summed_and_errors_have_a_line() -> None:
     small = [CallRecord(f"s{n}", "other", {}, 0, histogram(n)) for n in (1, 2, 3)]
     run = planted_summary(window_ns=1_000_000_000, syscalls=(big, *small), open_calls={})
     lines = calls(run, WIDTH)
-    assert cells(lines[1])[-5:] == ["total, ms", "on CPU, ms", "p50, ns", "p99, ns", "max, ms"]
-    assert cells(lines[3])[-5:] == ["2.10", "2.10", "7", "7", "2"]
+    assert cells(lines[1])[-5:] == ["total, ms", "on CPU, ms", "p50, ns", "p99, ns", "max, ns"]
+    assert cells(lines[3])[-5:] == ["2.10", "2.10", "7", "7", "2,000,000"]
     assert lines[4] == "3 more calls, 42 ns in all (--all-rows)"
     assert lines[5].startswith("errors: futex 20 EAGAIN, futex 19 interrupted, restarted, futex 18")
     assert lines[5].endswith("futex 11 E7, and 2 more kinds (--json has them)")

@@ -109,8 +109,9 @@ def _of_threads(
 def calls(run: Summary, _document: Document, _history: History) -> Table:
     """System calls."""
     rows = run.syscalls or ()
-    figures = call_times_ns(rows)
-    heads, cells = columns_of(figures)
+    sums, each = call_times_ns(rows)
+    heads, cells = columns_of(sums, each)
+    figures = {**sums, **each}
     return Table(
         ("call", "calls", *heads, "errors"),
         tuple(

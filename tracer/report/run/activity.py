@@ -83,7 +83,7 @@ def calls(run: Summary, width: int, *, all_rows: bool = False) -> list[str]:
     rows = [call for call in run.syscalls if call.times.sum_ns >= least_ns] or run.syscalls[:1]
     if len(run.syscalls) == len(rows) + 1:
         rows = list(run.syscalls)  # a line for one call is no shorter than its row
-    heads, cells = columns_of(call_times_ns(rows))
+    heads, cells = columns_of(*call_times_ns(rows))
     lines = [
         "System calls (all threads; total includes sleeping in the call)",
         *table(
@@ -104,22 +104,33 @@ def calls(run: Summary, width: int, *, all_rows: bool = False) -> list[str]:
     return [*lines, *_errors(run.syscalls), *_open_calls(run)]
 
 
-def call_times_ns(rows: Sequence[CallRecord]) -> dict[str, list[int | None]]:
-    """The columns of times of a table of calls, by their heads."""
-    return {
+def call_times_ns(
+    rows: Sequence[CallRecord],
+) -> tuple[dict[str, list[int | None]], dict[str, list[int | None]]]:
+    """The columns of times of a table of calls, by their heads: of all calls, and of one call."""
+    sums: dict[str, list[int | None]] = {
         "total": [call.times.sum_ns for call in rows],
         "on CPU": [on_cpu_ns(call) for call in rows],
+    }
+    return sums, {
         "p50": [call.times.percentile_ns(50) for call in rows],
         "p99": [call.times.percentile_ns(99) for call in rows],
         "max": [call.times.max_ns for call in rows],
     }
 
 
-def columns_of(figures: Mapping[str, Sequence[int | None]]) -> tuple[list[str], list[list[str]]]:
-    """Columns of times, each in one unit, which its head names: the heads, and the rows."""
-    units = {head: in_one_unit(times_ns) for head, times_ns in figures.items()}
-    heads = [f"{head}, {unit}" for head, (unit, _cells) in units.items()]
-    columns = [cells for _unit, cells in units.values()]
+def columns_of(
+    *quantities: Mapping[str, Sequence[int | None]],
+) -> tuple[list[str], list[list[str]]]:
+    """Columns of times: the heads, and the rows. Those of one quantity are in one unit, which each
+    head names."""
+    heads: list[str] = []
+    columns: list[Sequence[str]] = []
+    for figures in quantities:
+        unit, cells = in_one_unit([ns for times_ns in figures.values() for ns in times_ns])
+        heads += [f"{head}, {unit}" for head in figures]
+        number = len(cells) // max(len(figures), 1)
+        columns += [cells[n * number : (n + 1) * number] for n in range(len(figures))]
     return heads, [list(row) for row in zip(*columns, strict=True)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tracer.analysis.run.document import document
 from tracer.analysis.run.summary import Summary
-from tracer.model.section import Section, Table
+from tracer.model.section import Cell, Section, Table, Time, Total
 from tracer.report.layout import WIDTH, page, table
 from tracer.report.run.activity import calls, scheduler
 from tracer.report.run.advice import what_if
@@ -97,17 +97,27 @@ def _section(section: Section, width: int = WIDTH) -> list[str]:
 
 
 def _in_units(block: Table, kept: Sequence[int]) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of the columns `kept`, those of times in one unit, which the head names."""
-    heads: list[str] = []
-    columns: list[list[str]] = []
-    for n in kept:
-        cells = [row[n] for row in block.rows]
-        times = [cell for cell in cells if not isinstance(cell, str)]
-        unit, texts = in_one_unit(times)
-        printed = iter(texts)
-        columns.append([cell if isinstance(cell, str) else next(printed) for cell in cells])
-        heads.append(f"{block.columns[n]}, {unit}" if times else block.columns[n])
-    return heads, [list(row) for row in zip(*columns, strict=True)]
+    """Heads and rows of the columns `kept`; times are in one unit, and so are sums of times. The
+    heads name it."""
+    columns = {n: [row[n] for row in block.rows] for n in kept}
+    heads = {n: block.columns[n] for n in kept}
+    texts = {n: [cell if isinstance(cell, str) else "" for cell in columns[n]] for n in kept}
+    for quantity in (Time, Total):
+        found = [
+            (n, row, cell)
+            for n, cells in columns.items()
+            if _quantity(cells) is quantity
+            for row, cell in enumerate(cells)
+            if not isinstance(cell, str)
+        ]
+        unit, times = in_one_unit([cell for _n, _row, cell in found])
+        for (n, row, _cell), text in zip(found, times, strict=True):
+            heads[n], texts[n][row] = f"{block.columns[n]}, {unit}", text
+    return list(heads.values()), [list(row) for row in zip(*texts.values(), strict=True)]
+
+
+def _quantity(cells: Sequence[Cell]) -> type[Time]:
+    return Total if any(isinstance(cell, Total) for cell in cells) else Time
 
 
 def _is_zero(rows: Sequence[Sequence[str]], left: int) -> bool:

@@ -3,7 +3,7 @@
 function three(value) {
   const size = Math.abs(value);
   const digits = size >= 99.95 || value === Math.trunc(value) ? 0 : size >= 9.995 ? 1 : 2;
-  return value.toFixed(digits);
+  return size >= 1000 ? Math.round(value).toLocaleString("en") : value.toFixed(digits);
 }
 
 function duration(ns) {
