@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.event_stream import Stream, save
@@ -207,6 +209,41 @@ def test_compare(tracer: Run, recording: str, tmp_path: Path, validate_document:
     (tmp_path / "none").mkdir()
     status, _, err = tracer("compare", recording, str(tmp_path / "none"))
     assert (status, "is no recording" in err) == (2, True)
+
+
+def view_of(page: Path) -> dict[str, Any]:
+    """What a page shows, as the JSON in it says."""
+    found = re.search(r'id="view">(.*?)</script>', page.read_text(), re.S)
+    assert found is not None
+    (view,) = json.loads(found[1])["views"]
+    assert isinstance(view, dict)
+    return view
+
+
+def tables_of(view: dict[str, Any]) -> dict[str, list[list[Any]]]:
+    """The rows of its tables by their titles."""
+    found = [block for section in view["sections"] for block in section["blocks"]]
+    return {block["title"]: block["rows"] for block in found if block["kind"] == "table"}
+
+
+def test_pages_of_recordings_show_their_hops(tracer: Run, recording: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    status, _out, err = tracer("explain", "--from", recording, "--html", str(page))
+    assert (status, err) == (0, "")
+    data = json.loads(tracer("explain", "--from", recording, "--json", "-")[1])
+    view = view_of(page)
+    first, more, _note = view["sections"][0]["blocks"]
+    assert [*first["lines"], *more["lines"]] == data["sentences"]
+    tables = tables_of(view)
+    groups = [*data["hops"]["kinds"], data["hops"]["all"]]
+    assert [row[1][1] for row in tables["By kind"]] == [group["count"] for group in groups]
+    parts = {row[0]: row[-1][1] for row in tables["What they are made of"] if row[-1]}
+    assert sum(parts.values()) == pytest.approx(data["hops"]["all"]["mean_ns"])
+    (Path(recording) / "report.json").write_text(json.dumps(document(planted_summary())))
+    status, _, err = tracer("compare", recording, recording, "--html", str(page))
+    assert (status, err) == (0, "")
+    tables = tables_of(view_of(page))
+    assert tables["A"] == tables["B"] == view["sections"][1]["blocks"][0]["rows"]
 
 
 def test_what_is_missing_is_said(tracer: Run, recording: str) -> None:

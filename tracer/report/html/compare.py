@@ -8,6 +8,7 @@ from typing import Any
 from tracer.model.words import LINES
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
+from tracer.report.html.hops import kinds_table
 from tracer.report.html.host import interval, is_judged, measured, ratio_text, time_text, tone_of
 from tracer.units import counted, duration
 
@@ -64,6 +65,8 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
                 else None,
                 short="Functions",
             ),
+            section("hops", "Hops", *_hops(document), short="Hops",
+                    lead="Of both recordings, by kind."),
             section("counts", f"Counted per {unit}", _counts(document), short="Counts"),
             measured(
                 document,
@@ -78,9 +81,9 @@ def _ratios(document: Mapping[str, Any]) -> Block:
     rows = [
         interval(
             label,
-            ratio_text(found),
+            ratio_text(found) if found["blocks"] > 1 else f"{found['median']:.2f}x",
             found,
-            tone_of(found["low"], found["high"], is_judged(document)),
+            tone_of(found["low"], found["high"], is_judged(document, found["blocks"])),
         )
         for name, label in _RATIOS.items()
         if (found := document.get(name))
@@ -91,12 +94,16 @@ def _ratios(document: Mapping[str, Any]) -> Block:
 
 
 def _differences(document: Mapping[str, Any]) -> Block | None:
+    number = (document["traced_ratio"] or document["ratio"])["blocks"]
+    judged = is_judged(document, number)
     rows = [
         interval(
             LINES.get(line["name"], line["name"]),
-            time_text(line["difference_ns"]),
+            time_text(line["difference_ns"])
+            if number > 1
+            else duration(line["difference_ns"]["median"]),
             line["difference_ns"],
-            _sign(line["difference_ns"]) if is_judged(document) else "dim",
+            _sign(line["difference_ns"]) if judged else "dim",
         )
         for line in document["lines"]
         if line["a_ns"] or line["b_ns"]
@@ -132,6 +139,12 @@ def _table(
         for line in lines
     ]
     return blocks.table(title, columns, rows) if rows else None
+
+
+def _hops(document: Mapping[str, Any]) -> list[Block]:
+    """Those of two recordings; of other comparisons there are none."""
+    sides = zip("AB", document.get("hops") or (), strict=False)
+    return [kinds_table(side, hops) for side, hops in sides]
 
 
 def _counts(document: Mapping[str, Any]) -> Block | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tracer.analysis.statistics.intervals import ENOUGH_BLOCKS
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
 from tracer.units import counted, duration, percent
@@ -60,9 +61,21 @@ def interval(label: str, text: str, found: Mapping[str, float], tone: str = "") 
     return {"label": blocks.name(label), "text": text, "tone": tone, **ends}
 
 
-def is_judged(document: Mapping[str, Any]) -> bool:
-    """Whether the host was quiet enough for verdicts."""
-    return bool((document.get("load") or {}).get("verdict_allowed", True))
+def is_judged(document: Mapping[str, Any], number: int) -> bool:
+    """Whether so many blocks allow verdicts, and the host was quiet enough for them."""
+    is_quiet = bool((document.get("load") or {}).get("verdict_allowed", True))
+    return is_quiet and number >= ENOUGH_BLOCKS
+
+
+def few(number: int) -> Block | None:
+    """What to say of too few blocks for a claim."""
+    if number >= ENOUGH_BLOCKS:
+        return None
+    return blocks.text(
+        f"{counted(number, 'block')}: what is seen is a hint, and nothing here is a firm claim"
+        f" ({ENOUGH_BLOCKS} allow one).",
+        tone="note",
+    )
 
 
 def tone_of(low: float, high: float, judged: bool, *, is_gain: bool = False) -> str:

@@ -9,6 +9,7 @@ from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
 from tracer.report.html.host import (
     answer,
+    few,
     interval,
     is_judged,
     measured,
@@ -39,7 +40,7 @@ def _pinning(document: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": f"Why is {blocks.name(document['workload'])} slower free to move than pinned?",
         "sections": [
-            answer(document, _advice(document)),
+            answer(document, few(document["rounds"]), _advice(document)),
             section(
                 "steps",
                 "The experiment",
@@ -71,12 +72,13 @@ def _advice(document: Mapping[str, Any]) -> Block | None:
     tried = [row for row in document["advice"] if row["gain"]]
     if not tried:
         return None
+    judged = is_judged(document, document["rounds"])
     gains = [
         interval(
             row["text"],
             ratio_text(row["gain"]),
             row["gain"],
-            tone_of(row["gain"]["low"], row["gain"]["high"], is_judged(document), is_gain=True),
+            tone_of(row["gain"]["low"], row["gain"]["high"], judged, is_gain=True),
         )
         for row in tried
     ]
@@ -207,7 +209,7 @@ def _asynchrony(document: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": "What do async tasks cost, what do threads, and when?",
         "sections": [
-            answer(document),
+            answer(document, few(document["rounds"])),
             section(
                 "taxes",
                 "What a hop pays beyond its read and write",

@@ -183,19 +183,26 @@ def _edges(found: Mapping[str, Any]) -> Block | None:
 
 
 def _tasks(found: Mapping[str, Any]) -> Block | None:
+    """Without those that are file descriptors only: of these a program of threads has many."""
     columns = [
-        Column("task", is_text=True),
+        Column("task, by its first function", is_text=True),
         Column("runtime", is_text=True),
+        Column("which", is_text=True, about="Its number, or what the program named it"),
         Column("time"),
         Column("share"),
         Column("samples"),
     ]
     rows = [
-        [blocks.name(row["label"] or row["name"] or str(row["number"])), row["runtime"],
-         blocks.time(row["time_ns"]), blocks.share(row["share"]), blocks.number(row["samples"])]
+        [blocks.function(row["name"]), row["runtime"], _which(row), blocks.time(row["time_ns"]),
+         blocks.share(row["share"]), blocks.number(row["samples"])]
         for row in found.get("tasks") or ()
+        if row["runtime"] != "fd"
     ]  # fmt: skip
-    return blocks.table("Tasks on the path", columns, rows, sort=2) if rows else None
+    return blocks.table("Tasks on the path", columns, rows, sort=3) if rows else None
+
+
+def _which(task: Mapping[str, Any]) -> str:
+    return blocks.name(task["label"] if task["number"] is None else str(task["number"]))
 
 
 def _who(who: Mapping[str, Any]) -> Block | None:

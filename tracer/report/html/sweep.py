@@ -8,7 +8,7 @@ from typing import Any
 from tracer.model.words import LINES
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
-from tracer.report.html.host import interval, is_judged, measured, ratio_text, tone_of
+from tracer.report.html.host import few, interval, is_judged, measured, ratio_text, tone_of
 from tracer.report.scale import is_wide, scaled
 from tracer.units import counted
 
@@ -21,6 +21,7 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
     points, unit = document["points"], document["unit"]
     names = [name for name in points[0] if name not in _OTHER] if points else []
     crossings = document["crossings"]
+    rounds = min((len(point["rounds_ns"]) for point in points), default=0)
     return {
         "title": f"Time of one {unit} by {', '.join(names)}",
         "sections": [
@@ -29,12 +30,13 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
                 "",
                 blocks.text(*(plain["words"] for plain in crossings), tone="answer")
                 if crossings else None,
+                few(rounds),
                 *(_chart(points, name, names, unit) for name in names[:1]),
             ),
             section(
                 "ratios",
                 "Where the order changes",
-                *(_crossing(one, is_judged(document)) for one in crossings),
+                *(_crossing(one, is_judged(document, rounds)) for one in crossings),
                 short="Ratios",
             ),
             section("points", "The points", _table(points, names, unit), short="Points"),

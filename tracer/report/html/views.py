@@ -9,9 +9,11 @@ from typing import Any
 from tracer.analysis.run.saved import SCHEMA as RUN
 from tracer.report.brigades import SCHEMA as BRIGADES
 from tracer.report.compare import SCHEMA as COMPARE
+from tracer.report.hops_evidence import SCHEMA as HOPS
 from tracer.report.html import (
     brigades,
     compare,
+    hops,
     intervals,
     memory,
     pinning,
@@ -34,6 +36,7 @@ _VIEWS: dict[str, Callable[..., View]] = {
     BRIGADES: brigades.view,
     COMPARE: compare.view,
     EXPLAIN: pinning.view,
+    HOPS: hops.view,
     MEMORY: memory.view,
     SWEEP: sweep.view,
     WHY: why.view,

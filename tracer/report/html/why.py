@@ -49,12 +49,13 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gains(document: Mapping[str, Any]) -> Block | None:
+    judged = is_judged(document, document["rounds"])
     rows = [
         interval(
             row["label"],
             f"{ratio_text(row['gain'])} {row['found'] or ''}",
             row["gain"],
-            tone_of(row["gain"]["low"], row["gain"]["high"], is_judged(document), is_gain=True),
+            tone_of(row["gain"]["low"], row["gain"]["high"], judged, is_gain=True),
         )
         for row in document["changes"]
         if row["gain"]

@@ -55,6 +55,35 @@ def test_every_number_of_a_picture_is_in_the_report(name: str) -> None:
         assert {row["median"], row["low"], row["high"]} <= known, row
 
 
+def tones(data: Any) -> set[str]:
+    """The colours of what is a ratio or a difference."""
+    view = json.loads(page_of([data]).split('id="view">')[1].split("</script>")[0])["views"][0]
+    found = [block for section in view["sections"] for block in section["blocks"]]
+    return {
+        row["tone"]
+        for block in found
+        if block["kind"] == "intervals" and block["reference"] is not None
+        for row in block["rows"]
+    }
+
+
+def test_few_blocks_and_a_busy_host_have_no_colour() -> None:
+    compared = json.loads(json.dumps(SAVED["tracer.compare-1"]))
+    compared["load"]["verdict_allowed"] = True
+    assert compared["ratio"]["blocks"] == 6
+    assert tones(compared) == {"dim"}
+    for name in ("ratio", "traced_ratio"):
+        compared[name]["blocks"] = 12
+    assert "good" in tones(compared)
+    compared["load"]["verdict_allowed"] = False
+    assert tones(compared) == {"dim"}
+    explained = json.loads(json.dumps(SAVED["tracer.explain-2"]))
+    assert explained["load"]["verdict_allowed"] and explained["rounds"] < 12
+    assert "good" not in tones(explained) and "nothing here is a firm claim" in page_of([explained])
+    explained["rounds"] = 12
+    assert "good" in tones(explained) and "firm claim" not in page_of([explained])
+
+
 @pytest.mark.parametrize("name", SAVED)
 def test_a_page_of_an_experiment_opens(show: Show, name: str) -> None:
     page = show(page_of([SAVED[name]]))

@@ -19,6 +19,7 @@ from tracer.model.histogram import BUCKETS, Histogram, lower_bound_ns
 from tracer.report.html import flame, intervals, run, wakeups
 from tracer.report.html.parts import NAMES, part_of
 from tracer.report.html.threads import sums_of
+from tracer.report.html.views import page_of
 
 
 def blocks_of(view: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -43,6 +44,23 @@ def test_every_state_has_a_part_and_sums_are_kept() -> None:
         assert (part_of(state) == "unknown") == (state == states.UNKNOWN)
     sums = sums_of(dict.fromkeys(states.OWN_PARTS, 3))
     assert sum(sums.values()) == 3 * len(states.OWN_PARTS)
+
+
+def test_tasks_are_told_apart_and_descriptors_are_none() -> None:
+    data = planted()
+    row = {"name": "work", "time_ns": 5, "share": 0.5, "samples": 2}
+    data["where"]["tasks"] = [
+        {**row, "runtime": "tokio", "number": 7, "label": None},
+        {**row, "runtime": "asyncio", "number": None, "label": "Task-8"},
+        {**row, "runtime": "fd", "number": 9, "name": "recvfrom", "label": None},
+    ]
+    tables = {table["title"]: table for table in blocks_of(run.view(data), "table")}
+    assert [row[:3] for row in tables["Tasks on the path"]["rows"]] == [
+        ["work", "tokio", "7"],
+        ["work", "asyncio", "Task-8"],
+    ]
+    data["where"]["tasks"] = data["where"]["tasks"][2:]
+    assert "Tasks on the path" not in page_of([data])
 
 
 # ---- flame graphs ----
