@@ -22,6 +22,13 @@ class TracerError(Exception):
         self.hint = hint
         self.exit_code = exit_code
 
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class CannotTraceError(TracerError):
+    """This process, on this host, may or can trace nothing; the message says what is missing."""
+
 
 class Interrupted(BaseException):
     """SIGINT or SIGTERM came. Not an Exception: nothing that handles errors may swallow it."""

@@ -80,11 +80,13 @@ def attached(
     switch_cost_ns: int | None = None,
     on_open: Callable[[int, int], None] = lambda _threads, _processes: None,
     calibration: Calibration | None = None,
+    opens: Callable[[Engine], None] = open_now,
 ) -> Iterator[Recording]:
     """Attach and yield one recording for each window; the last one ends it.
 
-    `on_open(threads, processes)` is called when the first window is open. With `calibration` the
-    programs are timed in short samples of the windows.
+    `opens` opens the first window, or returns when another process has opened it;
+    `on_open(threads, processes)` is called when it is open. With `calibration` the programs are
+    timed in short samples of the windows.
     A signal ends the last window: it is raised again, as Interrupted, after that was yielded.
     TracerError when there is nothing to attach to.
     """
@@ -114,7 +116,7 @@ def attached(
         with Concurrency(engine) as concurrency:
             watch = _Watch(engine, request, seeder, tally, pids, switch_cost_ns, concurrency)
             tally.opens()
-            open_now(engine)
+            opens(engine)
             if calibration is None:
                 yield from watch.windows(on_open)
                 return

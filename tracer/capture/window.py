@@ -7,7 +7,6 @@ programs read its start before its epoch, and both before its phase.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ from tracer.model import threads as rows_of
 from tracer.model.states import AWAITED, EXTERNAL, ON_CPU_PARTS, PART, SLEEP, Phase, RunState
 from tracer.model.syscalls import SYNCS, name_of
 from tracer.model.threads import Mask, Threads
+from tracer.model.window import close_window, open_window
 
 #: If the busiest thread ends in an unexplained sleep longer than this share of the window, report
 #: another thread, provided it ran at least half as long.
@@ -31,13 +31,7 @@ _MUCH, _SOME_WORK = 0.05, 0.1
 
 def open_now(engine: Engine, command_tgid: int = 0) -> None:
     """Open a window at this moment; that of a process `command_tgid` ends with its exit."""
-    ctl = engine.ctl
-    ctl["end_slot"] = 0
-    ctl["start_ns"] = time.monotonic_ns()
-    ctl["epoch"] += 1
-    ctl["window_tgid"] = command_tgid
-    ctl["phase"] = Phase.OPEN
-    ctl["command_tgid"] = command_tgid
+    open_window(engine.ctl, command_tgid)
 
 
 def is_open(engine: Engine) -> bool:
@@ -52,12 +46,13 @@ def processes_of(engine: Engine) -> set[int]:
 
 
 def close_now(engine: Engine, end_ns: int | None = None) -> Snapshot:
-    """End the window at this moment, or give it an end that has just passed, and detach.
+    """End the window at this moment, or give it an end that has just passed, and detach. One that
+    is closed already keeps its end, where none is given.
 
     Everything as it was then.
     """
-    engine.ctl["end_ns"] = time.monotonic_ns() if end_ns is None else end_ns
-    engine.ctl["phase"] = Phase.CLOSED
+    if end_ns is not None or is_open(engine):
+        close_window(engine.ctl, end_ns)
     engine.detach()
     return engine.arrays.snapshot()
 

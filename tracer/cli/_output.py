@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from tracer.cli._html import HtmlFile
 
 _WIDTH = 100
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def say_nothing(_text: str) -> None:
@@ -63,7 +60,9 @@ class Outputs:
     ) -> None:
         """Write one report: its document as JSON, and the text that `text` makes for a width. Of a
         live `run` the HTML page shows more than the document has."""
-        data = json.dumps(valid(document), indent=None if self.line_each else 2) + "\n"
+        from tracer.report.json_text import json_text
+
+        data = json_text(document, None if self.line_each else 2) + "\n"
         try:
             if self.json_alone:
                 click.echo(data, nl=False)
@@ -136,18 +135,6 @@ def outputs(
             quiet,
             html_file,
         )
-
-
-def valid(value: Any) -> Any:
-    """The same data; where a text has bytes that are not UTF-8 (an argument of a command), which
-    Python keeps as lone surrogates and no JSON may contain, each is replaced."""
-    if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
-    if isinstance(value, Mapping):
-        return {valid(name): valid(member) for name, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [valid(member) for member in value]
-    return value
 
 
 def report_width(fd: int = 1) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import click
 
 from tracer.cli import _options as options
 from tracer.cli._output import outputs, report_width, say
-from tracer.errors import TracerError
 
 
 @click.command(
@@ -36,6 +34,7 @@ def command(file: Path, json_path: str | None, html_path: str | None, **values: 
     attach --interval each is a report. Exit status 3: the events of a recording and the kernel's
     books differ.
     """
+    from tracer.analysis.run.report_files import documents_in, refused, require_runs
     from tracer.analysis.run.saved import SCHEMA, summary_of
     from tracer.report.run.text import render
 
@@ -43,19 +42,19 @@ def command(file: Path, json_path: str | None, html_path: str | None, **values: 
         return _of_recording(file, json_path, html_path, values)
     if json_path is not None:
         raise click.UsageError(f"{file} is JSON already: --json is for a recording, a directory")
-    documents = _read(file)
+    documents = documents_in(file)
     if html_path is not None:
         _write_page(documents, file, html_path)
         if documents[0]["schema"] != SCHEMA:
             return 0
-    _require_runs(documents, file)
+    require_runs(documents, file)
     shown = options.shown({**values, "by": "place"}, short=len(documents) > 1)
     for document in documents:
         try:
             summary = summary_of(document)
             text = render(summary, report_width(), shown, document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise _refused(f"{file} does not follow the schema tracer.run/2: {error!r}") from error
+            raise refused(f"{file} does not follow the schema tracer.run/2: {error!r}") from error
         if not values["quiet"]:
             click.echo(text, nl=len(documents) > 1, color=True)
             if document.get("where") and not shown.brief:
@@ -90,50 +89,22 @@ def _of_recording(
     return found.status
 
 
-def _read(file: Path) -> list[dict[str, Any]]:
-    """One document, or one a line; each names its schema."""
-    try:
-        text = file.read_text(errors="replace")
-    except OSError as error:
-        raise _refused(f"cannot read {file}: {error}") from None
-    try:
-        documents = [json.loads(text)]
-    except ValueError:
-        try:
-            documents = [json.loads(line) for line in text.splitlines()]
-        except ValueError as error:
-            raise _refused(f"{file} is not JSON: {error}") from None
-    if not documents or not all(isinstance(d, dict) and "schema" in d for d in documents):
-        raise _refused(f"{file} is not a report of tracer")
-    return documents
-
-
-def _require_runs(documents: list[dict[str, Any]], file: Path) -> None:
-    from tracer.analysis.run.saved import SCHEMA
-
-    if not all(document["schema"] == SCHEMA for document in documents):
-        raise _refused(f"{file} is not a report of tracer run or attach ({SCHEMA})")
-
-
 def _write_page(
     documents: list[dict[str, Any]],
     file: Path,
     html_path: str,
     more: Sequence[Mapping[str, Any]] = (),
 ) -> None:
+    from tracer.analysis.run.report_files import refused
     from tracer.cli._files import OutputFile
     from tracer.report.html.views import page_of, schemas
 
     if any(document["schema"] not in schemas() for document in documents):
-        raise _refused(f"{file} is of a schema that has no page: {documents[0]['schema']}")
+        raise refused(f"{file} is of a schema that has no page: {documents[0]['schema']}")
     with OutputFile(html_path) as page:
         try:
             text = page_of(documents, more)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             schema = documents[0]["schema"]
-            raise _refused(f"{file} does not follow the schema {schema}: {error!r}") from error
+            raise refused(f"{file} does not follow the schema {schema}: {error!r}") from error
         page.write(text)
-
-
-def _refused(message: str) -> TracerError:
-    return TracerError(message, "make one with: tracer run --json FILE ...", exit_code=2)

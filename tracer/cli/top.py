@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import signal
 import tempfile
@@ -240,12 +239,12 @@ def _changed(request: AttachRequest, answer: Mapping[str, Any]) -> AttachRequest
 def _save(document: Mapping[str, Any]) -> str:
     """Write the document that is shown; what to say about it."""
     from tracer.cli._files import OutputFile
-    from tracer.cli._output import valid
+    from tracer.report.json_text import json_text
 
     name = f"tracer-top-{time.strftime('%Y%m%d-%H%M%S')}.json"
     try:
         with OutputFile(name) as file:
-            file.write(json.dumps(valid(document), indent=2) + "\n")
+            file.write(json_text(document) + "\n")
     except TracerError as error:
         return error.message
     return f"saved: tracer report {Path(name).absolute()}"

@@ -7,6 +7,7 @@ from types import TracebackType
 
 from tracer.analysis.run.summary import Summary, summarize
 from tracer.capture.attach import AttachRequest, attached
+from tracer.capture.window import open_now
 from tracer.experiment import command_lines
 from tracer.experiment.tracing import Tracing
 from tracer.kernel.calibrate import switch_cost_ns
@@ -29,8 +30,8 @@ class Watching:
     """
 
     def __init__(self, tracing: Tracing, followed: bool, recorded: bool = False) -> None:
-        self._tracing = tracing.with_path()
-        kept = self._tracing.recorded() if recorded else self._tracing
+        self.tracing = tracing.with_path()
+        kept = self.tracing.recorded() if recorded else self.tracing
         self.engine = Engine(kept.probes, kept.light, followed, kept.sampling)
         self._switch_ns = switch_cost_ns(self.engine)
         self._costs = calibration(self.engine)
@@ -40,19 +41,20 @@ class Watching:
         request: AttachRequest,
         on_open: Callable[[int, int], None],
         keep: Callable[[Recording], Recording] = lambda recording: recording,
+        opens: Callable[[Engine], None] = open_now,
     ) -> Iterator[Summary]:
         """The summary of each window, as `tracer.capture.attach.attached` makes them; each
         recording goes through `keep`."""
-        windows = attached(self.engine, request, self._switch_ns, on_open, self._costs)
-        for recording in windows:
+        for window in attached(self.engine, request, self._switch_ns, on_open, self._costs, opens):
+            recording = keep(window)
             yield summarize(
-                keep(recording),
+                recording,
                 name=recording.processes[0].name if recording.processes else "",
                 transport="",
-                unit="run",
-                top=self._tracing.top,
+                unit="unit" if recording.result.get("units") else "run",
+                top=self.tracing.top,
                 kind="attach",
-                command_line=command_lines.of_attach(request, self._tracing),
+                command_line=command_lines.of_attach(request, self.tracing),
             )
 
     def __enter__(self) -> Watching:

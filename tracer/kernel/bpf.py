@@ -219,6 +219,10 @@ class Module:
         self._views.append(memory)
         return np.ndarray((item.max_entries,), item.dtype, memory, strides=(stride,))
 
+    def descriptor(self, name: str) -> int:
+        """The array map `name`, for another process to map; it stays this module's."""
+        return self._maps[name][1]
+
     def run_times(self) -> Mapping[str, RunTime]:
         """By loaded program: its runs since then, as far as the kernel counted them."""
         return {name: _run_time(fd) for name, fd in self._programs.items()}

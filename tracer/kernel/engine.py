@@ -122,6 +122,14 @@ class Engine:
         """The window's settings, one record, live."""
         return self.arrays.ctl
 
+    def shared_settings(self) -> tuple[int, Mapping[str, tuple[int, int]]]:
+        """`ctl` for another process: the descriptor that it maps, and the offset and the bytes of
+        each member."""
+        kind = self.ctl.dtype
+        members = {name: kind.fields[name] for name in kind.names or () if kind.fields}
+        places = {name: (int(at[1]), at[0].itemsize) for name, at in members.items()}
+        return self._module.descriptor("ctl"), places
+
     def attach(self) -> None:
         """Attach all programs, then make every CPU switch once.
 

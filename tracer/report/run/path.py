@@ -34,10 +34,11 @@ _LEAST_BEHIND = 0.001
 
 
 class Row(str):
-    """A line of the ledger, which knows its time, and what it is about: `key` is the same in every
-    run, whatever its label names."""
+    """A line of the ledger, which knows its time, its whole label, indented, and what it is about:
+    `key` is the same in every run, whatever its label names."""
 
     ns: float
+    label: str
     key: str
 
 
@@ -79,7 +80,7 @@ class _Rows:
         share = percent(ns / max(self._run.window_ns, 1))
         shown = label[: self.label_width]
         row = Row(f"{shown:<{self.label_width}}{self.amount(ns):>9}{share:>10}")
-        row.ns, row.key = ns, key or label.strip()
+        row.ns, row.label, row.key = ns, label, key or label.strip()
         return row
 
     def line(self, name: str, ns: float, indent: str = "") -> Row:
