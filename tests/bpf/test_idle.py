@@ -196,7 +196,7 @@ def compare_counters(engine: Engine) -> dict[str, int]:
         check(cpus[cpu].entries.get(state, 0), 0, (cpu, state), 1)
     if not outer[0][0]:
         print("no cpuidle on this host: entries not compared")
-    if "reschedule_entry" not in engine.unavailable:
+    if "reschedule_entry" in engine.tracepoints:
         for cpu in sorted(os.sched_getaffinity(0)):
             least = inner[1][1][cpu, "RES"] - inner[0][1][cpu, "RES"]
             assert cpus[cpu].reschedule <= outer[1][1][cpu, "RES"] - outer[0][1][cpu, "RES"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -83,19 +82,23 @@ def _size_request(line: str | None, tasks: int | None) -> SizeRequest | None:
 
 
 def _try_probes() -> str:
-    """Attach all BPF programs, have them read this kernel, and detach; what was seen."""
+    """Attach all BPF programs of the state machine, have them read this kernel, and detach; what
+    was seen, and which tracepoints the probes will miss."""
+    import platform
+
+    from tracer.kernel import programs
     from tracer.kernel.bcc import import_bcc
+    from tracer.kernel.btf import Btf
     from tracer.kernel.engine import Engine
 
-    bcc = import_bcc()
-    version = getattr(bcc, "__version__", "unknown")
+    version = getattr(import_bcc(), "__version__", "unknown")
     with contextlib.closing(Engine(())) as engine:
         engine.arrays.reset()
         engine.attach()
         engine.detach()
-        missing = f"; not here: {', '.join(engine.unavailable)}" if engine.unavailable else ""
-        count = len(engine.tracepoints)
-        return (
-            f"{count} raw tracepoints attached, kernel read; bcc {version} of"
-            f" {Path(bcc.__file__).resolve().parent}{missing}"
-        )
+        gone, count = list(engine.unavailable), len(engine.tracepoints)
+    types = Btf.load()
+    lacking = programs.lacking(types.tracepoints(), types, platform.machine())
+    gone += [f"{', '.join(names)} (probe {probe})" for probe, names in lacking.items()]
+    missing = f"; not here: {', '.join(gone)}" if gone else ""
+    return f"{count} raw tracepoints attached, kernel read; bcc {version}{missing}"

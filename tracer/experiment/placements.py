@@ -11,6 +11,7 @@ from tracer.host.cpus import Cpu, read_cpus
 
 #: A core is of the slower kind when its capacity is below this share of the fastest one's.
 _SLOWER = 0.9
+_CACHES_UNKNOWN = "the kernel does not say which CPUs here share a cache"
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ def _pair(cpus: list[Cpu], same: Mapping[str, bool]) -> tuple[int, ...]:
 def placements(cpus: list[Cpu]) -> list[Placement]:
     """Every kind of placement with its CPUs, or with the reason why it cannot be tested here."""
     every = tuple(cpu.number for cpu in cpus)
+    unknown = "" if all(cpu.cache for cpu in cpus) else _CACHES_UNKNOWN
     pairs = (
         ("SMT siblings", {"core": True}, "no core here has two hardware threads"),
         ("two CPUs of one last-level cache", {"core": False, "cache": True},
-         "no two cores here share a last-level cache"),
-        ("two last-level caches", {"cache": False, "node": True},
-         "all CPUs here share one last-level cache"),
+         unknown or "no two cores here share a last-level cache"),
+        ("two last-level caches", {"cache": False, "node": True}, unknown or _why_one_cache(cpus)),
         ("two nodes", {"node": False}, "all CPUs here are of one node"),
     )  # fmt: skip
     fastest = max((cpu.capacity for cpu in cpus), default=0)
@@ -51,7 +52,7 @@ def placements(cpus: list[Cpu]) -> list[Placement]:
     # a slow core would mix its speed into what pinning does
     kinds = [Placement(PINNED, fast[-1:])]
     for name, same, why in pairs:
-        pair = _pair(cpus, same)
+        pair = () if unknown and "cache" in same else _pair(cpus, same)
         if pair == every:
             kinds.append(Placement(name, (), "the same as free to move: there are no other CPUs"))
         else:
@@ -60,6 +61,13 @@ def placements(cpus: list[Cpu]) -> list[Placement]:
     kinds.append(Placement("performance cores", fast if slow else (), "" if slow else why))
     kinds.append(Placement("efficiency cores", slow, "" if slow else why))
     return kinds
+
+
+def _why_one_cache(cpus: list[Cpu]) -> str:
+    """Why no two CPUs of one node have different last-level caches."""
+    if len({cpu.cache for cpu in cpus}) == 1:
+        return "all CPUs here share one last-level cache"
+    return "no node here has two last-level caches"
 
 
 def rungs(cpus: list[Cpu]) -> list[Placement]:

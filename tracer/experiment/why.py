@@ -70,7 +70,9 @@ def _cpu_sets(cpus: Sequence[Cpu]) -> tuple[dict[str, tuple[int, ...]], dict[str
     for cpu in cpus:
         caches.setdefault(cpu.cache, []).append(cpu.number)
     largest = max(caches.values(), key=len)
-    if len(caches) == 1:
+    if "" in caches:
+        missing["one last-level cache"] = "the kernel does not say which CPUs here share one"
+    elif len(caches) == 1:
         missing["one last-level cache"] = "all CPUs here share one"
     elif largest in sets.values():
         missing["one last-level cache"] = "its CPUs are one of the other sets"

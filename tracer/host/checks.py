@@ -15,6 +15,7 @@ from pathlib import Path
 import tracer
 from tracer.errors import TracerError
 from tracer.host import cgroups, fingerprint, requirements
+from tracer.host.cpus import halt_instruction, idle_states, online_cpus
 from tracer.host.files import line_of
 from tracer.host.installation import installation
 from tracer.host.load import HostTimes
@@ -131,10 +132,13 @@ def _idle() -> Iterator[Check]:
     driver, governor = line_of(base / "current_driver"), line_of(base / "current_governor")
     if driver in ("", "none"):
         yield Check("idle driver", driver or "unknown", "note",
-                   "a CPU with nothing to do goes straight to HLT; waking it is slow in a VM",
+                   f"a CPU with nothing to do goes straight to {halt_instruction()}; waking it is"
+                   " slow in a VM",
                    "pin with --cpus; tracer explain shows what it costs")  # fmt: skip
     else:
-        yield Check("idle driver", f"{driver}, governor {governor or 'unknown'}")
+        names = ", ".join(idle_states(online_cpus()[0]).values())
+        told = f"{driver}, governor {governor or 'unknown'}; states {names or 'unknown'}"
+        yield Check("idle driver", told)
     parameters = _SYS / "module/haltpoll/parameters"
     polling = line_of(parameters / "guest_halt_poll_ns")
     if fingerprint.is_virtual() and polling:

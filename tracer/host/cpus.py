@@ -25,6 +25,12 @@ def halt_instruction() -> str:
     return "WFI" if platform.machine() == "aarch64" else "HLT"
 
 
+def idle_states(cpu: int, base: Path = _SYS) -> dict[int, str]:
+    """Names of a CPU's idle states by number, in their order; empty without an idle driver."""
+    files = (base / f"cpu{cpu}" / "cpuidle").glob("state[0-9]*/name")
+    return dict(sorted((int(file.parent.name[5:]), line_of(file)) for file in files))
+
+
 def cpu_numbers(text: str) -> tuple[int, ...]:
     """The numbers of a list such as `0-3,8`; ValueError when malformed."""
     found: set[int] = set()

@@ -57,7 +57,9 @@ INTERRUPTS = (
 _MACHINE_OF = {
     f"{name}_{edge}": machine
     for machine, names in {
-        "x86_64": ("local_timer", "call_function", "call_function_single", "irq_work"),
+        "x86_64": (
+            *("local_timer", "call_function", "call_function_single", "irq_work", "reschedule"),
+        ),
         "aarch64": ("ipi",),
     }.items()
     for name in names
@@ -119,13 +121,30 @@ def tracepoints(
     names: Sequence[str], types: KernelTypes, light: bool, machine: str
 ) -> tuple[str, ...]:
     """The raw tracepoints wanted on this kernel, in the order of attaching, each once."""
-    own: dict[str, None] = {}
-    for name in names:
-        probe = probes.available()[name]
-        skip = probe.unneeded(types)
-        own |= dict.fromkeys(t for t in probe.tracepoints if t not in skip)
-    interrupts = [name for name in INTERRUPTS if _MACHINE_OF.get(name, machine) == machine]
+    own = dict.fromkeys(t for name in names for t in _own(name, types, machine))
+    interrupts = [name for name in INTERRUPTS if _is_of(name, machine)]
     return (*interrupts, *own, *CORE, *(() if light else CALLS))
+
+
+def _is_of(tracepoint: str, machine: str) -> bool:
+    return _MACHINE_OF.get(tracepoint, machine) == machine
+
+
+def _own(name: str, types: KernelTypes, machine: str) -> list[str]:
+    """The tracepoints that a probe wants on this kernel besides those of the state machine."""
+    probe = probes.available()[name]
+    skip = probe.unneeded(types)
+    return [t for t in probe.tracepoints if t not in skip and _is_of(t, machine)]
+
+
+def lacking(known: frozenset[str], types: KernelTypes, machine: str) -> dict[str, tuple[str, ...]]:
+    """By probe: the tracepoints of its own that this kernel does not have, and what they tell is
+    unknown; none that lacks nothing."""
+    found = {
+        name: tuple(t for t in _own(name, types, machine) if t not in known)
+        for name in probes.available()
+    }
+    return {name: gone for name, gone in found.items() if gone}
 
 
 def require(known: frozenset[str]) -> None:

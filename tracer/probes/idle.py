@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.host.cpus import halt_instruction
-from tracer.host.files import line_of
+from tracer.host.cpus import halt_instruction, idle_states
 from tracer.model.histogram import Histogram
 from tracer.model.probe import Arrays, Context, KernelTypes, Probe
 from tracer.model.section import Cell, Scale, Section, Table, Time, Total
@@ -114,10 +113,7 @@ def state_names(cpu: int) -> list[str]:
 
     Without one the kernel knows two: 0 polls (idle=poll), 1 is the machine's own halt.
     """
-    found = {
-        int(file.parent.name[5:]): line_of(file)
-        for file in (SYSFS / f"cpu{cpu}" / "cpuidle").glob("state[0-9]*/name")
-    } or {0: "POLL", 1: halt_instruction()}
+    found = idle_states(cpu, SYSFS) or {0: "POLL", 1: halt_instruction()}
     names = [found.get(number, f"state {number}") for number in range(STATES)]
     names[_OTHER], names[_BETWEEN] = "others", BETWEEN_IDLE_STATES
     return names

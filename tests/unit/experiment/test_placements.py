@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 
 from tracer.experiment.placements import Placement, placements, rungs
@@ -71,7 +72,21 @@ def test_two_nodes_are_not_two_caches_of_one(tmp_path: Path) -> None:
     cpus = [(str(n), "0-1" if n < 2 else "2-3", f"node{n // 2}", 0) for n in range(4)]
     found = by_name(tmp_path, cpus)
     assert placed(found)["two nodes"] == (0, 2)
-    assert not found["two last-level caches"].cpus
+    assert found["two last-level caches"].why_not == "no node here has two last-level caches"
+
+
+def test_one_cache_for_all_is_said_where_it_is_true(tmp_path: Path) -> None:
+    found = by_name(tmp_path, TWO_CORES_SMT)
+    assert found["two last-level caches"].why_not == "all CPUs here share one last-level cache"
+
+
+def test_caches_that_the_kernel_does_not_tell_are_not_shared(tmp_path: Path) -> None:
+    base = sysfs(tmp_path, [(str(n), "0-3", "node0", 0) for n in range(4)])
+    for cpu in base.iterdir():
+        shutil.rmtree(cpu / "cache")
+    found = {one.name: one for one in placements(read_cpus(range(4), base))}
+    for name in ("two CPUs of one last-level cache", "two last-level caches"):
+        assert found[name].why_not == "the kernel does not say which CPUs here share a cache"
 
 
 def test_performance_and_efficiency_cores(tmp_path: Path) -> None:
