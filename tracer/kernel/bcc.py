@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import importlib.util
+import json
 import os
+import subprocess
 import sys
 import sysconfig
-import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,23 +91,10 @@ def _to_install() -> str:
     )
 
 
-@contextlib.contextmanager
-def _stderr_to(path: str) -> Iterator[None]:
-    """clang and the loader write to descriptor 2; keep that for the error message."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.dup2(target, 2)
-    os.close(target)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-
-
 def compile_programs(files: Sequence[Path], macros: Mapping[str, object]) -> Compiled:
     """Every program and map of the joined C files.
+
+    Compiled by a process of its own, since LLVM takes 270 MB that it never gives back.
 
     Parameters
     ----------
@@ -116,22 +103,44 @@ def compile_programs(files: Sequence[Path], macros: Mapping[str, object]) -> Com
     macros:
         `-D` settings; a value of "" defines the bare name.
     """
-    bcc = import_bcc()
-    os.environ["BCC_KERNEL_SOURCE"] = str(HEADERS)
-    text = "".join(f'#line 1 "{file.name}"\n{file.read_text()}' for file in files)
-    flags = [f"-I{files[0].parent}", "-g0"]  # debug information is a tenth of the compile time
-    flags += [f"-D{name}={value}" for name, value in macros.items()]
-    with tempfile.NamedTemporaryFile("r", prefix="tracer-bcc-") as log:
-        try:
-            with _stderr_to(log.name):
-                bpf = bcc.BPF(text=text.encode(), cflags=flags)
-        except Exception as error:  # BCC raises bare Exception
-            raise TracerError(
-                f"the BPF programs did not compile: {error}\n{log.read().strip()}",
-                "a fault of tracer on this kernel: please report it with the text above",
-            ) from error
+    request = {
+        "text": "".join(f'#line 1 "{file.name}"\n{file.read_text()}' for file in files),
+        # debug information is a tenth of the compile time
+        "flags": [f"-I{files[0].parent}", "-g0", *(f"-D{n}={v}" for n, v in macros.items())],
+    }
+    # the modules are found as here: nothing of the directory that tracer was started in
+    code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import _answer; _answer()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps(request), capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise TracerError(
+            f"the BPF programs did not compile (status {done.returncode})\n{done.stderr.strip()}",
+            "a fault of tracer on this kernel: please report it with the text above",
+        )
+    answer = json.loads(done.stdout)
+    if "message" in answer:
+        raise TracerError(answer["message"], answer["hint"])
+    return Compiled.from_json(done.stdout)
+
+
+def _answer() -> None:
+    """The process that compiles: a request on its standard input, programs or why there are none
+    on its standard output; clang and the loader write to standard error."""
+    request = json.load(sys.stdin)
     try:
-        return _taken_out(bcc.lib, bpf)
+        bcc = import_bcc()
+    except TracerError as error:
+        print(json.dumps({"message": error.message, "hint": error.hint}))
+        return
+    os.environ["BCC_KERNEL_SOURCE"] = str(HEADERS)
+    try:
+        bpf = bcc.BPF(text=request["text"].encode(), cflags=request["flags"])
+    except Exception as error:  # BCC raises bare Exception
+        sys.exit(f"{error}")
+    try:
+        print(_taken_out(bcc.lib, bpf).to_json())
     finally:
         bpf.cleanup()
 

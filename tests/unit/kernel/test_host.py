@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
 import sys
 import types
 from importlib import import_module
@@ -91,6 +93,20 @@ def test_a_package_that_this_python_cannot_use_is_named(places: Path) -> None:
     )
     assert "/usr/bin/python3 -m venv" in caught.value.hint
     assert "bcc.part" not in sys.modules
+
+
+@pytest.mark.usefixtures("places")
+def test_the_process_that_compiles_tells_that_bcc_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO('{"text": "", "flags": []}'))
+    bcc._answer()
+    answer = subprocess.CompletedProcess((), 0, capsys.readouterr().out, "")
+    monkeypatch.setattr(bcc.subprocess, "run", lambda *_, **__: answer)
+    (tmp_path / "a.c").touch()
+    with pytest.raises(TracerError, match="cannot be imported") as caught:
+        bcc.compile_programs([tmp_path / "a.c"], {})
+    assert "python3-bpfcc" in caught.value.hint
 
 
 @pytest.mark.parametrize("release", ["5.11.0-generic", "4.19.3", "3.10.0-1160.el7"])
