@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from processes import child_of, until
 from programs import start
 
 from tracer import probes
+from tracer.analysis.events.hops import hops_of
 from tracer.capture.workload import run_traced
 from tracer.experiment.line import condition
 from tracer.host import recordings
@@ -26,6 +28,16 @@ from tracer.model.events import Events, Kind, Outcome
 from tracer.model.states import SOURCES
 from tracer.model.syscalls import name_of
 
+PING_PONG = """
+import os, threading
+there, back = os.pipe(), os.pipe()
+def pass_on(source, sink):
+    while byte := os.read(source, 1):
+        os.write(sink, byte)
+threading.Thread(target=pass_on, args=(there[0], back[1]), daemon=True).start()
+os.write(there[1], b"x")
+pass_on(back[0], there[1])
+"""
 BRIGADE = "thread-brigade --tasks 20 --iters 100 --warmups 2"
 
 
@@ -118,6 +130,38 @@ def sleeper() -> Iterator[int]:
     finally:
         target.kill()
         target.wait()
+
+
+@contextlib.contextmanager
+def ping_pong() -> Iterator[int]:
+    """Two threads that pass a byte to and fro."""
+    with subprocess.Popen([sys.executable, "-c", PING_PONG]) as target:
+        try:
+            yield target.pid
+            assert target.poll() is None, "it is left running"
+        finally:
+            target.kill()
+
+
+@pytest.mark.parametrize("asked", ["p50 hop > 1ns", "max handover > 1ns", "events > 10/s"])
+def test_each_kind_of_condition_is_met_by_a_program_that_does_it(
+    asked: str, tmp_path: Path
+) -> None:
+    directory = tmp_path / "r"
+    with ping_pong() as pid:
+        options = ("--quiet", "--record", str(directory), "--last", "1", "--when", asked)
+        running = start("attach", str(pid), *options)
+        _out, err = running.communicate(timeout=60)
+        assert running.returncode in (0, 3), err
+    meta = recordings.read_meta(directory)
+    told = re.fullmatch(f"{re.escape(asked)}: it was ([0-9,]+)(?: ns|/s)", meta["last"]["stopped"])
+    assert told
+    if "hop" in asked:
+        events = recordings.read(directory)
+        hops = hops_of(events).rows
+        woken = hops[hops["waking_ns"] >= 0]
+        half_ns = np.median(woken["end_ns"] - woken["start_ns"])
+        assert int(told[1].replace(",", "")) == pytest.approx(half_ns, rel=0.5)
 
 
 @pytest.mark.parametrize("how", ["signal", "condition"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Condition(click.ParamType["Trigger"]):
-    """A condition such as `p99 wakeup > 200us`."""
+    """A condition such as `p99 hop > 200us`."""
 
     name = "condition"
 
@@ -41,7 +41,7 @@ def options(*, ends: bool) -> list[click.Parameter]:
         ["--when"],
         type=_Condition(),
         metavar="CONDITION",
-        help='End as soon as it is met: "p99 wakeup > 200us" (--last).',
+        help='End as soon as it is met: "p99 hop > 200us" (--last).',
     )
     return [
         click.Option(
@@ -56,7 +56,11 @@ def options(*, ends: bool) -> list[click.Parameter]:
 
 def values_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the values of the command line that `recorder` reads."""
-    return {name: values[name] for name in ("record", "last", "when", "probe") if name in values}
+    return {
+        name: values[name]
+        for name in ("record", "last", "when", "probe", "light")
+        if name in values
+    }
 
 
 @contextlib.contextmanager
@@ -67,8 +71,10 @@ def recorder(values: Mapping[str, Any]) -> Iterator[Recorder | None]:
         raise click.UsageError("--last says what to keep of a recording: name one, --record DIR")
     if when and not last:
         raise click.UsageError("--when ends a recording of the last seconds: add --last S")
-    if when and when.statistic and "sched" not in values["probe"]:
+    if when and when.probe == "sched" and "sched" not in values["probe"]:
         raise click.UsageError(f"--when {when.text!r} needs the probe sched: add --probe sched")
+    if when and when.probe == "hops" and values["light"]:
+        raise click.UsageError(f"--when {when.text!r} needs system calls: leave out --light")
     if not values["record"]:
         yield None
         return

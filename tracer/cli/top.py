@@ -211,7 +211,7 @@ class _Watch:
         try:
             with (
                 Recorder(name) as recorder,
-                Watching(self._tracing, followed=False, recorded=True) as watching,
+                Watching(self._tracing, followed=False, recorder=recorder) as watching,
                 recorded(watching.engine, recorder, ()) as keep,
             ):
                 screen.send(note=f"recording {_RECORDED_S:g} s of every event")

@@ -26,7 +26,7 @@ from tracer.errors import Interrupted
 from tracer.experiment import command_lines
 from tracer.experiment.condition import Condition
 from tracer.experiment.pairs import Plan, measure, switches_per_unit
-from tracer.experiment.recorded import recorded
+from tracer.experiment.recorded import recorded, with_events
 from tracer.experiment.surroundings import Watch, wait_until_quiet
 from tracer.experiment.tracing import Tracing
 from tracer.experiment.watching import Watching
@@ -92,7 +92,7 @@ def trace_workload(
     progress = progress or Progress(shown=False)
     if wait_quiet_s is not None:
         wait_until_quiet(wait_quiet_s, progress)
-    kept = tracing.recorded() if recorder else tracing
+    kept = with_events(tracing, recorder)
     measured = measure(Plan(condition, rounds, kept, follow), progress, recorder)
     _say_busy(measured.around, len(measured.quiet_pairs) < len(measured.pairs), say)
     summary = summarize(
@@ -135,7 +135,7 @@ def trace_command(
     spec = dataclasses.replace(spec, controlled=False)
     input_offset = _input_offset()
     tracing = tracing.with_path()
-    kept = tracing.recorded() if recorder else tracing
+    kept = with_events(tracing, recorder)
     engine = Engine(kept.probes, tracing.light, sampling=tracing.sampling)
     with contextlib.closing(engine):
         switch_ns, costs = switch_cost_ns(engine), calibration(engine)
@@ -272,7 +272,7 @@ def _windows(
 
     followed = request.interval_s is not None
     with (
-        Watching(tracing, followed, recorder is not None) as watching,
+        Watching(tracing, followed, recorder) as watching,
         recorded(watching.engine, recorder, ()) as keep,
     ):
         yield from watching.windows(request, on_open, keep)

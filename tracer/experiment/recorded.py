@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 from tracer import probes
+from tracer.experiment.tracing import Tracing
 from tracer.host.recorder import Recorder
 from tracer.host.spool import Segments
 from tracer.kernel.engine import Engine
@@ -20,6 +21,13 @@ def _sink(engine: Engine, recorder: Recorder) -> Sink:
         return recorder.spool
     fire = recorder.stop.fire if recorder.stop else lambda _why: None
     return Flight(engine.arrays, recorder.spool, recorder.when, fire)
+
+
+def with_events(tracing: Tracing, recorder: Recorder | None) -> Tracing:
+    """What is traced for `recorder`; without one nothing more."""
+    if recorder is None:
+        return tracing
+    return tracing.recorded(recorder.when.probe if recorder.when else "")
 
 
 @contextlib.contextmanager

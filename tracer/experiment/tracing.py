@@ -22,9 +22,10 @@ class Tracing:
     top: int = 0
     sampling: Sampling = field(default_factory=Sampling)
 
-    def recorded(self) -> Tracing:
-        """The same, with every event kept."""
-        return replace(self, probes=(*self.probes, probes.RECORDED))
+    def recorded(self, condition: str = "") -> Tracing:
+        """The same, with every event kept; `condition`: the probe that the end depends on."""
+        more = (condition,) if condition and condition not in self.probes else ()
+        return replace(self, probes=(*self.probes, *more, probes.RECORDED))
 
     def with_path(self) -> Tracing:
         """The same, sampling at least who was on the path; with --light nothing tells that."""

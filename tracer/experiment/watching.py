@@ -9,7 +9,9 @@ from tracer.analysis.run.summary import Summary, summarize
 from tracer.capture.attach import AttachRequest, attached
 from tracer.capture.window import open_now
 from tracer.experiment import command_lines
+from tracer.experiment.recorded import with_events
 from tracer.experiment.tracing import Tracing
+from tracer.host.recorder import Recorder
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
 from tracer.kernel.event_cost import calibration
@@ -25,13 +27,13 @@ class Watching:
         What is kept. Who was on the path is sampled in any case.
     followed:
         One window can follow the other: requests have an interval.
-    recorded:
-        Every event is kept.
+    recorder:
+        Keeps every event.
     """
 
-    def __init__(self, tracing: Tracing, followed: bool, recorded: bool = False) -> None:
+    def __init__(self, tracing: Tracing, followed: bool, recorder: Recorder | None = None) -> None:
         self.tracing = tracing.with_path()
-        kept = self.tracing.recorded() if recorded else self.tracing
+        kept = with_events(self.tracing, recorder)
         self.engine = Engine(kept.probes, kept.light, followed, kept.sampling)
         self._switch_ns = switch_cost_ns(self.engine)
         self._costs = calibration(self.engine)

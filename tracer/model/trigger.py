@@ -9,13 +9,30 @@ from dataclasses import dataclass
 from tracer.errors import TracerError
 from tracer.model.histogram import Histogram, lower_bound_ns
 
-#: Times, each with a histogram by kind of wait in `struct sched_cpu`: its member, and the kinds.
 WOKEN, PUSHED_OFF, ALL = "woken", "pushed off", "all"
-TIMES: Mapping[str, tuple[str, str, str]] = {
-    "wakeup": ("waited", WOKEN, "from a thread's wake-up to its run"),
-    "preempted": ("waited", PUSHED_OFF, "from being pushed off a CPU to the next run"),
-    "run": ("ran", ALL, "from coming onto a CPU to leaving it"),
-    "handover": ("handed", ALL, "from coming onto a CPU to waking another thread"),
+
+
+@dataclass(frozen=True)
+class Time:
+    """A time with histograms in the array `<probe>_cpus`: their member there; where they are by
+    kind of wait, of which kinds."""
+
+    meaning: str
+    probe: str
+    member: str
+    kinds: str = ALL
+
+
+TIMES: Mapping[str, Time] = {
+    "wakeup": Time("from a thread's wake-up to its run", "sched", "waited", WOKEN),
+    "preempted": Time("from being pushed off a CPU to the next run", "sched", "waited", PUSHED_OFF),
+    "run": Time("from coming onto a CPU to leaving it", "sched", "ran"),
+    "handover": Time("from coming onto a CPU to waking another thread", "sched", "handed"),
+    "hop": Time(
+        "from the entry of the call that wakes a thread to the return of that thread's call",
+        "hops",
+        "ns",
+    ),
 }
 #: Events of the target's threads in the last second, and those of them that were lost.
 RATES: Mapping[str, str] = {"events": "events", "lost": "events that found no room"}
@@ -35,6 +52,11 @@ class Trigger:
     quantity: str
     is_above: bool
     value: float
+
+    @property
+    def probe(self) -> str:
+        """The probe that counts these times; empty for rates, which are counted always."""
+        return TIMES[self.quantity].probe if self.statistic else ""
 
     def is_met(self, found: float | None) -> bool:
         """Whether this value meets it; None, where nothing was counted, does not."""
@@ -72,11 +94,11 @@ def parse(text: str) -> Trigger:
 
 
 def _refused(text: str, why: str) -> TracerError:
-    times = "; ".join(f"{name} ({meaning})" for name, (_, _, meaning) in TIMES.items())
+    times = "; ".join(f"{name} ({time.meaning})" for name, time in TIMES.items())
     return TracerError(
         f"--when {text!r}: {why}",
         f"p50, p90, p99, ..., mean or max of {times}, in ns, us, ms or s; or"
         f" {' or '.join(RATES)} in /s; each with > or <, over the last second:"
-        ' --when "p99 wakeup > 200us", --when "events > 500000/s"',
+        ' --when "p99 hop > 200us", --when "events > 500000/s"',
         exit_code=2,
     )

@@ -25,11 +25,13 @@ DEFAULT = ("futex", "sched", "syscalls", "waits")
 COMPARED = ("sched", "syscalls", "waits")
 #: Keeps every event; chosen by --record alone, since somebody has to write them down.
 RECORDED = "events"
+#: Chosen by options alone: --record, --when.
+_NOT_CHOSEN = (RECORDED, "hops")
 
 
 def names() -> list[str]:
     """The names of the probes that can be chosen, sorted; imports none of them."""
-    return [name for name in _files() if name != RECORDED]
+    return [name for name in _files() if name not in _NOT_CHOSEN]
 
 
 def _files() -> list[str]:

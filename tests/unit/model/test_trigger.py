@@ -17,6 +17,7 @@ from tracer.model.trigger import RATES, TIMES, Trigger, parse
         (" p99.9 run<1.5ms ", ("p99.9", "run", False, 1_500_000)),
         ("max preempted > 2 s", ("max", "preempted", True, 2_000_000_000)),
         ("mean handover > 900ns", ("mean", "handover", True, 900)),
+        ("p99 hop > 200us", ("p99", "hop", True, 200_000)),
         ("events > 500000/s", ("", "events", True, 500_000)),
         ("lost > 0/s", ("", "lost", True, 0)),
     ],
@@ -40,7 +41,7 @@ def test_a_condition_is_a_statistic_of_a_time_or_a_rate(
             "p0 run > 1us",
             "p101 run > 1us",
         ),
-        *("p99 hop > 200us", "p99 events > 3/s", "events > 3us", "cache misses > 3/s"),
+        *("p99 hops > 200us", "p99 events > 3/s", "events > 3us", "cache misses > 3/s"),
     ],
 )
 def test_anything_else_is_refused_with_what_can_be_asked(text: str) -> None:
