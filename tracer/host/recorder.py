@@ -7,18 +7,19 @@ import json
 import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracer.errors import TracerError
 from tracer.host import parquet_events
 from tracer.host.cpus import online_cpus
 from tracer.host.fingerprint import fingerprint
 from tracer.host.recordings import FORMAT, META, REPORT, VECTORS, VERSION, require_libraries
-from tracer.host.spool import Segments, Spool, spool_files, spooled
+from tracer.host.spool import KNOWN_DTYPE, Segments, Spool, spool_files, spooled
 from tracer.host.stopping import Stop
 from tracer.host.user import Credentials
 from tracer.model.events import Kept, Kind
@@ -97,6 +98,8 @@ class Recorder:
             with self._opened(_RESERVE) as stream:
                 os.posix_fallocate(stream.fileno(), 0, _RESERVED)
         except OSError as error:
+            self._remove(META)
+            self._meta = {}
             raise TracerError(
                 f"cannot record into {self.path}: {error.strerror}",
                 "nothing was run; make room, or name another directory",
@@ -142,7 +145,7 @@ class Recorder:
             self._write_vectors(recording)
         except OSError as error:
             truncated = truncated or f"the end could not be written: {error.strerror}"
-        self._kept = Kept(str(self.path), self.spool.written, start_ns, dict(losses), truncated)
+        self._kept = Kept(self._name(), self.spool.written, start_ns, dict(losses), truncated)
         return self._kept
 
     @property
@@ -167,9 +170,12 @@ class Recorder:
             for file in spool_files(self._place):
                 file.unlink()
         except OSError as error:
+            with contextlib.suppress(OSError):
+                for file in self._place.glob("events-*.parquet"):  # incomplete
+                    file.unlink()
             told += f" as they came, since no other file could be made ({error.strerror})"
         size = sum(file.stat().st_size for file in self._place.iterdir())
-        told = f"recorded {told} in {self.path} ({size / 1e6:.1f} MB)"
+        told = f"recorded {told} in {self._name()} ({size / 1e6:.1f} MB)"
         if self._kept.lost:
             told += f"; {self._kept.lost:,} events are LOST: they came too fast"
         if self._kept.truncated:
@@ -195,6 +201,10 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _name(self) -> str:
+        """Its path, or where it is now."""
+        return str(self.path if self.path.is_dir() else self._place.readlink())
+
     def _opened(self, name: str) -> BinaryIO:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         return os.fdopen(os.open(name, flags, 0o666, dir_fd=self.fd), "wb")
@@ -205,9 +215,13 @@ class Recorder:
     def _write(self, name: str, content: bytes) -> None:
         """Beside the old one first, so that there is always a whole one."""
         part = f".{name}.part"
-        with self._opened(part) as stream:
-            stream.write(content)
-        os.replace(part, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        try:
+            with self._opened(part) as stream:
+                stream.write(content)
+            os.replace(part, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except OSError:
+            self._remove(part)
+            raise
 
     def _remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -233,13 +247,14 @@ class Recorder:
             os.chown(file, user.uid, user.gid, follow_symlinks=False)
 
 
-def _gone(
-    before: Sequence[Mapping[str, int]], there: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Threads of `before` that are not among those of the end; their names are in the events."""
+def _gone(before: NDArray[np.void], there: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Threads of `before` (KNOWN_DTYPE) that are not among those of the end; their names are in the
+    events."""
     lives = {(one["slot"], one["life"]) for one in there}
-    gone = [one for one in before if (one["slot"], one["life"]) not in lives]
-    return [{**one, "name": "", "process": ""} for one in gone]
+    for row in before.tolist():
+        one = dict(zip(KNOWN_DTYPE.names or (), row, strict=True))
+        if (one["slot"], one["life"]) not in lives:
+            yield {**one, "name": "", "process": ""}
 
 
 def _threads(recording: Recording) -> list[dict[str, Any]]:

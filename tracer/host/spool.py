@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ _SEGMENTS = 8
 _SHORTEST_NS = 250_000_000
 #: Stands for the file of states among those of CPUs.
 _STATES_CPU = -1
+#: A thread that was there at the beginning, and its row in the table.
+KNOWN_DTYPE = np.dtype([("slot", "<u4"), ("life", "<u4"), ("tid", "<u4"), ("tgid", "<u4")])
 
 
 class Spool:
@@ -35,9 +37,10 @@ class Spool:
         self._bytes: dict[int, int] = {}
         self.failure = ""
 
-    #: When what is kept begins; 0 where that is the beginning of the run; and who was there then.
+    #: When what is kept begins; 0 where that is the beginning of the run; and who was there then
+    #: (KNOWN_DTYPE).
     start_ns: int = 0
-    threads: Sequence[Mapping[str, int]] = ()
+    threads: NDArray[np.void] = np.zeros(0, KNOWN_DTYPE)
 
     @property
     def written(self) -> int:
@@ -65,7 +68,11 @@ class Spool:
 
     def close(self) -> None:
         while self._files:
-            os.close(self._files.popitem()[1])
+            cpu, fd = self._files.popitem()
+            if not os.fstat(fd).st_nlink:
+                self._bytes[cpu] = 0
+                self.failure = self.failure or "a file of it was removed while it was written"
+            os.close(fd)
 
     def _name(self, cpu: int) -> str:
         return f"spool-{cpu}.raw"
@@ -77,7 +84,7 @@ class _Segment:
 
     number: int
     start_ns: int
-    threads: list[dict[str, int]]
+    threads: NDArray[np.void]  # KNOWN_DTYPE
     sizes: dict[int, int]  # bytes by CPU
 
 
@@ -89,7 +96,7 @@ class Segments(Spool):
         super().__init__(fd)
         self._last_ns = int(last_s * 1e9)
         self._each_ns = max(self._last_ns // _SEGMENTS, _SHORTEST_NS)
-        self._segments = [_Segment(0, time.monotonic_ns(), [], self._bytes)]
+        self._segments = [_Segment(0, time.monotonic_ns(), self.threads, self._bytes)]
 
     @property
     def written(self) -> int:
@@ -97,10 +104,10 @@ class Segments(Spool):
         return sum(size // RECORD_DTYPE.itemsize for size in sizes)
 
     def is_due(self, now_ns: int) -> bool:
-        """Whether the next segment is to begin."""
-        return now_ns - self._segments[-1].start_ns >= self._each_ns
+        """Whether the next segment is to begin. After a failure none does: the last ones stay."""
+        return not self.failure and now_ns - self._segments[-1].start_ns >= self._each_ns
 
-    def next(self, now_ns: int, states: NDArray[np.void], threads: list[dict[str, int]]) -> None:
+    def next(self, now_ns: int, states: NDArray[np.void], threads: NDArray[np.void]) -> None:
         """Begin it, with these states (records BEGIN) of these threads."""
         self.close()
         number = self._segments[-1].number + 1

@@ -8,18 +8,20 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.host.spool import Segments
+from tracer.host.spool import KNOWN_DTYPE, Segments
 from tracer.kernel.arrays import SharedArrays
 from tracer.model.events import RECORD_DTYPE, Kind
 from tracer.model.histogram import Histogram
 from tracer.model.states import WAITS, WAKEUP_KINDS, Phase
 from tracer.model.threads import Threads, is_alive
-from tracer.model.trigger import TIMES, WOKEN, Trigger
+from tracer.model.trigger import PUSHED_OFF, TIMES, WOKEN, Trigger
 
 #: A condition is looked at so often, over the time since the last look.
 _LOOK_S = 1.0
-_WOKEN = [WAITS.index(kind) for kind in WAKEUP_KINDS]
-_PUSHED_OFF = [number for number in range(len(WAITS)) if number not in _WOKEN]
+_WAITS = {
+    WOKEN: [WAITS.index(kind) for kind in WAKEUP_KINDS],
+    PUSHED_OFF: [WAITS.index(kind) for kind in WAITS if kind not in WAKEUP_KINDS],
+}
 
 
 class Flight:
@@ -68,11 +70,12 @@ def begun(threads: Threads) -> NDArray[np.void]:
     return rows
 
 
-def known(threads: Threads) -> list[dict[str, int]]:
-    """Row, life and numbers of each, as meta.json has them."""
-    names = ("slot", "life", "tid", "tgid")
-    columns = [threads[name].tolist() for name in names]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+def known(threads: Threads) -> NDArray[np.void]:
+    """Row, life and numbers of each (KNOWN_DTYPE)."""
+    rows = np.zeros(len(threads), KNOWN_DTYPE)
+    for name in KNOWN_DTYPE.names or ():
+        rows[name] = threads[name]
+    return rows
 
 
 class Watch:
@@ -104,9 +107,9 @@ class Watch:
             return np.array([int(self._arrays["cpus"]["events"].sum())])
         if self._trigger.quantity == "lost":
             return np.array([int(self._arrays["record_rings"]["lost"].sum())])
-        member, kinds, _ = TIMES[self._trigger.quantity]
-        rows = self._arrays["sched_cpus"][member]
-        if member == "waited":
-            rows = rows[:, _WOKEN if kinds == WOKEN else _PUSHED_OFF]
+        asked = TIMES[self._trigger.quantity]
+        rows = self._arrays[f"{asked.probe}_cpus"][asked.member]
+        if asked.kinds in _WAITS:
+            rows = rows[:, _WAITS[asked.kinds]]
         times = Histogram.merged(rows)
         return np.concatenate(([times.sum_ns], times.buckets))

@@ -173,6 +173,19 @@ def test_a_run_that_does_not_begin_leaves_no_directory(tmp_path: Path) -> None:
     assert list((tmp_path / "own").iterdir()) == []
 
 
+def test_a_disk_that_is_full_from_the_start_leaves_no_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("tracer.host.recorder.os.posix_fallocate", full)
+    with pytest.raises(TracerError) as caught, Recorder(str(tmp_path / "r")) as recorder:
+        recorder.begin(())
+    assert "No space left" in caught.value.message and caught.value.exit_code == 2
+    assert not (tmp_path / "r").exists()
+
+
 # ---- faults ----
 
 
@@ -256,7 +269,8 @@ def test_a_directory_that_is_moved_is_followed(run: Recording, tmp_path: Path) -
         (tmp_path / "r").rename(tmp_path / "elsewhere")
         recorder.spool.put(1, records([1050]))
         recorder.keep(run, {})
-        recorder.end({})
+        told = recorder.end({})
+    assert f"in {tmp_path / 'elsewhere'} (" in told
     assert len(recordings.read(tmp_path / "elsewhere").rows) == 3
 
 
@@ -269,6 +283,21 @@ def test_a_directory_that_is_removed_ends_no_run(run: Recording, tmp_path: Path)
         kept = recorder.keep(run, {})
         told = recorder.end({})
     assert "No such file" in kept.truncated and "TRUNCATED" in told
+
+
+def test_a_file_that_is_removed_meanwhile_is_missed(run: Recording, tmp_path: Path) -> None:
+    with Recorder(str(tmp_path / "r")) as recorder:
+        recorder.begin(())
+        recorder.spool.put(0, records([1000, 1100]))
+        recorder.spool.put(1, records([1050]))
+        (tmp_path / "r" / "spool-0.raw").unlink()
+        recorder.spool.put(0, records([1200]))
+        kept = recorder.keep(run, {})
+        told = recorder.end({})
+    assert kept.events == 1 and not recorder.is_whole
+    assert "TRUNCATED: a file of it was removed while it was written" in told
+    assert recordings.read_meta(tmp_path / "r")["truncated"]
+    assert recordings.read(tmp_path / "r").rows["t_ns"].tolist() == [1050]
 
 
 # ---- what is no recording ----

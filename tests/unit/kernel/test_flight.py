@@ -150,6 +150,32 @@ def test_a_kill_leaves_the_last_seconds(
     assert (events.rows["kind"] == Kind.BEGIN).sum() == 1
 
 
+def test_on_a_full_disk_the_last_seconds_before_it_stay(
+    w: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch, 10 * S)
+    with Recorder(str(tmp_path / "r"), last_s=1.0) as recorder:
+        recorder.begin(())
+        reader = EventReader(w.m.arrays)
+        assert isinstance(recorder.spool, Segments)
+        flight = reader.sink = Flight(w.m.arrays, recorder.spool)
+        w.m.arrays["record_rings"]["read"] = w.m.arrays["record_rings"]["made"]
+        for tenth in range(100, 150):
+            clock.ns = tenth * S // 10
+            w.raw(clock.ns, 2, "cpu_idle", tenth, 2)
+            if tenth == 130:
+                recorder.spool.failure = "No space left on device"
+            reader._look()
+            flight.looked()
+        w.close(2000)
+        kept = recorder.keep(w.recording(), {})
+        recorder.end({})
+    assert kept.truncated == "No space left on device"
+    events = recordings.read(tmp_path / "r")
+    idle = events.rows[events.rows["kind"] == Kind.IDLE]
+    assert 10 <= len(idle) <= 16 and idle["extra"][-1] == 129
+
+
 # ---- the condition ----
 
 
