@@ -37,7 +37,7 @@ def summary_from(
     """`saved`: the report of the run (report.json), None where the recording ended before it was
     written: what no event tells is unknown then."""
     before = summary_of(saved) if saved is not None else None
-    names = {int(row["slot"]): str(row["name"]) for row in meta.get("threads", ())}
+    names = {int(row["slot"]): str(row["name"]) for row in meta["threads"]}
     names |= _names_told(found, names)
     recording = recording_of(
         found,
@@ -60,7 +60,7 @@ def summary_from(
         command_line=CommandLine("tracer run"),
     )
     if before is None:
-        return dataclasses.replace(fresh, host=_host(fresh.host, meta))
+        return dataclasses.replace(fresh, host=_host(fresh.host, meta), is_reported=False)
     if meta.get("last"):  # what was saved is of the whole run
         return dataclasses.replace(fresh, host=before.host, target=before.target)
     told = {name: getattr(fresh, name) for name in TOLD}
@@ -95,7 +95,7 @@ def _path_thread(found: Replayed, names: Mapping[int, str]) -> PathThread:
 
 def _host(host: HostSummary, meta: Mapping[str, Any]) -> HostSummary:
     """That of the recorded run instead of this one."""
-    known = meta.get("host", {})
+    known = meta["host"]
     return dataclasses.replace(
         host,
         kernel=known.get("kernel", ""),

@@ -99,7 +99,8 @@ class Summary:
     `rest` the sum of the others; `groups` are all threads by name. `where`: the path by places in
     the program; None where its stacks were not sampled. `concurrency`: the program as a whole; None
     where nobody looked.
-    `who`: the path by thread; None where it was not sampled.
+    `who`: the path by thread; None where it was not sampled. `is_reported`: False for a recording
+    that ended before its report was written: what no event tells is unknown then.
     """
 
     target: TargetSummary
@@ -144,6 +145,7 @@ class Summary:
     where: Where | None = None
     concurrency: Concurrent | None = None
     who: Who | None = None
+    is_reported: bool = True
 
     @property
     def lost(self) -> int:

@@ -195,10 +195,12 @@ def remarks(run: Summary) -> list[str]:
     """What the ledger cannot show."""
     lines = []
     if run.host.switch_cost_ns is None and run.switches.total:
-        lines.append(
-            "The direct cost of a switch cannot be measured on this kernel (no sched_exit_tp):"
-            " it is in the calls."
+        why = (
+            "cannot be measured on this kernel (no sched_exit_tp)"
+            if run.is_reported
+            else "is not known, since the recording was not ended"
         )
+        lines.append(f"The direct cost of a switch {why}: it is in the calls.")
     thread = run.target.path_thread
     if thread is not None and thread.asleep_ns > _LEAST_ASLEEP * run.window_ns:
         lines.append(

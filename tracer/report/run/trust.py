@@ -24,6 +24,10 @@ _LEAST_SHOWN = 0.001
 #: More processes than these that outlive the command are left to the JSON report.
 _MOST_SURVIVORS = 8
 _NO_LOSSES = "Losses  none"
+_NOT_REPORTED = (
+    "Not known, since the recording was not ended: what tracing cost, which events were lost, what"
+    " else the CPUs and the host did"
+)
 
 
 def warning(run: Summary, *, short: bool = False) -> list[str]:
@@ -52,6 +56,8 @@ def busy(run: Summary) -> list[str]:
 
 def trust(run: Summary) -> list[str]:
     """What tracing cost, what was lost, what else ran, what was inferred."""
+    if not run.is_reported:
+        return [_NOT_REPORTED, *_inferred(run)]
     return [
         *_observer(run),
         _losses(run),
