@@ -1,4 +1,5 @@
-"""Broken recordings: make fuzz. Each is refused with a reason, or read as what it was.
+"""Broken recordings: make fuzz. Each is refused with a reason, or read as what it was; what can be
+read, a command answers about.
 
 Every case is made by a generator of random numbers with a fixed start: it can be made again.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
 import sys
@@ -17,43 +19,54 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click.testing
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from harness.machine import Machine  # noqa: E402
-from harness.world import World  # noqa: E402
+from harness.recorded_world import RING, RecordedWorld, recording_machine  # noqa: E402
+from harness.schedule import Schedule  # noqa: E402
+from harness.summarized import planted_summary  # noqa: E402
 
+from tracer.analysis.events.views import VIEWS  # noqa: E402
+from tracer.analysis.run.document import document  # noqa: E402
+from tracer.cli.export import FORMATS  # noqa: E402
+from tracer.cli.main import cli  # noqa: E402
 from tracer.errors import TracerError  # noqa: E402
 from tracer.host import recordings, vectors  # noqa: E402
 from tracer.host.recorder import Recorder  # noqa: E402
-from tracer.model.events import RECORD_DTYPE, Kind  # noqa: E402
-from tracer.model.recording import Recording  # noqa: E402
 
-_CPUS, _EVENTS = 3, 3000
+_STEPS = 3000
 #: Values that stand in the place of one in meta.json.
 _VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 2**31, 2**64, 1e308, "", "x" * 1000, [], {}, [[]], {"a": 1}, [1, "a"]),
 )
 
 
-def seed(folder: Path, run: Recording, *, ended: bool) -> None:
+def recorded_run(build: Path) -> RecordedWorld:
+    """A run of a random schedule, whose events are in the rings."""
+    world = RecordedWorld(recording_machine(build))
+    schedule = Schedule(world, 7)
+    for _ in range(60):
+        schedule.step()
+    schedule.open()
+    for _ in range(_STEPS):
+        schedule.step()
+    schedule.close()
+    return world
+
+
+def seed(folder: Path, world: RecordedWorld, *, ended: bool) -> None:
     """A right recording; one that is not `ended` is as after a kill."""
-    numbers = np.random.default_rng(7)
+    records, made = world.m.arrays["records"], world.m.arrays["record_rings"]["made"].tolist()
     with Recorder(str(folder)) as recorder:
         recorder.begin(("a", "program"))
-        for cpu in range(_CPUS):
-            rows = np.zeros(_EVENTS, RECORD_DTYPE)
-            times = np.cumsum(numbers.integers(0, 10_000, _EVENTS)).astype(np.uint64)
-            kinds = numbers.integers(1, len(Kind) + 1, _EVENTS).astype(np.uint64)
-            rows["when"] = kinds << np.uint64(56) | times << np.uint64(1) | np.uint64(1)
-            for name, most in (("thread", 60), ("extra", 300), ("what", 1 << 40)):
-                rows[name] = numbers.integers(0, most, _EVENTS)
-            recorder.spool.put(cpu, rows)
+        for cpu, number in enumerate(made):
+            recorder.spool.put(cpu, records[cpu * RING : cpu * RING + number].copy())
         if ended:
-            recorder.keep(run, {(0, 3): 5})
-            recorder.end({"schema": "tracer.run/2"})
+            recorder.keep(world.recording(), {(0, 3): 5})
+            recorder.end(document(planted_summary()))
 
 
 def _flip(data: bytearray, random_: random.Random) -> None:
@@ -137,6 +150,22 @@ def _read(reads: Callable[[Path], Any], folder: Path) -> Any:
         return None
 
 
+#: The words of a command, without the recording's.
+_COMMANDS = (
+    *(("hops",), ("hops", "--nth", "3"), ("path",), ("report",), ("explain", "--from")),
+    *(("query", f"SELECT * FROM {view} LIMIT 3") for view in VIEWS),
+    *(("export", "--format", name, "-o", os.devnull) for name in FORMATS),
+)
+
+
+def ask(folder: Path, random_: random.Random) -> None:
+    """One command, which answers or refuses; AssertionError for anything else."""
+    name, *options = random_.choice(_COMMANDS)
+    words = [name, *options, str(folder)] if name == "explain" else [name, str(folder), *options]
+    error = click.testing.CliRunner().invoke(cli, words, standalone_mode=False).exception
+    assert error is None or (isinstance(error, TracerError) and error.message), (words, error)
+
+
 def check(folder: Path, right: np.ndarray[Any, Any] | None) -> str:
     """`read` or `refused`; AssertionError where it is read as something else than `right`, where
     that is given."""
@@ -155,13 +184,11 @@ def run(folder: Path, cases: int, start: int = 1) -> Iterator[Counter[str]]:
     """Break and read so many recordings; what became of them, after each."""
     build = folder / "build"
     build.mkdir()
-    world = World(Machine(build))
-    world.open()
-    world.close(2000)
+    world = recorded_run(build)
     seeds = []
     for ended in (True, False):
         at = folder / f"seed-{ended}"
-        seed(at, world.recording(), ended=ended)
+        seed(at, world, ended=ended)
         seeds.append((at, recordings.read(at).rows))
     found: Counter[str] = Counter()
     for number in range(start, start + cases):
@@ -174,6 +201,7 @@ def run(folder: Path, cases: int, start: int = 1) -> Iterator[Counter[str]]:
         is_checked = at == seeds[0][0] and not list(case.glob("spool-[0-9]*"))
         try:
             found[check(case, right if is_checked else None)] += 1
+            ask(case, random_)
         except Exception as error:
             raise AssertionError(f"case {number}, {broken}: {error!r}") from error
         shutil.rmtree(case)

@@ -49,7 +49,8 @@ class Loaded:
 
     @property
     def threads(self) -> list[dict[str, Any]]:
-        return self.meta.get("threads") or []
+        threads: list[dict[str, Any]] = self.meta["threads"]
+        return threads
 
     def replayed(self) -> Replayed:
         """With the critical path, without segments."""

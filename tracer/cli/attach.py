@@ -55,7 +55,8 @@ def command(**values: Any) -> int:
         )
     if values["record"] and values["interval"]:
         raise click.UsageError(
-            "--record keeps one window, --interval makes many: leave out one of the two"
+            "--record keeps one window, --interval makes many: leave out --interval, and ask the"
+            " recording about parts of it: tracer query DIR, tracer export DIR --slice 1s..2s"
         )
     request = AttachRequest(
         pids=pids,

@@ -34,7 +34,7 @@ def command(directory: Path, top: int, json_path: str | None) -> int:
 
     with outputs(json_path) as out:
         found = recorded(directory)
-        by_slot = {int(row["slot"]): str(row["name"]) for row in found.meta.get("threads", ())}
+        by_slot = {int(row["slot"]): str(row["name"]) for row in found.meta["threads"]}
         outside = (found.report or {}).get("others", ())
         others = {int(row["pid"]): str(row["name"]) for row in outside}
         names = Names(found.replay, by_slot, others)

@@ -17,14 +17,17 @@ from tracer.errors import TracerError
 from tracer.host import parquet_events
 from tracer.host.installation import installation
 from tracer.host.spool import spooled
-from tracer.model.events import Events, Kind
+from tracer.model.events import Events, Kind, Outcome
+from tracer.model.states import SOURCES
+from tracer.model.threads import SLOT_BITS
 
 FORMAT, VERSION = "tracer.recording", 1
+_CPU_BITS = 16  # of an event
 META, REPORT, VECTORS = "meta.json", "report.json", "vectors.npz"
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
+def _is_number(value: object, bits: int = 63) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << bits
 
 
 def _is_list(value: object, is_right: Callable[[Any], bool]) -> bool:
@@ -42,7 +45,8 @@ def _is_thread(value: object) -> bool:
     numbers, texts = ("slot", "life", "tid", "tgid"), ("name", "process")
     return (
         isinstance(value, dict)
-        and all(_is_number(value.get(name)) for name in numbers)
+        and all(_is_number(value.get(name), 32) for name in numbers)
+        and value["slot"] < 1 << SLOT_BITS
         and all(isinstance(value.get(name), str) for name in texts)
     )
 
@@ -67,7 +71,7 @@ _SHAPES: Mapping[str, Callable[[Any], bool]] = {
     "command": lambda value: _is_list(value, lambda word: isinstance(word, str)),
     "host": lambda value: isinstance(value, dict),
     "machine": lambda value: isinstance(value, str),
-    "cpus": lambda value: _is_list(value, _is_number),
+    "cpus": lambda value: _is_list(value, lambda cpu: _is_number(cpu, _CPU_BITS)),
     "window": _is_window,
     "events": lambda value: value is None or _is_number(value),
     "losses": _is_losses,
@@ -109,6 +113,7 @@ def read_meta(directory: Path) -> dict[str, Any]:
     for name, is_right in _SHAPES.items():
         if not is_right(meta.get(name)):
             raise damaged(directory, f"{name} in {META} is not what it has to be")
+    meta["threads"] = meta.get("threads") or []  # of one that was not ended, none are known
     return meta
 
 
@@ -118,8 +123,7 @@ def read(directory: Path) -> Events:
     require_libraries()
     try:
         rows = _rows(directory, meta)
-        if not np.isin(rows["kind"], list(Kind)).all():
-            raise ValueError("it has events of a kind that does not exist")
+        _require_known(rows)
     except (
         OSError,
         ValueError,
@@ -131,6 +135,16 @@ def read(directory: Path) -> Events:
         raise damaged(directory, " ".join(str(error).split()) or type(error).__name__) from None
     window = _window(meta, rows)
     return Events(rows, window["start_ns"], window["end_ns"], window["end_slot"])
+
+
+def _require_known(rows: NDArray[np.void]) -> None:
+    """ValueError for an event, or a wake-up, of a kind that does not exist."""
+    if not np.isin(rows["kind"], list(Kind)).all():
+        raise ValueError("it has events of a kind that does not exist")
+    what = rows["what"][rows["kind"] == Kind.WAKING]
+    source, outcome = (what >> np.uint64(bit) & np.uint64(0xFF) for bit in (32, 40))
+    if source.max(initial=0) >= len(SOURCES) or outcome.max(initial=0) >= len(Outcome):
+        raise ValueError("it has wake-ups of a kind that does not exist")
 
 
 def _rows(directory: Path, meta: Mapping[str, Any]) -> NDArray[np.void]:

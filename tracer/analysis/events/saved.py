@@ -63,7 +63,7 @@ def truncated(meta: Mapping[str, Any]) -> str:
 
 def replay_of(events: Events, meta: Mapping[str, Any], *, segments: bool = False) -> Replayed:
     """Replay the events of the directory with this meta.json."""
-    known = [(row["slot"], row["tid"], row["tgid"]) for row in meta.get("threads") or ()]
+    known = [(row["slot"], row["tid"], row["tgid"]) for row in meta["threads"]]
     return replay(events, known, segments=segments, machine=meta["machine"])
 
 

@@ -32,7 +32,7 @@ Threads = Sequence[Mapping[str, Any]]
 
 def of_recording(recorded: Recorded) -> dict[str, Any]:
     """What the view of a run takes of a recording, by the names of its parameters."""
-    threads, machine = recorded.meta.get("threads", ()), recorded.meta.get("machine", "")
+    threads, machine = recorded.meta["threads"], recorded.meta.get("machine", "")
     return {
         "states": states(recorded.replay, threads),
         "path": path(recorded.replay, threads, machine),
