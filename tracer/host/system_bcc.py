@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 #: Debian and Ubuntu have one directory for all versions, others one for each.
-_PLACES = (
+_PACKAGES_AT = (
     "lib/python3/dist-packages",
     "lib/python3.*/site-packages",
     "lib64/python3.*/site-packages",
@@ -24,7 +24,7 @@ _PLACES = (
 def system_bcc(prefix: Path = Path("/usr")) -> Sequence[Path]:
     """The directories of BCC's package below `prefix`; those of this Python's version come before
     those of others."""
-    found = [init for place in _PLACES for init in prefix.glob(f"{place}/bcc/__init__.py")]
+    found = [init for place in _PACKAGES_AT for init in prefix.glob(f"{place}/bcc/__init__.py")]
     return sorted((init.parent for init in found if is_bcc(init)), key=_distance)
 
 
