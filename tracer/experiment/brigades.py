@@ -15,7 +15,14 @@ from tracer.experiment.design import Design
 from tracer.experiment.line import WorkloadLine, parse_line
 from tracer.experiment.runner import Runner
 from tracer.experiment.store import Store
-from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
+from tracer.experiment.trials import (
+    HERE_AND_NOW,
+    Experiment,
+    Planned,
+    Stage,
+    Start,
+    run_experiment,
+)
 from tracer.host.fingerprint import fingerprint
 from tracer.host.installation import installation
 from tracer.host.requirements import require_host
@@ -107,6 +114,31 @@ def _conditions(
     return fitting, missing
 
 
+def plan_brigades(
+    rounds: int, everything: bool, units: int, progress: Progress, *, in_python: bool = False
+) -> Planned:
+    """The rounds; `in_python`: the twins in Python, of those that have one. A workload that fails
+    at its first try, which is made here, is left out by name.
+
+    TracerError when a program is not built or nothing can be run, and without the rights for BPF.
+    """
+    require_host()
+    host = fingerprint()
+    fitting, missing = _conditions(everything, units, in_python)
+    with Runner(fitting, _PROBES, progress) as runner:
+        runnable, failed = runner.runnable(fitting)
+    missing |= failed
+    if not runnable:
+        raise TracerError(
+            f"no brigade can be run here: {next(iter(missing.values()))}",
+            installation().to_build(),
+        )
+    about = {"units": {c.label: c.unit for c in runnable}, "in_python": in_python}
+    experiment = Experiment("brigades", runnable, rounds, host, _PROBES)
+    trials = Design([c.label for c in runnable], rounds).trials()
+    return Planned(experiment, runnable, trials, missing, about)
+
+
 def run_brigades(
     rounds: int,
     everything: bool,
@@ -116,31 +148,26 @@ def run_brigades(
     *,
     in_python: bool = False,
 ) -> BrigadeRuns:
-    """Run the rounds that are not saved yet; `in_python`: the twins in Python, of those that have
-    one. A workload that fails at its first try is left out by name; one that fails later ends the
-    experiment.
+    """Run the rounds of `plan_brigades` that are not saved yet, then measure memory and sizes. A
+    workload that fails later than at its first try ends the experiment.
 
-    TracerError when a program is not built or nothing can be run, and without the rights for BPF.
-    Interrupted when a signal comes before the first run's end.
+    TracerError as there. Interrupted when a signal comes before the first run's end.
     """
-    require_host()
-    host = fingerprint()
-    fitting, missing = _conditions(everything, units, in_python)
+    planned = plan_brigades(rounds, everything, units, progress, in_python=in_python)
     sizes: dict[str, Contestant] = {}
 
     def measure_sizes(_store: Store) -> None:
         sizes.update(contestants(progress, in_python=in_python))
 
-    with Runner(fitting, _PROBES, progress) as runner:
-        runnable, failed = runner.runnable(fitting)
-        missing |= failed
-        if not runnable:
-            raise TracerError(
-                f"no brigade can be run here: {next(iter(missing.values()))}",
-                installation().to_build(),
-            )
-        trials = Design([c.label for c in runnable], rounds).trials()
-        experiment = Experiment("brigades", runnable, rounds, host, _PROBES)
-        done = run_experiment(experiment, [Stage(trials, measure_sizes)], runner, progress, start)
-    units_of = {c.label: c.unit for c in runnable}
-    return BrigadeRuns(done.outcomes, units_of, missing, host, done.load, sizes, done.interrupted)
+    stages = [Stage(planned.trials, measure_sizes)]
+    with Runner(planned.conditions, _PROBES, progress) as runner:
+        done = run_experiment(planned.experiment, stages, runner, progress, start)
+    return BrigadeRuns(
+        done.outcomes,
+        planned.about["units"],
+        planned.missing,
+        planned.experiment.host,
+        done.load,
+        sizes,
+        done.interrupted,
+    )

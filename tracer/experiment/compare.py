@@ -15,7 +15,14 @@ from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
 from tracer.experiment.runner import Runner
-from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
+from tracer.experiment.trials import (
+    HERE_AND_NOW,
+    Experiment,
+    Planned,
+    Stage,
+    Start,
+    run_experiment,
+)
 from tracer.host.fingerprint import differences, fingerprint
 from tracer.host.requirements import require_host
 from tracer.model.trial import Trial
@@ -43,20 +50,14 @@ class CompareResult:
     interrupted: int | None = None
 
 
-def compare_live(
-    a: Condition,
-    b: Condition,
-    rounds: int,
-    untraced: bool,
-    progress: Progress,
-    start: Start = HERE_AND_NOW,
-    functions: bool = False,
-) -> CompareResult:
-    """Run both, labelled `A` and `B`, in `rounds` blocks; with `untraced` never under the probes,
-    with `functions` under the one that samples stacks too.
+def plan_compare(
+    a: Condition, b: Condition, rounds: int, untraced: bool, functions: bool = False
+) -> Planned:
+    """Both, labelled `A` and `B`, in `rounds` blocks; with `untraced` never under the probes, with
+    `functions` under the one that samples stacks too.
 
-    TracerError when they do not count in the same unit (exit status 2), when a run fails, and
-    without the rights for BPF. Interrupted when a signal comes before the first run's end.
+    TracerError when they do not count in the same unit (exit status 2), and without the rights for
+    BPF.
     """
     if a.unit != b.unit:
         raise TracerError(
@@ -67,11 +68,31 @@ def compare_live(
     require_host()
     probes = () if untraced else (*_PROBES, "stacks") if functions else _PROBES
     trials = Design(SIDES, rounds, traced=() if untraced else None, twin="A").trials()
-    if a.command:
-        start.say(_starts(trials, bool(a.unit_from)))
     experiment = Experiment("compare", (a, b), rounds, fingerprint(), probes)
-    with Runner((a, b), probes, progress) as runner:
-        done = run_experiment(experiment, [Stage(trials)], runner, progress, start)
+    about = {"unit": a.unit, "in_python": [a.in_python, b.in_python]}
+    return Planned(experiment, (a, b), trials, about=about)
+
+
+def compare_live(
+    a: Condition,
+    b: Condition,
+    rounds: int,
+    untraced: bool,
+    progress: Progress,
+    start: Start = HERE_AND_NOW,
+    functions: bool = False,
+) -> CompareResult:
+    """Run both as `plan_compare` has it.
+
+    TracerError as there, and when a run fails. Interrupted when a signal comes before the first
+    run's end.
+    """
+    planned = plan_compare(a, b, rounds, untraced, functions)
+    experiment = planned.experiment
+    if a.command:
+        start.say(_starts(planned.trials, bool(a.unit_from)))
+    with Runner((a, b), experiment.probes, progress) as runner:
+        done = run_experiment(experiment, [Stage(planned.trials)], runner, progress, start)
     usable = done.load.usable(done.outcomes)
     traced_b = [o.report for o in usable if o.trial.traced and o.trial.condition == "B"]
     return CompareResult(

@@ -110,6 +110,11 @@ class Condition:
         lists = {"cpus": list(self.cpus), "command": list(self.command)}
         return {**asdict(self), "values": dict(self.values), "env": dict(self.env), **lists}
 
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any]) -> Condition:
+        """From what `plain` gave; TypeError for other data."""
+        return cls(**{**data, "cpus": tuple(data["cpus"]), "command": tuple(data["command"])})
+
 
 def _require_executable(workload: Workload, values: Mapping[str, Value]) -> None:
     program = workload.program(values)

@@ -18,7 +18,14 @@ from tracer.experiment.condition import Condition, with_units
 from tracer.experiment.design import Design
 from tracer.experiment.runner import Runner
 from tracer.experiment.store import Store
-from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
+from tracer.experiment.trials import (
+    HERE_AND_NOW,
+    Experiment,
+    Planned,
+    Stage,
+    Start,
+    run_experiment,
+)
 from tracer.host.fingerprint import fingerprint
 from tracer.host.requirements import require_host
 from tracer.model.trial import Outcome, Trial
@@ -131,14 +138,11 @@ def _before(label: str, runs: int, after: int = 0) -> list[Trial]:
     return [Trial(label, True, -1 - after - n) for n in range(runs)]
 
 
-def run_pinning(
-    base: Condition, rounds: int, progress: Progress, start: Start = HERE_AND_NOW
-) -> PinningRuns:
-    """Run what is not saved yet.
+def plan_pinning(base: Condition, rounds: int, progress: Progress) -> Planned:
+    """The runs before the blocks, then the blocks. What can be run is tried here.
 
     TracerError when only one CPU may be used or a placement that the answer needs cannot be run,
-    and without the rights for BPF. Interrupted when a signal comes before the first block's first
-    run has ended.
+    and without the rights for BPF.
     """
     require_host()
     if len(os.sched_getaffinity(0)) < 2:
@@ -159,27 +163,62 @@ def run_pinning(
         for label in (labels.FREE, labels.PINNED):
             if label in missing:
                 raise TracerError(missing[label])
-        shown = [condition.label for condition in runnable]
-        calibrated = two is not None and runner.why_not(two) is None
-        more = {
-            "first": [_FIRST_RUNS, first.plain()],
-            "calibration": [_CALIBRATION_RUNS, two.plain()] if two and calibrated else None,
-        }
-        experiment = Experiment("explain-pinning", runnable, rounds, host, _PROBES, more)
-        stages = [
-            Stage((), _note_theories),
-            Stage(_before(CALIBRATION, _CALIBRATION_RUNS, _FIRST_RUNS) if calibrated else []),
-            Stage(_before(FIRST, _FIRST_RUNS), _note_prediction),
-            Stage(Design(shown, rounds).trials()),
-        ]
-        done = run_experiment(experiment, stages, runner, progress, start)
+        if two is not None and runner.why_not(two) is not None:
+            two = None
+    more = {
+        "first": [_FIRST_RUNS, first.plain()],
+        "calibration": [_CALIBRATION_RUNS, two.plain()] if two else None,
+    }
+    shown = [condition.label for condition in runnable]
+    trials = [
+        *(_before(CALIBRATION, _CALIBRATION_RUNS, _FIRST_RUNS) if two else []),
+        *_before(FIRST, _FIRST_RUNS),
+        *Design(shown, rounds).trials(),
+    ]
+    experiment = Experiment("explain-pinning", runnable, rounds, host, _PROBES, more)
+    about = {
+        "unit": base.unit,
+        "in_python": base.in_python,
+        "one_address_space": base.workload != "process-brigade",
+        "cpus": len(os.sched_getaffinity(0)),
+    }
+    every_one = [first, *([two] if two else []), *runnable]
+    return Planned(experiment, every_one, trials, missing, about)
+
+
+def run_pinning(
+    base: Condition, rounds: int, progress: Progress, start: Start = HERE_AND_NOW
+) -> PinningRuns:
+    """Run what `plan_pinning` has and is not saved yet.
+
+    TracerError as there. Interrupted when a signal comes before the first block's first run has
+    ended.
+    """
+    planned = plan_pinning(base, rounds, progress)
+    before = [trial for trial in planned.trials if trial.block < 0]
+    stages = [
+        Stage((), _note_theories),
+        Stage(before, _note_prediction),
+        Stage([trial for trial in planned.trials if trial.block >= 0]),
+    ]
+    with Runner(planned.conditions, _PROBES, progress) as runner:
+        done = run_experiment(planned.experiment, stages, runner, progress, start)
+    missing = dict(planned.missing)
     if not done.notes.get("prediction"):
-        missing["the prediction"] = _why_unpredicted(done.outcomes)
-    cpus = len(os.sched_getaffinity(0))
-    return PinningRuns(done.outcomes, shown, missing, host, done.load, done.interrupted, cpus)
+        missing["the prediction"] = why_unpredicted(done.outcomes)
+    return PinningRuns(
+        done.outcomes,
+        [condition.label for condition in planned.experiment.conditions],
+        missing,
+        planned.experiment.host,
+        done.load,
+        done.interrupted,
+        planned.about["cpus"],
+    )
 
 
-def _why_unpredicted(outcomes: Sequence[Outcome]) -> str:
+def why_unpredicted(outcomes: Sequence[Outcome]) -> str:
+    """Why the runs before the blocks gave no prediction."""
     if any(is_disturbed(outcome) for outcome in outcomes if outcome.trial.block < 0):
         return BUSY
     return "the runs before the others do not give the price of each kind of wake-up"

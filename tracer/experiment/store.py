@@ -98,10 +98,10 @@ class Store:
                 "start anew: the same command with --fresh",
             )
 
-    def add(self, outcome: Outcome) -> None:
-        """Save one outcome; it is on the disk when this returns."""
-        self.outcomes.append(outcome)
-        self._file.write(json.dumps(outcome.plain()) + "\n")
+    def add(self, *outcomes: Outcome) -> None:
+        """Save outcomes; they are on the disk when this returns."""
+        self.outcomes += outcomes
+        self._file.write("".join(json.dumps(outcome.plain()) + "\n" for outcome in outcomes))
         self._sync()
 
     def note(self, name: str, value: Any) -> None:

@@ -11,7 +11,14 @@ from tracer.experiment.design import Design
 from tracer.experiment.grid import Grid, GridCell, grid, label, points
 from tracer.experiment.line import WorkloadLine
 from tracer.experiment.runner import Runner
-from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
+from tracer.experiment.trials import (
+    HERE_AND_NOW,
+    Experiment,
+    Planned,
+    Stage,
+    Start,
+    run_experiment,
+)
 from tracer.host.cpus import parse_cpus
 from tracer.host.fingerprint import fingerprint
 from tracer.host.requirements import require_host
@@ -62,13 +69,13 @@ def _at(line: WorkloadLine, point: Mapping[str, int | str]) -> WorkloadLine:
     return line.with_values({name: value for name, value in point.items() if name != "cpus"})
 
 
-def _plan(lines: Sequence[WorkloadLine], ranges: Ranges) -> Grid:
-    planned = grid(cells(lines, ranges))
-    if not planned.cells:
-        raise TracerError(f"no point fits: {planned.left_out[0][1]}", exit_code=2)
-    for cell in planned.cells:
+def _fitting(lines: Sequence[WorkloadLine], ranges: Ranges) -> Grid:
+    fitting = grid(cells(lines, ranges))
+    if not fitting.cells:
+        raise TracerError(f"no point fits: {fitting.left_out[0][1]}", exit_code=2)
+    for cell in fitting.cells:
         cell.condition.require_built()
-    return planned
+    return fitting
 
 
 def _unit(lines: Sequence[WorkloadLine]) -> str:
@@ -83,6 +90,32 @@ def _unit(lines: Sequence[WorkloadLine]) -> str:
     return units[0]
 
 
+def plan_sweep(
+    lines: Sequence[WorkloadLine], ranges: Ranges, rounds: int, untraced: bool
+) -> Planned:
+    """Every line at every point once per round; with `untraced` never under the probes, which needs
+    no rights.
+
+    TracerError (exit status 2) for what cannot be swept together or does not fit, when a program
+    is not built, and without the rights for BPF.
+    """
+    unit = _unit(lines)
+    fitting = _fitting(lines, ranges)
+    if not untraced:
+        require_host()
+    conditions = [cell.condition for cell in fitting.cells]
+    probes = () if untraced else _PROBES
+    design = Design([c.label for c in conditions], rounds, traced=() if untraced else None)
+    about = {
+        "unit": unit,
+        "cells": {cell.condition.label: [cell.line, dict(cell.point)] for cell in fitting.cells},
+        "left_out": [list(pair) for pair in fitting.left_out],
+        "in_python": [condition.label for condition in conditions if condition.in_python],
+    }
+    experiment = Experiment("sweep", conditions, rounds, fingerprint(), probes)
+    return Planned(experiment, conditions, design.trials(), about=about)
+
+
 def sweep(
     lines: Sequence[WorkloadLine],
     ranges: Ranges,
@@ -91,30 +124,22 @@ def sweep(
     progress: Progress,
     start: Start = HERE_AND_NOW,
 ) -> SweepRuns:
-    """Run every line at every point once per round; with `untraced` never under the probes, which
-    needs no rights.
+    """Run what `plan_sweep` has.
 
-    TracerError (exit status 2) for what cannot be swept together or does not fit, when a program
-    is not built or a run fails, and without the rights for BPF. Interrupted when a
-    signal comes before the first run's end.
+    TracerError as there, and when a run fails. Interrupted when a signal comes before the first
+    run's end.
     """
-    unit = _unit(lines)
-    planned = _plan(lines, ranges)
-    if not untraced:
-        require_host()
-    conditions = [cell.condition for cell in planned.cells]
-    probes = () if untraced else _PROBES
-    design = Design([c.label for c in conditions], rounds, traced=() if untraced else None)
-    experiment = Experiment("sweep", conditions, rounds, fingerprint(), probes)
-    with Runner(conditions, probes, progress) as runner:
-        done = run_experiment(experiment, [Stage(design.trials())], runner, progress, start)
+    planned = plan_sweep(lines, ranges, rounds, untraced)
+    experiment, about = planned.experiment, planned.about
+    with Runner(planned.conditions, experiment.probes, progress) as runner:
+        done = run_experiment(experiment, [Stage(planned.trials)], runner, progress, start)
     return SweepRuns(
         done.outcomes,
-        {cell.condition.label: (cell.line, cell.point) for cell in planned.cells},
-        planned.left_out,
-        unit,
+        {label: (line, point) for label, (line, point) in about["cells"].items()},
+        [(cell, reason) for cell, reason in about["left_out"]],
+        about["unit"],
         experiment.host,
         done.load,
-        frozenset(condition.label for condition in conditions if condition.in_python),
+        frozenset(about["in_python"]),
         done.interrupted,
     )

@@ -62,6 +62,22 @@ class Experiment:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """An experiment on one host before its first run: plain data, so that a process of another host
+    can make its runs.
+
+    `conditions`: all that the `trials` name; `missing`: what cannot be run there, and why;
+    `about`: what an analysis of the outcomes needs besides, JSON data.
+    """
+
+    experiment: Experiment
+    conditions: Sequence[Condition]
+    trials: Sequence[Trial]
+    missing: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Start:
     """How an experiment begins: after a wait of at most `wait_quiet_s` for a quiet host (None: it
     does not wait), and `fresh`, without the runs that are saved. `say` is called with a message
@@ -112,7 +128,7 @@ def run_experiment(
     with Store(experiment.kind, experiment.plain(), fresh=start.fresh) as store:
         stopped, began_s = None, time.time()
         ends_s = {o.trial: o.at_s for o in store.outcomes if o.trial in set(trials)}
-        taken_over = _resumed(list(ends_s.values()), len(trials), began_s)
+        taken_over = resumed_runs(list(ends_s.values()), len(trials), began_s)
         if taken_over is not None:
             start.say(f"{resumed(taken_over)}; --fresh starts anew")
         before = None
@@ -140,7 +156,8 @@ def _host_before(start: Start, progress: Progress) -> HostShare:
     return wait_until_quiet(start.wait_quiet_s, progress)
 
 
-def _resumed(ends_s: Sequence[float], runs: int, began_s: float) -> Resumed | None:
+def resumed_runs(ends_s: Sequence[float], runs: int, began_s: float) -> Resumed | None:
+    """Of `runs`, those that had ended at these times, s; None: none had."""
     if not ends_s:
         return None
     return Resumed(

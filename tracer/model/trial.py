@@ -56,7 +56,8 @@ class Outcome:
     """The result of one trial.
 
     `result` is the workload's own; `report` the JSON document of a traced run,
-    without its list of threads; `at_s` the time at its end, in seconds since 1970.
+    without its list of threads; `at_s` the time at its end, in seconds since 1970; `host`: the name
+    of the host that made it, empty for this one.
     """
 
     trial: Trial
@@ -64,6 +65,7 @@ class Outcome:
     surroundings: Surroundings
     report: Mapping[str, Any] | None = None
     at_s: float = 0.0
+    host: str = ""
 
     @property
     def ns_per_unit(self) -> float:
@@ -77,6 +79,7 @@ class Outcome:
             "surroundings": asdict(self.surroundings),
             "report": self.report,
             "at_s": self.at_s,
+            **({"host": self.host} if self.host else {}),
         }
 
     @classmethod
@@ -87,4 +90,5 @@ class Outcome:
             Surroundings(**data["surroundings"]),
             data["report"],
             data["at_s"],
+            data.get("host", ""),
         )
