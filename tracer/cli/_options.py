@@ -296,6 +296,43 @@ def start(wait_quiet: float | None, fresh: bool) -> Start:
     return Start(wait_quiet, fresh, say)
 
 
+def tls_option() -> click.Option:
+    """`--tls DIR`."""
+    return click.Option(
+        ["--tls"],
+        type=click.Path(exists=True, file_okay=False),
+        metavar="DIR",
+        help="The directory with ca.pem, cert.pem and key.pem for TLS.",
+    )
+
+
+def fleet_options() -> list[click.Option]:
+    """The options of an experiment that many hosts can be asked for; the command passes their
+    values as they are to `tracer.cli._fleet.Fleet`."""
+    return [
+        click.Option(
+            ["--on"],
+            metavar="SCHEDULER",
+            help="Ask every host with a `tracer worker` at this Dask scheduler, and compare the"
+            " hosts; local:N: try it with N workers on this machine.",
+        ),
+        tls_option(),
+        click.Option(
+            ["--give-up"],
+            type=Seconds(),
+            default=300.0,
+            show_default=True,
+            metavar="S",
+            help="With --on: a host that gives nothing for S seconds is named and left out.",
+        ),
+        click.Option(
+            ["--parquet"],
+            metavar="DIR",
+            help="With --on: write every run as Parquet into DIR, by host; tracer query DIR.",
+        ),
+    ]
+
+
 def effort(rounds: int, quick: bool) -> tuple[int, int]:
     """Rounds, and the units of work of a run, with or without `--quick`."""
     from tracer.experiment.design import QUICK_ROUNDS

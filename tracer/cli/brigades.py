@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import click
 
 from tracer.cli import _options as options
+from tracer.cli._fleet import Fleet
 from tracer.cli._output import outputs, stop_if_broken_off
 
 
@@ -25,6 +27,7 @@ from tracer.cli._output import outputs, stop_if_broken_off
         options.quick_option(),
         options.runtime_option(),
         *options.start_options(),
+        *options.fleet_options(),
         options.json_option(),
         options.html_option(),
         options.plot_option("Draw the hop times with their parts"),
@@ -35,11 +38,11 @@ def command(
     everything: bool,
     quick: bool,
     in_python: bool,
-    wait_quiet: float | None,
-    fresh: bool,
     json_path: str | None,
     html_path: str | None,
     plot_path: str | None,
+    on: str | None,
+    **begins: Any,
 ) -> int:
     """Run every brigade, unpinned and pinned, and compare this machine with the original.
 
@@ -56,13 +59,17 @@ def command(
     from tracer.report import brigades_chart
 
     rounds, units = options.effort(rounds, quick)
+    fleet = Fleet.chosen(on, begins, plot=plot_path, html=html_path)
+    if fleet is not None:
+        asked = {"rounds": rounds, "everything": everything, "units": units}
+        return fleet.ask("brigades", {**asked, "in_python": in_python}, json_path)
     with outputs(json_path, html_path=html_path, plot_path=plot_path) as out:
         runs = run_brigades(
             rounds,
             everything,
             units,
             Progress(),
-            options.start(wait_quiet, fresh),
+            options.start(begins["wait_quiet"], begins["fresh"]),
             in_python=in_python,
         )
         load = runs.load

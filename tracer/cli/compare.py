@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracer.cli import _options as options
+from tracer.cli._fleet import Fleet
 from tracer.cli._output import Outputs, budget_status, outputs, say, stop_if_broken_off
 from tracer.errors import TracerError
 
@@ -52,6 +53,7 @@ class _Compare(click.Command):
             " like, to FILE; with --functions, or of saved reports that have places.",
         ),
         *options.start_options(),
+        *options.fleet_options(),
         options.json_option(),
         options.html_option(),
         options.budget_option(
@@ -60,9 +62,7 @@ class _Compare(click.Command):
         ),
     ],
 )
-@click.pass_context
 def command(
-    context: click.Context,
     a: str,
     b: str,
     rounds: int,
@@ -70,11 +70,11 @@ def command(
     untraced: bool,
     functions: bool,
     folded: str | None,
-    wait_quiet: float | None,
-    fresh: bool,
     json_path: str | None,
     html_path: str | None,
     budgets: Sequence[Budget],
+    on: str | None,
+    **begins: Any,
 ) -> int:
     """Compare two workloads, two commands, two saved reports of tracer run --json, or two
     recordings of tracer run --record.
@@ -86,15 +86,22 @@ def command(
     """
     from tracer.report import compare as report
 
-    are_commands = context.meta[_COMMANDS]
+    are_commands = click.get_current_context().meta[_COMMANDS]
     if unit_from and not are_commands:
         raise click.UsageError(
             "--unit-from is for commands: tracer compare --unit-from REGEX -- 'COMMAND' 'COMMAND'"
         )
     if untraced and (functions or folded):
         raise click.UsageError("--untraced runs have no functions: leave out one of the two")
+    unfit = {"html": html_path, "folded": folded, "functions": functions, "budget": budgets}
+    fleet = Fleet.chosen(on, begins, **unfit)
+    if fleet is not None:
+        _refuse_saved(a, b)
+        asked = {"sides": [a, b], "commands": are_commands, "unit_from": unit_from}
+        more = {"rounds": rounds, "untraced": untraced}
+        return fleet.ask("compare", {**asked, **more}, json_path)
     with outputs(json_path, html_path=html_path, csv_path=folded) as out:
-        begin = options.start(wait_quiet, fresh)
+        begin = options.start(begins["wait_quiet"], begins["fresh"])
         functions = functions or folded is not None
         if are_commands:
             result = _commands(a, b, rounds, untraced, unit_from, begin, functions)
@@ -120,6 +127,11 @@ def command(
         say("no budget is judged: the host was busy while this was measured")
         return 3
     return budget_status(budgets, {**result.report_b, "ratio": compared.ratio.median})
+
+
+def _refuse_saved(a: str, b: str) -> None:
+    if Path(a).exists() or Path(b).exists():
+        raise click.UsageError("--on runs workloads or commands: saved reports have been run")
 
 
 def _write_folded(out: Outputs, compared: Comparison, folded: str | None) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tracer.cli import _options as options
+from tracer.cli._fleet import Fleet, tell_saved
 from tracer.cli._output import Outputs, outputs, stop_if_broken_off
 from tracer.cli._why import command as why
 from tracer.cli._why import words_of_why
@@ -26,7 +29,18 @@ class _Questions(click.Group):
     """Without the name of a question it is `why`, of the command after `--`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, words_of_why(args, self.list_commands(ctx)))
+        known = self.list_commands(ctx)
+        return super().parse_args(ctx, words_of_why(_each_from(args, known), known))
+
+
+def _each_from(args: list[str], known: Sequence[str]) -> list[str]:
+    """`--from` before every file that follows it: `--from *.json` names several."""
+    if "--from" not in args:
+        return args
+    at = args.index("--from") + 1
+    files = list(itertools.takewhile(lambda w: not w.startswith("-") and w not in known, args[at:]))
+    named = [word for file in files for word in ("--from", file)]
+    return [*args[: at - 1], *named, *args[at + len(files) :]] if files else args
 
 
 @click.group(
@@ -38,10 +52,12 @@ class _Questions(click.Group):
     params=[
         click.Option(
             ["--from", "saved"],
-            metavar="FILE|DIR",
+            multiple=True,
+            metavar="FILE...|DIR",
             help="Give the answer again from the JSON report of an earlier `explain pinning`,"
             " or say what the hops of a recording show (`tracer run --record DIR`); of any"
-            " machine, without rights.",
+            " machine, without rights. Of several reports: which machines, grouped by what they"
+            " are.",
         ),
         options.json_option(),
         options.html_option(),
@@ -49,27 +65,34 @@ class _Questions(click.Group):
 )
 @click.pass_context
 def command(
-    ctx: click.Context, saved: str | None, json_path: str | None, html_path: str | None
+    ctx: click.Context, saved: tuple[str, ...], json_path: str | None, html_path: str | None
 ) -> int:
     """Run an experiment, test the theories about it, and say why."""
     if ctx.invoked_subcommand is not None:
         given = "--json" if json_path is not None else "--html" if html_path is not None else ""
-        if saved is not None or given:
+        if saved or given:
             question = ctx.invoked_subcommand
             raise click.UsageError(
                 f"{given} stands after {question}"
-                if saved is None
+                if not saved
                 else f"--from runs nothing, so it stands without {question}"
             )
         return 0
-    if saved is None:
+    if not saved:
         click.echo(ctx.get_help())
         return 0
     with outputs(json_path, html_path=html_path) as out:
-        if Path(saved).is_dir():
-            _tell_recording(Path(saved), out)
+        if len(saved) > 1:
+            if html_path is not None:
+                raise click.UsageError("--html is of one report")
+            names = [Path(file).stem if file.endswith(".json") else file for file in saved]
+            same = len(set(names)) < len(names)  # of files in different directories
+            recorded = [_recorded(file) for file in saved]
+            tell_saved(list(zip(saved if same else names, recorded, strict=True)), out)
+        elif Path(saved[0]).is_dir():
+            _tell_recording(Path(saved[0]), out)
         else:
-            _tell(_recorded(saved), out)
+            _tell(_recorded(saved[0]), out)
     return 0
 
 
@@ -90,6 +113,7 @@ command.add_command(why)
         options.rounds_option("Blocks; each holds every placement and intervention once."),
         options.quick_option(),
         *options.start_options(),
+        *options.fleet_options(),
         options.plot_option("Draw the time by number of CPUs"),
         options.json_option(),
         options.html_option(),
@@ -99,11 +123,11 @@ def pinning(
     line: str,
     rounds: int,
     quick: bool,
-    wait_quiet: float | None,
-    fresh: bool,
     plot_path: str | None,
     json_path: str | None,
     html_path: str | None,
+    on: str | None,
+    **begins: Any,
 ) -> int:
     """Why are threads slower free to move than pinned to one CPU?
 
@@ -112,18 +136,23 @@ def pinning(
     theory. Runs are saved as they end: after Ctrl-C the same command continues.
     """
     from tracer.analysis.pinning.recorded import Recorded
-    from tracer.experiment.line import condition
+    from tracer.experiment.line import condition, parse_line
     from tracer.experiment.pinning import run_pinning
     from tracer.progress import Progress
     from tracer.report.chart import draw
     from tracer.report.pinning_cpus import chart
 
     rounds, units = options.effort(rounds, quick)
-    base = condition(line, "base", units)
-    if base.cpus:
+    if parse_line(line).cpus:
         raise click.UsageError("--workload may not have --cpus: placements are the experiment")
+    fleet = Fleet.chosen(on, begins, plot=plot_path, html=html_path)
+    if fleet is not None:
+        asked = {"line": line, "rounds": rounds, "units": units}
+        return fleet.ask("explain-pinning", asked, json_path)
+    base = condition(line, "base", units)
     with outputs(json_path, html_path=html_path, plot_path=plot_path) as out:
-        runs = run_pinning(base, rounds, Progress(), options.start(wait_quiet, fresh))
+        start = options.start(begins["wait_quiet"], begins["fresh"])
+        runs = run_pinning(base, rounds, Progress(), start)
         recorded = Recorded(
             line=line,
             unit=base.unit,
@@ -151,16 +180,7 @@ def _tell(recorded: Recorded, out: Outputs) -> Explanation:
     answer, load = recorded.explained(), recorded.load
     note = _note(min(recorded.rounds, answer.blocks))
     out.report(
-        report.document(
-            answer,
-            recorded.line,
-            recorded.unit,
-            recorded.rounds,
-            recorded.host,
-            in_python=recorded.in_python,
-            load=load,
-            kept=recorded.kept(),
-        ),
+        report.document_of(recorded, answer),
         lambda width: report.render(answer, recorded.unit, note, width, load),
     )
     return answer

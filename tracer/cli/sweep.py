@@ -6,11 +6,12 @@ import itertools
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tracer.cli import _options as options
+from tracer.cli._fleet import Fleet
 from tracer.cli._output import Outputs, outputs, stop_if_broken_off
 from tracer.errors import TracerError
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         options.cpus_option("Pin all of them, as in tracer run."),
         options.untraced_option("No traced runs, no root: the times only, not their parts."),
         *options.start_options(),
+        *options.fleet_options(),
         options.plot_option("Draw it"),
         options.json_option(),
         options.html_option(),
@@ -49,12 +51,12 @@ def command(
     rounds: int,
     cpus: tuple[int, ...] | None,
     untraced: bool,
-    wait_quiet: float | None,
-    fresh: bool,
     plot_path: str | None,
     json_path: str | None,
     html_path: str | None,
     csv_path: str | None,
+    on: str | None,
+    **begins: Any,
 ) -> int:
     """Run workloads over a range of sizes, in interleaved rounds: table, picture, JSON, CSV.
 
@@ -66,11 +68,16 @@ def command(
     from tracer.progress import Progress
 
     ranges = _ranges(over)
+    fleet = Fleet.chosen(on, begins, plot=plot_path, html=html_path, csv=csv_path)
+    if fleet is not None:
+        asked = {"lines": list(dict.fromkeys(workloads)), "ranges": ranges, "rounds": rounds}
+        more = {"untraced": untraced, "cpus": list(cpus or ())}
+        return fleet.ask("sweep", {**asked, **more}, json_path)
     lines = [parse_line(text) for text in dict.fromkeys(workloads)]
     if cpus is not None and "cpus" not in ranges:
         lines = [line.pinned(cpus) for line in lines]
     with outputs(json_path, html_path=html_path, plot_path=plot_path, csv_path=csv_path) as out:
-        begin = options.start(wait_quiet, fresh)
+        begin = options.start(begins["wait_quiet"], begins["fresh"])
         runs = sweep(lines, ranges, rounds, untraced, Progress(), begin)
         _write(out, runs, [line.text for line in lines], list(ranges))
     stop_if_broken_off(runs.interrupted)

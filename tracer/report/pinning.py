@@ -8,6 +8,7 @@ from typing import Any
 
 from tracer.analysis.pinning.answer import Explanation
 from tracer.analysis.pinning.prediction import CheckedPrediction
+from tracer.analysis.pinning.recorded import Recorded
 from tracer.analysis.pinning.theories import NO_GAP, NOT_TESTED, Verdict
 from tracer.analysis.quiet import BUSY, QUIET, Load
 from tracer.analysis.statistics.intervals import Interval
@@ -178,6 +179,20 @@ def document(
         "missing": dict(explanation.missing),
         **(kept or {}),
     }
+
+
+def document_of(recorded: Recorded, explanation: Explanation) -> dict[str, Any]:
+    """The document of an experiment with the explanation of it."""
+    return document(
+        explanation,
+        recorded.line,
+        recorded.unit,
+        recorded.rounds,
+        recorded.host,
+        in_python=recorded.in_python,
+        load=recorded.load,
+        kept=recorded.kept(),
+    )
 
 
 def _theory_data(verdict: Verdict) -> dict[str, Any]:

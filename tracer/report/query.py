@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 from tracer.analysis.events.query import Answer
@@ -66,12 +67,17 @@ def _json(value: Any) -> Any:
     return str(value)
 
 
-def views(width: int = WIDTH) -> str:
-    """Every view with its columns."""
+#: What a view is, and the meanings of its columns, by its name.
+Views = Mapping[str, tuple[str, Mapping[str, str]]]
+_OF_RECORDING: Views = {name: (view.summary, view.columns) for name, view in VIEWS.items()}
+
+
+def views(width: int = WIDTH, of: Views = _OF_RECORDING) -> str:
+    """Every view with its columns; those of a recording, or others."""
     lines = []
-    for name, view in VIEWS.items():
-        lines.append(f"{name}: {view.summary}")
-        for column, meaning in view.columns.items():
+    for name, (summary, columns) in of.items():
+        lines.append(f"{name}: {summary}")
+        for column, meaning in columns.items():
             start = f"  {column:<{_COLUMN}}"
             lines += textwrap.wrap(
                 start + meaning, max(width, 40), subsequent_indent=" " * len(start)

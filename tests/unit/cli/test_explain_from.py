@@ -142,6 +142,32 @@ def test_what_is_no_such_report_is_refused(
     assert "sudo tracer explain pinning --json FILE" in err and "Traceback" not in err
 
 
+def test_several_reports_are_answered_as_of_many_hosts(
+    document: dict[str, Any],
+    tmp_path: Path,
+    validate_document,  # type: ignore[no-untyped-def]
+) -> None:
+    """Two of one kind, one of another; without an engine and without rights."""
+    other = {**document, "host": {**document["host"], "cpu": "another"}}
+    for name, data in (("n1", document), ("n2", document), ("n3", other)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(data))
+    files = [str(tmp_path / f"n{n}.json") for n in (1, 2, 3)]
+    status, out, err = told("--from", *files, "--json", "-")
+    assert (status, err) == (0, "")
+    fleet = json.loads(out)
+    validate_document(fleet)
+    assert [group["hosts"] for group in fleet["groups"]] == [["n1", "n2"], ["n3"]]
+    assert [host["verdict"] for host in fleet["hosts"]] == ["slower"] * 3
+    assert fleet["hosts"][0]["document"] == document
+    assert fleet["across"][0]["measure"] == "unpinned / pinned"
+    status, out, _ = told("--from", *files)
+    assert status == 0 and "unpinned is slower on n1, n2, n3" in out
+    assert "\n  n1, n2, n3: cause: " in out
+    assert "; placement prefers an idle CPU to the waker's" in " ".join(out.split())
+    status, out, err = told("--from", files[0], str(tmp_path / "none.json"))
+    assert (status, out) == (2, "") and "cannot read" in err
+
+
 def test_alone_it_shows_its_help_and_before_a_question_the_option_is_refused() -> None:
     status, out, _ = told()
     assert status == 0 and "--from FILE" in out

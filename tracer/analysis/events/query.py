@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,12 @@ class Answer:
 
 def query(tables: Tables, sql: str) -> Answer:
     """The answer to one SELECT; TracerError (exit status 2) where DuckDB refuses it."""
+    return answer(sql, lambda connection: _prepare(connection, tables, _wanted(sql)))
+
+
+def answer(sql: str, prepare: Callable[[Any], None]) -> Answer:
+    """The answer to one SELECT over the views that `prepare` makes in a connection, to which all
+    else is locked; TracerError (exit status 2) where DuckDB refuses it."""
     duckdb = import_duckdb()
     try:
         statements = duckdb.extract_statements(sql)
@@ -40,7 +46,8 @@ def query(tables: Tables, sql: str) -> Answer:
             exit_code=2,
         )
     with duckdb.connect(":memory:") as connection:
-        _prepare(connection, tables, _wanted(sql))
+        prepare(connection)
+        _lock(connection)
         try:
             cursor = connection.execute(sql)
             columns = [(str(c[0]), str(c[1])) for c in cursor.description or ()]
@@ -69,12 +76,16 @@ def _wanted(sql: str) -> list[str]:
 
 
 def _prepare(connection: Any, tables: Tables, views: Sequence[str]) -> None:
-    """Make the views, then lock all else out: files, the network, extensions, Python's objects."""
-    connection.execute("SET python_enable_replacements = false")
+    """Make the views."""
     for name in dict.fromkeys(table for view in views for table in NEEDS[view]):
         connection.register(name, _arrow(tables.table(name)))
     for name in views:
         connection.execute(f"CREATE VIEW {name} AS {VIEWS[name].sql}")
+
+
+def _lock(connection: Any) -> None:
+    """Lock all else out: files, the network, extensions, Python's objects."""
+    connection.execute("SET python_enable_replacements = false")
     connection.execute(f"SET memory_limit = '{_MEMORY}'")
     connection.execute("SET temp_directory = ''")
     connection.execute("SET enable_external_access = false")

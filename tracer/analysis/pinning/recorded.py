@@ -58,18 +58,21 @@ class Recorded:
     load: Load
     cpus: int = 0
 
-    def explained(self) -> Explanation:
-        """The answer; without verdicts where the host was busy."""
+    def evidence(self) -> Evidence:
+        """What the answer rests on."""
         calibrated = calibration(self.outcomes)
-        evidence = Evidence(
+        return Evidence(
             self.load.usable(self.outcomes),
             self.one_address_space,
             self.unit,
             self.host,
             calibrated.ns if calibrated else None,
         )
+
+    def explained(self) -> Explanation:
+        """The answer; without verdicts where the host was busy."""
         return explain(
-            evidence,
+            self.evidence(),
             self.labels,
             prediction(self.outcomes),
             self.line,

@@ -1,0 +1,150 @@
+"""A measure on many hosts: the summary against its known truth, groups, the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tracer.analysis.fleet import (
+    SAME,
+    SLOWER,
+    Effect,
+    FleetAnswer,
+    HostAnswer,
+    across,
+    answer,
+    effect,
+)
+from tracer.analysis.fleet_hosts import ratio_effects, time_effects
+from tracer.model.trial import Outcome, Surroundings, Trial
+from tracer.report import fleet as report
+
+AROUND = Surroundings(1, 1, 10, 0, 0)
+AMD = {"cpu": "AMD", "kernel": "6.18", "idle": "haltpoll, haltpoll", "topology": "2 CPUs"}
+ARM = {**AMD, "cpu": "ARM"}
+
+
+def planted(hosts: int, spread: float, seed: int, blocks: int = 12) -> list[Effect]:
+    """Hosts whose logarithms scatter about 0.5 by `spread`, their blocks by 0.1."""
+    rng = np.random.default_rng(seed)
+    made = [effect(mean + rng.normal(0, 0.1, blocks)) for mean in rng.normal(0.5, spread, hosts)]
+    return [one for one in made if one is not None]
+
+
+def test_an_effect_is_the_mean_of_its_blocks() -> None:
+    one = effect([0.0, 0.2, 0.4])
+    assert one is not None and one.blocks == 3
+    assert one.mean == pytest.approx(0.2) and one.variance == pytest.approx(0.04 / 3)
+    assert one.interval.median == pytest.approx(math.exp(0.2))
+    assert one.interval.high == pytest.approx(math.exp(0.2 + 4.303 * math.sqrt(0.04 / 3)))
+    assert effect([0.1]) is None
+    same = effect([0.1, 0.1])
+    assert same is not None and same.variance > 0, "no host is known exactly"
+
+
+@pytest.mark.parametrize(("hosts", "spread"), [(5, 0.0), (5, 0.2), (40, 0.05), (40, 0.2)])
+def test_intervals_hold_the_truth_nineteen_times_in_twenty(hosts: int, spread: float) -> None:
+    """400 fleets; 0.91 is four standard deviations below 0.95."""
+    found = [across("x", planted(hosts, spread, seed)) for seed in range(400)]
+    held = [
+        (one.mean.low <= math.exp(0.5) <= one.mean.high,
+         one.spread.low <= math.exp(spread) <= one.spread.high)
+        for one in found
+        if one is not None
+    ]  # fmt: skip
+    mean, scatter = np.mean(held, axis=0)
+    assert mean > 0.91 and scatter > 0.90
+
+
+def test_another_host_falls_into_the_interval_that_is_given_for_it() -> None:
+    one = across("x", planted(40, 0.3, 1))
+    assert one is not None and one.share > 0.9
+    others = np.exp(np.random.default_rng(2).normal(0.5, 0.3, 2000))
+    inside = np.mean((others > one.next_host.low) & (others < one.next_host.high))
+    assert 0.85 < inside <= 1
+
+
+def test_the_estimate_is_that_of_a_published_example() -> None:
+    """Effects and variances of Hedges and Olkin; Paule and Mandel's tau squared and the common mean
+    by hand: the weights 1 / (v + tau2) make Cochran's Q as large as its degrees of freedom."""
+    means, variances = [0.1, 0.3, 0.35, 0.65, 0.45, 0.15], [0.03, 0.03, 0.05, 0.01, 0.05, 0.02]
+    one = across("x", [Effect(m, v, 12) for m, v in zip(means, variances, strict=True)])
+    assert one is not None
+    tau2 = math.log(one.spread.median) ** 2
+    weights = 1 / (np.array(variances) + tau2)
+    mean = np.average(means, weights=weights)
+    assert float((weights * (np.array(means) - mean) ** 2).sum()) == pytest.approx(5, abs=0.01)
+    assert math.log(one.mean.median) == pytest.approx(mean, abs=1e-6)
+
+
+def test_one_host_has_no_summary() -> None:
+    assert across("x", planted(1, 0.0, 1)) is None
+
+
+def outcomes(a_ns: float, b_ns: float, blocks: int = 3) -> list[Outcome]:
+    made = []
+    for block in range(blocks):
+        for trial, ns in (
+            (Trial("A", False, block), a_ns), (Trial("B", False, block), b_ns),
+            (Trial("A", False, block, twin=True), 1e9), (Trial("A", True, block), 1e9),
+        ):  # fmt: skip
+            made.append(Outcome(trial, {"ns_per_unit": ns * (1 + block / 10)}, AROUND))
+    return [*made, Outcome(Trial("A", False, -1), {"ns_per_unit": 1e9}, AROUND)]
+
+
+def test_only_untraced_runs_of_blocks_count_and_no_twins() -> None:
+    made = outcomes(200, 100)
+    assert ratio_effects("x", made, "A", "B")["x"].interval.median == pytest.approx(2)
+    times = time_effects(made, ["A", "B", "C"])
+    assert list(times) == ["A", "B"]
+    assert math.exp(times["B"].mean) == pytest.approx(100 * (1 * 1.1 * 1.2) ** (1 / 3))
+    assert ratio_effects("x", made[:2], "A", "B") == {}
+
+
+def fleet() -> FleetAnswer:
+    """Three hosts of two kinds; one is left out."""
+    hosts = [
+        HostAnswer(f"h{n}", AMD if n < 2 else ARM, {"A / B": one}, (12, 12), SLOWER, "cause: x")
+        for n, one in enumerate(planted(3, 0.2, 4))
+    ]
+    hosts[2] = replace(hosts[2], verdict=SAME, why="", repeated=1)
+    return answer("compare", True, [*hosts, HostAnswer("h3", {}, failure="no rights")])
+
+
+def test_hosts_are_grouped_by_what_they_are() -> None:
+    x = fleet()
+    assert [[host.name for host in group.hosts] for group in x.groups] == [["h0", "h1"], ["h2"]]
+    assert [group.alike["cpu"] for group in x.groups] == ["AMD", "ARM"]
+    assert [len(group.across) for group in x.groups] == [1, 0]
+    assert x.across[0].hosts == 3
+
+
+def test_the_report_says_where_and_why_and_names_who_is_left_out(
+    validate_document: Callable[[Mapping[str, Any]], None],
+) -> None:
+    x = fleet()
+    validate_document(report.document(x))
+    text = report.render(x)
+    assert "A is slower on h0, h1" in text
+    assert "A is as fast, beyond noise, on h2" in text
+    assert "Why there\n  h0, h1: cause: x" in text
+    assert "left out: h3: no rights" in text
+    assert "h2: 1 block lost with its worker and repeated" in text
+    assert "2 hosts alike: CPU AMD, kernel 6.18" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_of_many_hosts_the_extremes_are_shown() -> None:
+    hosts = [
+        HostAnswer(f"h{n:03}", AMD, {"A / B": one}, (12, 12))
+        for n, one in enumerate(planted(100, 0.5, 3))
+    ]
+    text = report.render(answer("compare", True, hosts))
+    assert "(the 6 extremes of 100 hosts; --json and --parquet have all)" in text
+    lowest = min(hosts, key=lambda host: host.effects["A / B"].mean)
+    assert f"\n{lowest.name} " in text

@@ -1,0 +1,97 @@
+"""An experiment's question as plain data, which each host plans for itself: its CPUs, its limits
+and what it can run are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tracer.experiment.brigades import plan_brigades
+from tracer.experiment.compare import SIDES, plan_compare
+from tracer.experiment.condition import Condition
+from tracer.experiment.line import command_condition, condition, parse_line
+from tracer.experiment.pinning import plan_pinning
+from tracer.experiment.sweep import plan_sweep
+from tracer.experiment.trials import Experiment, Planned
+from tracer.model.trial import Trial
+from tracer.progress import Progress
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every host. `kind`: `compare`, `sweep`, `brigades` or `explain-pinning`;
+    `asked`: what the command line says, JSON data."""
+
+    kind: str
+    asked: Mapping[str, Any]
+
+
+def plan(question: Question, progress: Progress) -> Planned:
+    """The experiment on this host; TracerError where it cannot be made here."""
+    return _PLANS[question.kind](question.asked, progress)
+
+
+def _compare(asked: Mapping[str, Any], _progress: Progress) -> Planned:
+    def side(text: str, label: str) -> Condition:
+        if asked["commands"]:
+            return command_condition(text, label, asked["unit_from"])
+        return condition(text, label)
+
+    a, b = (side(text, label) for text, label in zip(asked["sides"], SIDES, strict=True))
+    return plan_compare(a, b, asked["rounds"], asked["untraced"])
+
+
+def _sweep(asked: Mapping[str, Any], _progress: Progress) -> Planned:
+    lines = [parse_line(text) for text in asked["lines"]]
+    if asked["cpus"] and "cpus" not in asked["ranges"]:
+        lines = [line.pinned(tuple(asked["cpus"])) for line in lines]
+    return plan_sweep(lines, asked["ranges"], asked["rounds"], asked["untraced"])
+
+
+def _brigades(asked: Mapping[str, Any], progress: Progress) -> Planned:
+    return plan_brigades(
+        asked["rounds"],
+        asked["everything"],
+        asked["units"],
+        progress,
+        in_python=asked["in_python"],
+    )
+
+
+def _pinning(asked: Mapping[str, Any], progress: Progress) -> Planned:
+    base = condition(asked["line"], "base", asked["units"])
+    return plan_pinning(base, asked["rounds"], progress)
+
+
+_PLANS: Mapping[str, Callable[[Mapping[str, Any], Progress], Planned]] = {
+    "compare": _compare,
+    "sweep": _sweep,
+    "brigades": _brigades,
+    "explain-pinning": _pinning,
+}
+
+
+def planned_data(planned: Planned) -> dict[str, Any]:
+    """As JSON data."""
+    experiment = planned.experiment
+    labels = [condition.label for condition in experiment.conditions]
+    return {
+        "experiment": {**experiment.plain(), "kind": experiment.kind, "conditions": labels},
+        "conditions": [condition.plain() for condition in planned.conditions],
+        "trials": [asdict(trial) for trial in planned.trials],
+        "missing": dict(planned.missing),
+        "about": dict(planned.about),
+    }
+
+
+def planned_from(data: Mapping[str, Any]) -> Planned:
+    """From what `planned_data` gave."""
+    conditions = [Condition.from_plain(one) for one in data["conditions"]]
+    by_label = {one.label: one for one in conditions}
+    own = dict(data["experiment"])
+    known = {name: own.pop(name) for name in ("kind", "rounds", "host", "probes")}
+    labels = own.pop("conditions")
+    experiment = Experiment(conditions=[by_label[n] for n in labels], more=own, **known)
+    trials = [Trial(**one) for one in data["trials"]]
+    return Planned(experiment, conditions, trials, data["missing"], data["about"])

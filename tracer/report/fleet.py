@@ -1,0 +1,191 @@
+"""The report on many hosts: the answer, each host, groups of like hosts, the summary over all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from tracer.analysis.fleet import GROUPED_BY, VERDICTS, Across, FleetAnswer, HostAnswer
+from tracer.analysis.statistics.intervals import Interval
+from tracer.analysis.statistics.wording import duration_text, ratio_text
+from tracer.report.layout import WIDTH, page, table
+from tracer.units import counted, percent, plain
+
+SCHEMA = "tracer.fleet/1"
+#: Of more hosts than this each group shows its extremes alone.
+_MOST_HOSTS = 24
+_SHOWN_OF_MANY = 3
+
+
+def _value(answer: FleetAnswer, value: Interval) -> str:
+    return ratio_text(value) if answer.is_ratio else duration_text(value)
+
+
+def _head(answer: FleetAnswer) -> list[str]:
+    """The first measure over all hosts, and on which hosts there is a difference."""
+    lines = []
+    if answer.is_ratio and answer.across:
+        one = answer.across[0]
+        lines.append(
+            f"{one.measure} = {_value(answer, one.mean)} over {counted(one.hosts, 'host')}; hosts"
+            f" differ by {ratio_text(one.spread)} ({percent(one.share)} of the scatter is of the"
+            f" hosts); another such host: {one.next_host.low:.2f}x to {one.next_host.high:.2f}x"
+        )
+    elif len([host for host in answer.hosts if host.effects]) < 2:
+        lines.append("Fewer than two hosts have two blocks: there is no summary over hosts.")
+    first = answer.measures[0] if answer.measures else ""
+    for verdict in VERDICTS:
+        named = [host.name for host in answer.hosts if host.verdict == verdict]
+        if named:
+            lines.append(f"{plain(first.split(' / ')[0])} is {_is(verdict)} {_names(named)}")
+    return lines
+
+
+def _is(verdict: str) -> str:
+    if verdict in ("slower", "faster"):
+        return f"{verdict} on"
+    if verdict == "no difference":
+        return "as fast, beyond noise, on"
+    return "not judged (a busy host, or too few blocks) on"
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(plain(name) for name in names[:_MOST_HOSTS])
+    return shown if len(names) <= _MOST_HOSTS else f"{shown} and {len(names) - _MOST_HOSTS} others"
+
+
+def _why(answer: FleetAnswer) -> list[str]:
+    """Why there, hosts with the same reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for host in answer.hosts:
+        if host.why:
+            by_reason.setdefault(host.why, []).append(host.name)
+    lines = [f"  {_names(names)}: {why}" for why, names in by_reason.items()]
+    return ["Why there", *lines] if lines else []
+
+
+def _hosts(answer: FleetAnswer, width: int) -> list[str]:
+    if not answer.measures:
+        return []
+    first = answer.measures[0]
+    rows = [
+        [
+            plain(host.name),
+            f"{host.blocks[0]} of {host.blocks[1]}",
+            _value(answer, host.effects[first].interval) if first in host.effects else "-",
+            host.verdict,
+            "left out" if host.failure else "",
+        ]
+        for host in _shown(answer.hosts, first)
+    ]
+    columns = ["host", "blocks", plain(first), "verdict", "state"]
+    lines = table(rows, columns, 1, width)
+    if len(answer.hosts) > len(rows):
+        lines.append(
+            f"(the {len(rows)} extremes of {len(answer.hosts):,} hosts; --json and --parquet have"
+            " all)"
+        )
+    return ["Hosts (means of blocks, 95 %)", *lines]
+
+
+def _shown(hosts: Sequence[HostAnswer], measure: str) -> Sequence[HostAnswer]:
+    """All hosts, or of many the lowest and highest."""
+    if len(hosts) <= _MOST_HOSTS:
+        return hosts
+    known = sorted(
+        (host for host in hosts if measure in host.effects),
+        key=lambda host: host.effects[measure].mean,
+    )
+    return [*known[:_SHOWN_OF_MANY], *known[-_SHOWN_OF_MANY:]]
+
+
+def _across(answer: FleetAnswer, summaries: Sequence[Across], width: int) -> list[str]:
+    rows = [
+        [
+            plain(one.measure),
+            str(one.hosts),
+            _value(answer, one.mean),
+            ratio_text(one.spread),
+            percent(one.share),
+        ]
+        for one in summaries
+    ]
+    columns = ["measure", "hosts", "common mean, 95 %", "hosts differ by", "of the scatter"]
+    return table(rows, columns, 1, width) if rows else []
+
+
+def _groups(answer: FleetAnswer, width: int) -> list[str]:
+    lines: list[str] = []
+    for group in answer.groups:
+        names = _names([host.name for host in group.hosts])
+        alike = ", ".join(f"{GROUPED_BY[key]} {value}" for key, value in group.alike.items())
+        lines += [f"{counted(len(group.hosts), 'host')} alike: {plain(alike)}", f"  {names}"]
+        if len(answer.groups) > 1:
+            lines += _across(answer, group.across, width)
+    return lines
+
+
+def _left_out(hosts: Sequence[HostAnswer]) -> list[str]:
+    lines = [f"left out: {plain(host.name)}: {host.failure}" for host in hosts if host.failure]
+    return lines + [
+        f"{plain(host.name)}: {counted(host.repeated, 'block')} lost with its worker and repeated"
+        for host in hosts
+        if host.repeated
+    ]
+
+
+def render(answer: FleetAnswer, width: int = WIDTH) -> str:
+    """The whole report, ending in a newline."""
+    everywhere = _across(answer, answer.across, width)
+    blocks = [
+        _head(answer),
+        _why(answer),
+        _hosts(answer, width),
+        _groups(answer, width),
+        ["Over all hosts (random effects)", *everywhere] if everywhere else [],
+        _left_out(answer.hosts),
+    ]
+    return page(blocks, width)
+
+
+def document(answer: FleetAnswer) -> dict[str, Any]:
+    """The same as JSON data, `tracer.fleet/1`, with the report of each host; ratios, or ns."""
+    return {
+        "schema": SCHEMA,
+        "question": answer.question,
+        "is_ratio": answer.is_ratio,
+        "hosts": [_host(host) for host in answer.hosts],
+        "groups": [
+            {
+                "alike": dict(group.alike),
+                "hosts": [host.name for host in group.hosts],
+                "across": [asdict(one) for one in group.across],
+            }
+            for group in answer.groups
+        ],
+        "across": [asdict(one) for one in answer.across],
+    }
+
+
+def _host(host: HostAnswer) -> dict[str, Any]:
+    return {
+        "name": host.name,
+        "fingerprint": dict(host.fingerprint),
+        "blocks": host.blocks[0],
+        "blocks_asked": host.blocks[1],
+        "verdict": host.verdict or None,
+        "why": host.why or None,
+        "failure": host.failure or None,
+        "repeated": host.repeated,
+        "effects": {
+            name: {
+                **asdict(one.interval),
+                "log_mean": one.mean,
+                "log_variance": one.variance,
+                "blocks": one.blocks,
+            }
+            for name, one in host.effects.items()
+        },
+        "document": dict(host.document) if host.document is not None else None,
+    }
