@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tracer.analysis.statistics.intervals import Interval, student_t
 from tracer.errors import TracerError
+from tracer.host.installation import installation
 
 #: The properties that group hosts, with their names in a report.
 GROUPED_BY = {"cpu": "CPU", "kernel": "kernel", "idle": "idle driver", "topology": "CPUs"}
@@ -150,7 +151,8 @@ def _library() -> tuple[Any, Any, Any]:
     except ImportError as error:
         raise TracerError(
             f"a summary over hosts needs {error.name}, which is not installed",
-            "in tracer's directory: .venv/bin/python -m pip install -e '.[fleet]'",
+            installation().to_add("fleet"),
+            exit_code=2,
         ) from None
     return combine_effects, chi2, t
 

@@ -20,11 +20,10 @@ from tracer.errors import TracerError
 from tracer.experiment.fleet.gathering import AnswerLostError, EngineLostError
 from tracer.experiment.fleet.remote import answer
 from tracer.experiment.fleet.security import CA, CERTIFICATE, KEY, checked_address, security
+from tracer.host.installation import installation
 
 #: Workers have this resource, one each: a request takes it.
 RESOURCE = "tracer"
-#: The line that installs what a fleet needs.
-INSTALL = "in tracer's directory: .venv/bin/python -m pip install -e '.[fleet]'"
 _CONNECT_S, _START_S, _RESULT_S = 10.0, 60.0, 30.0
 
 
@@ -35,7 +34,9 @@ def import_distributed() -> Any:
         import distributed
     except ImportError as error:
         raise TracerError(
-            f"many hosts need {error.name}, which is not installed", INSTALL, exit_code=2
+            f"many hosts need {error.name}, which is not installed",
+            installation().to_add("fleet"),
+            exit_code=2,
         ) from None
     for name in ("distributed", "tornado"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -211,7 +212,9 @@ def _write_certificates(directory: Path) -> None:
         made = Security.temporary()
     except ImportError:
         raise TracerError(
-            "--on local:N needs cryptography, which is not installed", INSTALL, exit_code=2
+            "--on local:N needs cryptography, which is not installed",
+            installation().to_add("fleet"),
+            exit_code=2,
         ) from None
     files = ((CA, "ca_file"), (CERTIFICATE, "client_cert"), (KEY, "client_key"))
     for name, part in files:
@@ -249,4 +252,6 @@ def _address_in(file: Path, scheduler: subprocess.Popen[bytes], log: Path) -> st
             return str(json.loads(file.read_text())["address"])
         time.sleep(0.05)
     said = (log.read_text().strip().splitlines() or ["it said nothing"])[-1]
-    raise TracerError(f"the scheduler on this machine did not start: {said}", INSTALL)
+    raise TracerError(
+        f"the scheduler on this machine did not start: {said}", installation().to_add("fleet")
+    )
