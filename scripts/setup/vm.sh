@@ -6,7 +6,7 @@
 MIN_QEMU=10.0
 
 # Command and package of each.
-VM_TOOLS="mmdebstrap:mmdebstrap mkfs.ext4:e2fsprogs cpio:cpio depmod:kmod xz:xz-utils zstd:zstd"
+VM_TOOLS="mmdebstrap:mmdebstrap mkfs.ext4:e2fsprogs cpio:cpio depmod:kmod xz:xz-utils zstd:zstd lz4:lz4"
 
 has_qemu() {
     local version

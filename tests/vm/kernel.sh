@@ -2,7 +2,7 @@
 # kernel.sh NAME: downloads a kernel from Debian's archive, installs nothing, and makes
 # build/vm/kernels/NAME/{vmlinuz,initrd}: an initramfs with busybox and the modules that the root
 # disk needs. What is there already is kept. NAME: a version, 6.1 or 7.3 (the last one of it that a
-# release has), the same with -rt (PREEMPT_RT), or newest.
+# release has), or newest; with -rt PREEMPT_RT, with -arm64 for aarch64.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 cd "$here/../../build/vm"
@@ -12,21 +12,25 @@ name=$1 kernel=kernels/$1
 
 lists=$PWD/lists
 debian=$("$here/../../scripts/setup.sh" debian)
+version=${name%-arm64} arch=amd64 flavour=cloud suite="" image=""
+[[ $name == "$version" ]] || arch=arm64
+[[ $version != *-rt ]] || flavour=rt
+version=${version%-rt}
 
 # apt_of SUITE COMMAND...: apt with that suite's lists alone, apart from this machine's packages
 apt_of() {
-    local dir=$lists/$1 command=$2
+    local dir=$lists/$1-$arch command=$2
     shift 2
     "$command" -qq -o "Dir::Etc::SourceList=$dir/sources.list" -o Dir::Etc::SourceParts=- \
         -o "Dir::State::Lists=$dir/lists" -o Dir::State::status=/dev/null -o "Dir::Cache=$dir/cache" \
-        -o APT::Architecture=amd64 -o APT::Architectures=amd64 -o APT::Sandbox::User=root "$@"
+        -o "APT::Architecture=$arch" -o "APT::Architectures=$arch" -o APT::Sandbox::User=root "$@"
 }
 
 update() {
-    local dir=$lists/$1
+    local dir=$lists/$1-$arch
     [[ -z $(find "$dir/lists" -name '*Packages*' -mmin -600 2>/dev/null) ]] || return 0
     mkdir -p "$dir"/{lists/partial,cache}
-    echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
+    echo "deb [arch=$arch signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
         "${debian#* } $1 main" >"$dir/sources.list"
     apt_of "$1" apt-get update
 }
@@ -34,13 +38,11 @@ update() {
 # image_of SUITE: the newest kernel there of that name
 image_of() {
     update "$1"
-    apt_of "$1" apt-cache pkgnames linux-image- | grep -E "^linux-image-$version.*-$flavour-amd64$" |
+    apt_of "$1" apt-cache pkgnames linux-image- | grep -E "^linux-image-$version.*-$flavour-$arch$" |
         sort -V | tail -n 1 || true
 }
 
-version=${name%-rt} flavour=cloud suite="" image=""
-[[ $name != *-rt ]] || flavour=rt
-if [[ $name == newest ]]; then
+if [[ $version == newest ]]; then
     version="[0-9]"
     for one in trixie-backports sid experimental; do
         found=$(image_of "$one")
@@ -64,6 +66,14 @@ work=$(mktemp -d "$PWD/kernel.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 # shellcheck disable=SC2086
 (cd "$work" && apt_of "$suite" apt-get download "$image" $parts)
+busybox=/usr/bin/busybox
+if [[ $arch != amd64 ]]; then
+    update "${debian% *}"
+    (cd "$work" && apt_of "${debian% *}" apt-get download busybox-static)
+    dpkg-deb -x "$work"/busybox-static_*.deb "$work/busybox"
+    rm "$work"/busybox-static_*.deb
+    busybox=$(compgen -G "$work/busybox/*bin/busybox" || echo "$work/busybox/usr/bin/busybox")
+fi
 for deb in "$work"/*.deb; do dpkg-deb -x "$deb" "$work/root"; done
 
 version=${image#linux-image-}
@@ -77,7 +87,7 @@ depmod -b "$work/root" "$version"
 ram=$work/initramfs
 mkdir -p "$ram"/{bin,proc,sys,dev,new,modules} "$kernel"
 number=100
-for wanted in virtio_pci virtio_blk ext4 crc32c_generic crc32c; do
+for wanted in virtio_pci virtio_mmio virtio_blk ext4 crc32c_generic crc32c; do
     while read -r verb file _; do
         [[ $verb == insmod ]] || continue
         base=$(basename "$file")
@@ -91,7 +101,7 @@ for wanted in virtio_pci virtio_blk ext4 crc32c_generic crc32c; do
         esac
     done < <(modprobe -d "$work/root" -S "$version" --show-depends "$wanted" 2>/dev/null || true)
 done
-cp -L /usr/bin/busybox "$ram/bin/busybox"
+cp -L "$busybox" "$ram/bin/busybox"
 cat >"$ram/init" <<'INIT'
 #!/bin/busybox sh
 b=/bin/busybox
