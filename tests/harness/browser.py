@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,16 @@ def chromium() -> Iterator[Any]:
             yield browser
         finally:
             browser.close()
+
+
+def until(page: Any, is_so: Callable[[], bool]) -> None:
+    """Wait for something on a page, asking from outside: the page's own policy forbids the scripts
+    with which Playwright's `wait_for_function` asks again."""
+    for _ in range(200):
+        if is_so():
+            return
+        page.wait_for_timeout(50)
+    pytest.fail("what is waited for did not come")
 
 
 class Opened:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from harness.browser import until
 from harness.pages import HOSTILE, live_page, planted, with_names, with_threads
 
 from tracer.report.html.views import page_of
@@ -62,14 +63,11 @@ def test_the_flame_graph_zooms_and_finds(show: Show) -> None:
     leaf = page.locator("g.frame").nth(whole.index(name))
     before = leaf.locator("rect").bounding_box()["width"]
     leaf.dispatch_event("click")
-    page.wait_for_function(
-        "name => [...document.querySelectorAll('g.frame')].find(one => one.getAttribute('name')"
-        " === name).querySelector('rect').getBoundingClientRect().width > 1000",
-        arg=name,
-    )
+    zoomed = page.locator("g.frame", has=page.locator("title", has_text=f"{name}:"))
+    until(page, lambda: zoomed.locator("rect").bounding_box()["width"] > 1000)
     assert before < 1000
     page.get_by_role("button", name="whole graph").click()
-    page.wait_for_function("n => document.querySelectorAll('g.frame').length === n", arg=len(whole))
+    until(page, lambda: page.locator("g.frame").count() == len(whole))
 
 
 def test_the_flame_graph_by_keys(show: Show) -> None:

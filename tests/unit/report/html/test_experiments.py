@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from harness.browser import until
 from harness.written import Written
 
 from tracer.cli.report import command
@@ -148,7 +149,7 @@ def test_threads_by_state_over_time(show: Show) -> None:
     assert "own code" in legend and "asleep" in legend
     button = page.get_by_role("button", name="with those asleep")
     button.click()
-    page.wait_for_function("!document.querySelector('.u-legend').innerText.includes('asleep')")
+    until(page, lambda: "asleep" not in page.locator(".u-legend").inner_text())
     assert button.get_attribute("aria-pressed") == "false"
 
 
@@ -158,6 +159,6 @@ def test_ten_thousand_lanes_are_scrolled_and_filtered(show: Show) -> None:
     names.first.wait_for()
     assert names.count() == 25
     page.locator(".lanes").evaluate("one => { one.scrollTop = 14 * 5000; }")
-    page.wait_for_function("document.querySelector('.lane-names').innerText.includes('t5000')")
+    names.filter(has_text="t5000").first.wait_for()
     page.get_by_role("searchbox", name="filter threads").fill("t9999")
     assert names.all_inner_texts() == ["t9999"]
