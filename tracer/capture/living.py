@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from tracer.host.cpus import online_cpus
 from tracer.host.load import TICK_NS
 from tracer.host.processes import stat_fields
 from tracer.kernel.engine import Engine
@@ -20,7 +21,10 @@ _MOST = 20_000
 def allowed_cpus(tids: Iterable[int]) -> tuple[int, ...]:
     """The CPUs that any of these threads may use; none where all have ended."""
     cpus: set[int] = set()
+    online = set(online_cpus())
     for tid in tids:
+        if cpus >= online:
+            break  # most often the first thread may use all
         with contextlib.suppress(OSError):  # it has ended
             cpus |= os.sched_getaffinity(tid)
     return tuple(sorted(cpus))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.model.futex_words import SLOT_MASK, group_of
+from tracer.model.futex_words import each_group, groups_of, threads_of
 from tracer.model.probe import Arrays, Context
 
 #: Kinds that are kept.
@@ -44,13 +44,11 @@ def parks(words: Sequence[NDArray[np.void]], arrays: Arrays, context: Context) -
     threads: defaultdict[tuple[int, str, str], set[tuple[int, int]]] = defaultdict(set)
     for rows in words:
         waiting = rows[rows["slept"] > 0]
-        who = {(int(row["birth_ns"]), int(row["key"]) & SLOT_MASK) for row in waiting}
-        woken: Counter[str] = Counter()
-        for row in rows[rows["woken"] > 0]:
-            woken[group_of(row, arrays, context.groups)] += int(row["woken"])
+        who = set(threads_of(waiting))
+        woken = Counter(dict(groups_of(rows, "woken", arrays, context.groups)))
         if len(who) != 1 or not woken:
             continue
-        name = group_of(waiting[0], arrays, context.groups)
+        (name,) = each_group(waiting[:1], arrays, context.groups)
         slept = int(waiting["slept"].sum()) - int(waiting["timed_out"].sum())
         asleep_ns = int(waiting["asleep_ns"].sum()) - int(waiting["timed_ns"].sum())
         for waker, times in woken.items():

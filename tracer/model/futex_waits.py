@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracer.model.futex_words import CONTENDED, SLOT_MASK, addresses, group_of, paired
+from tracer.model.futex_words import CONTENDED, addresses, each_group, paired, threads_of
 from tracer.model.probe import Arrays, Context
 from tracer.model.scheduling import Scheduling, scheduling
 from tracer.model.states import ON_CPU_PARTS
@@ -156,11 +156,11 @@ def _kind(rows: Rows, where: str | None) -> str:
 
 def _longest(waiting: Rows) -> Rows:
     """The rows of the thread that slept longest."""
-    rows_of: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for at, row in enumerate(waiting):
-        rows_of[int(row["birth_ns"]), int(row["key"]) & SLOT_MASK].append(at)
-    parts = [waiting[at] for at in rows_of.values()]
-    return max(parts, key=lambda part: int(part["asleep_ns"].sum()))
+    threads, asleep_ns = threads_of(waiting), Counter[tuple[int, int]]()
+    for thread, ns in zip(threads, waiting["asleep_ns"].tolist(), strict=True):
+        asleep_ns[thread] += ns
+    longest = max(asleep_ns, key=lambda thread: asleep_ns[thread])
+    return waiting[[thread == longest for thread in threads]]
 
 
 def _lock(
@@ -178,7 +178,7 @@ def _lock(
         holder_ready_ns=ready_ns,
         holder_ran_ns=int(waiting["ran_ns"].sum()),
         wakes=int(rows["wakes"].sum()),
-        longest=_waiter(group_of(longest[0], arrays, context.groups), longest),
+        longest=_waiter(each_group(longest[:1], arrays, context.groups)[0], longest),
         waiters=_waiters(waiting, arrays, context),
         holders=holders,
         instead=() if first is None else _instead(first, ready_ns, arrays, context),
@@ -188,8 +188,10 @@ def _lock(
 def _broadcast(rows: Rows, where: str | None, arrays: Arrays, context: Context) -> Broadcast:
     waiting = rows[rows["waits"] > 0]
     calls: Counter[str] = Counter()
-    for row in rows[rows["wakes"] > 0]:
-        calls[group_of(row, arrays, context.groups)] += int(row["wakes"])
+    waking = rows[rows["wakes"] > 0]
+    names = each_group(waking, arrays, context.groups)
+    for name, wakes in zip(names, waking["wakes"].tolist(), strict=True):
+        calls[name] += wakes
     sums: dict[str, Any] = {
         name: int(rows[name].sum())
         for name in ("wakes", "woken", "woke_more", "woken_more", "in_vain")
@@ -210,17 +212,16 @@ def _at(rows: Rows, where: str | None) -> dict[str, Any]:
 
 def _waiters(waiting: Rows, arrays: Arrays, context: Context) -> tuple[Waiter, ...]:
     """By group, the longest asleep first."""
-    names = [group_of(row, arrays, context.groups) for row in waiting]
+    names = each_group(waiting, arrays, context.groups)
     every = [_waiter(name, waiting[[n == name for n in names]]) for name in dict.fromkeys(names)]
     return tuple(sorted(every, key=lambda one: (-one.asleep_ns, one.name))[:TOP])
 
 
 def _waiter(name: str, rows: Rows) -> Waiter:
     sums = ("waits", "slept", "asleep_ns", "timed_out", "timed_ns")
-    threads = len({(int(row["birth_ns"]), int(row["key"]) & SLOT_MASK) for row in rows})
     return Waiter(
         name=name,
-        threads=threads,
+        threads=len(set(threads_of(rows))),
         **{field: int(rows[field].sum()) for field in sums},
         scheduling=scheduling(int(rows["prio"].max())),
     )
@@ -233,14 +234,15 @@ def _holders(
     scheduled."""
     threads, ns_of = arrays["threads"], Counter[str]()
     prio_of: dict[str, int] = {}
-    for row in waiting[waiting["holder"] != 0]:
-        slot = int(row["holder"])
-        if slot >= len(threads) or threads["birth_ns"][slot] != row["holder_birth_ns"]:
-            continue  # its row is another thread's by now
+    held = waiting[(waiting["holder"] != 0) & (waiting["holder"] < len(threads))]
+    # else its row is another thread's by now
+    held = held[threads["birth_ns"][held["holder"]] == held["holder_birth_ns"]]
+    columns = (held["holder"], held["held_ns"], threads["prio"][held["holder"]])
+    for slot, ns, prio in zip(*(column.tolist() for column in columns), strict=True):
         name = context.groups.get(slot)
         if name is not None:
-            ns_of[name] += int(row["held_ns"])
-            prio_of[name] = max(prio_of.get(name, 0), int(threads["prio"][slot]))
+            ns_of[name] += ns
+            prio_of[name] = max(prio_of.get(name, 0), prio)
     found = tuple(Other(name, ns, scheduling(prio_of[name])) for name, ns in ns_of.most_common(TOP))
     return found, found[0].scheduling if found else None
 
@@ -249,17 +251,24 @@ def _instead(
     holder: Scheduling, ready_ns: int, arrays: Arrays, context: Context
 ) -> tuple[Other, ...]:
     """Groups of threads that go before such a holder, by how long they ran."""
-    rows = arrays["threads"]
-    epoch = int(arrays["ctl"]["epoch"][0])
+    threads, slots = arrays["threads"], np.array(list(context.groups), dtype=np.intp)
+    prios = threads["prio"][slots]
+    before = [
+        prio
+        for prio in np.unique(prios).tolist()
+        if (own := scheduling(prio)) is not None and own.order < holder.order
+    ]
+    is_before = np.isin(prios, before) & (threads["epoch"][slots] == arrays["ctl"]["epoch"][0])
+    slots = slots[is_before]
+    own_ns = threads["own"][slots, : len(ON_CPU_PARTS)].sum(axis=1)
     ran_ns: Counter[str] = Counter()
     prio_of: dict[str, int] = {}
-    for slot, name in context.groups.items():
-        row = rows[slot]
-        own = scheduling(int(row["prio"]))
-        if own is None or int(row["epoch"]) != epoch or own.order >= holder.order:
-            continue
-        ran_ns[name] += int(row["own"][: len(ON_CPU_PARTS)].sum())
-        prio_of[name] = int(row["prio"])
+    for slot, ns, prio in zip(
+        slots.tolist(), own_ns.tolist(), prios[is_before].tolist(), strict=True
+    ):
+        name = context.groups[slot]
+        ran_ns[name] += ns
+        prio_of[name] = prio
     return tuple(
         Other(name, ns, scheduling(prio_of[name]))
         for name, ns in ran_ns.most_common(TOP)

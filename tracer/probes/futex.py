@@ -126,8 +126,9 @@ def _name(
 def _stacks(rows: NDArray[np.void]) -> dict[int, dict[int, str]]:
     """Name of the thread by its stack pointer, by process."""
     found: dict[int, dict[int, str]] = defaultdict(dict)
-    for row in rows:
-        found[int(row["tgid"])][int(row["stack"])] = comm(row)
+    stacks = zip(rows["tgid"].tolist(), rows["stack"].tolist(), strict=True)
+    for (tgid, stack), n in {stack: n for n, stack in enumerate(stacks)}.items():
+        found[tgid][stack] = comm(rows[n])
     return found
 
 

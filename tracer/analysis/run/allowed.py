@@ -40,11 +40,11 @@ def allowed(recording: Recording) -> Allowed:
         return Allowed(tuple(sorted(start)), edges.allowed_end, len(rows))
     choices = {row: _cpus(recording.affinities[row]) & online for row in set(rows) if row}
     narrow = {row: cpus for row, cpus in choices.items() if cpus and cpus < start}
-    by_thread = [choices.get(row) or start for row in rows]
+    every = {choices.get(row) or start for row in set(rows)}
     first_ns = min((int(recording.affinities["ns"][row]) for row in narrow), default=None)
     return Allowed(
         start=tuple(sorted(start)),
-        end=edges.allowed_end or tuple(sorted(frozenset().union(*by_thread))),
+        end=edges.allowed_end or tuple(sorted(frozenset().union(*every))),
         threads=len(rows),
         narrowed=sum(row in narrow for row in rows),
         narrowed_to=tuple(sorted(frozenset().union(*narrow.values()))),
