@@ -88,6 +88,7 @@ source "$PARTS/vm.sh"
 
 cmd_all() {
     cmd_venv
+    compile_python
     cmd_native
 }
 

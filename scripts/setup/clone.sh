@@ -74,6 +74,13 @@ link_bcc() {
         "$VENV/bin/python" -c 'from bcc import BPF'
 }
 
+# Root, who runs tracer, leaves no bytecode in a user's clone: without this each start would compile it
+# anew, which takes as long as all imports.
+compile_python() {
+    "$VENV/bin/python" -m compileall -q "$REPO/tracer" || true
+    "$VENV/bin/python" -m compileall -q -l "$REPO/workloads" || true
+}
+
 rust_digest() {
     find "$CRATE" -path "$TARGET" -prune -o -type f -print0 | LC_ALL=C sort -z |
         xargs -0 sha256sum | sha256sum | cut -d' ' -f1

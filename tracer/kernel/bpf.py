@@ -13,6 +13,7 @@ import platform
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,16 @@ class Module:
         except TracerError:
             self.close()
             raise
+
+    def load_all(self, type_ids: Mapping[str, int]) -> None:
+        """`load` each of these programs with its type, beside each other: the verifier takes its
+        time, and one CPU for each."""
+        longest_first = sorted(
+            type_ids, key=lambda p: len(self._compiled.programs[p]), reverse=True
+        )
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+            for loaded in [threads.submit(self.load, p, type_ids[p]) for p in longest_first]:
+                loaded.result()
 
     def load(self, program: str, type_id: int = 0, is_clocks: bool = False) -> None:
         """Load the program through the verifier; TracerError with its log when it refuses.

@@ -94,9 +94,8 @@ class Engine:
         depends = [*programs.headers(), *sorted(HEADERS.rglob("*.h"))]
         files = programs.sources(self.names)
         self._module = Module(cached(files, macros, depends, compile_programs))
-        for name in self.tracepoints:
-            typed = btf.tracepoint_type(name) if name in programs.TYPED else 0
-            self._module.load(f"tp_{name}", typed)
+        typed = {n: btf.tracepoint_type(n) if n in programs.TYPED else 0 for n in self.tracepoints}
+        self._module.load_all({f"tp_{name}": type_id for name, type_id in typed.items()})
         arrays = dict.fromkeys((*CORE_ARRAYS, *MACHINE_COUNTS))
         for name in self.names:
             arrays |= dict.fromkeys(probes.available()[name].arrays)

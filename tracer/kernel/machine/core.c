@@ -959,14 +959,15 @@ static inline u32 part_of_call(struct thread *t, u64 regs)
 	return part_of_number(nr);
 }
 
-/* The return from a call whose entry was not seen: the call was refused before that (seccomp), or
- * the kernel could not run the program at its entry. It counts as a call that took no time. */
-static inline void unseen_entry(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t, u32 slot,
-				u64 now, u64 regs, s64 result)
+/* A call returns whose entry was not seen: it was refused before that (seccomp), or the kernel could
+ * not run the program at its entry. It counts as a call that took no time. 0: none did. */
+static inline u32 infer_entry(struct ctl *c, struct cpu *k, struct thread *t, u64 now, u64 regs)
 {
+	if (t->fresh || c->phase != PHASE_OPEN)
+		return 0;
 	if ((s32)argument(regs, OFFSET_REGS_CALL) < 0) {
 		k->losses[LOSS_UNMATCHED_EXIT]++;
-		return;
+		return 0;
 	}
 	renew_cpu(c, k);
 	k->repairs[REPAIR_CALL_ENTRY_NOT_SEEN]++;
@@ -976,7 +977,8 @@ static inline void unseen_entry(u32 cpu, struct ctl *c, struct cpu *k, struct th
 	t->call_start_ns = now;
 	t->call_off_ns = 0;
 	t->sleeps = 0;
-	hook_call_ended(cpu, c, k, t, slot, result, 0, now);
+	t->waits = t->word = 0;
+	return 1;
 }
 
 /* A call begins inside another one, whose return was not seen: the time since the thread's last
@@ -1056,10 +1058,7 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 	hook_cpu_event(cpu, now);
 	if (c->armed_tid && c->armed_tid == t->tid && t->reads_control && result > 0) {
 		open_window(c, t, now);
-	} else if (t->on_cpu_part == PART_USER) {
-		if (!t->fresh && c->phase == PHASE_OPEN)
-			unseen_entry(cpu, c, k, t, slot, now, regs, result);
-	} else {
+	} else if (t->on_cpu_part != PART_USER || infer_entry(c, k, t, now, regs)) {
 		if (t->on_cpu_part == PART_UNKNOWN)
 			t->on_cpu_part = part_of_call(t, regs);
 		charge(t, t->on_cpu_part, now);
