@@ -6,7 +6,8 @@
 `channel`        what the two say to each other;
 `report`         a report as objects, and `objects` what these are;
 `table`          its tables for pandas, pyarrow and notebooks;
-`saved`          `tracer.load`: reports and recordings from files.
+`saved`          `tracer.load`: reports and recordings from files;
+`pytest_plugin`  the fixture `traced` and the marker `tracer`.
 
 Importing this room is quick: numpy and what needs it are imported by what is called.
 """

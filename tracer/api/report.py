@@ -42,6 +42,11 @@ class Report:
     # ---- the report as it is printed and saved ----
 
     @property
+    def has_report(self) -> bool:
+        """Whether there is something to read: of a trace, once its block has ended."""
+        return self._document is not None
+
+    @property
     def document(self) -> Mapping[str, Any]:
         """The JSON document as plain data."""
         if self._document is None:
