@@ -19,6 +19,8 @@ import pytest
 from processes import loaded_programs
 from programs import ROOT, TRACER, assert_books_close, near, start
 
+from tracer.host.cpus import online_cpus
+
 SCHEMA = json.loads((ROOT / "docs" / "schema" / "tracer.run-2.json").read_text())
 
 #: For each line it calls getppid 500 times and sleeps 20 times; prints its context switches.
@@ -71,13 +73,16 @@ class Worker:
         self.process.stdin.close()
         assert self.process.wait(10) == 3, "it ends by itself, as it always does"
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
 
 @pytest.fixture
 def worker() -> Iterator[Worker]:
     made = Worker()
     yield made
-    made.process.kill()
-    made.process.wait()
+    made.kill()
 
 
 def attach(*words: str) -> subprocess.Popen[str]:
@@ -483,6 +488,20 @@ def test_a_process_in_its_own_pid_namespace_has_both_numbers(tmp_path):
         inside.process.wait()
 
 
+def test_cpus_outside_tracers_own_affinity_are_visited(engine):
+    """As isolated ones are, where the target may run all the same."""
+    allowed = os.sched_getaffinity(0)
+    engine.arrays.reset()
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        engine.attach()
+        assert engine.visit() == set(online_cpus())
+        assert os.sched_getaffinity(0) == {min(allowed)}
+    finally:
+        engine.detach()
+        os.sched_setaffinity(0, allowed)
+
+
 def groups_there_are() -> list[Path]:
     """Where a control group can be made here: version 2, and each hierarchy of version 1."""
     root = Path("/sys/fs/cgroup")
@@ -502,37 +521,39 @@ def test_all_processes_of_a_control_group(tmp_path):
         made.append(group)
     if not made:
         pytest.fail("no control group can be made here")
-    workers = [Worker() for _ in range(3)]
-    try:
-        for group in made[:2]:
-            (group / "cgroup.procs").write_text(str(workers[0].pid))
-            (group / "below" / "cgroup.procs").write_text(str(workers[1].pid))
-            file = tmp_path / "report.json"
-            name = str(group.relative_to("/sys/fs/cgroup")) if group is made[0] else str(group)
-            running = attach("--cgroup", name, "--json", str(file))
-            assert workers[0].work() and workers[1].work()
-            (group / "cgroup.procs").write_text(str(workers[2].pid))
-            time.sleep(1.5)
-            workers[2].work()
-            running.send_signal(signal.SIGINT)
-            running.communicate(timeout=30)
-            document = report(file)
-            assert_books_close(document)
-            assert counted(document)["getppid"] == 1500
-            pids = {process["pid"] for process in document["target"]["processes"]}
-            assert pids == {w.pid for w in workers}
-            for w in workers:
-                (group.parent / "cgroup.procs").write_text(str(w.pid))
-    finally:
-        for w in workers:
-            w.process.kill()
-            w.process.wait()
-        for group in made:
-            (group / "below").rmdir()
-            group.rmdir()
+    for group in made[:2]:
+        # where controllers are on, the kernel lets no process back into a group above (EBUSY): each
+        # group has workers of its own, which end in it
+        several = [Worker() for _ in range(3)]
+        try:
+            check_group(group, several, tmp_path / "report.json", short=group is made[0])
+        finally:
+            for one in several:
+                one.kill()
+    for group in made:
+        (group / "below").rmdir()
+        group.rmdir()
 
 
-def test_a_container_and_a_unit_by_their_groups(tmp_path, worker):
+def check_group(group: Path, several: list[Worker], file: Path, short: bool) -> None:
+    (group / "cgroup.procs").write_text(str(several[0].pid))
+    (group / "below" / "cgroup.procs").write_text(str(several[1].pid))
+    name = str(group.relative_to("/sys/fs/cgroup")) if short else str(group)
+    running = attach("--cgroup", name, "--json", str(file))
+    assert several[0].work() and several[1].work()
+    (group / "cgroup.procs").write_text(str(several[2].pid))
+    time.sleep(1.5)
+    several[2].work()
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=30)
+    document = report(file)
+    assert_books_close(document)
+    assert counted(document)["getppid"] == 1500
+    pids = {process["pid"] for process in document["target"]["processes"]}
+    assert pids == {w.pid for w in several}
+
+
+def test_a_container_and_a_unit_by_their_groups(tmp_path):
     """Groups as docker and systemd make them, made by hand in the real tree."""
     identity = f"{os.getpid():064x}"[::-1]
     names = {
@@ -544,6 +565,7 @@ def test_a_container_and_a_unit_by_their_groups(tmp_path, worker):
         group = base / path
         above = [d for d in group.parents if d.is_relative_to(base) and not d.exists()]
         group.mkdir(parents=True)
+        worker = Worker()
         try:
             (group / "cgroup.procs").write_text(str(worker.pid))
             file = tmp_path / "report.json"
@@ -552,8 +574,8 @@ def test_a_container_and_a_unit_by_their_groups(tmp_path, worker):
             running.send_signal(signal.SIGINT)
             running.communicate(timeout=30)
             assert counted(report(file))["getppid"] == 500
+            worker.end()
         finally:
-            (base / "cgroup.procs").write_text(str(worker.pid))
+            worker.kill()
             for directory in (group, *above):
                 directory.rmdir()
-    worker.end()

@@ -45,6 +45,12 @@ def cpu_numbers(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def _isolated() -> tuple[int, ...]:
+    """CPUs that the scheduler leaves alone; () where there are none."""
+    text = line_of(_SYS / "isolated")
+    return cpu_numbers(text) if text else ()
+
+
 def _physical(cpus: tuple[int, ...]) -> tuple[int, ...]:
     """The first hardware thread of each core."""
     siblings = [_SYS / f"cpu{n}/topology/thread_siblings_list" for n in cpus]
@@ -58,10 +64,15 @@ def _physical(cpus: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def parse_cpus(text: str) -> tuple[int, ...]:
-    """The CPUs a user named; TracerError (exit status 2) when they cannot be used."""
-    allowed = tuple(sorted(os.sched_getaffinity(0)))
+    """The CPUs a user named; TracerError (exit status 2) when they cannot be used.
+
+    Isolated CPUs (isolcpus) are outside the affinity that every process begins with, and who names
+    them wants them.
+    """
+    affinity = os.sched_getaffinity(0)
     if text == "physical":
-        return _physical(allowed)
+        return _physical(tuple(sorted(affinity)))
+    allowed = tuple(sorted(affinity.union(_isolated())))
     here = ",".join(map(str, online_cpus()))
     try:
         cpus = cpu_numbers(text)

@@ -155,15 +155,20 @@ class Engine:
             )
 
     def visit(self) -> set[int]:
-        """Make every CPU that tracer may use switch once; the CPUs whose programs saw it."""
+        """Make every CPU switch once; the CPUs whose programs saw it.
+
+        Also isolated CPUs (isolcpus) and others outside tracer's own affinity, where the target
+        may run; a control group (cpuset) may forbid some, and one may go off line just now.
+        """
         allowed = os.sched_getaffinity(0)
         own, seen = threading.get_native_id(), set()
         try:
-            for cpu in sorted(allowed):
-                os.sched_setaffinity(0, {cpu})
-                time.sleep(0.0001)
-                if int(self.arrays["cpus"]["tid"][cpu]) == own:
-                    seen.add(cpu)
+            for cpu in online_cpus():
+                with contextlib.suppress(OSError):
+                    os.sched_setaffinity(0, {cpu})
+                    time.sleep(0.0001)
+                    if int(self.arrays["cpus"]["tid"][cpu]) == own:
+                        seen.add(cpu)
         finally:
             os.sched_setaffinity(0, allowed)
         return seen

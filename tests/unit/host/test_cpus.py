@@ -63,6 +63,17 @@ def test_cpus_that_cannot_be_used(text: str, message: str) -> None:
     assert caught.value.exit_code == 2
 
 
+def test_isolated_cpus_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With isolcpus=5,7 no process begins with them in its affinity."""
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda _pid: {0, 1, 2, 3, 4})
+    monkeypatch.setattr(module, "_SYS", tmp_path)
+    (tmp_path / "isolated").write_text("5,7\n")
+    assert parse_cpus("4-5,7") == (4, 5, 7)
+    (tmp_path / "isolated").write_text("\n")
+    with pytest.raises(TracerError, match="CPU 5 is not allowed to this process"):
+        parse_cpus("4-5")
+
+
 def test_a_list_in_other_digits_is_read_or_refused_never_wrong() -> None:
     with pytest.raises(TracerError):
         parse_cpus("\u0669")  # 9 in Arabic digits: not online
