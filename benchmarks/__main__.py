@@ -8,7 +8,17 @@ from pathlib import Path
 
 import click
 
-from benchmarks import bystanders, observer, overhead, parity, probes, recordings, replay, startup
+from benchmarks import (
+    bystanders,
+    observer,
+    overhead,
+    parity,
+    probes,
+    recordings,
+    replay,
+    servers,
+    startup,
+)
 from benchmarks.reference import HOW_TO_GET
 from benchmarks.result import OUTPUT, ROOT, Options, into_page, write
 from tracer.errors import TracerError
@@ -17,7 +27,7 @@ from tracer.progress import Progress
 SECTIONS = dict(
     (
         *(parity.SECTION, overhead.SECTION, bystanders.SECTION, probes.SECTION, observer.SECTION),
-        *(recordings.SECTION, replay.SECTION, startup.SECTION),
+        *(servers.SECTION, recordings.SECTION, replay.SECTION, startup.SECTION),
     )
 )
 _ROUNDS, _RUN_NS = 12, 600_000_000
@@ -60,8 +70,8 @@ def main(
     subjects: tuple[str, ...],
     docs: bool,
 ) -> None:
-    """Measure parity, overhead, bystanders, probes, observer, recordings, replay, start-up; all of
-    them by default. Files are in build/bench."""
+    """Measure parity, overhead, bystanders, probes, observer, servers, recordings, replay,
+    start-up; all of them by default. Files are in build/bench."""
     if os.geteuid() != 0:
         click.echo("error: benchmarks attach BPF programs and need root: make bench", err=True)
         sys.exit(1)

@@ -34,16 +34,15 @@ SUBJECTS: Mapping[str, Subject] = {
 
 
 @contextlib.contextmanager
-def _attached(engine: Engine) -> Iterator[None]:
-    """A window is open over a process that sleeps."""
-    target = subprocess.Popen(["sleep", "infinity"])
+def attached_to(engine: Engine, pid: int) -> Iterator[None]:
+    """A window is open over that process."""
     ended, end = os.pipe()
     is_open = threading.Event()
     failed: list[TracerError] = []
 
     def watch() -> None:
         try:
-            request = AttachRequest(pids=(target.pid,), until=ended)
+            request = AttachRequest(pids=(pid,), until=ended)
             for _recording in attached(engine, request, None, lambda _t, _p: is_open.set()):
                 pass
         except TracerError as error:
@@ -60,13 +59,16 @@ def _attached(engine: Engine) -> Iterator[None]:
         os.close(end)
         thread.join()
         os.close(ended)
-        target.kill()
-        target.wait()
 
 
 def _beside(engine: Engine, subject: Subject) -> RunResult:
-    with _attached(engine):
-        return run_untraced(subject.spec())
+    target = subprocess.Popen(["sleep", "infinity"])
+    try:
+        with attached_to(engine, target.pid):
+            return run_untraced(subject.spec())
+    finally:
+        target.kill()
+        target.wait()
 
 
 def run(options: Options) -> list[Result]:

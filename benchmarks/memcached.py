@@ -1,4 +1,4 @@
-"""memcached on one CPU with one client, and what a request costs it."""
+"""memcached on one CPU with its clients, and what a request costs it."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Usage:
 
 
 class Memcached:
-    """The server on `cpu`, its client on any other; TracerError when it does not start."""
+    """The server on `cpu`, its clients on any other; TracerError when it does not start."""
 
-    def __init__(self, cpu: int) -> None:
+    def __init__(self, cpu: int, clients: int = 1) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = int(free.getsockname()[1])
@@ -50,9 +50,8 @@ class Memcached:
         self._server = subprocess.Popen(["taskset", "-c", str(cpu), "memcached", *where])
         self._control = self._connected()
         others = sorted(os.sched_getaffinity(0) - {cpu}) or [cpu]
-        self._client = subprocess.Popen(
-            ["taskset", "-c", str(others[0]), sys.executable, "-c", _CLIENT, str(self._port)]
-        )
+        client = ["taskset", "-c", str(others[0]), sys.executable, "-c", _CLIENT, str(self._port)]
+        self._clients = [subprocess.Popen(client) for _ in range(clients)]
 
     @property
     def pid(self) -> int:
@@ -71,9 +70,9 @@ class Memcached:
         return Usage(cpu_ns, int(requests.split()[2]))
 
     def close(self) -> None:
-        """End both."""
+        """End them all."""
         self._control.close()
-        for child in (self._client, self._server):
+        for child in (*self._clients, self._server):
             child.kill()
             child.wait()
 

@@ -57,6 +57,16 @@ class Peer:
                 return f"{names[0]} is not installed (package {self.package})"
         return ""
 
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """A tool that runs `beside` traces meanwhile."""
+        with (
+            tempfile.TemporaryDirectory(prefix="tracer-bench-") as scratch,
+            _users_environment(),
+            _running(self.beside, self.ready, scratch),
+        ):
+            yield
+
     def run(self, subject: Subject) -> RunResult:
         """The workload under this tool; TracerError with the tool's own message when it fails."""
         with tempfile.TemporaryDirectory(prefix="tracer-bench-") as scratch:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bystanders, overhead, probes, result, startup
+from benchmarks import bystanders, overhead, probes, result, servers, startup
 from benchmarks.floor import Floor
 from benchmarks.peers import PEERS
 from benchmarks.result import Options
@@ -63,6 +63,17 @@ def test_bystanders_run_beside_an_open_window() -> None:
     for measured in table.data["subjects"].values():
         assert not measured["errors"]
         assert all(len(runs) == 1 for runs in measured["ns_per_unit"].values())
+
+
+@pytest.mark.slow
+def test_each_server_is_measured_or_named() -> None:
+    (table,) = servers.run(_options())
+    named = {line.partition(": not measured: ")[0] for line in table.below}
+    assert {*table.data["servers"], *named} == set(servers.TITLES)
+    for measured in table.data["servers"].values():
+        assert {servers.UNTRACED, servers.FLOOR, servers.TRACED, servers.LIGHT} <= set(
+            measured["ns_per_unit"]
+        )
 
 
 @pytest.mark.slow
