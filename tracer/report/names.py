@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-_OPEN, _CLOSE = "<([{", ">)]}"
+import re
+
+from tracer.analysis.where.function_names import depths
+
+#: An operator of C++, its arguments behind it; the number of a lambda.
+_OPERATOR = re.compile(r"operator(?:\(\)|[^(]*)")
+_LAMBDA = re.compile(r"\{lambda\(.*\)(#\d+)\}")
 
 
 def short_name(name: str) -> str:
@@ -18,13 +24,15 @@ def short_name(name: str) -> str:
     if parts and parts[0].startswith("<"):
         parts[:1] = _split(_type_of(parts[0]))
     parts = [plain for part in parts if (plain := _without_generics(part))]
+    if parts[-1:] == ["operator()"] and parts[-2:-1] and parts[-2].startswith("{lambda"):
+        parts.pop()
     return "::".join(parts[-2:]) or name
 
 
 def _split(name: str) -> list[str]:
     """The parts between `::` outside all brackets."""
     parts, depth, start = [], 0, 0
-    for at, depth in _depths(name):
+    for at, depth in depths(name):
         if depth == 0 and name.startswith("::", at):
             parts.append(name[start:at])
             start = at + 2
@@ -34,26 +42,17 @@ def _split(name: str) -> list[str]:
 def _type_of(part: str) -> str:
     """`T` of `<T as Trait>` and of `<T>`."""
     inside = part[1:-1] if part.endswith(">") else part[1:]
-    end = next((at for at, deep in _depths(inside) if not deep and inside.startswith(" as ", at)),
+    end = next((at for at, deep in depths(inside) if not deep and inside.startswith(" as ", at)),
                len(inside))  # fmt: skip
     return inside[:end].lstrip("&*").removeprefix("mut ").removeprefix("dyn ")
 
 
 def _without_generics(part: str) -> str:
     """`Vec` of `Vec<T>`, `step` of `step(int)`; nothing of `<T>`."""
-    if part.startswith(("operator", "(")):
+    if part.startswith("("):
         return part
+    if operator := _OPERATOR.match(part):
+        return operator[0].rstrip()
+    if lambda_ := _LAMBDA.match(part):
+        return f"{{lambda{lambda_[1]}}}"
     return part.partition("<")[0].partition("(")[0]
-
-
-def _depths(text: str) -> list[tuple[int, int]]:
-    """Of each character its place, and how many brackets are open there, itself not counted."""
-    depth, found = 0, []
-    for at, char in enumerate(text):
-        is_arrow = char == ">" and text[at - 1 : at] == "-"
-        if char in _CLOSE and not is_arrow:
-            depth = max(depth - 1, 0)
-        found.append((at, depth))
-        if char in _OPEN:
-            depth += 1
-    return found

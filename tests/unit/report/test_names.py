@@ -23,12 +23,15 @@ from tracer.report.names import short_name
         ("ring::serve::{{closure}}", "serve::{{closure}}"),
         ("ns::Engine::step(std::vector<int> const&)", "Engine::step"),
         ("ns::operator<<", "ns::operator<<"),
+        ("ns::X::operator()(int, char) const", "X::operator()"),
+        ("ns::X<int>::f(int&)::{lambda(int const&)#2}::operator()(int const&) const",
+         "f::{lambda#2}"),
         ("(anonymous namespace)::step", "(anonymous namespace)::step"),
         ("net/http.(*conn).serve", "http.(*conn).serve"),
         ("github.com/someone/pkg.Func", "pkg.Func"),
         ("operator/", "operator/"),
     ],
-)
+)  # fmt: skip
 def test_short_names(name: str, short: str) -> None:
     assert short_name(name) == short
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tracer.analysis.where.function_names import without_type
 from tracer.model.stacks import Frame
 
 
@@ -73,6 +74,7 @@ RULES = (
     ),
     Rule("malloc", module=r"^lib(?:jemalloc|tcmalloc\w*|mimalloc)[-.]"),
     Rule("the C++ library", function=r"(?:std|__gnu_cxx|__cxxabiv1)::"),
+    Rule("the C++ library", file=r".*/(?:include/c\+\+|c\+\+/v1)/"),
     Rule("Rust's std", function=rf"{_GENERIC}{_RUST_STD}{_HASH}::", file=_NOT_C),
     Rule("Rust's std", function=rf"<[A-Z]\w? as {_RUST_STD}{_HASH}::"),
     Rule("Rust's std", function=r"(?:__rust_|__rdl_|__rg_|rust_begin_|rust_eh_|rust_panic)"),
@@ -151,6 +153,13 @@ def is_own(frame: Frame, beside: frozenset[str] = frozenset()) -> bool:
     return not belongs_to(frame.module, frame.function, frame.file, frame.kind, beside)
 
 
+def is_unnamed_own(frame: Frame, beside: frozenset[str] = frozenset()) -> bool:
+    """Whether a frame is own code of a file without names, such as a stripped program."""
+    if frame.function or not frame.module or frame.kind == "kernel":
+        return False
+    return not belongs_to(frame.module, "", "", frame.kind, beside)
+
+
 def interprets(frame: Frame, beside: frozenset[str]) -> bool:
     """Whether a frame is the interpreter's, in a stack with the functions that it runs."""
     what = belongs_to(frame.module, frame.function, frame.file, frame.kind, beside)
@@ -160,7 +169,7 @@ def interprets(frame: Frame, beside: frozenset[str]) -> bool:
 @lru_cache(maxsize=65536)
 def belongs_to(module: str, function: str, file: str, kind: str, beside: frozenset[str]) -> str:
     """What a function is part of that is not the program; empty for own code."""
-    name = module.rpartition("/")[2]
+    name, function = module.rpartition("/")[2], without_type(function)
     for rule, in_module, in_function, in_file in _COMPILED:
         if (rule.beside and rule.beside not in beside) or (rule.kind and rule.kind != kind):
             continue
@@ -177,7 +186,7 @@ def belongs_to(module: str, function: str, file: str, kind: str, beside: frozens
 @lru_cache(maxsize=65536)
 def is_plumbing(function: str) -> bool:
     """Whether a function only passes a call on."""
-    return _PLUMBING.match(function) is not None
+    return _PLUMBING.match(without_type(function)) is not None
 
 
 def shown(frames: Sequence[Frame]) -> list[Frame]:

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from tracer.analysis.where import own_code
 from tracer.analysis.where.error import ENOUGH_POINTS, Blocks
+from tracer.analysis.where.function_names import without_type
 from tracer.analysis.where.pieces import Piece
 from tracer.model.stacks import Frame
 
@@ -27,7 +28,8 @@ _SUFFIX = re.compile(r"(?:::h[0-9a-f]{16}|\.llvm\.\d+|@@?[A-Z][\w.]*)+$")
 class Place:
     """A function of the program, and what it called, if the time was spent there.
 
-    `line` is 0 and `file` empty where they are not known. `is_own` is False where the stack has no
+    `line` is 0 and `file` empty where they are not known. Where no own code has a name, it is the
+    innermost own code without one, `program+0x1f30`. `is_own` is False where the stack has no
     frame of own code: it is its innermost named function then. `function` is `(no stack)` or
     `(no sample)` where there is no stack, and `JavaScript without a name` for Node's functions
     where none in the stack has one.
@@ -83,7 +85,7 @@ def name_of(frame: Frame) -> str:
 
 @lru_cache(maxsize=65536)
 def _named(function: str) -> str:
-    return _PREFIX.sub("", _SUFFIX.sub("", function)) or function
+    return _PREFIX.sub("", _SUFFIX.sub("", without_type(function))) or function
 
 
 class Places:
@@ -120,6 +122,9 @@ def place_of(frames: Sequence[Frame]) -> Place:
     if unnamed is not None and (at is None or unnamed < at):
         by_js = next((name_of(f) for f in reversed(frames[:unnamed]) if f.function), "")
         return Place(NO_JS_NAME, called=by_js)
+    if at is None:
+        unnamed_own = (i for i, f in enumerate(frames) if own_code.is_unnamed_own(f, beside))
+        at = next(unnamed_own, None)
     if at is None:
         frame = next((frame for frame in frames if frame.function), frames[0])
         return _place(frame, called="", is_own=False)

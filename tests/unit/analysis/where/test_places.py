@@ -62,6 +62,15 @@ def test_without_own_code_the_innermost_named_frame() -> None:
     assert place_of([]) == Place(NO_STACK, is_own=False)
 
 
+def test_own_code_of_a_stripped_program_is_an_address_in_it() -> None:
+    nameless = Frame("", RING, "", 0, inlined=False, kind="unknown", offset=0x10)
+    started = frame("__libc_start_call_main", LIBC)
+    assert place_of([RECV, nameless, started]) == Place("ring+0x10", RING, called="recv")
+    assert place_of([nameless, SPIN, started]).function == "ring::spin", "which says more"
+    made = Frame("", "", "", 0, inlined=False, kind="unknown", offset=0x10)
+    assert place_of([made, started]) == Place("__libc_start_call_main", LIBC, is_own=False)
+
+
 def test_python_code_owns_what_its_interpreter_does() -> None:
     loop = frame("_PyEval_EvalFrameDefault", "/usr/bin/python3.11")
     read = frame("_io_FileIO_read", "/usr/bin/python3.11")

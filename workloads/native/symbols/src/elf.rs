@@ -7,6 +7,7 @@ use std::os::fd::FromRawFd;
 use std::sync::Arc;
 
 use framehop::{Module, ModuleSectionInfo};
+use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, UnwindSection};
 use memmap2::Mmap;
 use object::elf::PF_X;
 use object::{Object, ObjectSection, ObjectSegment, SegmentFlags};
@@ -129,6 +130,22 @@ impl Elf {
         (self.entry..self.entry.saturating_add(FIRST_CALL)).contains(&address)
     }
 
+    /// Where the function at this own address begins, by the index of the unwind table; None where
+    /// that has none there.
+    pub fn function_start(&self, address: u64) -> Option<u64> {
+        let (tables, index) = (self.eh_frame.as_ref()?, self.eh_frame_hdr.as_ref()?);
+        let bases = BaseAddresses::default()
+            .set_eh_frame(tables.0.start)
+            .set_eh_frame_hdr(index.0.start);
+        let parsed = EhFrameHdr::new(&index.1, LittleEndian)
+            .parse(&bases, 8)
+            .ok()?;
+        let frames = EhFrame::new(&tables.1, LittleEndian);
+        let table = parsed.table()?;
+        let found = table.fde_for_address(&frames, &bases, address, EhFrame::cie_from_offset);
+        Some(found.ok()?.initial_address())
+    }
+
     /// `length` bytes of what `area` maps, up to the address `end`; None where it is not all there.
     pub fn bytes_before(&self, area: &Area, end: u64, length: usize) -> Option<&[u8]> {
         let inside = end.checked_sub(area.start)?.checked_add(area.offset)?;
@@ -227,6 +244,16 @@ mod tests {
             std::slice::from_raw_parts(here as *const u8, 8)
         });
         assert!(elf.eh_frame.is_some() && !elf.is_go);
+    }
+
+    #[test]
+    fn a_function_begins_where_its_unwind_table_says() {
+        let elf = itself();
+        let base = elf.base_of(&own_code()).unwrap();
+        let start = own_code as *const () as u64 - base;
+        assert_eq!(elf.function_start(start), Some(start));
+        assert_eq!(elf.function_start(start + 5), Some(start));
+        assert_eq!(elf.function_start(0), None);
     }
 
     #[test]

@@ -83,11 +83,12 @@ fn answer(request: &Request, progress: &Progress) -> Vec<u8> {
     }
     for (number, file) in request.files.iter().enumerate() {
         progress.at(Work::Names, number);
-        let is_go = elfs[number].as_ref().is_some_and(|elf| elf.is_go);
+        let elf = elfs[number].as_ref();
+        let is_go = elf.is_some_and(|elf| elf.is_go);
         let kind = if is_go { Kind::Go } else { Kind::Native };
-        places.name(number, kind, |addresses| {
-            names::functions(file, is_go, addresses)
-        });
+        let functions = |addresses: &[u64]| names::functions(file, is_go, addresses);
+        let start_of = |address| guarded(|| elf?.function_start(address)).flatten();
+        places.name(number, kind, functions, start_of);
     }
     places.answer()
 }

@@ -53,12 +53,14 @@ impl Places {
         self.stacks[sample] = (numbers, walk.whole);
     }
 
-    /// Names the addresses of a file.
+    /// Names the addresses of a file. What has no name gets the address that `start_of` gives, where
+    /// its function begins: then all places in a function are one.
     pub fn name(
         &mut self,
         file: usize,
         kind: Kind,
         functions: impl FnOnce(&[u64]) -> Vec<Vec<Function>>,
+        start_of: impl Fn(u64) -> Option<u64>,
     ) {
         let own = self.homes.iter().enumerate();
         let own = own.filter(|(_, (home, _))| *home == Home::File(file));
@@ -68,10 +70,11 @@ impl Places {
             return;
         }
         for (number, chain) in numbers.into_iter().zip(functions(&addresses)) {
+            let address = self.homes[number].1;
             if chain.is_empty() {
+                self.frames[number][0].address = start_of(address).unwrap_or(address);
                 continue;
             }
-            let address = self.homes[number].1;
             let frames = chain.into_iter().map(|function| Frame {
                 kind: if function.name.is_empty() {
                     Kind::Unknown
