@@ -39,10 +39,10 @@ def _loop(ns: int, polls: int, has_place: bool) -> dict[str, object]:
     return _where(loops=[loop])
 
 
-def _clock_for_a_goroutine() -> dict[str, object]:
+def _clock_for_a_task(runtime: str) -> dict[str, object]:
     where = _loop(800 * MS, 40, True)
     (loop,) = where["loops"]  # type: ignore[misc]
-    task = {"runtime": "go", "number": 25, "name": "main.handle", "label": None}
+    task = {"runtime": runtime, "number": 25, "name": "main.handle", "label": None}
     place = {**loop["place"], "function": "clock_gettime", "own": False}
     return {**where, "loops": [{**loop, "place": place, "task": task}]}
 
@@ -55,9 +55,10 @@ FIRES = [
     _run(_POLLS, where=_loop(800 * MS, 40, True)),
     _run(_POLLS, where=_loop(5000 * MS, 40, True)),  # it had begun before the window
     _run(_POLLS, where=_loop(800 * MS, 40, False)),
-    _run(_POLLS, where=_clock_for_a_goroutine()),
+    _run(_POLLS, where=_clock_for_a_task("tokio")),
 ]
 SILENT = [
+    _run(_POLLS, where=_clock_for_a_task("go")),  # other threads of Go run what waits there
     _run({**_QUERY, "polls": 9}),
     _run(_POLLS, {**_QUERY, "polls": 0}),
     _run(_POLLS, wait("read", "io", 10_000, 50_000, polls=400)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,7 +72,7 @@ def task_shares(samples: Sequence[PathSample], pieces: Sequence[Piece]) -> list[
     """Most time first. What was no task's and no descriptor's is not in them."""
     ns: dict[Task, int] = defaultdict(int)
     counts: dict[Task, int] = defaultdict(int)
-    names: dict[Task, str] = {}
+    names: dict[Task, Counter[str]] = defaultdict(Counter)
     whole: set[Task] = set()
     for piece in pieces:
         if piece.sample is None:
@@ -82,15 +82,21 @@ def task_shares(samples: Sequence[PathSample], pieces: Sequence[Piece]) -> list[
             continue
         ns[key] += piece.ns
         counts[key] += 1
-        names[key] = names.get(key) or name
+        if name:
+            names[key][name] += piece.ns
         if piece.stack and piece.stack.whole and key.runtime != "asyncio":
             whole.add(key)
     found = [
-        TaskShare(task.runtime, task.number, names[task] or RUNTIME * (task in whole), ns[task],
-                  counts[task], task.label)
+        TaskShare(task.runtime, task.number, _most(names[task]) or RUNTIME * (task in whole),
+                  ns[task], counts[task], task.label)
         for task in ns
     ]  # fmt: skip
     return sorted(found, key=lambda share: (-share.ns, share.runtime, share.number or 0))
+
+
+def _most(names: Counter[str]) -> str:
+    """The name with the most time: a descriptor can be another file later."""
+    return next((name for name, _ns in names.most_common(1)), "")
 
 
 def _of(sample: PathSample, stack: SampledStack | None) -> tuple[Task | None, str]:
@@ -125,6 +131,8 @@ def loops(stretches: Sequence[Stretch], shares: Sequence[TaskShare] = ()) -> lis
     known = {Task(s.runtime, s.number, s.label): s.name for s in shares if s.name != RUNTIME}
     found = []
     for stretch in stretches:
+        if _is_of_go_itself(stretch.stacks):
+            continue
         stack, place = _in_the_middle(stretch.stacks)
         task = stack.task if stack else None
         name = task_name(task.runtime if task else "asyncio", stack.frames) if stack else ""
@@ -139,6 +147,13 @@ def loops(stretches: Sequence[Stretch], shares: Sequence[TaskShare] = ()) -> lis
             )
         )
     return found
+
+
+def _is_of_go_itself(stacks: Sequence[SampledStack]) -> bool:
+    """A thread of Go's runtime that ran no goroutine, such as its monitor: none waits for it."""
+    return bool(stacks) and all(
+        stack.task is None and any(frame.kind == "go" for frame in stack.frames) for stack in stacks
+    )
 
 
 def _in_the_middle(

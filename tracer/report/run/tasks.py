@@ -36,7 +36,7 @@ def _tasks(found: Where, width: int) -> list[str]:
     rows = [
         [
             f"{runtime}: {cut(short_name(plain(name)) or 'name not known', _ROOM)}",
-            count(len(shares)) if _which(shares[0]) else "",
+            count(known) if (known := sum(bool(_which(share)) for share in shares)) else "",
             percent(sum(share.ns for share in shares) / window_ns),
             f"{percent(shares[0].ns / window_ns)}{_in_brackets(shares[0])}",
         ]

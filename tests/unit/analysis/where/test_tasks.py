@@ -21,6 +21,7 @@ WORK = frame("py::work:/srv/app.py", kind="python")
 
 
 def of(samples, window_ns=1000):
+    samples = tuple(samples)
     profile = Profile(tuple(samples), grid_ns=10)
     parts = {}
     for one in samples:
@@ -90,6 +91,7 @@ def test_an_event_loop_is_where_it_was_in_the_middle_of_its_longest_time() -> No
     places = (RECV, 16), (RECV, 16), (SPIN, 17), (SPIN, 17), (RECV, 18)
     stacks = tuple(running(stack(at, PASS_ON, POLL, WORKER), task) for at, task in places)
     (loop,) = loops([Stretch(thread(2), 41_000_000, 9, stacks)])
+    assert loop.tasks == 3
     assert loop.task == Task("tokio", 17)
     assert (loop.tid, loop.ns, loop.polls, loop.task_name) == (102, 41_000_000, 9, "ring::pass_on")
     assert loop.place is not None
@@ -110,3 +112,20 @@ def test_an_event_loop_is_in_own_code_where_a_stack_shows_that() -> None:
     assert loop.place is not None
     assert (loop.place.function, loop.place.is_own) == ("__vdso_clock_gettime", False)
     assert loop.task_name == "main.handle", "from other stacks of that goroutine"
+
+
+def test_a_descriptor_has_the_name_of_what_took_most_time_on_it() -> None:
+    """4 was a directory first, and is what the program waits on since."""
+    calls = (("getdents64", 1), ("epoll_wait", 9), ("close", 1))
+    shares = of(
+        replace(sample("syscall:io", points, call=call), descriptor=4) for call, points in calls
+    )
+    assert [(s.runtime, s.number, s.name, s.ns) for s in shares] == [("fd", 4, "epoll_wait", 110)]
+
+
+def test_a_thread_of_go_itself_has_no_loop_that_is_kept_from_polling() -> None:
+    monitor = SampledStack((frame("runtime.usleep", kind="go"), frame("runtime.sysmon", kind="go")))
+    works = replace(SampledStack((SERVE, GOEXIT)), task=Task("go", 7))
+    assert loops([Stretch(thread(2), 41_000_000, 9, (monitor, monitor))]) == []
+    (loop,) = loops([Stretch(thread(2), 41_000_000, 9, (monitor, works))])
+    assert loop.task == Task("go", 7)
