@@ -17,6 +17,7 @@ from tracer.analysis.run import counts, ledger
 from tracer.capture.workload import run_traced
 from tracer.experiment.tracing import Tracing
 from tracer.kernel.engine import Engine
+from tracer.kernel.settings import MOST_ROWS, rows_for
 from tracer.model.recording import Recording
 from tracer.model.spec import Spec
 
@@ -46,7 +47,8 @@ def _compiled_programs(_rights: None) -> None:
     which tests with little time do not have."""
     path = Tracing().with_path()  # of commands and attach
     for followed in (False, True):
-        Engine(path.probes, followed=followed, sampling=path.sampling).close()
+        rows = rows_for(1) if followed else MOST_ROWS  # as attach with an interval has it
+        Engine(path.probes, followed=followed, sampling=path.sampling, rows=rows).close()
     for light in (False, True):
         Engine(probes.DEFAULT, light=light).close()
 

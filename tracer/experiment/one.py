@@ -31,13 +31,14 @@ from tracer.experiment.surroundings import Watch, wait_until_quiet
 from tracer.experiment.tracing import Tracing
 from tracer.experiment.watching import Watching
 from tracer.host.installation import installation
-from tracer.host.processes import require
+from tracer.host.processes import require, tids
 from tracer.host.recorder import Recorder
 from tracer.host.requirements import require_conditions, require_host
 from tracer.host.user import require_rights
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
 from tracer.kernel.event_cost import calibration
+from tracer.kernel.settings import MOST_ROWS, rows_for
 from tracer.model.cost import Cost
 from tracer.model.recording import Recording
 from tracer.model.spec import Spec
@@ -270,9 +271,11 @@ def _windows(
             " running"
         )
 
-    followed = request.interval_s is not None
+    followed, rows = request.interval_s is not None, MOST_ROWS
+    if followed:  # for long, beside what it watches
+        rows = rows_for(sum(len(tids(pid)) for pid in request.processes()))
     with (
-        Watching(tracing, followed, recorder) as watching,
+        Watching(tracing, followed, recorder, rows) as watching,
         recorded(watching.engine, recorder, ()) as keep,
     ):
         yield from watching.windows(request, on_open, keep)

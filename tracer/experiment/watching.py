@@ -15,6 +15,7 @@ from tracer.host.recorder import Recorder
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
 from tracer.kernel.event_cost import calibration
+from tracer.kernel.settings import MOST_ROWS
 from tracer.model.recording import Recording
 
 
@@ -29,12 +30,20 @@ class Watching:
         One window can follow the other: requests have an interval.
     recorder:
         Keeps every event.
+    rows:
+        Of the table of threads, a power of two.
     """
 
-    def __init__(self, tracing: Tracing, followed: bool, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self,
+        tracing: Tracing,
+        followed: bool,
+        recorder: Recorder | None = None,
+        rows: int = MOST_ROWS,
+    ) -> None:
         self.tracing = tracing.with_path()
         kept = with_events(self.tracing, recorder)
-        self.engine = Engine(kept.probes, kept.light, followed, kept.sampling)
+        self.engine = Engine(kept.probes, kept.light, followed, kept.sampling, rows)
         self._switch_ns = switch_cost_ns(self.engine)
         self._costs = calibration(self.engine)
 

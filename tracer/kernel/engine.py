@@ -55,6 +55,8 @@ class Engine:
         One window can follow the other (kernel/follow.py).
     sampling:
         How probe stacks samples.
+    rows:
+        Of the table of threads, a power of two: so many threads there can be at a time.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Engine:
         light: bool = False,
         followed: bool = False,
         sampling: Sampling = DEFAULT_SAMPLING,
+        rows: int = settings.MOST_ROWS,
     ) -> None:
         self.names = tuple(names)
         self.light = light
@@ -80,7 +83,9 @@ class Engine:
         self.tracepoints = tuple(name for name in wanted if name in known)
         self.unavailable = tuple(name for name in wanted if name not in known)
         self._can_calibrate = "sched_exit_tp" in known
-        macros = settings.macros(self.names, light, btf, machine, Sizes.of_this_host(), followed)
+        macros = settings.macros(
+            self.names, light, btf, machine, Sizes.of_this_host(rows), followed
+        )
         macros["STACK_BYTES"] = sampling.stack_bytes
         macros["KERNEL_FRAMES"] = KERNEL_FRAMES if sampling.kernel else 1
         if not sampling.stacks:

@@ -33,6 +33,8 @@ FREE_RESERVE = 256
 _WORDS, _WORD_THREADS = 1 << 14, 12
 #: Calls of sched_setaffinity that are kept, and two.
 MAX_AFFINITIES = 1024
+#: Rows of a table of threads: at most, and of one that is kept small at least.
+MOST_ROWS, _FEWEST_ROWS = 1 << SLOT_BITS, 1 << 14
 #: Programs outside the target that each CPU can tell apart.
 CPU_OTHERS = 64
 #: Kinds of sleep, by what was awaited, call and waker, that each CPU can tell apart.
@@ -54,11 +56,19 @@ class Sizes:
     tids: int
 
     @classmethod
-    def of_this_host(cls) -> Sizes:
-        """Room for every CPU and thread number that this kernel can have."""
+    def of_this_host(cls, threads: int = MOST_ROWS) -> Sizes:
+        """Room for every CPU and thread number that this kernel can have, and so many threads at a
+        time, a power of two."""
         cpus = max(cpu_numbers(text_of(Path("/sys/devices/system/cpu/possible")))) + 1
         tids = int(text_of(Path("/proc/sys/kernel/pid_max"))) + 1
-        return cls(cpus, 1 << SLOT_BITS, tids)
+        return cls(cpus, threads, tids)
+
+
+def rows_for(threads: int) -> int:
+    """Rows of a table for a target that has so many threads now and may get many more: the kernel
+    takes memory for all of them, about 1 KiB each."""
+    wanted = max(8 * threads + _FEWEST_ROWS // 2, _FEWEST_ROWS)
+    return min(1 << (wanted - 1).bit_length(), MOST_ROWS)
 
 
 def call_info(machine: str) -> NDArray[np.uint64]:

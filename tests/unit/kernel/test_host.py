@@ -17,6 +17,7 @@ from tracer.host.system_bcc import system_bcc
 from tracer.kernel import bcc, engine
 from tracer.kernel.bcc import import_bcc
 from tracer.kernel.btf import Btf
+from tracer.kernel.settings import MOST_ROWS, rows_for
 
 
 @pytest.fixture
@@ -129,3 +130,13 @@ def test_a_tracepoint_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(TracerError, match="no tracepoint sched_waking") as caught:
         engine.Engine(())
     assert "CONFIG_TRACEPOINTS" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("threads", "rows"),
+    [(0, 16384), (1024, 16384), (1025, 32768), (10_000, 131_072), (10**6, MOST_ROWS)],
+)
+def test_a_table_of_threads_follows_the_target(threads: int, rows: int) -> None:
+    """Attaching reserves a row for twice as many threads, and 4,096, of half of the table."""
+    assert rows_for(threads) == rows
+    assert 2 * threads + 4097 <= rows // 2 or rows == MOST_ROWS
