@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Longer lists are cut: the oldest processes come first.
 _MOST = 20
-_LONGEST_LINE = 60
+_LONGEST_LINE, _UNLIMITED = 60, 10_000
 GROUPS = ("cgroup", "unit", "container")
 
 
@@ -173,12 +173,14 @@ def _groups(what: str, found: Sequence[Path], command: str) -> TracerError:
     from tracer.report.layout import table
     from tracer.units import plain
 
-    rows = []
-    for directory in found[:_MOST]:
-        processes = running(members(directory))
-        first = plain(processes[0].name) if processes else ""
-        rows.append([str(len(processes)), first, plain(str(directory))])
-    lines = table(rows, ["processes", "first", "control group"], 3)
+    of = {directory: running(members(directory)) for directory in found}
+    found = sorted(found, key=lambda directory: not of[directory])  # those that are empty last
+    rows = [
+        [str(len(of[one])), plain(of[one][0].name) if of[one] else "", plain(str(one))]
+        for one in found[:_MOST]
+    ]
+    # however long the names of groups are: which is which is in them
+    lines = table(rows, ["processes", "first", "control group"], 3, width=_UNLIMITED)
     more = [f"and {len(found) - _MOST} more"] if len(found) > _MOST else []
     return TracerError(
         "\n".join([f"{what}:", *lines, *more]),

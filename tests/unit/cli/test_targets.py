@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -132,6 +133,11 @@ def test_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "2 containers have an id that begins with a:" in error.value.message
     assert all(str(directory) in error.value.message for directory in made[1:])
     assert error.value.hint.endswith(f"tracer attach --cgroup {made[1]}")
+    (made[2] / "cgroup.procs").write_text(f"{os.getppid()}\n")
+    with pytest.raises(TracerError) as error:
+        parsed("--container", "a")
+    assert "first" in error.value.message and "no room" not in error.value.message
+    assert error.value.hint.endswith(f"tracer attach --cgroup {made[2]}"), "that has processes"
 
 
 # ---- tracer top ----

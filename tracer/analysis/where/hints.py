@@ -25,7 +25,7 @@ def hints(frames: Iterable[Frame], machine: str = "x86_64") -> tuple[str, ...]:
     """Sentences about interpreters whose own functions are not among the frames, and about runtimes
     among them whose tasks cannot be told apart; `machine`: as uname(2) has it."""
     modules, kinds, runtimes = set(), set(), set()
-    for frame in frames:
+    for frame in {id(frame): frame for frame in frames}.values():  # most are in many stacks
         module = frame.module.rpartition("/")[2]
         modules.add(module)
         kinds.add((language(frame) or frame.kind) if frame.function else "")

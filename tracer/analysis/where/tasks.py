@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tracer.analysis.where.own_code import is_own, languages
 from tracer.analysis.where.pieces import Piece
@@ -113,16 +114,20 @@ def _of(sample: PathSample, stack: SampledStack | None) -> tuple[Task | None, st
 
 def task_name(runtime: str, frames: Sequence[Frame]) -> str:
     """The function that a task began with: the outermost of its own code behind the runtime's."""
-    begins = _BEGINS.get(runtime)
-    if begins is None:
+    if runtime not in _BEGINS:
         return ""
-    seen, beside = False, languages(frames)
+    seen, beside = False, frozenset[str]()
     for frame in reversed(frames):
-        if begins.match(frame.function):
-            seen = True
+        if _begins(runtime, frame.function):
+            seen, beside = True, beside or languages(frames)
         elif seen and is_own(frame, beside) and not _WRAPPER.search(frame.function):
             return name_of(frame)
     return ""
+
+
+@lru_cache(maxsize=65536)
+def _begins(runtime: str, function: str) -> bool:
+    return bool(_BEGINS[runtime].match(function))
 
 
 def loops(stretches: Sequence[Stretch], shares: Sequence[TaskShare] = ()) -> list[Loop]:

@@ -267,9 +267,8 @@ class Live(App[int]):
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Enter on a thread: its path."""
         if TABLES[self._table][0] == "threads" and event.row_key.value:
-            self._ask(
-                {"path_of": event.row_key.value}, f"the path of {event.row_key.value} follows"
-            )
+            thread = event.row_key.value.partition(" ")[0]
+            self._ask({"path_of": thread}, f"the path of {thread} follows")
 
     def action_busiest(self) -> None:
         self._ask({"path_of": "busiest"}, "the path of the busiest thread follows")

@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from tracer.errors import TracerError
 from tracer.host.groups import populated
 from tracer.units import plain
 
@@ -59,7 +60,10 @@ class Chooser(ModalScreen["str | None"]):
     BINDINGS: ClassVar[list[Any]] = [Binding("escape,q,g", "leave", "Leave", priority=True)]
 
     def compose(self) -> ComposeResult:
-        groups = populated()
+        try:
+            groups = populated()
+        except TracerError:  # nothing is mounted
+            groups = []
         if not groups:
             yield OptionList(Option("no control group has processes", disabled=True))
             return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tracer.analysis.run.counts import GroupRow, ThreadRow
@@ -30,7 +31,8 @@ _LONGEST_PLACE = 60
 
 @dataclass(frozen=True)
 class TableRow:
-    """`key` is the same in each window; `values` are what the columns are sorted by."""
+    """`key`, of a thread its number, is the same in each window; `values` are what the columns are
+    sorted by."""
 
     key: str
     cells: tuple[str, ...]
@@ -56,7 +58,19 @@ class Table:
         column = min(column, len(self.columns) - 1)
         rows = sorted(self.rows, key=lambda row: row.key)
         rows.sort(key=lambda row: row.values[column], reverse=self.is_text(column) == reverse)
-        return tuple(rows[:_MOST])
+        return _told_apart(rows[:_MOST])
+
+
+def _told_apart(rows: Sequence[TableRow]) -> tuple[TableRow, ...]:
+    """Each with a key of its own, which the terminal's table needs: functions of one name can be in
+    files of one name, and a thread can have the number of one that ended in the same window."""
+    times: Counter[str] = Counter()
+    found = []
+    for row in rows:
+        times[row.key] += 1
+        again = f" ({times[row.key]})" * (times[row.key] > 1)
+        found.append(replace(row, key=f"{row.key}{again}"))
+    return tuple(found)
 
 
 def groups(run: Summary, _document: Document, _history: History) -> Table:

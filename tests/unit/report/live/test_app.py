@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from harness.summarized import planted_summaries
+from harness.profiled import PROFILE, WALL
+from harness.summarized import planted_summaries, planted_summary
 
 from tracer.analysis.run.document import document
+from tracer.analysis.where.profile import where
 
 pytest.importorskip("textual")
 
@@ -59,6 +61,26 @@ def test_all_tables_at_both_sizes(size: tuple[int, int]) -> None:
             assert "Quit" in text and len(text.splitlines()) == size[1]
 
     play(script, size)
+
+
+def test_rows_that_look_alike_are_all_shown() -> None:
+    """Functions of one name in files of one name; two threads that had one number in turn."""
+    data = document(planted_summary(where=where(PROFILE, WALL)))
+    place, thread = data["where"]["places"][0], data["threads"][0]
+    data["where"]["places"] = [{**place, "file": f"/{a}/__init__.py"} for a in "ab"]
+    data["threads"] = [thread, {**thread, "voluntary": 0}]
+
+    async def script(view: Live, pilot: Pilot[int], sent: list[Mapping[str, Any]]) -> None:
+        view.receive({"window": data})
+        for key in "52":
+            await pilot.press(key)
+            await pilot.pause()
+            assert view.query_one(DataTable).row_count == 2
+        await pilot.press("down", "enter")
+        await pilot.pause()
+        assert sent == [{"path_of": str(thread["tid"])}]
+
+    play(script)
 
 
 def test_a_paused_view_stands_still_and_goes_on_with_what_came() -> None:
