@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -120,6 +121,18 @@ def test_a_file_that_cannot_be_written_is_an_error_before_the_run():
     assert done.returncode == 2
     assert "cannot write /nonexistent/report.json" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("limit", "status"), [("window_ns>=1", 0), ("window_ns<=1", 4)])
+def test_budgets_are_judged_though_nobody_reads_the_report(tmp_path, limit, status):
+    file = tmp_path / "status"
+    line = shlex.join(
+        [*TRACER, "run", "thread-brigade", *SMALL, "--no-baseline", "--budget", limit]
+    )
+    done = subprocess.run(["sh", "-c", f"({line}; echo $? >{file}) | true"], capture_output=True,
+                          text=True, timeout=120, check=False)  # fmt: skip
+    assert file.read_text() == f"{status}\n", done.stderr
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +13,7 @@ from tracer.cli import _options as options
 from tracer.cli import _record
 from tracer.cli._output import budget_status, outputs, say, say_nothing
 from tracer.cli._profiles import FILES, profile_files
+from tracer.cli._types import CommandWord, Seconds
 from tracer.errors import Interrupted, TracerError
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tracer.experiment.tracing import Tracing
     from tracer.model.spec import Spec
     from tracer.report.run.text import Shown
+
+
+_NO_UNITS = "say how much the command does: --units N, or --unit-from REGEX"
 
 
 class _Context(click.Context):
@@ -71,7 +74,7 @@ class CommandRun:
                 env={"PYTHONPERFSUPPORT": "1"} if values["python_frames"] else {},
             ),
             window,
-            options.tracing(values),
+            options.tracing(values, "" if values["units"] or values["unit_from"] else _NO_UNITS),
             values["baseline"],
             values["wait_quiet"],
             values["strict"],
@@ -96,11 +99,11 @@ def command_of_user() -> click.Command:
             options.units_option("Units of work it does in the window; figures are then per unit."),
             options.unit_from_option(),
             click.Option(
-                ["--delay"], type=options.Seconds(), metavar="S",
+                ["--delay"], type=Seconds(), metavar="S",
                 help="Begin to measure S seconds after its start.",
             ),
             click.Option(
-                ["--duration"], type=options.Seconds(), metavar="S",
+                ["--duration"], type=Seconds(), metavar="S",
                 help="Measure for S seconds; the command continues.",
             ),
             click.Option(
@@ -123,7 +126,7 @@ def command_of_user() -> click.Command:
             options.html_option(),
             *options.screen_options(),
             click.Argument(
-                ["argv"], nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND [ARG]..."
+                ["argv"], nargs=-1, type=CommandWord(), metavar="-- COMMAND [ARG]..."
             ),
         ],
         callback=_checked,
@@ -192,8 +195,7 @@ def run(chosen: CommandRun) -> int:
             recorder=recorder,
         )
         data = document(summary)
-        with contextlib.suppress(BrokenPipeError):  # the reader has read enough
-            out.report(data, partial(render, summary, shown=chosen.shown, data=data), summary)
+        out.report(data, partial(render, summary, shown=chosen.shown, data=data), summary)
         write_profiles(summary)
         if recorder:
             notes(recorder.end(data))

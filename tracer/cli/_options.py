@@ -7,7 +7,6 @@ Values are converted where their option is declared: a command gets plain data.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,18 @@ import click
 
 from tracer import probes
 from tracer.cli._profiles import FILES, SETTINGS, profile_options
+from tracer.cli._types import (
+    BudgetLimit,
+    CpuList,
+    FileName,
+    PathOf,
+    ProbeNames,
+    Seconds,
+    UnitFrom,
+)
 from workloads import Option
 
 if TYPE_CHECKING:
-    from tracer.analysis.run.budget import Budget
     from tracer.experiment.tracing import Tracing
     from tracer.experiment.trials import Start
     from tracer.report.run.text import Shown
@@ -26,60 +33,6 @@ if TYPE_CHECKING:
 
 #: Where the context keeps the probes that --probe names, apart from those of `+`.
 _ASKED = "tracer.asked"
-
-
-class Seconds(click.ParamType[float]):
-    """A time in seconds, more than 0."""
-
-    name = "seconds"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = 0.0
-        if not 0 < seconds < 1e9:
-            self.fail(f"{value!r} is not a time in seconds", param, ctx)
-        return seconds
-
-
-class _CpuList(click.ParamType[tuple[int, ...]]):
-    """CPUs such as `0-3,5`."""
-
-    name = "cpus"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        from tracer.host.cpus import parse_cpus
-
-        return parse_cpus(value)
-
-
-class _BudgetLimit(click.ParamType["Budget"]):
-    """A limit such as `headline.io<=0.4`."""
-
-    name = "budget"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Budget:
-        from tracer.analysis.run.budget import parse
-
-        return parse(value)
-
-
-class _PathOf(click.ParamType[str]):
-    """The thread whose path is reported."""
-
-    name = "path_of"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value not in ("main", "busiest") and not re.fullmatch(r"[0-9]+", str(value)):
-            self.fail(f"{value!r} is not a thread's number, nor main, nor busiest", param, ctx)
-        return str(value)
 
 
 def _chosen_probes(
@@ -115,7 +68,7 @@ def workload_option(option: Option) -> click.Option:
 def cpus_option(help_: str = "Pin it to CPUs: 1, 0-3,5 or physical.") -> click.Option:
     """`--cpus`; no CPUs where it is not given."""
     return click.Option(
-        ["--cpus"], type=_CpuList(), metavar="LIST", help=f"{help_}  [default: free to move]"
+        ["--cpus"], type=CpuList(), metavar="LIST", help=f"{help_}  [default: free to move]"
     )
 
 
@@ -130,7 +83,7 @@ def path_of_option() -> click.Option:
     """`--path-of`."""
     return click.Option(
         ["--path-of"],
-        type=_PathOf(),
+        type=PathOf(),
         default="busiest",
         show_default=True,
         metavar="TID|main|busiest",
@@ -147,6 +100,7 @@ def tracing_options() -> list[click.Parameter]:
     return [
         click.Option(
             ["--probe"],
+            type=ProbeNames(),
             multiple=True,
             callback=_chosen_probes,
             metavar="NAMES",
@@ -179,8 +133,13 @@ def tracing_options() -> list[click.Parameter]:
     ]
 
 
-def tracing(values: Mapping[str, Any]) -> Tracing:
-    """The values of `tracing_options` as data; an option of probe stacks chooses it too."""
+def tracing(values: Mapping[str, Any], no_units: str = "") -> Tracing:
+    """The values of `tracing_options` as data; an option of probe stacks chooses it too.
+
+    `no_units`: what to type instead of a budget per unit of work, where none are counted.
+    TracerError (exit status 2) for a budget on what the report will not have.
+    """
+    from tracer.analysis.run.budget_paths import require
     from tracer.experiment.tracing import Tracing
     from tracer.model.sampling import GRID_NS, STACK_BYTES, Sampling
 
@@ -191,6 +150,7 @@ def tracing(values: Mapping[str, Any]) -> Tracing:
         raise click.UsageError(
             f"{what} samples where system calls are seen: leave out --light or {what}"
         )
+    require(values.get("budgets", ()), names, values["light"], no_units)
     grid_ns = GRID_NS if values["grid"] is None else 1000 * values["grid"]
     is_deep = values["deep_stacks"] or values.get("python_frames")
     stack_bytes = (2 if is_deep else 1) * STACK_BYTES
@@ -236,26 +196,11 @@ def runtime_option() -> click.Option:
     )
 
 
-class _UnitFrom(click.ParamType[str]):
-    """A regular expression with a group, which is to hold a count."""
-
-    name = "regex"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            groups = re.compile(value).groups
-        except re.error as error:
-            self.fail(f"{value!r} is not a regular expression: {error}", param, ctx)
-        if not groups:
-            self.fail(f"{value!r} has no group: put the number in parentheses", param, ctx)
-        return str(value)
-
-
 def unit_from_option(of: str = "it did") -> click.Option:
     """`--unit-from REGEX`; empty where it is not given."""
     return click.Option(
         ["--unit-from"],
-        type=_UnitFrom(),
+        type=UnitFrom(),
         callback=lambda _ctx, _param, value: value or "",
         metavar="REGEX",
         help=f"Units of work {of}, from its standard output, which then passes through a pipe: the"
@@ -358,14 +303,14 @@ def json_option(
     help_: str = "Write the report as JSON to FILE; `-`: to standard output, alone.",
 ) -> click.Option:
     """`--json FILE`."""
-    return click.Option(["--json", "json_path"], metavar="FILE", help=help_)
+    return click.Option(["--json", "json_path"], type=FileName(), metavar="FILE", help=help_)
 
 
 def html_option(
     help_: str = "Write the report as one HTML page, to look at in a browser, to FILE.",
 ) -> click.Option:
     """`--html FILE`."""
-    return click.Option(["--html", "html_path"], metavar="FILE", help=help_)
+    return click.Option(["--html", "html_path"], type=FileName(), metavar="FILE", help=help_)
 
 
 def screen_options(default: str = "details") -> list[click.Parameter]:
@@ -419,16 +364,18 @@ def shown(values: Mapping[str, Any], fd: int = 1, short: bool = False) -> Shown:
 
 def plot_option(help_: str) -> click.Option:
     """`--plot FILE`."""
-    return click.Option(["--plot", "plot_path"], metavar="FILE", help=f"{help_}: .png or .svg.")
+    return click.Option(
+        ["--plot", "plot_path"], type=FileName(), metavar="FILE", help=f"{help_}: .png or .svg."
+    )
 
 
 def csv_option(help_: str) -> click.Option:
     """`--csv FILE`."""
-    return click.Option(["--csv", "csv_path"], metavar="FILE", help=help_)
+    return click.Option(["--csv", "csv_path"], type=FileName(), metavar="FILE", help=help_)
 
 
 def budget_option(help_: str) -> click.Option:
     """`--budget LIMIT`, repeatable."""
     return click.Option(
-        ["--budget", "budgets"], type=_BudgetLimit(), multiple=True, metavar="LIMIT", help=help_
+        ["--budget", "budgets"], type=BudgetLimit(), multiple=True, metavar="LIMIT", help=help_
     )

@@ -69,6 +69,10 @@ class Outputs:
             elif not self.quiet:
                 shown = text(report_width(self.text_fd))
                 click.echo(shown, nl=self.line_each, err=self.text_fd == 2, color=True)
+        except BrokenPipeError:  # the reader has read enough: what was measured is judged still
+            if self.line_each:  # and more of it would be for nobody
+                raise
+            drop_stream(1 if self.json_alone else self.text_fd)
         finally:  # also when nobody reads the text
             if self.json_file is not None:
                 self.json_file.write(data)
@@ -147,6 +151,13 @@ def report_width(fd: int = 1) -> int:
     except OSError:
         told = os.environ.get("COLUMNS", "")
         return int(told) if told.isdecimal() and int(told) else WIDTH
+
+
+def drop_stream(fd: int) -> None:
+    """Let what goes to this descriptor vanish, also what is still buffered, which nobody reads."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, fd)
+    os.close(null)
 
 
 def budget_status(budgets: Sequence[Budget], document: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracer.cli._files import OutputFile
+from tracer.cli._types import FileName
 
 if TYPE_CHECKING:
     from tracer.analysis.run.summary import Summary
@@ -45,15 +46,15 @@ def profile_options() -> list[click.Parameter]:
             " descriptors (probe stacks).  [default: place]",
         ),
         click.Option(
-            ["--folded"], metavar="FILE",
+            ["--folded"], type=FileName(), metavar="FILE",
             help="Write the sampled stacks folded, for flame graphs, to FILE (probe stacks).",
         ),
         click.Option(
-            ["--speedscope"], metavar="FILE",
+            ["--speedscope"], type=FileName(), metavar="FILE",
             help="Write the path in order of time for speedscope.app to FILE (probe stacks).",
         ),
         click.Option(
-            ["--pprof"], metavar="FILE",
+            ["--pprof"], type=FileName(), metavar="FILE",
             help="Write the sampled stacks in pprof's format to FILE (probe stacks).",
         ),
     ]  # fmt: skip

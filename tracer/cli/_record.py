@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracer.cli._options import Seconds
+from tracer.cli._types import FileName, Seconds
 
 if TYPE_CHECKING:
     from tracer.host.recorder import Recorder
@@ -46,6 +46,7 @@ def options(*, ends: bool) -> list[click.Parameter]:
     return [
         click.Option(
             ["--record"],
+            type=FileName(),
             metavar="DIR",
             help="Keep every event in the directory DIR, which is made, too.",
         ),

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracer.cli._types import items
 from tracer.errors import TracerError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from tracer.host.named import Running
 
 #: Longer lists are cut: the oldest processes come first.
@@ -53,6 +56,13 @@ class _PidOrName(click.ParamType["int | str"]):
         if not word:
             self.fail("a name is empty: is a variable empty?", param, ctx)
         return word
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        from tracer.host.named import similar
+
+        return items(similar(""), incomplete)
 
 
 def target_options() -> list[click.Parameter]:

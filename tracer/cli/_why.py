@@ -9,6 +9,7 @@ import click
 
 from tracer.cli import _options as options
 from tracer.cli._output import outputs, stop_if_broken_off
+from tracer.cli._types import CommandWord
 
 
 def words_of_why(args: list[str], known: Sequence[str]) -> list[str]:
@@ -43,7 +44,7 @@ class _Why(click.Command):
         *options.start_options(),
         options.json_option(),
         options.html_option(),
-        click.Argument(["argv"], nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND [ARG]..."),
+        click.Argument(["argv"], nargs=-1, type=CommandWord(), metavar="-- COMMAND [ARG]..."),
     ],
     context_settings={"allow_interspersed_args": False},
 )

@@ -14,6 +14,7 @@ from tracer.cli import _record
 from tracer.cli import _targets as targets
 from tracer.cli._output import budget_status, outputs, say, say_nothing
 from tracer.cli._profiles import FILES, profile_files
+from tracer.cli._types import Seconds
 from tracer.errors import Interrupted
 
 
@@ -22,9 +23,9 @@ from tracer.errors import Interrupted
     short_help="Watch processes that run already, until Ctrl-C.",
     params=[
         *targets.target_options(),
-        click.Option(["--duration"], type=options.Seconds(), metavar="S",
+        click.Option(["--duration"], type=Seconds(), metavar="S",
                      help="End after S seconds.  [default: at Ctrl-C]"),
-        click.Option(["--interval"], type=options.Seconds(), metavar="S",
+        click.Option(["--interval"], type=Seconds(), metavar="S",
                      help="Report every S seconds, each time on those seconds alone."),
         options.path_of_option(),
         *options.tracing_options(),
@@ -47,6 +48,7 @@ def command(**values: Any) -> int:
     from tracer.report.run.text import render
 
     pids, cgroup = targets.processes_of(values, "tracer attach")
+    tracing = options.tracing(values, "of processes that run already only sums are known: calls")
     files = [f"--{name}" for name in FILES if values[name]]
     if files and values["interval"]:
         raise click.UsageError(
@@ -79,7 +81,6 @@ def command(**values: Any) -> int:
         profile_files(values) as write_profiles,
         _record.recorder(_record.values_of(values)) as recorder,
     ):
-        tracing = options.tracing(values)
         request = replace(request, until=_record.window_end(recorder))
         try:
             for summary in trace_processes(request, tracing, say=notes, recorder=recorder):

@@ -11,6 +11,7 @@ import click
 from tracer.cli import _options as options
 from tracer.cli._fleet import Fleet
 from tracer.cli._output import Outputs, budget_status, outputs, say, stop_if_broken_off
+from tracer.cli._types import FileName, WorkloadLine
 from tracer.errors import TracerError
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class _Compare(click.Command):
     cls=_Compare,
     short_help="Compare two workloads, commands, saved reports or recordings.",
     params=[
-        click.Argument(["a"]),
-        click.Argument(["b"]),
+        click.Argument(["a"], type=WorkloadLine(or_file=True)),
+        click.Argument(["b"], type=WorkloadLine(or_file=True)),
         options.rounds_option("Blocks; each holds every run once, in random order.", least=2),
         options.unit_from_option("each did"),
         options.untraced_option("No traced runs: the ratio only, not its reasons."),
@@ -48,6 +49,7 @@ class _Compare(click.Command):
         ),
         click.Option(
             ["--folded"],
+            type=FileName(),
             metavar="FILE",
             help="Write the functions with their times in A and in B, for difffolded.pl and the"
             " like, to FILE; with --functions, or of saved reports that have places.",
@@ -103,6 +105,8 @@ def command(
     with outputs(json_path, html_path=html_path, csv_path=folded) as out:
         begin = options.start(begins["wait_quiet"], begins["fresh"])
         functions = functions or folded is not None
+        if not (_saved(a) and _saved(b)):
+            _require_budgets(budgets, untraced, functions, are_commands and not unit_from)
         if are_commands:
             result = _commands(a, b, rounds, untraced, unit_from, begin, functions)
         else:
@@ -132,6 +136,27 @@ def command(
 def _refuse_saved(a: str, b: str) -> None:
     if Path(a).exists() or Path(b).exists():
         raise click.UsageError("--on runs workloads or commands: saved reports have been run")
+
+
+def _require_budgets(
+    budgets: Sequence[Budget], untraced: bool, functions: bool, no_units: bool
+) -> None:
+    """TracerError (exit status 2) for a budget on what neither B's report nor the ratio has."""
+    from tracer.analysis.run.budget_paths import require
+    from tracer.experiment.compare import probes_of
+
+    of_report = [budget for budget in budgets if budget.path != "ratio"]
+    if of_report and untraced:
+        raise TracerError(
+            f"--budget {of_report[0].path}: with --untraced B has no report",
+            "leave out --untraced, or limit the ratio: --budget 'ratio<=1.10'",
+            exit_code=2,
+        )
+    require(
+        of_report,
+        probes_of(untraced, functions),
+        no_units="count what each does: --unit-from REGEX" if no_units else "",
+    )
 
 
 def _write_folded(out: Outputs, compared: Comparison, folded: str | None) -> None:

@@ -14,6 +14,7 @@ import click
 from tracer.cli import _options as options
 from tracer.cli._fleet import Fleet, tell_saved
 from tracer.cli._output import Outputs, outputs, stop_if_broken_off
+from tracer.cli._types import FileName
 from tracer.cli._why import command as why
 from tracer.cli._why import words_of_why
 from tracer.errors import TracerError
@@ -54,6 +55,7 @@ def _each_from(args: list[str], known: Sequence[str]) -> list[str]:
             ["--from", "saved"],
             multiple=True,
             metavar="FILE...|DIR",
+            type=FileName(),
             help="Give the answer again from the JSON report of an earlier `explain pinning`,"
             " or say what the hops of a recording show (`tracer run --record DIR`); of any"
             " machine, without rights. Of several reports: which machines, grouped by what they"

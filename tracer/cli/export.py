@@ -10,6 +10,7 @@ import click
 from tracer.cli import _recordings as recordings
 from tracer.cli._files import OutputFile
 from tracer.cli._output import say
+from tracer.cli._types import FileName
 
 if TYPE_CHECKING:
     from tracer.analysis.events.slices import Slice
@@ -31,7 +32,13 @@ FORMATS = ("perfetto", "csv", "folded", "speedscope")
             help="perfetto: a trace for ui.perfetto.dev, with arrows from wakers to the woken; csv:"
             " the events; folded, speedscope: the critical path by thread and call.",
         ),
-        click.Option(["-o", "--output"], required=True, metavar="FILE", help="Write to FILE."),
+        click.Option(
+            ["-o", "--output"],
+            type=FileName(),
+            required=True,
+            metavar="FILE",
+            help="Write to FILE.",
+        ),
         click.Option(
             ["--slice", "slice_"],
             metavar="worst-hop|median-hop|START..END",

@@ -8,11 +8,20 @@ from collections.abc import Sequence
 
 import click
 
+from tracer.cli._types import items
+
 
 @click.command(
     "help",
     short_help="Help on a command, or on the words of a report.",
-    params=[click.Argument(["topic"], nargs=-1, metavar="[COMMAND...] | words [WORD]")],
+    params=[
+        click.Argument(
+            ["topic"],
+            nargs=-1,
+            metavar="[COMMAND...] | words [WORD]",
+            shell_complete=lambda ctx, _param, incomplete: items(_topics(ctx), incomplete),
+        )
+    ],
 )
 @click.pass_context
 def command(context: click.Context, topic: Sequence[str]) -> None:
@@ -24,6 +33,12 @@ def command(context: click.Context, topic: Sequence[str]) -> None:
         _words(" ".join(topic[1:]))
     else:
         _command_help(context.find_root(), topic)
+
+
+def _topics(context: click.Context) -> list[str]:
+    root = context.find_root().command
+    assert isinstance(root, click.Group)
+    return [*root.list_commands(context), "words"]
 
 
 def _command_help(root: click.Context, names: Sequence[str]) -> None:

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import os
 import pkgutil
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
+from tracer.cli._output import drop_stream
 from tracer.errors import Interrupted, TracerError
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # idle BLAS threads spin on the traced CPUs
 
 
+class _ReaderLeftError(Exception):
+    """Nobody reads standard output any more: `| head`. click would end with status 1 for the
+    BrokenPipeError."""
+
+
+@contextlib.contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _ReaderLeftError from error
+
+
 class Commands(click.Group):
     """Each command is a file of this package, imported on demand; `_name.py` is not a command."""
+
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        with _reader_may_leave():  # of --help, --version
+            return super().make_context(*args, **settings)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _reader_may_leave():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         here = str(Path(__file__).parent)
@@ -45,23 +70,43 @@ class Commands(click.Group):
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-    if not value or ctx.resilient_parsing:
+    if ctx.resilient_parsing or not (value or ctx.params.get("as_json")):
         return
+    if not value:
+        raise click.UsageError("--json before a command is for --version; else put it behind", ctx)
+    import json
+
+    known = _versions()
+    if ctx.params["as_json"]:
+        click.echo(json.dumps({"schema": "tracer.version/1", **known}, indent=2))
+    else:
+        click.echo(
+            f"tracer {known['tracer']}, bcc {known['bcc'] or 'missing'},"
+            f" Linux {known['kernel']} {known['machine']}, Python {known['python']}"
+        )
+    ctx.exit()
+
+
+def _versions() -> dict[str, str | None]:
+    """What `tracer --version` says; bcc is None where it cannot be used."""
     import platform
 
     from tracer import __version__
+    from tracer.host.installation import installation
+    from tracer.kernel.bcc import import_bcc
 
     try:
-        from tracer.kernel.bcc import import_bcc
-
         bcc = getattr(import_bcc(), "__version__", "unknown")
     except TracerError:
-        bcc = "missing"
-    click.echo(
-        f"tracer {__version__}, bcc {bcc}, Linux {platform.release()} {platform.machine()},"
-        f" Python {platform.python_version()}"
-    )
-    ctx.exit()
+        bcc = None
+    return {
+        "tracer": __version__,
+        "bcc": bcc,
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "installation": str(installation()),
+    }
 
 
 @click.command(
@@ -69,14 +114,20 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 98},
 )
 @click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,  # known when --version is met
+    help="With --version: as JSON, tracer.version/1.",
+)
+@click.option(
     "--version",
     is_flag=True,
-    is_eager=True,
     expose_value=False,
     callback=_version,
     help="Versions of tracer, bcc, the kernel and Python.",
 )
-def cli() -> None:
+def cli(as_json: bool) -> None:
     """Where did the time go, I/O or switching, and why? An eBPF tracing profiler.
 
     First steps: tracer list; sudo tracer run async-brigade; tracer help words
@@ -113,13 +164,13 @@ def _status() -> int:
         name = signal.Signals(stop.number).name
         click.echo(f"tracer: ended by {name}; what it had started was ended too", err=True)
         return 128 + stop.number
-    except BrokenPipeError:  # the reader has read enough: `| head`
-        _drop_stdout()
-        return 1
+    except (_ReaderLeftError, BrokenPipeError):  # the latter: from the flush
+        drop_stream(1)
+        return 0
     except OSError as error:
         if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
             raise
-        _drop_stdout()
+        drop_stream(1)
         click.echo(f"tracer: cannot write to standard output: {error.strerror}", err=True)
         return 1
     except (ImportError, RuntimeError) as error:
@@ -149,8 +200,3 @@ def _open_standard_streams() -> None:
     os.close(null)
     sys.stdout = sys.stdout or os.fdopen(1, "w")
     sys.stderr = sys.stderr or os.fdopen(2, "w")
-
-
-def _drop_stdout() -> None:
-    """Discard what is still buffered, so that the interpreter's last flush cannot fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -10,6 +10,7 @@ import click
 
 from tracer.cli import _options as options
 from tracer.cli._output import outputs, stop_if_broken_off
+from tracer.cli._types import WorkloadLine
 from tracer.errors import TracerError
 
 
@@ -17,7 +18,7 @@ from tracer.errors import TracerError
     "memory",
     short_help="Measure what a task takes: user, kernel and virtual memory.",
     params=[
-        click.Argument(["workloads"], nargs=-1, required=True, metavar="W..."),
+        click.Argument(["workloads"], type=WorkloadLine(), nargs=-1, required=True, metavar="W..."),
         click.Option(
             ["--tasks"],
             default="1000:10000:500",

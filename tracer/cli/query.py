@@ -11,6 +11,7 @@ import click
 from tracer.cli import _options as options
 from tracer.cli import _recordings as recordings
 from tracer.cli._output import Outputs, outputs, report_width
+from tracer.cli._types import FileName
 
 if TYPE_CHECKING:
     from tracer.analysis.events.query import Answer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         click.Argument(["sql"], required=False),
         click.Option(
             ["--csv", "csv_path"],
+            type=FileName(),
             metavar="FILE",
             help="Write the answer as CSV to FILE; `-`: to standard output, alone.",
         ),

@@ -15,6 +15,7 @@ from tracer.cli import _options as options
 from tracer.cli import _record
 from tracer.cli._output import budget_status, outputs, say, say_nothing
 from tracer.cli._profiles import FILES, profile_files
+from tracer.cli._types import TARGET_TO_COME
 from tracer.errors import Interrupted
 from workloads import Workload, available, nearest
 
@@ -210,7 +211,8 @@ def _target_first(ctx: click.Context, args: list[str]) -> list[str]:
             raise click.NoSuchOption(option, possibilities=near, ctx=ctx)
         has_value = known.get(option) and not equals and args[position + 1 : position + 2] != ["--"]
         position += 2 if has_value else 1
-    if ctx.resilient_parsing:  # words to complete: the target is yet to come
+    if ctx.resilient_parsing:
+        ctx.meta[TARGET_TO_COME] = True
         return [_COMMAND, *args]
     if {"--help", "-h"} & set(args):
         return ["--help"]

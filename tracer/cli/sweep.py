@@ -13,6 +13,7 @@ import click
 from tracer.cli import _options as options
 from tracer.cli._fleet import Fleet
 from tracer.cli._output import Outputs, outputs, stop_if_broken_off
+from tracer.cli._types import WorkloadLine
 from tracer.errors import TracerError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     "sweep",
     short_help="Run workloads over a range of sizes: table, picture, CSV.",
     params=[
-        click.Argument(["workloads"], nargs=-1, required=True, metavar="W..."),
+        click.Argument(["workloads"], type=WorkloadLine(), nargs=-1, required=True, metavar="W..."),
         click.Option(
             ["--over"],
             multiple=True,

@@ -18,6 +18,7 @@ from tracer.cli import _options as options
 from tracer.cli import _targets as targets
 from tracer.cli._profiles import FILES
 from tracer.cli._screen import Screen, require_terminal
+from tracer.cli._types import FileName, Seconds
 from tracer.errors import Interrupted, TracerError
 
 if TYPE_CHECKING:
@@ -56,12 +57,12 @@ class _Top(click.Command):
     options_metavar="[OPTIONS]",
     params=[
         *targets.target_options(),
-        click.Option(["--interval"], type=options.Seconds(), default=2.0, show_default=True,
+        click.Option(["--interval"], type=Seconds(), default=2.0, show_default=True,
                      metavar="S", help="Show the latest S seconds, every S seconds."),
         options.path_of_option(),
         options.cpus_option("Of a command: pin it to CPUs: 1, 0-3,5 or physical."),
         options.as_root_option(),
-        click.Option(["--output"], metavar="FILE",
+        click.Option(["--output"], type=FileName(), metavar="FILE",
                      help="Of a command: write its standard output and error to FILE."
                      "  [default: a new file in the directory for temporary files]"),
         *(option for option in options.tracing_options() if option.name not in _OF_ONE),

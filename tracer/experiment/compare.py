@@ -50,6 +50,13 @@ class CompareResult:
     interrupted: int | None = None
 
 
+def probes_of(untraced: bool, functions: bool) -> tuple[str, ...]:
+    """The probes of the traced runs."""
+    if untraced:
+        return ()
+    return (*_PROBES, "stacks") if functions else _PROBES
+
+
 def plan_compare(
     a: Condition, b: Condition, rounds: int, untraced: bool, functions: bool = False
 ) -> Planned:
@@ -66,7 +73,7 @@ def plan_compare(
             exit_code=2,
         )
     require_host()
-    probes = () if untraced else (*_PROBES, "stacks") if functions else _PROBES
+    probes = probes_of(untraced, functions)
     trials = Design(SIDES, rounds, traced=() if untraced else None, twin="A").trials()
     experiment = Experiment("compare", (a, b), rounds, fingerprint(), probes)
     about = {"unit": a.unit, "in_python": [a.in_python, b.in_python]}
@@ -116,6 +123,12 @@ def _starts(trials: Sequence[Trial], searched: bool) -> str:
 def compare_saved(a: Path, b: Path) -> CompareResult:
     """Two files of `tracer run --json`; TracerError (exit status 2) for one that is none."""
     first, second = _read(a), _read(b)
+    if first == second:
+        raise TracerError(
+            f"A and B are one and the same report: {a}" + ("" if a == b else f", {b}"),
+            "save a report of each run: tracer run WORKLOAD --json A.json, and --json B.json",
+            exit_code=2,
+        )
     hosts = [document["host"].get("fingerprint", {}) for document in (first, second)]
     different = differences(*hosts)
     warnings = ["Warning: the reports are of different hosts:", *different] if different else []

@@ -53,6 +53,8 @@ def test_what_is_not_a_budget_is_refused(text: str) -> None:
         ("syscalls.recvfrom.errors.EAGAIN==100", None),
         ("syscalls.sendto.calls>100", "syscalls.sendto.calls is 100"),
         ("idle.cpus.1.ipis==7", None),
+        ("syscalls.fsync.calls<=0", None),
+        ("syscalls.fsync.calls>=1", "syscalls.fsync.calls is 0"),
         ("ledgers.wall.parts.wakeup:idle>=1e5", None),
         ("ledgers.wall.parts.wakeup:idle>3e5", "ledgers.wall.parts.wakeup:idle is 300000"),
     ],
@@ -66,7 +68,7 @@ def test_a_broken_budget_has_a_line(text: str, line: str | None) -> None:
     ("path", "message", "hint"),
     [
         ("sched.swtches", "sched has no 'swtches'", "it has: switches, wakeups, migrations"),
-        ("syscalls.read.calls", "syscalls has no 'read'", "it has: recvfrom, sendto"),
+        ("syscalls.sendto.cals", "syscalls.sendto has no 'cals'", "it has: name, calls, errors"),
         ("nothing", "the report has no 'nothing'", f"it has: {', '.join(DOCUMENT)}"),
         ("sched", f"is not a number in this report: {DOCUMENT['sched']!r:.60}",
          "name one of its members"),

@@ -82,6 +82,16 @@ def test_a_saved_report_of_version_1_is_compared_with_one_of_version_2(tmp_path:
         compare_saved(SAVED, file)
 
 
+def test_a_report_is_not_compared_with_itself(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.json"
+    copy.write_text(SAVED.read_text())
+    for other, named in ((SAVED, str(SAVED)), (copy, f"{SAVED}, {copy}")):
+        with pytest.raises(TracerError) as refused:
+            compare_saved(SAVED, other)
+        assert refused.value.message == f"A and B are one and the same report: {named}"
+        assert refused.value.exit_code == 2 and "--json B.json" in refused.value.hint
+
+
 def test_schema_refuses_what_is_not_written(schema: dict[str, Any]) -> None:
     validator = jsonschema.Draft202012Validator(schema)
     data = document(planted_summary())

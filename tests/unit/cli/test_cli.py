@@ -527,6 +527,28 @@ def test_output_into_a_closed_pipe() -> None:
     assert "Exception ignored" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("run thread-brigade --budget sched.swtches.per_unit<=1", "sched has no 'swtches'"),
+        ("run thread-brigade --budget idle.path.delivery<=1", "the probe idle is off"),
+        ("run thread-brigade --light --budget syscalls.read.calls<=1", "with --light"),
+        ("run --budget sched.switches.per_unit<=1 -- true", "--units N, or --unit-from"),
+        ("attach 1 --budget sched.switches.per_unit<=1", "only sums are known"),
+        ("attach 1 --budget sched<=1", "is no number in a report"),
+        ("compare thread-brigade thread-brigade --budget futex.x<=1", "the probe futex is off"),
+        ("compare a b --untraced --budget window_ns<=1", "with --untraced B has no report"),
+        ("compare --budget syscalls.read.per_unit<=1 -- true true", "--unit-from REGEX"),
+    ],
+)
+def test_a_budget_that_leads_nowhere_is_refused_before_anything_is_measured(
+    tracer: Run, words: str, why: str
+) -> None:
+    status, out, err = tracer(*words.split())
+    assert (status, out) == (2, "")
+    assert "--budget " in err and why in err
+
+
 # ---- commands and processes of the user's ----
 
 
