@@ -10,7 +10,7 @@ from tracer.cli._output import say
 
 @click.command(
     "worker",
-    short_help="Measure on this host for experiments with --on, started elsewhere.",
+    short_help="Measure on this host for experiments that --on starts elsewhere.",
     params=[
         click.Argument(["scheduler"]),
         click.Option(
