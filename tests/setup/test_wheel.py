@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -129,13 +130,12 @@ def test_the_doctor_knows_the_wheel(made: Path) -> None:
     assert "make setup" not in done.stdout + done.stderr
 
 
-def test_what_is_missing_is_brought_by_pip(made: Path) -> None:
-    (helper,) = (made / "venv").glob("lib/python3*/site-packages/workloads/programs/tracer-symbols")
-    helper.rename(helper.with_name("away"))
-    try:
-        done = run(made / "venv" / "bin" / "tracer", "doctor", "--json", "-")
-    finally:
-        helper.with_name("away").rename(helper)
+def test_what_is_missing_is_brought_by_pip(made: Path, tmp_path: Path) -> None:
+    (package,) = (made / "venv").glob("lib/python3*/site-packages/workloads")
+    without = shutil.ignore_patterns("tracer-symbols")
+    shutil.copytree(package, tmp_path / "workloads", ignore=without, copy_function=os.link)
+    tracer = made / "venv" / "bin" / "tracer"
+    done = run(tracer, "doctor", "--json", "-", PYTHONPATH=str(tmp_path))
     facts = {fact["what"]: fact for fact in json.loads(done.stdout)["facts"]}
     assert facts["workloads"]["value"] == "built, without tracer-symbols"
     (wheel,) = made.glob("*.whl")
