@@ -54,7 +54,7 @@ cmd_venv() {
 
     step "installing the Python packages into .venv" \
         "If the network or a package index is at fault, put that right and run the same command again." \
-        "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-input -e "${REPO}[export,look,plot,record]"
+        "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-input -e "${REPO}[export,look,metrics,plot,record]"
     link_bcc "$site/bcc" "$again"
     venv_inputs >>"$VENV/.stamp"
 }

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from tracer.errors import TracerError
+from tracer.host.installation import installation
 
 #: Rows that a notebook shows.
 _SHOWN = 60
@@ -60,7 +61,7 @@ class Table:
 def _missing(package: str) -> TracerError:
     return TracerError(
         f"a frame needs {package}, which is not installed",
-        f"python -m pip install {package}",
+        installation().to_add("frames"),
         exit_code=2,
     )
 

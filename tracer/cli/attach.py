@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import click
 
+from tracer.cli import _metrics, _record
 from tracer.cli import _options as options
-from tracer.cli import _record
 from tracer.cli import _targets as targets
 from tracer.cli._output import budget_status, outputs, say, say_nothing
 from tracer.cli._profiles import FILES, profile_files
@@ -30,6 +31,7 @@ from tracer.errors import Interrupted
         options.path_of_option(),
         *options.tracing_options(),
         *_record.options(ends=True),
+        *_metrics.options(),
         options.json_option("Write the report as JSON to FILE too, with --interval a line each;"
                             " `-`: to standard output, and no text."),
         options.html_option("Write the report as one HTML page, to look at in a browser, to FILE;"
@@ -49,17 +51,7 @@ def command(**values: Any) -> int:
 
     pids, cgroup = targets.processes_of(values, "tracer attach")
     tracing = options.tracing(values, "of processes that run already only sums are known: calls")
-    files = [f"--{name}" for name in FILES if values[name]]
-    if files and values["interval"]:
-        raise click.UsageError(
-            f"{files[0]} is one profile, --interval makes many: leave out one of the two; --json"
-            " has the places of each interval"
-        )
-    if values["record"] and values["interval"]:
-        raise click.UsageError(
-            "--record keeps one window, --interval makes many: leave out --interval, and ask the"
-            " recording about parts of it: tracer query DIR, tracer export DIR --slice 1s..2s"
-        )
+    _require_fitting(values)
     request = AttachRequest(
         pids=pids,
         cgroup=cgroup,
@@ -80,6 +72,7 @@ def command(**values: Any) -> int:
         ) as out,
         profile_files(values) as write_profiles,
         _record.recorder(_record.values_of(values)) as recorder,
+        _metrics.serving(values, notes) as metrics,
     ):
         request = replace(request, until=_record.window_end(recorder))
         try:
@@ -87,6 +80,8 @@ def command(**values: Any) -> int:
                 data = document(summary)
                 out.report(data, partial(render, summary, shown=shown, data=data), summary)
                 write_profiles(summary)
+                if metrics:
+                    metrics.add(summary, data["findings"])
                 if recorder:
                     notes(recorder.end(data))
                     is_trusted &= recorder.is_whole
@@ -96,3 +91,24 @@ def command(**values: Any) -> int:
             if stop.number != signal.SIGINT:  # Ctrl-C is how it is meant to end
                 return 128 + stop.number
     return status if is_trusted else 3
+
+
+def _require_fitting(values: Mapping[str, Any]) -> None:
+    """UsageError for options that have no meaning together."""
+    files = [f"--{name}" for name in FILES if values[name]]
+    if files and values["interval"]:
+        raise click.UsageError(
+            f"{files[0]} is one profile, --interval makes many: leave out one of the two; --json"
+            " has the places of each interval"
+        )
+    if values["record"] and values["interval"]:
+        raise click.UsageError(
+            "--record keeps one window, --interval makes many: leave out --interval, and ask the"
+            " recording about parts of it: tracer query DIR, tracer export DIR --slice 1s..2s"
+        )
+    if values["openmetrics"] and not values["interval"]:
+        raise click.UsageError(
+            "--openmetrics is about windows that follow each other: give --interval S too"
+        )
+    if values["openmetrics_public"] and not values["openmetrics"]:
+        raise click.UsageError("--openmetrics-public allows an ADDRESS: give --openmetrics too")

@@ -20,6 +20,7 @@ from tracer.analysis.run.document import document
 from tracer.analysis.run.summary import Summary
 from tracer.api.objects import Call, Place
 from tracer.api.table import Table
+from tracer.host.installation import installation
 from tracer.report.json_text import json_text
 from tracer.report.run.text import render
 
@@ -147,7 +148,7 @@ def test_a_missing_library_is_named(package: str, monkeypatch: pytest.MonkeyPatc
     table = Table(("a",), ((1,),))
     with pytest.raises(tracer.TracerError, match=f"needs {package}") as caught:
         getattr(table, package.replace("pyarrow", "arrow"))()
-    assert caught.value.hint == f"python -m pip install {package}"
+    assert caught.value.hint == installation().to_add("frames")
 
 
 # ---- notebooks ----
