@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import tracer.kernel.engine as engine_module
 from tracer.analysis.run.summary import Summary
 from tracer.capture.attach import AttachRequest
 from tracer.capture.command import CommandOptions
@@ -15,6 +16,7 @@ from tracer.errors import TracerError
 from tracer.experiment.line import condition
 from tracer.experiment.one import trace_command, trace_processes, trace_workload
 from tracer.experiment.tracing import Tracing
+from tracer.kernel.engine import Engine
 from tracer.model.spec import Spec
 
 CPU = max(os.sched_getaffinity(0))
@@ -25,8 +27,8 @@ def calls(summary: Summary) -> dict[str, int]:
 
 
 def unexpected(messages: list[str]) -> list[str]:
-    """Without what other programs on this host may cause."""
-    return [text for text in messages if not text.startswith("busy host: ")]
+    """Without what other programs on this host, or a fresh clone, may cause."""
+    return [text for text in messages if not text.startswith(("busy host: ", "compiling "))]
 
 
 def test_a_workload() -> None:
@@ -69,3 +71,15 @@ def test_processes_that_run_already() -> None:
         target.wait()
     with pytest.raises(TracerError, match="there is no process"):
         trace_processes(AttachRequest(pids=(target.pid,)))
+
+
+def test_probes_compiled_for_the_first_time_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    Engine(("sched",)).close()
+    Engine(("sched",), say=said.append).close()
+    assert said == []
+    monkeypatch.setattr(engine_module, "cached", lambda files, macros, _depends, compile_: compile_(
+        files, macros
+    ))  # fmt: skip
+    Engine(("sched",), say=said.append).close()
+    assert said == ["compiling the probes, the first time that these are used together"]

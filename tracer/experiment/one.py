@@ -137,7 +137,7 @@ def trace_command(
     input_offset = _input_offset()
     tracing = tracing.with_path()
     kept = with_events(tracing, recorder)
-    engine = Engine(kept.probes, tracing.light, sampling=tracing.sampling)
+    engine = Engine(kept.probes, tracing.light, sampling=tracing.sampling, say=say)
     with contextlib.closing(engine):
         switch_ns, costs = switch_cost_ns(engine), calibration(engine)
         # timing the programs would slow the run that a second one is compared with
@@ -275,7 +275,7 @@ def _windows(
     if followed:  # for long, beside what it watches
         rows = rows_for(sum(len(tids(pid)) for pid in request.processes()))
     with (
-        Watching(tracing, followed, recorder, rows) as watching,
+        Watching(tracing, followed, recorder, rows, say) as watching,
         recorded(watching.engine, recorder, ()) as keep,
     ):
         yield from watching.windows(request, on_open, keep)

@@ -172,7 +172,7 @@ def measure(plan: Plan, progress: Progress, recorder: Recorder | None = None) ->
     """
     progress.say("preparing the probes")
     tracing = plan.tracing
-    engine = Engine(tracing.probes, tracing.light, sampling=tracing.sampling)
+    engine = Engine(tracing.probes, tracing.light, sampling=tracing.sampling, say=progress.say)
     with contextlib.closing(engine):
         try:
             runs = _Runs(engine, plan, progress, recorder)

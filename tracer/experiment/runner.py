@@ -126,7 +126,7 @@ class Runner:
         """The engine, made for the first traced trial."""
         if self._engine is None:
             self._progress.say("preparing the probes")
-            self._engine = Engine(self._probes)
+            self._engine = Engine(self._probes, say=self._progress.say)
             self._switch_cost_ns = switch_cost_ns(self._engine)
         return self._engine
 

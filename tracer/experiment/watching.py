@@ -32,6 +32,8 @@ class Watching:
         Keeps every event.
     rows:
         Of the table of threads, a power of two.
+    say:
+        As the engine's.
     """
 
     def __init__(
@@ -40,10 +42,11 @@ class Watching:
         followed: bool,
         recorder: Recorder | None = None,
         rows: int = MOST_ROWS,
+        say: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.tracing = tracing.with_path()
         kept = with_events(self.tracing, recorder)
-        self.engine = Engine(kept.probes, kept.light, followed, kept.sampling, rows)
+        self.engine = Engine(kept.probes, kept.light, followed, kept.sampling, rows, say)
         self._switch_ns = switch_cost_ns(self.engine)
         self._costs = calibration(self.engine)
 

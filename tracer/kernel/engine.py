@@ -8,6 +8,7 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from tracer.kernel.arrays import CORE_ARRAYS, MACHINE_COUNTS, SharedArrays
 from tracer.kernel.bcc import HEADERS, compile_programs
 from tracer.kernel.bpf import Module
 from tracer.kernel.btf import Btf
-from tracer.kernel.compiled import cached
+from tracer.kernel.compiled import Compiled, cached
 from tracer.kernel.event_reader import EventReader
 from tracer.kernel.perf import MappingLog
 from tracer.kernel.settings import Sizes
@@ -57,6 +58,8 @@ class Engine:
         How probe stacks samples.
     rows:
         Of the table of threads, a power of two: so many threads there can be at a time.
+    say:
+        Called with what takes a while: programs that are compiled for the first time.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Engine:
         followed: bool = False,
         sampling: Sampling = DEFAULT_SAMPLING,
         rows: int = settings.MOST_ROWS,
+        say: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.names = tuple(names)
         self.light = light
@@ -98,7 +102,12 @@ class Engine:
         macros.update(settings.offsets(btf, machine))
         depends = [*programs.headers(), *sorted(HEADERS.rglob("*.h"))]
         files = programs.sources(self.names)
-        self._module = Module(cached(files, macros, depends, compile_programs))
+
+        def compiled(sources: Sequence[Path], given: Mapping[str, object]) -> Compiled:
+            say("compiling the probes, the first time that these are used together")
+            return compile_programs(sources, given)
+
+        self._module = Module(cached(files, macros, depends, compiled))
         typed = {n: btf.tracepoint_type(n) if n in programs.TYPED else 0 for n in self.tracepoints}
         self._module.load_all({f"tp_{name}": type_id for name, type_id in typed.items()})
         arrays = dict.fromkeys((*CORE_ARRAYS, *MACHINE_COUNTS))
