@@ -12,7 +12,7 @@ FUZZ_ARGS =
 VM_ARGS =
 # Directory of the published reference programs' binaries, for the section `parity`.
 REFERENCE =
-# Where `make install` puts its launcher: $(PREFIX)/bin/tracer.
+# Where `make install` puts its launcher, $(PREFIX)/bin/tracer, and in $(PREFIX)/share its manual.
 PREFIX = /usr/local
 export PREFIX
 
@@ -98,10 +98,10 @@ docs: setup ## make the generated documents again, from runs as root
 	@$(SETUP) test-tools
 	@$(ROOT) $(PYTHON) scripts/make_docs.py && $(ROOT) $(PYTHON) scripts/make_pictures.py; $(AFTER_ROOT)
 
-install: setup ## put a launcher into PREFIX/bin, where sudo finds it
+install: setup ## put a launcher into PREFIX/bin, where sudo finds it; man pages, completions
 	@$(SETUP) install
 
-uninstall: ## remove that launcher, if it is this clone's
+uninstall: ## remove that, if it is this clone's
 	@$(SETUP) uninstall
 
 clean: ## remove .venv, build products and caches

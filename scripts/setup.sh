@@ -123,8 +123,9 @@ usage: scripts/setup.sh COMMAND
   cargo ARGS    run that cargo
   root COMMAND  run a command as root
   own           give what root left in the clone to the clone's owner
-  install       put a launcher of tracer into PREFIX/bin (/usr/local/bin)
-  uninstall     remove that launcher
+  install       put a launcher of tracer into PREFIX/bin (/usr/local/bin), man pages and
+                completions of bash, zsh and fish into PREFIX/share
+  uninstall     remove all that
   clean         remove everything that was made in the clone
 HELP
 }

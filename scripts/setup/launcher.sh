@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The launcher in PREFIX/bin. Sourced by scripts/setup.sh.
+# The launcher in PREFIX/bin, and man pages and completions in PREFIX/share. Sourced by
+# scripts/setup.sh.
 
 # A script and not a link: to a user who may not read this clone (one below /root,
 # say) a link would only say "Permission denied".
@@ -9,6 +10,7 @@ launcher() {
 # Starts tracer; made by 'make install' in the clone below, removed by 'make uninstall' there.
 tracer=$(printf '%q' "$VENV/bin/tracer")
 [ ! -r "\$tracer" ] || exec "\$tracer" "\$@"
+[ -z "\${_TRACER_COMPLETE-}" ] || exit 0 # a shell asks what may follow a word
 if [ "\$(id -u)" = 0 ]; then
     echo "tracer: \$tracer is gone" >&2
     echo "        set tracer up again in its clone: make setup install" >&2
@@ -43,6 +45,56 @@ writing_to() {
     if [[ -w $dir ]]; then "$@"; else as_root "$@"; fi
 }
 
+# What marks a file in PREFIX/share as tracer's: tracer/cli/_share.py.
+SHARE_MARK="made from the commands of tracer"
+
+# share_files: tracer's files in PREFIX/share, each ending in a zero byte.
+share_files() {
+    local -a places=()
+    local place
+    for place in man/man1 bash-completion/completions zsh/site-functions \
+        fish/vendor_completions.d; do
+        [[ ! -d $PREFIX/share/$place ]] || places+=("$PREFIX/share/$place")
+    done
+    ((${#places[@]} == 0)) ||
+        find "${places[@]}" -maxdepth 1 -type f -name '*tracer*' \
+            -exec grep -qF "$SHARE_MARK" {} \; -print0
+}
+
+# foreign_share NAME: whether that file in PREFIX/share is there and is not tracer's.
+foreign_share() {
+    local file=$PREFIX/share/$1
+    [[ -L $file ]] || { [[ -e $file ]] && ! grep -qsF "$SHARE_MARK" "$file"; }
+}
+
+install_share() {
+    local made name count=0
+    made=$(mktemp -d)
+    chmod 755 "$made"
+    step "making man pages and completions" "Put that right and run the same command again." \
+        "$VENV/bin/python" -m tracer.cli._share "$made"
+    remove_share
+    while IFS= read -r -d '' name; do
+        name=${name#"$made/"}
+        if foreign_share "$name"; then
+            say "$PREFIX/share/$name is there already and is not tracer's; it is left as it is"
+            continue
+        fi
+        writing_to "$PREFIX/share" mkdir -p "$(dirname "$PREFIX/share/$name")"
+        writing_to "$PREFIX/share" cp "$made/$name" "$PREFIX/share/$name"
+        writing_to "$PREFIX/share" chmod 644 "$PREFIX/share/$name"
+        count=$((count + 1))
+    done < <(find "$made" -type f -print0)
+    rm -rf "$made"
+    say "put $count man pages and completions into $PREFIX/share"
+}
+
+remove_share() {
+    local -a files
+    mapfile -d '' -t files < <(share_files)
+    ((${#files[@]} == 0)) || writing_to "$PREFIX/share" rm -f "${files[@]}"
+}
+
 # The `tracer` that sudo runs; its PATH is not the user's.
 sudo_lookup() {
     if have sudo; then
@@ -74,6 +126,7 @@ cmd_install() {
         say "made $file, which starts $VENV/bin/tracer"
         ;;
     esac
+    install_share
     found=$(sudo_lookup) || found=""
     if [[ $found == "$file" ]]; then
         say "'sudo tracer' finds it"
@@ -90,7 +143,8 @@ cmd_uninstall() {
     case $(launcher_state "$file") in
     ours | old)
         writing_to "$PREFIX/bin" rm "$file"
-        say "removed $file"
+        remove_share
+        say "removed $file, and tracer's man pages and completions in $PREFIX/share"
         ;;
     absent) say "$file is not there; nothing to remove" ;;
     foreign) die "$file is not this clone's; it is left as it is." "Look at it: ls -l $file" ;;

@@ -45,7 +45,7 @@ cmd_lint_tools() {
 # A mere `make test` does not install them: nginx's package starts a server.
 COMPARED_WITH="perf:linux-perf redis-benchmark:redis-tools hackbench:rt-tests nginx:nginx-light
     ab:apache2-utils make:make gcc:gcc go:golang-go javac:default-jdk-headless ip:iproute2
-    setpriv:util-linux chromium:chromium"
+    setpriv:util-linux chromium:chromium zsh:zsh fish:fish groff:groff-base"
 
 cmd_test_tools() {
     developer_packages

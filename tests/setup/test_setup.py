@@ -3,10 +3,13 @@
 import os
 import shutil
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
 import pytest
+
+from tracer.cli._share import MARK
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -238,6 +241,8 @@ def built(clone: Clone) -> Clone:
     directory = clone.path / ".venv" / "bin"
     directory.mkdir(parents=True)
     clone.stub("tracer", "exit 0", directory)
+    python = "mkdir -p $3/man/man1; echo '# made from the commands of tracer' >$3/man/man1/tracer.1"
+    clone.stub("python", f'[ "$1 $2" = "-m tracer.cli._share" ] || exit 1; {python}', directory)
     clone.stub("sudo", "exit 1")
     return clone
 
@@ -284,6 +289,42 @@ def test_the_launcher_says_when_the_installation_cannot_be_read(
     assert done.returncode == 1
     assert "cannot read tracer's installation" in done.stderr
     assert "sudo tracer run x" in done.stderr
+
+
+def test_man_pages_and_completions_come_and_go_with_the_launcher(
+    clone: Clone, tmp_path: Path
+) -> None:
+    """Those of this tracer. What another program has put there stays."""
+    (clone.path / ".venv").symlink_to(Path(sys.executable).parents[1])
+    prefix = tmp_path / "prefix"
+    theirs = prefix / "share" / "fish" / "vendor_completions.d" / "tracer.fish"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("complete -c tracer\n")
+    (prefix / "share" / "man" / "man1").mkdir(parents=True)
+    old = prefix / "share" / "man" / "man1" / "tracer-gone.1"
+    old.write_text(f'.\\" {MARK}\n')
+    done = clone.run("install", PREFIX=str(prefix))
+    assert done.returncode == 0, done.stderr
+    assert f"{theirs} is there already and is not tracer's" in done.stderr
+    share = {
+        str(p.relative_to(prefix / "share")) for p in theirs.parents[2].rglob("*") if p.is_file()
+    }
+    assert {"man/man1/tracer.1", "man/man1/tracer-run.1", "zsh/site-functions/_tracer",
+            "bash-completion/completions/tracer"} < share  # fmt: skip
+    assert not old.exists()
+    assert clone.run("uninstall", PREFIX=str(prefix)).returncode == 0
+    assert [p for p in prefix.rglob("*") if p.is_file()] == [theirs]
+
+
+def test_a_shell_that_asks_is_told_nothing_where_the_installation_cannot_be_read(
+    built: Clone, tmp_path: Path
+) -> None:
+    built.run("install", PREFIX=str(tmp_path / "prefix"))
+    shutil.rmtree(built.path / ".venv")
+    asked = {"PATH": str(built.bin), "_TRACER_COMPLETE": "bash_complete"}
+    done = subprocess.run([tmp_path / "prefix" / "bin" / "tracer"], capture_output=True, text=True,
+                          check=False, env=asked)  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_install_says_that_sudo_finds_it(built: Clone, tmp_path: Path) -> None:

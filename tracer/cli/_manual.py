@@ -20,7 +20,7 @@ def pages(root: click.Command) -> dict[str, str]:
 
 def _contexts(root: click.Command) -> Iterator[click.Context]:
     """The context of the command, and those of its commands, which may have commands too."""
-    waiting = [click.Context(root, info_name=_ABOUT)]
+    waiting = [click.Context(root, info_name=_ABOUT, **root.context_settings)]
     while waiting:
         context = waiting.pop()
         yield context

@@ -16,6 +16,7 @@ from tracer.cli._share import SHELLS, completion
 def command(context: click.Context, shell: str) -> None:
     """Print the script that completes commands, workloads, options, probes and paths of budgets.
 
-    For this shell: source <(tracer completion bash). A wheel has it in share/.
+    For this shell: source <(tracer completion bash). A wheel has it in share/, and
+    `make install` puts it where bash, zsh and fish look.
     """
     click.echo(completion(shell, context.find_root().command), nl=False)
