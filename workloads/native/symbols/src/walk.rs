@@ -27,7 +27,8 @@ pub struct Place {
     pub address: u64,
     /// The number of the file that is mapped there; None for memory without one.
     pub file: Option<usize>,
-    /// The file's own address; None without a file, and where its code is not mapped.
+    /// The file's own address, of a file that is not there the offset in it; None without a file, and
+    /// where its code is not mapped.
     pub own: Option<u64>,
 }
 
@@ -71,10 +72,14 @@ impl<'a> Space<'a> {
     }
 
     fn place(&self, index: usize, address: u64) -> Place {
+        let area = &self.areas[index];
+        // of a file that is not there the offset in it is known: it is the same in the next run
+        let is_missing = area.file.is_some() && self.elf_of(index).is_none();
+        let offset = is_missing.then(|| area.offset.wrapping_add(address - area.start));
         Place {
             address,
-            file: self.areas[index].file,
-            own: self.bases[index].map(|base| address.wrapping_sub(base)),
+            file: area.file,
+            own: self.bases[index].map_or(offset, |base| Some(address.wrapping_sub(base))),
         }
     }
 
@@ -232,6 +237,23 @@ mod tests {
             walk(&stack, SP + 8, b""),
             (vec![CODE + 1, CODE + 0x1ff, CODE + 0x2ff], true)
         );
+    }
+
+    #[test]
+    fn a_place_in_a_file_that_is_not_there_is_the_offset_in_it() {
+        let mut areas = areas();
+        (areas[0].offset, areas[0].file) = (0x5000, Some(0));
+        let mut space = Space::new(&areas, &[None], PerfMap::parse(b""));
+        let sample = Sample {
+            view: 0,
+            ip: CODE + 1,
+            sp: SP,
+            fp: 0,
+            lr: 0,
+            stack: &[],
+        };
+        let found = space.walk(&sample);
+        assert_eq!((found.places[0].own, found.whole), (Some(0x5001), false));
     }
 
     #[test]
