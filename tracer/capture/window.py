@@ -118,6 +118,8 @@ def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
     unnamed_ns = np.where(awake | timed, 0, np.maximum(quiet_ns - last_ns, 0))
     slot = _slot_of(threads, seen, which, main_tid, unnamed_ns / max(end_ns - start_ns, 1))
     thread = threads[slot]
+    # an event that began before the window was closed can have ended behind its end
+    ctl["end_ns"] = end_ns = max(end_ns, int(last_ns[slot]))
     if not seen[slot]:
         _renew(thread, int(ctl["epoch"]), start_ns)
     rest_ns, named_ns = max(end_ns - int(thread["last_ns"]), 0), 0

@@ -45,6 +45,15 @@ def test_the_busiest_thread_still_running(world: World) -> None:
     assert path(data, other.slot)["syscall:io"] == 100
 
 
+def test_an_event_that_was_under_way_when_the_window_was_closed(world: World) -> None:
+    """Its time is the path's: the window ends with it, and the books close."""
+    two_threads(world)
+    world.enter(1500, 1, "read", 5)
+    end = choose_path(data := closed(world, 1490), "busiest", 100)
+    assert int(data["ctl"][0]["end_ns"]) == 1500
+    assert sum(path(data, end.slot).values()) == 500
+
+
 def test_a_thread_about_as_busy_that_does_not_sleep_is_taken_instead(world: World) -> None:
     """`main` has 100 ns on a CPU and then sleeps; the other one runs until after the end."""
     other = two_threads(world)
