@@ -11,6 +11,7 @@ import click
 
 from tracer.cli._files import OutputFile
 from tracer.cli._types import FileName
+from tracer.errors import TracerError
 
 if TYPE_CHECKING:
     from tracer.analysis.run.summary import Summary
@@ -67,6 +68,13 @@ def profile_files(values: Mapping[str, Any]) -> Iterator[Callable[[Summary], Non
     With all threads sampled, the files have these, by thread, instead of the path; speedscope's
     has both. TracerError (exit status 2) for a file that cannot be written.
     """
+    for name in FILES:
+        if values[name] == "-":
+            raise TracerError(
+                f"--{name} -: a profile is not written to standard output",
+                f"nothing was run; name a file: --{name} FILE",
+                exit_code=2,
+            )
     began_ns = time.time_ns()
     with contextlib.ExitStack() as stack:
         files = {
