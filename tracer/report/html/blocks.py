@@ -43,6 +43,11 @@ def name(text: str | None) -> str:
     return text if len(text) <= _LONGEST_NAME else f"{text[: half - 1]}…{text[-half:]}"
 
 
+def thread(text: str | None) -> str:
+    """The name of a thread, which can be empty or blank."""
+    return name(text) if text and text.strip() else "(no name)"
+
+
 def function(text: str | None) -> Cell:
     """The name of a function: its last parts, with the whole name behind them."""
     whole = name(text)

@@ -38,8 +38,14 @@ def view(documents: Sequence[Mapping[str, Any]], title: str, dropped: int) -> di
                 _shares(documents, starts),
                 _table(documents, starts),
                 lead=f"{lead} can be chosen above.",
+                short="Path",
             ),
-            section("threads", "Threads by state over time", _threads(documents, starts)),
+            section(
+                "threads",
+                "Threads by state over time",
+                _threads(documents, starts),
+                short="Threads",
+            ),
         ],
     }
 

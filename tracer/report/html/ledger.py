@@ -124,7 +124,7 @@ def _threads(name: str, run: Summary, document: Mapping[str, Any]) -> Block | No
     times: dict[str, int] = {}
     for row in (document.get("who") or {}).get("rows", ()):
         ns = sum(one["time_ns"] for one in row["doing"] if one["part"] in parts)
-        label = blocks.name(": ".join(filter(None, (row["process"], row["group"]))))
+        label = blocks.thread(": ".join(filter(None, (row["process"], row["group"].strip()))))
         times[label] = times.get(label, 0) + ns
     rows = [
         [label, blocks.time(ns), blocks.share(ns / window_ns)] for label, ns in times.items() if ns

@@ -217,7 +217,7 @@ def _who(who: Mapping[str, Any]) -> Block | None:
     rows = [
         [
             blocks.name(row["process"]),
-            blocks.name(row["group"]),
+            blocks.thread(row["group"]),
             flame.did(row["doing"][0]) if row["doing"] else "",
             blocks.time(row["time_ns"]),
             blocks.share(row["share"]),

@@ -95,7 +95,7 @@ def _names(found: Replayed, threads: Threads) -> list[str]:
     for row in found.threads:
         comm = bytes(row["comm"]).decode(errors="replace")
         name = known.get((int(row["slot"]), int(row["life"]))) or comm
-        names.append(f"{blocks.name(name)} {row['tid']}".strip())
+        names.append(f"{blocks.thread(name)} {row['tid']}")
     return names
 
 

@@ -23,7 +23,9 @@ def over_time(document: Mapping[str, Any]) -> Block | None:
     if len(groups) > 1:
         busiest = sorted(groups, key=lambda group: -_awake_ns(group["parts"]))[:12]
         rows += [
-            _bar(f"{blocks.name(group['name'])} ({group['threads']:,})", group["parts"], window_ns)
+            _bar(
+                f"{blocks.thread(group['name'])} ({group['threads']:,})", group["parts"], window_ns
+            )
             for group in busiest
         ]
     if not any(row["parts"] for row in rows):
@@ -89,7 +91,7 @@ def _times(row: Mapping[str, Any]) -> list[blocks.Cell]:
 def groups_table(document: Mapping[str, Any]) -> Block | None:
     """Threads whose names differ in numbers only, in one row."""
     rows = [
-        [blocks.name(group["name"]), blocks.number(group["threads"]),
+        [blocks.thread(group["name"]), blocks.number(group["threads"]),
          blocks.number(group["idle"]), *_times(group)]
         for group in document["thread_groups"]
     ]  # fmt: skip
@@ -102,7 +104,7 @@ def groups_table(document: Mapping[str, Any]) -> Block | None:
 def threads_table(document: Mapping[str, Any]) -> Block | None:
     """The threads of --top one by one, and the sum of the others."""
     found: Sequence[Mapping[str, Any]] = document["threads"]
-    rows = [[_tid(row["tid"]), blocks.name(row["name"]), *_times(row)] for row in found]
+    rows = [[_tid(row["tid"]), blocks.thread(row["name"]), *_times(row)] for row in found]
     if not any(row["tid"] for row in found):
         return None
     columns = [Column("tid"), Column("thread", is_text=True), *_TIMES]

@@ -46,9 +46,9 @@ def who(run: Summary, width: int) -> list[str]:
 def who_name(row: OnPath) -> str:
     """`postgres: checkpointer`, and the threads' own name where it is another."""
     times = f"{row.processes} x " if row.processes > 1 and row.role else ""
-    role, group = plain(row.role), plain(row.group)
+    role, group = plain(row.role), plain(row.group).strip()
     if not role or role.split(" ")[0].startswith(group):
-        return f"{times}{role or group}"
+        return f"{times}{role or group or '(no name)'}"
     return f"{times}{role}: {group}"
 
 

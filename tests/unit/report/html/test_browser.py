@@ -163,6 +163,21 @@ def test_printed_without_controls(show: Show) -> None:
     assert page.locator("h1").is_visible() and page.locator(".text.answer").is_visible()
 
 
+def test_paper_is_white(show: Show) -> None:
+    """Also for who reads in the dark: the axes of the figures are in the ink of the theme."""
+    page = show(live_page(), color_scheme="dark")
+    ink = "getComputedStyle(document.body).color"
+    dark = page.evaluate(ink)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    printed = page.evaluate(ink)
+    assert printed != dark
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(ink) == dark
+    page.keyboard.press("t")
+    assert page.evaluate(ink) == printed
+    page.pdf()  # and no errors
+
+
 def test_times_read_as_in_the_text_report(show: Show) -> None:
     """The page has a form of its own of times under the pointer: that of tracer.units."""
     page = show(live_page())

@@ -46,6 +46,13 @@ def test_every_state_has_a_part_and_sums_are_kept() -> None:
     assert sum(sums.values()) == 3 * len(states.OWN_PARTS)
 
 
+def test_a_thread_without_a_name_is_said_to_have_none() -> None:
+    data = planted("command")
+    data["thread_groups"][0]["name"], data["threads"] = "   ", []
+    tables = {table["title"]: table for table in blocks_of(run.view(data), "table")}
+    assert "(no name)" in [row[0] for row in tables["Threads by name"]["rows"]]
+
+
 def test_tasks_are_told_apart_and_descriptors_are_none() -> None:
     data = planted()
     row = {"name": "work", "time_ns": 5, "share": 0.5, "samples": 2}

@@ -2,6 +2,7 @@
 
 const THEMES = ["auto", "light", "dark"];
 const redraws = [];
+let chosen = "auto";
 
 function onTheme(redraw) {
   redraws.push(redraw);
@@ -20,25 +21,32 @@ function savedTheme() {
   }
 }
 
-function setTheme(theme) {
+function showTheme(theme) {
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
+  redrawAll();
+}
+
+function setTheme(theme) {
+  chosen = theme;
   document.getElementById("theme").textContent = `theme: ${theme}`;
   try {
     localStorage.setItem("tracer-theme", theme);
   } catch {
     // the choice lasts as long as the page then
   }
-  redrawAll();
+  showTheme(theme);
 }
 
 function nextTheme() {
-  const now = document.documentElement.dataset.theme || "auto";
-  setTheme(THEMES[(THEMES.indexOf(now) + 1) % THEMES.length]);
+  setTheme(THEMES[(THEMES.indexOf(chosen) + 1) % THEMES.length]);
 }
 
 function startTheme() {
   setTheme(savedTheme());
   document.getElementById("theme").addEventListener("click", nextTheme);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
+  // paper is white
+  addEventListener("beforeprint", () => showTheme("light"));
+  addEventListener("afterprint", () => showTheme(chosen));
 }
