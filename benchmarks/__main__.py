@@ -17,6 +17,7 @@ from benchmarks import (
     recordings,
     replay,
     servers,
+    soak,
     startup,
 )
 from benchmarks.reference import HOW_TO_GET
@@ -27,7 +28,7 @@ from tracer.progress import Progress
 SECTIONS = dict(
     (
         *(parity.SECTION, overhead.SECTION, bystanders.SECTION, probes.SECTION, observer.SECTION),
-        *(servers.SECTION, recordings.SECTION, replay.SECTION, startup.SECTION),
+        *(servers.SECTION, recordings.SECTION, replay.SECTION, startup.SECTION, soak.SECTION),
     )
 )
 _ROUNDS, _RUN_NS = 12, 600_000_000
@@ -71,7 +72,7 @@ def main(
     docs: bool,
 ) -> None:
     """Measure parity, overhead, bystanders, probes, observer, servers, recordings, replay,
-    start-up; all of them by default. Files are in build/bench."""
+    start-up, soak (a round is a minute); all of them by default. Files are in build/bench."""
     if os.geteuid() != 0:
         click.echo("error: benchmarks attach BPF programs and need root: make bench", err=True)
         sys.exit(1)
