@@ -8,8 +8,12 @@ PYTEST_ARGS =
 BENCH_ARGS =
 # Arguments of `make fuzz`: --cases N, --start N.
 FUZZ_ARGS =
-# Arguments of `make vm`: KERNEL:JOB pairs, such as newest:recursion; see CONTRIBUTING.md.
-VM_ARGS =
+# Of `make vm-test`: kernels, CPUs, what differs from a plain machine, what runs there; see docs/kernels.md.
+KERNELS = 6.1 6.12 newest
+CPUS = 4
+TOPOLOGY = plain
+JOBS = kernel tests
+MINUTES = 15
 # Directory of the published reference programs' binaries, for the section `parity`.
 REFERENCE =
 # Where `make install` puts its launcher, $(PREFIX)/bin/tracer, and in $(PREFIX)/share its manual.
@@ -40,7 +44,7 @@ AFTER_ROOT := status=$$?; scripts/setup.sh own; exit $$status
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup test test-slow lint fuzz bench vm docs install uninstall clean
+.PHONY: help run setup test test-slow lint fuzz bench vm-test docs install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -90,9 +94,12 @@ bench: setup ## measure overhead, probes, parity, estimates, start-up (BENCH_ARG
 	@$(ROOT) $(PYTHON) -m benchmarks $(if $(REFERENCE),--reference '$(REFERENCE)') $(BENCH_ARGS); \
 		$(AFTER_ROOT)
 
-vm: setup ## run tracer in virtual machines with other kernels: slow (VM_ARGS="KERNEL:JOB ...")
+vm-test: setup ## tests in virtual machines with other kernels: slow (KERNELS="6.1 newest" CPUS=4 TOPOLOGY=plain)
+	@$(SETUP) test-tools
+	@$(SETUP) examples
 	@$(SETUP) vm-tools
-	@$(ROOT) tests/vm/run.sh $(VM_ARGS); $(AFTER_ROOT)
+	@$(ROOT) $(PYTHON) tests/vm/matrix.py --kernels '$(KERNELS)' --cpus '$(CPUS)' --topology '$(TOPOLOGY)' \
+		--jobs '$(JOBS)' --minutes '$(MINUTES)'; $(AFTER_ROOT)
 
 docs: setup ## make the generated documents again, from runs as root
 	@$(SETUP) test-tools

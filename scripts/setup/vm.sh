@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What `make vm` needs of the system: an emulator, and the tools that make disks of Debian's
+# What `make vm-test` needs of the system: an emulator, and the tools that make disks of Debian's
 # packages. Sourced by scripts/setup.sh.
 
 # Older ones emulate some instructions of kernels from 6.12 on wrongly, which die of it.

@@ -488,6 +488,7 @@ def test_a_process_in_its_own_pid_namespace_has_both_numbers(tmp_path):
         inside.process.wait()
 
 
+@pytest.mark.vm
 def test_cpus_outside_tracers_own_affinity_are_visited(engine):
     """As isolated ones are, where the target may run all the same."""
     allowed = os.sched_getaffinity(0)
@@ -509,6 +510,7 @@ def groups_there_are() -> list[Path]:
     return [d for d in hierarchies if (d / "cgroup.procs").is_file() and os.access(d, os.W_OK)]
 
 
+@pytest.mark.vm
 def test_all_processes_of_a_control_group(tmp_path):
     """One that is in it, one of a group below, and one that joins later."""
     made = []
@@ -553,6 +555,7 @@ def check_group(group: Path, several: list[Worker], file: Path, short: bool) -> 
     assert pids == {w.pid for w in several}
 
 
+@pytest.mark.vm
 def test_a_container_and_a_unit_by_their_groups(tmp_path):
     """Groups as docker and systemd make them, made by hand in the real tree."""
     identity = f"{os.getpid():064x}"[::-1]

@@ -294,6 +294,7 @@ def test_under_sudo_the_command_and_its_file_are_the_users(tmp_path):
     assert (file.stat().st_uid, file.stat().st_gid) == (65534, 65534)
 
 
+@pytest.mark.vm
 def test_two_capabilities_are_enough_and_the_command_gets_neither(tmp_path):
     """Without root: CAP_BPF and CAP_PERFMON, where this kernel allows them."""
     capabilities = "+bpf,+perfmon"

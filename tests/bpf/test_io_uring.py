@@ -1,5 +1,6 @@
 """Probe io_uring against a program that knows what it submitted, and the kernel's own names."""
 
+import pytest
 from conftest import RELEASE, engine_with
 
 from tracer.analysis.run import counts, ledger
@@ -32,6 +33,7 @@ def ways(**known: int) -> dict[str, int]:
     return dict.fromkeys(io_uring.WAYS, 0) | known
 
 
+@pytest.mark.vm
 def test_every_operation_is_counted_once_and_where_it_belongs(engine):
     recording = run(engine)
     record: UringRecord = recording.probes["io_uring"]
@@ -58,6 +60,7 @@ def test_every_operation_is_counted_once_and_where_it_belongs(engine):
     assert record.task_items >= PAIRS + TIMEOUTS
 
 
+@pytest.mark.vm
 def test_calls_are_those_of_the_program_and_of_the_probe_syscalls(engine):
     recording = run(engine)
     record: UringRecord = recording.probes["io_uring"]
@@ -97,6 +100,7 @@ def test_light_counts_the_operations_without_the_calls():
     }  # fmt: skip
 
 
+@pytest.mark.vm
 def test_names_are_the_kernels(engine):
     btf = Btf.load()
     last = btf.enum_value("io_uring_op", "IORING_OP_LAST")
@@ -106,6 +110,7 @@ def test_names_are_the_kernels(engine):
     assert btf.enum_value("io_uring_op", "IORING_OP_RECV") == io_uring.OPERATIONS.index("recv")
 
 
+@pytest.mark.vm
 def test_tracepoints_that_a_kernel_lacks_are_named_and_the_rest_works(monkeypatch):
     gone = {"io_uring_task_work_run", "io_uring_cqring_wait"}
     known = Btf.load().tracepoints()

@@ -25,6 +25,7 @@ def inside(namespace: tuple[str, ...], *words: str) -> subprocess.CompletedProce
     )  # fmt: skip
 
 
+@pytest.mark.vm
 @pytest.mark.parametrize(
     ("namespace", "name"),
     [
@@ -60,6 +61,7 @@ def test_a_filter_that_forbids_bpf_is_named(compiled):
     assert "a seccomp filter is on this process" in hint and "run tracer on the host" in hint
 
 
+@pytest.mark.vm
 def test_a_network_namespace_changes_nothing(tmp_path):
     file = tmp_path / "report.json"
     done = inside(NETWORK, "run", "--json", str(file), "--", "sleep", "0.2")
@@ -67,6 +69,7 @@ def test_a_network_namespace_changes_nothing(tmp_path):
     assert_books_close(json.loads(file.read_text()))
 
 
+@pytest.mark.vm
 def test_the_doctor_names_it():
     done = inside(TIME, "doctor")
     assert done.returncode == 1

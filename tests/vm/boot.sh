@@ -1,28 +1,54 @@
 #!/usr/bin/env bash
-# boot.sh KERNEL JOB: boots build/vm/kernels/KERNEL, runs the job JOB of tests/vm/jobs in it as root, and
-# unpacks what that left in /results into build/vm/results/KERNEL-JOB. Exit status 0: the job's was.
+# boot.sh OUT KERNEL CPUS TOPOLOGY JOBS SECONDS: boots build/vm/kernels/KERNEL, runs the jobs (names of
+# tests/vm/jobs, with commas) in it as root, and unpacks what they left in /results into OUT. Exit
+# status 0: all of them ended with 0.
 #
 # The processor is emulated (TCG): times mean nothing, counts and ledgers do.
 # The disks are read, never written: every machine begins with the same ones.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../build/vm" || exit
 clone=$(readlink -f ../..)
-kernel=$1 job=$2 out=$PWD/results/$1-$2
-# A machine that has not started its job by then is started again: emulated ones sometimes hang.
+out=$1 kernel=$2 cpus=$3 topology=$4 jobs=$5 limit_s=$6
+# A machine that has not started its jobs by then is started again: emulated ones sometimes hang.
 start_s=240 tries=3
 
 # what differs from the plain machine
-smp=4 memory=3G limit_s=3000 append="" more=()
-case $job in
-topology) # two sockets, two nodes, two cores each, two hardware threads each; no idle driver
-    smp=8,sockets=2,cores=2,threads=2 memory=4G limit_s=5000
+smp=$cpus memory=3G append="" more=()
+case $topology in
+plain) ;; # each CPU a core, one socket
+smt) # two hardware threads each core
+    smp+=,threads=2 ;;
+caches) # two sockets of one node: two last-level caches
+    smp+=,sockets=2 ;;
+nodes) # two sockets, two nodes, two hardware threads each core; no idle driver
+    smp+=,sockets=2,threads=2 memory=4G
     for node in 0 1; do
+        first=$((cpus / 2 * node))
         more+=(-object "memory-backend-ram,size=2G,id=memory$node"
-            -numa "node,nodeid=$node,cpus=$((4 * node))-$((4 * node + 3)),memdev=memory$node")
+            -numa "node,nodeid=$node,cpus=$first-$((first + cpus / 2 - 1)),memdev=memory$node")
     done
     more+=(-numa dist,src=0,dst=1,val=20)
     ;;
-lockdown) append=lockdown=confidentiality ;;
+isolated) # the last CPU is left out by the scheduler
+    append=isolcpus=$((cpus - 1)) ;;
+lockdown) # the kernel lets no program read its memory
+    append=lockdown=confidentiality ;;
+oldcpu) # a processor of x86-64-v1
+    more+=(-cpu qemu64) ;;
+*)
+    echo "vm: there is no topology $topology" >&2
+    exit 2
+    ;;
+esac
+case $kernel in
+*-arm64)
+    disks_of=-aarch64 console=ttyAMA0
+    emulator=(qemu-system-aarch64 -M virt -cpu "max,pauth-impdef=on")
+    ;;
+*)
+    disks_of="" console=ttyS0
+    emulator=(qemu-system-x86_64 -M q35 -cpu max)
+    ;;
 esac
 
 exec 9>machine.lock
@@ -38,15 +64,15 @@ disks=()
 disk() {
     disks+=(-drive "file=$2,format=raw,if=none,id=$1$3" -device "virtio-blk-pci,drive=$1")
 }
-disk root root.ext4 ,snapshot=on
-disk clone clone.ext4 ,snapshot=on
+disk root "root$disks_of.ext4" ,snapshot=on
+disk clone "clone$disks_of.ext4" ,snapshot=on
 disk results "$work/results" ""
 
 machine() {
-    nice -n 10 timeout -k 5 "$limit_s" qemu-system-x86_64 -M q35 -cpu max \
+    nice -n 10 timeout -k 5 "$limit_s" "${emulator[@]}" \
         -accel tcg,thread=multi -no-reboot -nic none -m "$memory" -smp "$smp" \
         -kernel "kernels/$kernel/vmlinuz" -initrd "kernels/$kernel/initrd" \
-        -append "console=ttyS0 panic=-1 loglevel=5 nowatchdog rcupdate.rcu_cpu_stall_suppress=1 vm.clone=$clone vm.job=$job $append" \
+        -append "console=$console panic=-1 loglevel=5 nowatchdog rcupdate.rcu_cpu_stall_suppress=1 vm.clone=$clone vm.jobs=$jobs $append" \
         "${disks[@]}" "${more[@]}" -serial "file:$out/serial.log" -display none >"$out/qemu.log" 2>&1 </dev/null
 }
 
@@ -58,7 +84,7 @@ for ((try = 1; try <= tries; try++)); do
         sleep 1
     done
     if kill -0 "$pid" 2>/dev/null && ! grep -q '^guest: ' "$out/serial.log"; then
-        echo "$kernel $job: the machine hung in its start (try $try of $tries)"
+        echo "$kernel $topology: the machine hung in its start (try $try of $tries)"
         pkill -P "$pid"
         wait "$pid"
         ended=124
@@ -72,5 +98,5 @@ done
 sed -i 's/\r$//' "$out/serial.log"
 tar xf "$work/results" -C "$out" 2>/dev/null
 status=$(cat "$out/status" 2>/dev/null || echo none)
-echo "$kernel $job: QEMU $ended, job $status, $SECONDS s ($out)"
+echo "$kernel $topology $jobs: QEMU $ended, jobs $status, $SECONDS s ($out)"
 [[ $ended == 0 && $status == 0 ]]

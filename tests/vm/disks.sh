@@ -37,8 +37,11 @@ if [[ ! -s root.ext4 || $(cat root.key 2>/dev/null) != "$key" ]]; then
 fi
 
 mkdir "$work/clone"
+# of the checks and of tests that do not run in there
+unneeded=(mypy mypyc '*__mypyc*' playwright matplotlib fontTools pillow.libs PIL)
 tar cf - -C "$clone" --exclude=./.git --exclude=./build --exclude=__pycache__ \
+    "${unneeded[@]/#/--exclude=./.venv/lib/*/site-packages/}" --exclude=./.venv/bin/ruff \
     --exclude='./workloads/native/target/*/*/deps' --exclude='./workloads/native/target/*/deps' \
     --exclude='./workloads/native/target/*/build' --exclude='./workloads/native/target/*/.fingerprint' \
     --exclude='./workloads/native/target/*/incremental' . | tar xf - -C "$work/clone"
-disk "$work/clone" clone.ext4 1G
+disk "$work/clone" clone.ext4 2G

@@ -1,5 +1,5 @@
 #!/bin/bash
-# PID 1 of the guest: mounts what a host has, runs the job, leaves /results on /dev/vdc, powers off.
+# PID 1 of the guest: mounts what a host has, runs the jobs, leaves /results on /dev/vdc, powers off.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LANG=C.UTF-8 TERM=dumb PYTHONUNBUFFERED=1
 mount -t proc proc /proc
@@ -22,14 +22,19 @@ ulimit -n 65536
 
 # the clone, at the path that it has outside: the virtual environment has absolute paths
 for word in $(</proc/cmdline); do
-    case $word in vm.clone=* | vm.job=*) declare "${word#vm.}" ;; esac
+    case $word in vm.clone=* | vm.jobs=*) declare "${word#vm.}" ;; esac
 done
 mkdir -p "$clone" /results
 mount -t ext4 /dev/vdb "$clone"
 cd "$clone" || exit
 echo "guest: Linux $(uname -r), $(nproc) CPUs, up $(cut -d' ' -f1 /proc/uptime) s"
-setsid -w .venv/bin/python "tests/vm/jobs/$job.py" > >(tee /results/console.txt) 2>&1 </dev/null
-echo "$?" >/results/status
+status=0
+for job in ${jobs//,/ }; do
+    echo "guest: $job"
+    setsid -w .venv/bin/python "tests/vm/jobs/$job.py" > >(tee -a /results/console.txt) 2>&1 </dev/null ||
+        status=1
+done
+echo "$status" >/results/status
 dmesg >/results/dmesg.txt
 sleep 0.5
 tar cf /dev/vdc -C /results . && sync

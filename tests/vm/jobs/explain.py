@@ -1,5 +1,5 @@
-"""`tracer explain pinning` with eight CPUs, two sockets, two nodes, two hardware threads of each
-core, and no idle driver: nothing is claimed that was not seen.
+"""`tracer explain pinning` on 8 CPUs of the topology `nodes` (boot.sh), which has no idle driver:
+nothing is claimed that was not seen.
 
 The truth about each claim is in the report's own runs: wake-ups by kind, the knob's idle states.
 """
