@@ -1,6 +1,6 @@
 """Writes what this kernel's type information says of all that the programs use, as a fixture.
 
-    prototypes.py NAME...      of build/vm/kernels/NAME/vmlinuz -> tests/data/kernels/VERSION.json
+    prototypes.py NAME...    of build/vm/kernels/NAME/vmlinuz -> a file in tests/data/kernels
 
 The type information is in the compressed kernel, so nothing is booted. tests/unit/kernel/
 test_prototypes.py holds what the programs expect against every fixture.

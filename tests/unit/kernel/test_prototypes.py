@@ -1,6 +1,6 @@
 """The tracepoints of other kernels, from their type information, are as the programs expect them.
 
-tests/vm/prototypes.py makes tests/data/kernels/VERSION.json without booting that kernel. Where the
+tests/vm/prototypes.py makes a file of each in tests/data/kernels without booting it. Where the
 programs take an argument by its place, that argument has the type and the meaning wanted here.
 """
 
