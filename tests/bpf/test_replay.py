@@ -41,6 +41,25 @@ PYTHON = (
 
 
 @pytest.mark.parametrize(
+    "arguments", [("thread-brigade", "--iters", "300", "--no-baseline"), ("--", *PYTHON)]
+)
+def test_the_last_seconds_have_a_report_that_nothing_checks(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    directory = tmp_path / "r"
+    subject = arguments[: arguments[0] != "--"]
+    options = ("--quiet", "--record", str(directory), "--last", "0.3")
+    running = start("run", *subject, *options, *arguments[len(subject) :])
+    _out, err = running.communicate(timeout=120)
+    assert (directory / "vectors.npz").exists(), err
+    for command in ("report", "path", "hops"):
+        asked = start(command, str(directory))
+        out, err = asked.communicate(timeout=60)
+        assert asked.returncode == 0, err
+        assert ("nothing checks the replay" in " ".join(out.split())) == (command != "hops")
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         *((name, *options.split(), "--no-baseline") for name, options in WORKLOADS.items()),

@@ -142,8 +142,7 @@ def _figure(name: str, value: float) -> str:
 
 def _command(run: Summary) -> list[str]:
     lines = [f"{shortened(plain(run.target.name), _LONGEST_NAME)}  {place(run)}"]
-    is_whole = run.target.path_thread is None
-    return [*lines, f"{_cpu_time(run)}{_usage(run) if is_whole else ''}"]
+    return [*lines, f"{_cpu_time(run)}{_usage(run)}"]
 
 
 def _ended(status: int | None) -> str:
@@ -158,8 +157,11 @@ def _ended(status: int | None) -> str:
 
 
 def _usage(run: Summary) -> str:
-    """What the command used from its start to its end: not to be shown for a part of that."""
-    usage = run.result["rusage"]
+    """What the command used from its start to its end: not to be shown for a part of that, as the
+    last seconds of a recording are, which have no usage."""
+    usage = run.result.get("rusage")
+    if usage is None or run.target.path_thread is not None:
+        return ""
     resident = usage["max_rss_bytes"]
     return f"; {_faults(usage)}" + (f", {size(resident)} resident" if resident else "")
 
