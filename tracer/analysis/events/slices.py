@@ -73,12 +73,16 @@ def _default(events: Events, hops: Callable[[], Hops]) -> Slice:
     rows = whole.rows(events)
     if len(rows) <= MOST_EVENTS:
         return whole
-    many = f"the recording has {count(len(rows))} events"
+    many, most = f"the recording has {count(len(rows))} events", f"{count(MOST_EVENTS)} events"
     if len((found := hops()).rows):
         near = _around(WORST, events, found)
-        return Slice(near.start_ns, near.end_ns, f"{near.what}: {many}", True)
+        rows = near.rows(events)
+        if len(rows) <= MOST_EVENTS:
+            return Slice(near.start_ns, near.end_ns, f"{near.what}: {many}", True)
+        start_ns = int(rows["t_ns"][-MOST_EVENTS])
+        return Slice(start_ns, near.end_ns, f"the last {most} of {near.what}: {many}", True)
     end_ns = int(rows["t_ns"][MOST_EVENTS - 1])
-    return Slice(events.start_ns, end_ns, f"the first {count(MOST_EVENTS)} events: {many}", True)
+    return Slice(events.start_ns, end_ns, f"the first {most}: {many}", True)
 
 
 def _around(which: str, events: Events, hops: Hops) -> Slice:

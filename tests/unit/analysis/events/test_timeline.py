@@ -123,7 +123,9 @@ def test_refused_slices(text: str) -> None:
     assert refused.value.exit_code == 2
 
 
-def test_a_big_recording_is_exported_in_part_and_says_so() -> None:
+@pytest.mark.parametrize("is_within", [False, True])
+def test_a_big_recording_is_exported_in_part_and_says_so(is_within: bool) -> None:
+    """Also where there are as many events within its longest hop."""
     stream = Stream()
     stream.enter(-100, READER, "recvfrom", 7)
     stream.switch(-90, READER, WRITER)
@@ -134,7 +136,10 @@ def test_a_big_recording_is_exported_in_part_and_says_so() -> None:
     events = stream.events(3_000_000)
     noise = np.repeat(events.rows[-1:], MOST_EVENTS)
     noise["kind"] = 10
+    noise["t_ns"] += 100 if is_within else 1_000_000
     many = Events(np.concatenate([events.rows, noise]), events.start_ns, events.end_ns, 0)
     part = slice_of(None, many, lambda: hops_of(many, "x86_64"))
     assert "200k events" in part.what
-    assert part == Slice(T + 900_010, T + 1_100_030, part.what, is_part=True)
+    start_ns = 1_000_130 if is_within else 900_010
+    assert part == Slice(T + start_ns, T + 1_100_030, part.what, is_part=True)
+    assert part.what.startswith("the last 200k events of") == is_within
