@@ -209,6 +209,13 @@ def test_a_full_disk_ends_no_run(tmp_path: Path) -> None:
         subprocess.run(["umount", str(disk)], check=True)
 
 
+def test_a_command_that_cannot_be_started_leaves_no_directory(tmp_path: Path) -> None:
+    running = start("run", "--quiet", "--record", str(tmp_path / "r"), "--", "/no/such/program")
+    _out, err = running.communicate(timeout=60)
+    assert running.returncode == 127, err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_after_kill_9_what_was_written_is_read(tmp_path: Path) -> None:
     directory = tmp_path / "r"
     long = BRIGADE.replace("--iters 100", "--iters 100000")

@@ -198,7 +198,7 @@ def run(chosen: CommandRun) -> int:
         out.report(data, partial(render, summary, shown=chosen.shown, data=data), summary)
         write_profiles(summary)
         if recorder:
-            notes(recorder.end(data))
+            _record.end(recorder, data, notes)
     if summary.interrupted is not None:
         return 128 + summary.interrupted
     status = summary.exit_status or 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracer.cli._output import say
 from tracer.cli._types import FileName, Seconds
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def recorder(values: Mapping[str, Any]) -> Iterator[Recorder | None]:
         raise click.UsageError(f"--when {when.text!r} needs the probe sched: add --probe sched")
     if when and when.probe == "hops" and values["light"]:
         raise click.UsageError(f"--when {when.text!r} needs system calls: leave out --light")
-    if not values["record"]:
+    if values["record"] == "":
+        raise click.UsageError("--record has no directory: name one, --record DIR")
+    if values["record"] is None:
         yield None
         return
     from tracer.host.recorder import Recorder
@@ -85,6 +88,13 @@ def recorder(values: Mapping[str, Any]) -> Iterator[Recorder | None]:
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(Stop()) if last and "when" in values else None
         yield stack.enter_context(Recorder(values["record"], last, when, stop))
+
+
+def end(recorder: Recorder, document: Mapping[str, Any], notes: Callable[[str], None]) -> None:
+    """Write the end of the recording, with the JSON document of its run, and say what there is to
+    `notes`; what is missing, even with --quiet."""
+    told = recorder.end(document)
+    (notes if recorder.is_whole else say)(told)
 
 
 def window_end(opened: Recorder | None) -> int | None:

@@ -62,7 +62,7 @@ def command(**values: Any) -> int:
     )
     shown = options.shown(values, short=request.interval_s is not None)
     notes = say_nothing if values["quiet"] else say
-    status, is_trusted = 0, True
+    status, is_trusted, has_begun = 0, True, False
     with (
         outputs(
             values["json_path"],
@@ -77,18 +77,21 @@ def command(**values: Any) -> int:
         request = replace(request, until=_record.window_end(recorder))
         try:
             for summary in trace_processes(request, tracing, say=notes, recorder=recorder):
+                has_begun = True
                 data = document(summary)
                 out.report(data, partial(render, summary, shown=shown, data=data), summary)
                 write_profiles(summary)
                 if metrics:
                     metrics.add(summary, data["findings"])
                 if recorder:
-                    notes(recorder.end(data))
+                    _record.end(recorder, data, notes)
                     is_trusted &= recorder.is_whole
                 status = max(status, budget_status(values["budgets"], data))
                 is_trusted &= summary.is_trusted
         except Interrupted as stop:
-            if stop.number != signal.SIGINT:  # Ctrl-C is how it is meant to end
+            if not has_begun:
+                say("ended by a signal before the window began")
+            if stop.number != signal.SIGINT or not has_begun:  # Ctrl-C is how it is meant to end
                 return 128 + stop.number
     return status if is_trusted else 3
 

@@ -130,7 +130,7 @@ def run(chosen: RunOptions) -> int:
         out.report(data, partial(render, summary, shown=chosen.shown, data=data), summary)
         write_profiles(summary)
         if recorder:
-            notes(recorder.end(data))
+            _record.end(recorder, data, notes)
     if measured.interrupted is not None:
         raise Interrupted(measured.interrupted)
     is_whole = recorder is None or recorder.is_whole

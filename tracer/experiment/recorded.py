@@ -14,6 +14,7 @@ from tracer.kernel.engine import Engine
 from tracer.kernel.event_reader import Nowhere, Sink
 from tracer.kernel.flight import Flight
 from tracer.model.recording import Recording
+from tracer.model.states import Phase
 
 
 def _sink(engine: Engine, recorder: Recorder) -> Sink:
@@ -50,5 +51,9 @@ def recorded(
 
     try:
         yield keep
+    except BaseException:
+        if int(engine.ctl["phase"]) == Phase.BEFORE:
+            recorder.discard()
+        raise
     finally:
         reader.sink = Nowhere()

@@ -98,13 +98,20 @@ class Recorder:
             with self._opened(_RESERVE) as stream:
                 os.posix_fallocate(stream.fileno(), 0, _RESERVED)
         except OSError as error:
-            self._remove(META)
-            self._meta = {}
+            self.discard()
             raise TracerError(
                 f"cannot record into {self.path}: {error.strerror}",
                 "nothing was run; make room, or name another directory",
                 exit_code=2,
             ) from None
+
+    def discard(self) -> None:
+        """The run did not get as far as its window: nothing of it stays."""
+        self.spool.close()
+        with contextlib.suppress(OSError):
+            for file in (self._place / META, *spool_files(self._place)):
+                file.unlink(missing_ok=True)
+        self._meta = {}
 
     def keep(
         self, recording: Recording, losses: Mapping[tuple[int, int], int], failure: str = ""
