@@ -165,6 +165,7 @@ def _line(t: Trace) -> str:
 
 def _wanted(item: pytest.Item) -> _Wanted:
     from tracer.analysis.run.budget import parse
+    from tracer.analysis.run.budget_paths import require
     from tracer.api.tracing import TOP, tracing_of
     from tracer.errors import TracerError
 
@@ -179,6 +180,7 @@ def _wanted(item: pytest.Item) -> _Wanted:
     try:
         budgets = tuple(map(parse, texts))
         tracing = tracing_of(values.get("probes"), bool(values.get("light")), TOP)
+        require(budgets, tracing.probes, tracing.light)
         return _Wanted(budgets, tracing, values.get("units"))
     except TracerError as error:
         why = str(error)

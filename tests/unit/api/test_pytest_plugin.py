@@ -174,6 +174,8 @@ def test_a_budget_by_unit_needs_units(pytester: pytest.Pytester, summaries: Any)
         ("3", "takes budget, probes, units, light: not 3"),
         ("budget='window_ns'", "is not of the form PATH<=NUMBER"),
         ("probes='shed'", "unknown probe 'shed'"),
+        ("budget='syscalls.fsink.calls==0'", "there is no system call 'fsink'"),
+        ("budget='syscalls.fsync.calls==0', probes='sched'", "the probe syscalls is off"),
     ],
 )
 def test_a_wrong_marker_fails_its_test(arguments: str, why: str, pytester: pytest.Pytester) -> None:
