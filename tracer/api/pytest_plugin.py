@@ -41,7 +41,7 @@ class _Wanted:
     units: int | None
 
 
-@dataclass
+@dataclass(eq=False)  # older plugin managers hash what they register
 class _Session:
     """The helpers of one run of pytest: one for each kind of tracing, started when it is needed."""
 
@@ -156,7 +156,9 @@ def _line(t: Trace) -> str:
     largest, name = max((share, name) for name, share in shares.items() if share is not None)
     calls = [counted(sum(c.calls for c in t.calls), "system call")] if t.calls else []
     switches = counted(t.switches.total, "context switch", "context switches")
-    words = [duration(t.window_ns), switches, *calls, f"{name} {percent(largest)}", *t.doubts]
+    found = [f"finding {one.id} {percent(one.share)}" for one in t.findings[:1]]
+    words = [duration(t.window_ns), switches, *calls, f"{name} {percent(largest)}", *found]
+    words += t.doubts
     return plain(", ".join(words))
 
 

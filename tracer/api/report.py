@@ -183,14 +183,18 @@ class Report:
         return f"<tracer.{name} of {self.document['target']['name']}: {duration(self.window_ns)}>"
 
     def _repr_html_(self) -> str | None:
-        """In a notebook: the answer, the findings, and the ledger as a table."""
+        """In a notebook: what puts it in doubt, the answer, the findings, the ledger as a table."""
         if self._document is None:
             return None
         from html import escape
 
         from tracer.report.run.advice import in_words
+        from tracer.report.run.head import length
+        from tracer.report.run.trust import busy, warning
 
-        said = [in_words(self.summary), *(one.sentence for one in self.findings)]
+        run = self.summary
+        answer = f"{length(run)}. {in_words(run)}"
+        said = [*warning(run), *busy(run), answer, *(one.sentence for one in self.findings)]
         return "".join(f"<div>{escape(text)}</div>" for text in said) + self.ledger._repr_html_()
 
 

@@ -13,7 +13,7 @@ from tracer.host.installation import installation
 _SHOWN = 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """`rows` of plain values, one for each of the `columns`; None is an unknown value."""
 
@@ -44,6 +44,9 @@ class Table:
         columns = zip(*self.rows, strict=True) if self.rows else ((),) * len(self.columns)
         arrays = [pyarrow.array(list(column)) for column in columns]
         return pyarrow.table(arrays, names=list(self.columns))
+
+    def __repr__(self) -> str:
+        return f"<tracer table, {len(self.rows)} rows: {', '.join(self.columns)}>"
 
     def _repr_html_(self) -> str:
         from html import escape

@@ -88,6 +88,11 @@ def test_a_run_without_it_is_as_before(pytester: pytest.Pytester) -> None:
     result.stdout.no_fnmatch_line("*tracer ====*")
 
 
+def test_what_it_registers_can_be_hashed(pytestconfig: pytest.Config) -> None:
+    """pluggy before 1.3 asks for it."""
+    assert hash(pytestconfig.pluginmanager.get_plugin("tracer-session"))
+
+
 def test_the_marker_is_known(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("--markers")
     result.stdout.fnmatch_lines(["@pytest.mark.tracer(budget=(), *"])
