@@ -178,7 +178,20 @@ def test_a_program_that_deletes_its_file(tmp_path: Path, compiled: Callable[[str
     assert all_in(found, "sleep") > 0.1e9  # less than the naps where the host is busy
     own = {place["function"] for place in document["where"]["places"] if place["own"]}
     addresses = [int(name.partition("+")[2], 16) for name in own if name.startswith("deleted+0x")]
-    assert "nap" in own or (addresses and max(addresses) < 1 << 20)  # in the file, not in memory
+    # where tracer did not come to look before: offsets in the file, no addresses in memory
+    assert "nap" in own or (addresses and max(addresses) < 1 << 20)
+
+
+def test_a_program_in_a_mount_namespace_of_its_own(
+    tmp_path: Path, compiled: Callable[[str], str]
+) -> None:
+    """Its file is not there when it has ended."""
+    script = (
+        f"mount -t tmpfs none /mnt && cp {compiled('places')} /mnt/there && exec /mnt/there 300"
+    )
+    document, found = sampled(tmp_path, "unshare", "-m", "sh", "-c", script)
+    assert time_in(found, "nap", "sleep") > 0.9 * all_in(found, "sleep") > 0
+    assert document["where"]["stacks"]["whole_ns"] > 0.9 * document["window_ns"]
 
 
 @pytest.mark.parametrize("words", [("true",), ("sh", "-c", "exec true"), ("sh", "-c", "kill $$")])

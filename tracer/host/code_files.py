@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tracer.host.debug_files import debug_descriptor
 from tracer.host.files import descriptor_of, fields_of
+from tracer.host.held_files import HeldFiles
 from tracer.host.mappings import read_areas
 from tracer.host.processes import stat_fields
 from tracer.model.code import Code
@@ -53,10 +54,12 @@ class CodeFiles:
     """The files of code, each once; `files` in the order in which they were first asked for.
 
     `are_too_many` says that some were not opened because there were too many. `uid` is the user
-    who has to be able to open them. Close it in the end.
+    who has to be able to open them; `held`: files that may not be found any more. Close it in the
+    end.
     """
 
-    def __init__(self, uid: int) -> None:
+    def __init__(self, uid: int, held: HeldFiles | None = None) -> None:
+        self._held = held or HeldFiles()
         self.files: list[CodeFile] = []
         self.are_too_many = False
         self._uid = uid
@@ -126,11 +129,11 @@ class CodeFiles:
         area = code.area
         own = _PROC / str(pid)
         path = area.path.removesuffix(" (deleted)")
-        # these two are the mapped file itself, wherever it was moved to, and deleted ones too
-        same = [own / f"map_files/{area.start:x}-{area.end:x}", own / "exe"]
+        # these are the mapped file itself, wherever it was moved to, and deleted ones too
+        same = [own / f"map_files/{area.start:x}-{area.end:x}", own / "exe", None]
         others = [root / path.lstrip("/") for root in (Path("/"), own / "root")]
         for candidate in same + others:
-            descriptor = self._descriptor(candidate)
+            descriptor = self._held.of(area) if candidate is None else self._descriptor(candidate)
             if descriptor is None:
                 continue
             found = os.fstat(descriptor)

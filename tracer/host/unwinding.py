@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tracer.host.code_files import CodeFiles
+from tracer.host.held_files import HeldFiles
 from tracer.host.installation import installation
 from tracer.host.user import Credentials
 from tracer.model.code import View, views
@@ -67,16 +68,17 @@ def unwind(
     *,
     timeout_s: float = 120.0,
     stop: threading.Event | None = None,
+    held: HeldFiles | None = None,
 ) -> Unwound:
     """The frames of all samples, in their order; those without names as soon as `stop` is set.
 
     What could not be found out is left unknown: see `Unwound.missing`. Files of processes that
-    live are found even where they were deleted or only root may read them.
+    live are found even where they were deleted or only root may read them, of others those `held`.
     """
     if not samples:
         return Unwound((), (), (), ())
     user = _user()
-    files = CodeFiles(os.geteuid() if user is None else user[0])
+    files = CodeFiles(os.geteuid() if user is None else user[0], held)
     try:
         request = _request(samples, spaces, files)
         if not os.access(HELPER, os.X_OK):

@@ -17,6 +17,7 @@ from tracer import probes
 from tracer.errors import TracerError
 from tracer.host.asyncio_tasks import may_run_a_task
 from tracer.host.cpus import online_cpus
+from tracer.host.held_files import HeldFiles
 from tracer.host.kernel_symbols import kernel_frames
 from tracer.host.requirements import require_conditions
 from tracer.host.tasks import task_of
@@ -120,9 +121,11 @@ class Engine:
             self._module.load(clock, is_clocks=True)
         self._sampling = sampling
         self.stacks = StackTable()  # of the stacks since `attach`
+        self._held = HeldFiles()
         self._paths = None
         if "path_nodes" in self.arrays:
-            self._paths = PathCollector(self.arrays, self._unwound)
+            looks = (self._held.look,) if self.has_stacks else ()
+            self._paths = PathCollector(self.arrays, self._unwound, *looks)
         #: Reads what probe events keeps; None where it is off.
         self.events = EventReader(self.arrays) if "records" in self.arrays else None
         self._mappings = None
@@ -154,6 +157,7 @@ class Engine:
             self._mappings.start()
         if self._paths:
             self.stacks = StackTable()
+            self._held.close()
             self._paths.start(self._sampling)
         if self.events:
             self.events.start()
@@ -256,7 +260,7 @@ class Engine:
     def _unwound(self, taken: Sequence[TakenStack], stop: threading.Event) -> list[TakenStack]:
         spaces = self.address_spaces()
         samples = [stack.sample for stack in taken if stack.sample]
-        unwound = unwind(samples, spaces, stop=stop)
+        unwound = unwind(samples, spaces, stop=stop, held=self._held)
         self.stacks.missing = unwound.missing or self.stacks.missing
         rows = zip(unwound.stacks, unwound.whole, unwound.broke_in, strict=True)
         found = []
@@ -281,5 +285,6 @@ class Engine:
         self.detach()
         if self._paths:
             self._paths.close()
+        self._held.close()
         self.arrays.forget()
         self._module.close()

@@ -34,6 +34,7 @@ from tracer.model.path_nodes import (
 from tracer.model.sampling import Sampling
 from tracer.model.stacks import StackSample
 from tracer.model.stretches import longest
+from tracer.model.threads import is_alive
 
 #: The rings hold what a busy host makes in several times as long.
 _LOOK_S = 0.05
@@ -65,12 +66,18 @@ class PathCollector:
     """Empties the rings of probe stacks from `start` to `stop`, on a thread of its own; another one
     unwinds what they held, which takes longer than the rings have room for.
 
-    `arrays` are the engine's, live.
+    `arrays` are the engine's, live. `look` is called with the processes that are there, again and
+    again.
     """
 
-    def __init__(self, arrays: Mapping[str, NDArray[np.void]], unwind: Unwind) -> None:
+    def __init__(
+        self,
+        arrays: Mapping[str, NDArray[np.void]],
+        unwind: Unwind,
+        look: Callable[[Sequence[int]], None] = lambda _pids: None,
+    ) -> None:
         self._arrays = arrays
-        self._unwind = unwind
+        self._unwind, self._look = unwind, look
         self._sampling = Sampling()
         self._event_loops = EventLoops(arrays)
         self._lock = threading.Lock()  # of all that is kept
@@ -178,10 +185,16 @@ class PathCollector:
     def _follow(self) -> None:
         while not self._over.wait(_LOOK_S):
             self._event_loops.look()
+            self._look(self._processes())
             with self._lock:
                 self._read()
             if self._new_nodes > _MOST_NODES or self._bytes > _MOST_BYTES:
                 self._full.set()
+
+    def _processes(self) -> list[int]:
+        threads = self._arrays["threads"][: int(self._arrays["ctl"][0]["next_slot"])]
+        found: list[int] = np.unique(threads["tgid"][is_alive(threads)]).tolist()
+        return found
 
     def _keep_small(self) -> None:
         while not self._over.is_set():

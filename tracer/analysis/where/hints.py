@@ -6,8 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tracer.analysis.where.own_code import language
+from tracer.analysis.where.own_code import is_unnamed_own, language
 from tracer.model.stacks import Frame
+from tracer.units import plain
 
 _PYTHON = re.compile(r"(?:lib)?python(3\.(\d+))?")
 _FIRST_WITH_NAMES = 12
@@ -16,6 +17,8 @@ _TASKS_UNREAD = re.compile(r"(?:lib)?python(3\.(?:1[4-9]|[2-9]\d)t?|3\.\d+t)(?!\
 _ASYNCIO = re.compile(r"(?:py::)?(?:Handle\._run|BaseEventLoop\.\w+|Runner\.run)\b")
 _JAVA = "libjvm.so"
 _NODE = re.compile(r"node(?:js)?|libnode\..*")
+#: Files without names that are told, at most.
+_MOST_UNNAMED = 3
 _TOKIO = re.compile(r"<?tokio::runtime::")
 #: Machines where a thread's own variables, by which tasks of tokio and Go are found, are read.
 _WITH_LOCALS = ("x86_64",)
@@ -25,15 +28,20 @@ def hints(frames: Iterable[Frame], machine: str = "x86_64") -> tuple[str, ...]:
     """Sentences about interpreters whose own functions are not among the frames, and about runtimes
     among them whose tasks cannot be told apart; `machine`: as uname(2) has it."""
     modules, kinds, runtimes = set(), set(), set()
+    named, unnamed = set(), set()
     for frame in {id(frame): frame for frame in frames}.values():  # most are in many stacks
         module = frame.module.rpartition("/")[2]
         modules.add(module)
+        if frame.function:
+            named.add(module)
+        elif is_unnamed_own(frame):
+            unnamed.add(module)
         kinds.add((language(frame) or frame.kind) if frame.function else "")
         if module.startswith("_asyncio.") or _ASYNCIO.match(frame.function):
             runtimes.add("asyncio")
         elif frame.kind == "go" or _TOKIO.match(frame.function):
             runtimes.add("Go" if frame.kind == "go" else "tokio")
-    found = []
+    found = _unnamed(unnamed - named)
     pythons = [match for match in map(_PYTHON.match, sorted(modules)) if match]
     if pythons and "python" not in kinds:
         minor = next((int(match[2]) for match in pythons if match[2]), None)
@@ -55,6 +63,16 @@ def hints(frames: Iterable[Frame], machine: str = "x86_64") -> tuple[str, ...]:
     if compiled and machine not in _WITH_LOCALS:
         found.append(f"Tasks of {' and '.join(compiled)} are not told apart yet on {machine}")
     return tuple(found)
+
+
+def _unnamed(modules: set[str]) -> list[str]:
+    if not modules:
+        return []
+    names = ", ".join(map(plain, sorted(modules)[:_MOST_UNNAMED]))
+    return [
+        f"Functions of {names} have no names here (stripped, or the file is gone): install its"
+        " debug symbols, or build it with them"
+    ]
 
 
 def _python(minor: int | None) -> str:

@@ -15,6 +15,14 @@ def test_a_compiled_program_needs_nothing() -> None:
     assert hints([RECV, PASS_ON]) == ()
 
 
+def test_a_program_without_names() -> None:
+    nameless = frame("", "/srv/server")
+    (hint,) = hints([RECV, nameless])
+    assert hint.startswith("Functions of server have no names here (stripped")
+    assert hints([RECV, nameless, frame("main", "/srv/server")]) == ()
+    assert hints([frame("", RECV.module), frame("", "")]) == ()
+
+
 @pytest.mark.parametrize(
     ("module", "says"),
     [
