@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -24,7 +26,9 @@ from tracer.host.installation import installation
 
 #: Workers have this resource, one each: a request takes it.
 RESOURCE = "tracer"
-_CONNECT_S, _START_S, _RESULT_S = 10.0, 60.0, 30.0
+_CONNECT_S, _START_S, _RESULT_S = 10.0, 60.0, 60.0
+#: The scheduler is asked for its workers so often.
+_FRESH_S = 0.5
 
 
 def import_distributed() -> Any:
@@ -59,7 +63,7 @@ class _Future:
 
         try:
             text = str(self._future.result(timeout=_RESULT_S))
-        except (CancelledError, KilledWorker, OSError):  # TimeoutError is one of these
+        except (CancelledError, KilledWorker, OSError, asyncio.TimeoutError):
             raise AnswerLostError from None
         except Exception as error:
             raise TracerError(f"its worker failed: {type(error).__name__}: {error}") from None
@@ -83,6 +87,8 @@ class DaskEngine:
         self._address, self._security = address, secured
         self._numbers = itertools.count()
         self._client: Any = None
+        self._workers: Mapping[str, str] = {}
+        self._looked_s = -math.inf
         try:
             self._connect()
         except EngineLostError as error:
@@ -102,20 +108,26 @@ class DaskEngine:
             raise EngineLostError(str(error)) from None
 
     def workers(self) -> Mapping[str, str]:
-        """Those of tracer, by their names."""
+        """Those of tracer, by their names; as they were a moment before."""
         if self._client.status == "closed":
             self._connect()
         if self._client.status != "running":
             raise EngineLostError
-        try:
-            info = self._client.scheduler_info(n_workers=-1)
-        except (OSError, RuntimeError) as error:
-            raise EngineLostError(str(error)) from None
-        return {
-            str(worker["name"]): address
-            for address, worker in info["workers"].items()
-            if RESOURCE in worker["resources"]
-        }
+        if time.monotonic() - self._looked_s > _FRESH_S:
+            # not Client.scheduler_info(): it keeps an old answer where it gets none
+            try:
+                info = self._client.sync(
+                    self._client.scheduler.identity, callback_timeout=_RESULT_S
+                )
+            except (OSError, RuntimeError, asyncio.TimeoutError) as error:
+                raise EngineLostError(str(error)) from None
+            self._looked_s = time.monotonic()
+            self._workers = {
+                str(worker["name"]): address
+                for address, worker in info["workers"].items()
+                if RESOURCE in worker["resources"]
+            }
+        return self._workers
 
     def submit(self, address: str, request: str) -> _Future:
         """A request for one worker, which no other takes over."""

@@ -142,7 +142,7 @@ class Gathering:
         try:
             self.keep(host.name, host.done, pending.result())
         except AnswerLostError:
-            self._lose(host, "its worker is gone")
+            self._lose(host, "its answer was lost on the way")
             return
         except TracerError as error:
             self._give_up(host, error.message + (f" ({error.hint})" if error.hint else ""))
