@@ -10,6 +10,7 @@ import click
 
 from benchmarks import (
     bystanders,
+    fleet,
     observer,
     overhead,
     parity,
@@ -28,7 +29,14 @@ from tracer.progress import Progress
 SECTIONS = dict(
     (
         *(parity.SECTION, overhead.SECTION, bystanders.SECTION, probes.SECTION, observer.SECTION),
-        *(servers.SECTION, recordings.SECTION, replay.SECTION, startup.SECTION, soak.SECTION),
+        *(
+            servers.SECTION,
+            recordings.SECTION,
+            replay.SECTION,
+            startup.SECTION,
+            fleet.SECTION,
+            soak.SECTION,
+        ),
     )
 )
 _ROUNDS, _RUN_NS = 12, 600_000_000
