@@ -166,7 +166,8 @@ class _Watch:
             until_s = end_s
             if request.interval_s is not None:
                 least_s = max(cost_s, before_s) / (request.most_cpu or float("inf"))
-                due_s += max(request.interval_s, least_s)
+                # windows that are late are not made up for: the last one would come after `end_s`
+                due_s = max(due_s + max(request.interval_s, least_s), time.monotonic())
                 until_s = min(due_s, end_s or float("inf"))
             try:
                 if number == 1:  # a signal from here on ends with a report

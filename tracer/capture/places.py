@@ -246,7 +246,8 @@ def _thread_samples(
     lives = recording.threads["life"]
     for times in (paths.times, _at_the_end(recording, paths, running)):
         for time, ns in times.items():
-            if lives[time.slot] == time.life:  # the table has no times of its earlier threads
+            # the table has no times of its earlier threads, nor of those that began since
+            if time.slot < len(lives) and lives[time.slot] == time.life:
                 sampled_ns[time.slot, _own_part(time)][time] += round(ns)
     own_ns = thread_times(recording)
     for slot, part in np.argwhere(own_ns > 0).tolist():

@@ -70,7 +70,8 @@ def each_group(rows: NDArray[np.void], arrays: Arrays, groups: Mapping[int, str]
     """The group of each row's thread. By columns: a table of thousands of threads that wait for a
     lock has ten thousands of rows."""
     slots, births = slots_of(rows), arrays["threads"]["birth_ns"]
-    is_there = births[slots] == rows["birth_ns"]
+    is_there = slots < len(births)  # a thread may begin while the tables are copied
+    is_there[is_there] = births[slots[is_there]] == rows["birth_ns"][is_there]
     return [
         (groups.get(slot) if there else None) or pattern(comm(rows[n]))
         for n, (slot, there) in enumerate(zip(slots.tolist(), is_there.tolist(), strict=True))
