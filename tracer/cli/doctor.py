@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -91,7 +92,8 @@ def _try_probes() -> str:
     from tracer.kernel.btf import Btf
     from tracer.kernel.engine import Engine
 
-    version = getattr(import_bcc(), "__version__", "unknown")
+    bcc = import_bcc()
+    version, place = getattr(bcc, "__version__", "unknown"), Path(bcc.__file__).resolve().parent
     with contextlib.closing(Engine(())) as engine:
         engine.arrays.reset()
         engine.attach()
@@ -101,4 +103,4 @@ def _try_probes() -> str:
     lacking = programs.lacking(types.tracepoints(), types, platform.machine())
     gone += [f"{', '.join(names)} (probe {probe})" for probe, names in lacking.items()]
     missing = f"; not here: {', '.join(gone)}" if gone else ""
-    return f"{count} raw tracepoints attached, kernel read; bcc {version}{missing}"
+    return f"{count} raw tracepoints attached, kernel read; bcc {version} of {place}{missing}"
