@@ -92,8 +92,7 @@ class Helper:
             _start(theirs.fileno())
         self._channel = Channel(ours)
         try:
-            self._channel.send(Load(tracing))
-            self._answer(Loaded)
+            self._ask(Load(tracing), Loaded)
         except TracerError as error:
             self.close()
             raise CannotTraceError(error.message, error.hint, error.exit_code) from None
@@ -104,17 +103,16 @@ class Helper:
     def attach(self, window: Window) -> OpenWindow:
         """Attach to the processes; the window is to be opened by `OpenWindow.open`. TracerError
         where they cannot be attached to."""
-        self._channel.send(window)
-        found = self._answer(Attached)
+        found = self._ask(window, Attached)
         return OpenWindow(self, SharedSettings(self._channel.receive_fd(), found.settings))
 
     def summary(self, units: int | None) -> Summary:
         """After the end of the window."""
-        with contextlib.suppress(EOFError):
-            self._channel.send(Stop(units))
-        return self._answer(Ended).summary
+        return self._ask(Stop(units), Ended).summary
 
-    def _answer(self, kind: type[_Answer]) -> _Answer:
+    def _ask(self, message: object, kind: type[_Answer]) -> _Answer:
+        with contextlib.suppress(EOFError):  # a helper that failed has said why before
+            self._channel.send(message)
         try:
             answer: Any = self._channel.receive()
         except EOFError:

@@ -156,7 +156,8 @@ def _line(t: Trace) -> str:
     largest, name = max((share, name) for name, share in shares.items() if share is not None)
     calls = [counted(sum(c.calls for c in t.calls), "system call")] if t.calls else []
     switches = counted(t.switches.total, "context switch", "context switches")
-    found = [f"finding {one.id} {percent(one.share)}" for one in t.findings[:1]]
+    causes = [one for one in t.findings if one.id != "nothing"]
+    found = [f"finding {one.id} {percent(one.share)}" for one in causes[:1]]
     words = [duration(t.window_ns), switches, *calls, f"{name} {percent(largest)}", *found]
     words += t.doubts
     return plain(", ".join(words))

@@ -150,6 +150,23 @@ def test_without_rights_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPat
         pass
 
 
+def test_a_helper_that_ends_early_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helper, "require_tracing", lambda: None)
+    monkeypatch.setattr(helper, "_start", lambda _descriptor: None)  # nobody at the other end
+    with pytest.raises(tracer.CannotTraceError, match="helper process of tracer has ended early"):
+        tracer.trace().__enter__()
+
+
+def test_an_interpreter_that_does_not_know_its_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helper, "require_tracing", lambda: None)
+    monkeypatch.setattr("sys.executable", "")
+    with pytest.raises(tracer.CannotTraceError, match=r"sys\.executable"):
+        tracer.trace().__enter__()
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(tracer.CannotTraceError, match="exit status 1"):
+        tracer.trace().__enter__()
+
+
 # ---- the socket ----
 
 
