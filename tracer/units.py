@@ -30,11 +30,19 @@ _UNITS = ((1.0, "ns"), (1e3, "us"), (1e6, "ms"), (1e9, "s"))
 _LONGEST, _SHORTEST = 9_995_000, 0.1
 
 
-def in_one_unit(times_ns: Sequence[float | None]) -> tuple[str, list[str]]:
+#: Of sums of times those of less than this share of the longest do not matter to the unit.
+_LEAST_OF_SUMS = 1e-4
+
+
+def in_one_unit(
+    times_ns: Sequence[float | None], *, are_sums: bool = False
+) -> tuple[str, list[str]]:
     """Times of one quantity, for the columns of a table: their unit, and each in it, with at most
     three significant figures: `us`, `["10,700", "7.04", "0"]`; unknown ones are `-`."""
     sizes = [abs(ns) for ns in times_ns if ns]
-    shortest, longest = min(sizes, default=0), max(sizes, default=0)
+    longest = max(sizes, default=0)
+    least = _LEAST_OF_SUMS * longest if are_sums else 0
+    shortest = min((size for size in sizes if size >= least), default=0)
     fitting = [one for one in _UNITS if longest < _LONGEST * one[0]] or [_UNITS[-1]]
     readable = [
         one for one in fitting if shortest >= _SHORTEST * one[0] and longest >= 0.9995 * one[0]

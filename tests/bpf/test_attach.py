@@ -270,6 +270,7 @@ def test_intervals_of_threads_that_come_and_go(tmp_path, more):
     documents = [json.loads(line) for line in file.read_text().splitlines()]
     assert len(documents) >= 3 and all(document["futex"]["locks"] for document in documents[1:-1])
     assert all(document["losses"]["total"] == 0 for document in documents)
+    assert all(group["name"] for document in documents for group in document["thread_groups"])
 
 
 def test_light(tmp_path, worker):

@@ -172,3 +172,9 @@ def test_times_of_one_quantity_have_one_unit(
     times_ns: list[float | None], unit: str, texts: list[str]
 ) -> None:
     assert units.in_one_unit(times_ns) == (unit, texts)
+
+
+def test_small_sums_do_not_choose_the_unit() -> None:
+    sums = [7.31e9, 2.17e9, 110_000, 21_200]
+    assert units.in_one_unit(sums, are_sums=True) == ("s", ["7.31", "2.17", "0.00011", "0.00002"])
+    assert units.in_one_unit([*sums[:2], 7e6], are_sums=True) == ("ms", ["7,310", "2,170", "7"])

@@ -179,6 +179,7 @@ class _Watch:
             kernels = self._names.read()
             edges, looks = self._living.closes(), self._concurrency.closes()
             data = self._ended(over)
+            kernels = self._names.with_later(kernels, data["threads"])
             if over:
                 self._python.look(outside=True)
             if has_threads(data):

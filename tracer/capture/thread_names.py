@@ -8,7 +8,7 @@ import numpy as np
 
 from tracer.host.processes import thread_name
 from tracer.kernel.engine import Engine
-from tracer.model.threads import is_alive
+from tracer.model.threads import Threads, comm, is_alive
 
 #: A thread names itself when it is young. One that was read when it was so old is read again in
 #: turn: in one window of so many, since any thread can take another name.
@@ -52,3 +52,14 @@ class ThreadNames:
         self._settled[slots[unread]] = -1
         self._settled[slots[old]] = births[old]
         return dict(self._names)
+
+    @staticmethod
+    def with_later(names: dict[int, str], threads: Threads) -> dict[int, str]:
+        """The same with the names of those of a window's `threads` that began after `read`; one
+        that has ended since had the name of its process's first thread."""
+        for slot in set(np.flatnonzero(is_alive(threads)).tolist()).difference(names):
+            row = threads[slot]
+            if not comm(row):
+                pid, tid = int(row["tgid"]), int(row["tid"])
+                names[slot] = thread_name(pid, tid) or thread_name(pid, pid)
+        return names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from tracer.analysis.run.counts import Switches, on_cpu_ns
 from tracer.analysis.run.summary import Summary
@@ -67,7 +68,7 @@ def _latencies(run: Summary, record: SchedRecord, width: int) -> list[str]:
     figures: dict[str, list[int | None]] = {
         f"p{q}": [times.percentile_ns(q) for times in seen.values()] for q in (50, 90, 99)
     }
-    heads, cells = columns_of({**figures, "max": [times.max_ns for times in seen.values()]})
+    heads, cells = columns_of({}, {**figures, "max": [times.max_ns for times in seen.values()]})
     rows = [
         [label, count(times.count), *_rate(run, times.count), *row]
         for (label, times), row in zip(seen.items(), cells, strict=True)
@@ -120,14 +121,16 @@ def call_times_ns(
 
 
 def columns_of(
-    *quantities: Mapping[str, Sequence[int | None]],
+    sums: Mapping[str, Sequence[int | None]],
+    each: Mapping[str, Sequence[int | None]] = MappingProxyType({}),
 ) -> tuple[list[str], list[list[str]]]:
-    """Columns of times: the heads, and the rows. Those of one quantity are in one unit, which each
-    head names."""
+    """Columns of sums of times, and of times of one event each: the heads, and the rows. Both are
+    in one unit, which each head names."""
     heads: list[str] = []
     columns: list[Sequence[str]] = []
-    for figures in quantities:
-        unit, cells = in_one_unit([ns for times_ns in figures.values() for ns in times_ns])
+    for figures in (sums, each):
+        every = [ns for times_ns in figures.values() for ns in times_ns]
+        unit, cells = in_one_unit(every, are_sums=figures is sums)
         heads += [f"{head}, {unit}" for head in figures]
         number = len(cells) // max(len(figures), 1)
         columns += [cells[n * number : (n + 1) * number] for n in range(len(figures))]

@@ -110,7 +110,8 @@ def _in_units(block: Table, kept: Sequence[int]) -> tuple[list[str], list[list[s
             for row, cell in enumerate(cells)
             if not isinstance(cell, str)
         ]
-        unit, times = in_one_unit([cell for _n, _row, cell in found])
+        ns = [cell for _n, _row, cell in found]
+        unit, times = in_one_unit(ns, are_sums=quantity is Total)
         for (n, row, _cell), text in zip(found, times, strict=True):
             heads[n], texts[n][row] = f"{block.columns[n]}, {unit}", text
     return list(heads.values()), [list(row) for row in zip(*texts.values(), strict=True)]

@@ -109,7 +109,7 @@ def _edges(found: Where, width: int) -> list[str]:
     if not shown:
         return []
     room = max((width - 30) // 2, _LEAST_PLACE)
-    unit, then = in_one_unit([edge.ns for edge in shown])
+    unit, then = in_one_unit([edge.ns for edge in shown], are_sums=True)
     rows = [
         [_end_text(edge.waker, room), _end_text(edge.woken, room), count(edge.times),
          count(edge.direct), text]
