@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import subprocess
 import sys
@@ -63,6 +64,18 @@ def test_the_unrelated_bcc(places: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     package = plant_bcc(places, "lib/python3/dist-packages")
     assert import_bcc().__file__ == str(package / "__init__.py")
     assert sys.modules["bcc.part"].__file__ == str(package / "part.py")
+
+
+def test_pointers_reach_bccs_library_whole() -> None:
+    """Without declared types ctypes cuts them to 32 bits; many Pythons have none that small."""
+    functions = ("bpf_num_tables", "bpf_table_name")  # BCC declares the others
+    lib = types.SimpleNamespace(bpf_num_functions=lambda _module: 0)
+    for name in functions:
+        setattr(lib, name, types.SimpleNamespace())
+    lib.bpf_num_tables = type("Function", (), {"__call__": lambda _self, _module: 0})()
+    bcc._taken_out(lib, types.SimpleNamespace(module=1 << 40))
+    for name in functions:
+        assert getattr(lib, name).argtypes[0] is ctypes.c_void_p, name
 
 
 def test_of_the_systems_packages_bcc_alone_is_used(places: Path) -> None:
