@@ -97,7 +97,7 @@ bench: setup ## measure overhead, probes, parity, estimates, start-up (BENCH_ARG
 vm-test: setup ## tests in virtual machines with other kernels: slow (KERNELS="6.1 newest" CPUS=4 TOPOLOGY=plain)
 	@$(SETUP) test-tools
 	@$(SETUP) examples
-	@$(SETUP) vm-tools
+	@$(SETUP) vm-tools $(if $(findstring -arm64,$(KERNELS)),aarch64)
 	@$(ROOT) $(PYTHON) tests/vm/matrix.py --kernels '$(KERNELS)' --cpus '$(CPUS)' --topology '$(TOPOLOGY)' \
 		--jobs '$(JOBS)' --minutes '$(MINUTES)'; $(AFTER_ROOT)
 

@@ -117,7 +117,8 @@ usage: scripts/setup.sh COMMAND
   test-tools    install strace, tmux and Python packages of tests if they are missing; with
                 TRACER_FORCE_BPF=1 all programs that tests use (Chromium, ...)
   lint-tools    install clippy, rustfmt and Python packages of checks if they are missing
-  vm-tools      install QEMU and what makes disks for it, if they are missing
+  vm-tools      install QEMU and what makes disks for it, if they are missing; vm-tools aarch64
+                for that processor too
   debian        print this Debian release and where apt gets it from
   find-cargo    print the cargo that is used
   cargo ARGS    run that cargo
@@ -140,7 +141,7 @@ main() {
         ;;
     test-tools) cmd_test_tools ;;
     lint-tools) cmd_lint_tools ;;
-    vm-tools) cmd_vm_tools ;;
+    vm-tools) cmd_vm_tools "$@" ;;
     find-cargo) find_cargo ;;
     *)
         cmd_help >&2

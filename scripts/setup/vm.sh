@@ -8,9 +8,13 @@ MIN_QEMU=10.0
 # Command and package of each.
 VM_TOOLS="mmdebstrap:mmdebstrap mkfs.ext4:e2fsprogs cpio:cpio depmod:kmod xz:xz-utils zstd:zstd lz4:lz4"
 
+# What cross-builds for aarch64 besides.
+AARCH64_TOOLS="unzip:unzip aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu"
+
+# has_qemu PROCESSOR
 has_qemu() {
     local version
-    version=$(qemu-system-x86_64 --version 2>/dev/null | sed -n '1s/.*version \([0-9.]*\).*/\1/p')
+    version=$("qemu-system-$1" --version 2>/dev/null | sed -n '1s/.*version \([0-9.]*\).*/\1/p')
     [[ -n $version ]] && version_ge "$version" "$MIN_QEMU"
 }
 
@@ -63,20 +67,28 @@ install_from_backports() {
     rm -f "$list"
 }
 
+# qemu PROCESSOR PACKAGE
+qemu() {
+    ! has_qemu "$1" || return 0
+    install_from_backports "$2"
+    has_qemu "$1" || die "QEMU is older than $MIN_QEMU." "Install a newer one by hand and run the same command again."
+}
+
+# cmd_vm_tools [aarch64]
 cmd_vm_tools() {
     local pair
     local -a needed=()
     debian_release >/dev/null
-    for pair in $VM_TOOLS; do
+    # shellcheck disable=SC2086
+    for pair in $VM_TOOLS ${1:+$AARCH64_TOOLS}; do
         have "${pair%%:*}" || needed+=("${pair##*:}")
     done
+    [[ -z ${1:-} || -d /usr/aarch64-linux-gnu/include ]] || needed+=(libc6-dev-arm64-cross)
     has_static_busybox || needed+=(busybox-static)
     if ((${#needed[@]})); then
         update_package_lists
         install_packages "${needed[@]}"
     fi
-    if ! has_qemu; then
-        install_from_backports qemu-system-x86
-        has_qemu || die "QEMU is older than $MIN_QEMU." "Install a newer one by hand and run the same command again."
-    fi
+    qemu x86_64 qemu-system-x86
+    [[ -z ${1:-} ]] || qemu aarch64 qemu-system-arm
 }

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# disks.sh: makes build/vm/root.ext4, this Debian release with what tracer and the jobs need (once;
-# as root), and build/vm/clone.ext4, the clone as it is now with what was built in it.
+# disks.sh [x86_64] [aarch64]: makes build/vm/root.ext4, this Debian release with what tracer and the
+# jobs need (once; as root), and build/vm/clone.ext4, the clone as it is now with what was built in it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+[[ " $* " != *" aarch64 "* ]] || "$here/aarch64.sh"
+[[ " $* " == *" x86_64 "* ]] || exit 0
 clone=$(cd "$here/../.." && pwd -P)
 mkdir -p "$clone/build/vm"
 cd "$clone/build/vm"

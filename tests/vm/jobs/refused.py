@@ -23,7 +23,8 @@ def main() -> int:
     job = Job()
     done = run("doctor", (TRACER, "doctor"), report=False)
     problems = re.findall(r"^problem +(.*?) {2,}(.*)$", done.out, re.M)
-    longest = max(map(len, re.split(r"^(?:ok|note|problem) ", done.out, flags=re.M)))
+    checks = done.out.split("\n\n")[0]  # before the tables of limits
+    longest = max(map(len, re.split(r"^(?:ok|note|problem) ", checks, flags=re.M)))
     found = [] if done.status == 1 and problems else [f"exit status {done.status}"]
     found += ["a traceback"] if "Traceback" in done.err else []
     found += [f"a problem in {longest} characters"] if longest > LONGEST else []
