@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,12 @@ import numpy as np
 
 from tracer.analysis.events.tables import Tables
 from tracer.analysis.events.views import NEEDS, VIEWS
-from tracer.errors import TracerError
+from tracer.errors import Interrupted, TracerError
 from tracer.host.installation import installation
 
 _MEMORY = "1500MB"
+#: About 1 GB in Python.
+_MOST_VALUES = 20_000_000
 _SEE = "the views and their columns: tracer query DIR"
 
 
@@ -51,9 +54,27 @@ def answer(sql: str, prepare: Callable[[Any], None]) -> Answer:
         try:
             cursor = connection.execute(sql)
             columns = [(str(c[0]), str(c[1])) for c in cursor.description or ()]
-            return Answer(columns, cursor.fetchall())
+            return Answer(columns, _rows(cursor, len(columns)))
         except duckdb.Error as error:
             raise _refused(error) from None
+        except RuntimeError as error:  # a signal's handler has raised meanwhile
+            if "interrupted" in str(error):
+                raise Interrupted(signal.SIGINT) from None
+            raise
+
+
+def _rows(cursor: Any, columns: int) -> Sequence[Sequence[Any]]:
+    """All of them; TracerError where they would take more memory than a recording does."""
+    most = _MOST_VALUES // max(columns, 1)
+    rows: Sequence[Sequence[Any]] = cursor.fetchmany(most + 1)
+    if len(rows) > most:
+        raise TracerError(
+            f"the answer has more than {most:,} rows",
+            "sum them up (GROUP BY), or ask for a part (LIMIT); tracer export --format csv writes"
+            " all events",
+            exit_code=2,
+        )
+    return rows
 
 
 def import_duckdb() -> Any:

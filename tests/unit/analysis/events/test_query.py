@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from tracer.analysis.events.query import query
 from tracer.analysis.events.replay import replay
 from tracer.analysis.events.tables import Tables
 from tracer.analysis.events.views import NEEDS, VIEWS
-from tracer.errors import TracerError
+from tracer.errors import Interrupted, TracerError
 from tracer.report.query import as_csv, document, render
 
 WRITER, READER = 1, 2
@@ -113,6 +115,28 @@ def test_an_error_names_what_is_wrong(tables: Tables, sql: str, names: str) -> N
     with pytest.raises(TracerError, match=names) as refused:
         query(tables, sql)
     assert refused.value.exit_code == 2
+
+
+def test_an_answer_has_a_limit(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracer.analysis.events.query._MOST_VALUES", 20)
+    assert len(query(tables, "SELECT range, 1 FROM range(10)").rows) == 10
+    with pytest.raises(TracerError, match="more than 10 rows") as refused:
+        query(tables, "SELECT range, 1 FROM range(11)")
+    assert refused.value.exit_code == 2 and "LIMIT" in refused.value.hint
+
+
+def test_a_signal_ends_a_long_query(tables: Tables) -> None:
+    def stopped(number: int, _frame: object) -> None:
+        raise Interrupted(number)
+
+    before = signal.signal(signal.SIGINT, stopped)
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    try:
+        timer.start()
+        with pytest.raises(Interrupted):
+            query(tables, "SELECT count(*) FROM range(1000000000000) WHERE range % 7 = 3")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_text_csv_and_json(tables: Tables) -> None:
