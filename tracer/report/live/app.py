@@ -135,7 +135,7 @@ class Live(App[int]):
         if "note" in message:
             self._tell(message["note"])
         if "ended" in message:
-            self._ended = plain(message["ended"])
+            self._ended, self._note_until_s = plain(message["ended"]), 0.0
         if "window" in message:
             self._note = self._note if time.monotonic() < self._note_until_s else ""
             if self._paused:
@@ -147,6 +147,7 @@ class Live(App[int]):
     def _tell(self, note: str) -> None:
         """In the first line, from now on for a while."""
         self._note, self._note_until_s = plain(note), time.monotonic() + _NOTE_S
+        self.set_timer(_NOTE_S, self._draw)
 
     def _take(self, document: Message) -> None:
         self._document, self._run = document, summary_of(document)
@@ -164,13 +165,18 @@ class Live(App[int]):
         lines = [Line(self._note or "waiting for the first window", "states")]
         if self._run is not None:
             lines = upper(self._run, self._history, self._right(), width, height)
-            if self._note or self._ended:
-                lines[0] = Line((self._ended or self._note)[:width], "warning")
+            if said := self._said():
+                lines[0] = Line(said[:width], "warning")
         elif self._ended:
-            lines = [Line(self._ended, "warning")]
+            lines = [Line(self._said(), "warning")]
         self._upper.update(_text(lines))
         self._tables.update(self._names())
         self._fill()
+
+    def _said(self) -> str:
+        """A note while it is new, or why there are no more windows."""
+        is_new = time.monotonic() < self._note_until_s
+        return self._note if is_new or not self._ended else self._ended
 
     def _right(self) -> str:
         paused = f"PAUSED ({len(self._later)} behind)  " if self._paused else ""

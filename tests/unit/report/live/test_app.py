@@ -63,6 +63,24 @@ def test_all_tables_at_both_sizes(size: tuple[int, int]) -> None:
     play(script, size)
 
 
+def test_what_is_saved_after_the_end_is_said() -> None:
+    async def script(view: Live, pilot: Pilot[int], sent: list[Mapping[str, Any]]) -> None:
+        view.receive({"window": WINDOW})
+        view.receive({"ended": "the last process has ended; q leaves"})
+        await pilot.pause()
+        assert "the last process has ended" in screen(view)
+        await pilot.press("w")
+        view.receive({"note": "saved: tracer report x.json"})
+        await pilot.pause()
+        assert sent == [{"save": WINDOW}] and "saved: tracer report x.json" in screen(view)
+        view._note_until_s = 0
+        view._draw()
+        await pilot.pause()
+        assert "the last process has ended" in screen(view)
+
+    play(script)
+
+
 def test_rows_that_look_alike_are_all_shown() -> None:
     """Functions of one name in files of one name; two threads that had one number in turn."""
     data = document(planted_summary(where=where(PROFILE, WALL)))
