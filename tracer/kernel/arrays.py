@@ -123,10 +123,13 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
         depend on each other: a thread's row before the counts that refer to it.
         """
         threads = self.threads
-        rows = np.arange(len(threads)) if wanted is None else np.flatnonzero(wanted(threads))
         found = {"cpus": self["cpus"].copy()}
-        found["threads"] = np.zeros(len(threads), threads.dtype)
-        found["threads"][rows] = threads[rows]
+        if wanted is None:
+            found["threads"] = threads.copy()
+        else:
+            rows = np.flatnonzero(wanted(threads))
+            found["threads"] = np.zeros(len(threads), threads.dtype)
+            found["threads"][rows] = threads[rows]
         for name, array in self.items():
             if name not in (*found, *_NOT_COPIED):
                 found[name] = array.copy()

@@ -35,6 +35,8 @@ _WORDS, _WORD_THREADS = 1 << 14, 12
 MAX_AFFINITIES = 1024
 #: Rows of a table of threads: at most, and of one that is kept small at least.
 MOST_ROWS, _FEWEST_ROWS = 1 << SLOT_BITS, 1 << 14
+#: Sets of a CPU's statistics, a power of two: more CPUs than that share them.
+_STAT_CPUS = 64
 #: Programs outside the target that each CPU can tell apart.
 CPU_OTHERS = 64
 #: Kinds of sleep, by what was awaited, call and waker, that each CPU can tell apart.
@@ -101,6 +103,7 @@ def macros(
         **states.macros(),
         **{f"WAKEUP_{outcome.name}": int(outcome) for outcome in Outcome},
         "MAX_CPUS": sizes.cpus,
+        "STAT_CPUS": min(sizes.cpus, _STAT_CPUS),
         "MAX_THREADS": sizes.threads,
         "CPUS_BEFORE": sizes.cpus if followed else 1,
         "THREADS_BEFORE": sizes.threads if followed else 1,

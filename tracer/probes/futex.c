@@ -55,7 +55,7 @@ struct futex_place {
 	char comm[COMM_LENGTH];
 };
 
-BPF_F_TABLE("array", u32, struct futex_op, futex_ops, MAX_CPUS * N_FUTEX_OPS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct futex_op, futex_ops, STAT_CPUS * N_FUTEX_OPS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct futex_call, futex_calls, MAX_THREADS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct futex_place, futex_places, 1 << FUTEX_PLACE_BITS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, u64, futex_unplaced, MAX_CPUS, BPF_F_MMAPABLE); /* table full there */
@@ -226,7 +226,7 @@ static inline void futex_switched_in(u32 cpu, struct ctl *c, struct thread *t, u
 	if (!f || f->op >= N_FUTEX_OPS || f->sleeps == t->sleeps)
 		return; /* it slept for a page or a lock of the kernel's */
 	f->sleeps = t->sleeps;
-	s = futex_op_at(cpu * N_FUTEX_OPS + (u32)f->op);
+	s = futex_op_at(STAT_SET(cpu) * N_FUTEX_OPS + (u32)f->op);
 	if (!s)
 		return;
 	from = t->out_ns > c->start_ns ? t->out_ns : c->start_ns;
@@ -263,21 +263,21 @@ static inline struct futex_place *futex_place_of(struct cpu *k, struct thread *t
 static inline void futex_result(struct futex_op *s, u32 op, s64 result)
 {
 	if (result == -11) { /* EAGAIN */
-		s->again++;
+		COUNT(s->again, 1);
 	} else if (result == -110) { /* ETIMEDOUT */
-		s->timed_out++;
+		COUNT(s->timed_out, 1);
 	} else if (result == -4 || (result <= -512 && result >= -516)) { /* EINTR, ERESTART* */
-		s->interrupted++;
+		COUNT(s->interrupted, 1);
 	} else if (result < 0) {
-		s->failed++;
+		COUNT(s->failed, 1);
 	} else if (!(FUTEX_WAIT_ROWS >> op & 1) && op != FUTEX_OP_UNLOCK_PI && op != FUTEX_OP_UNKNOWN) {
-		s->woken += result;
+		COUNT(s->woken, result);
 		if (result > 1)
-			s->woke_more++;
+			COUNT(s->woke_more, 1);
 		else if (result)
-			s->woke_one++;
+			COUNT(s->woke_one, 1);
 		else
-			s->woke_none++;
+			COUNT(s->woke_none, 1);
 	}
 }
 
@@ -336,11 +336,11 @@ static inline void futex_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struc
 	if (!f || f->op >= N_FUTEX_OPS)
 		return;
 	op = (u32)f->op;
-	s = futex_op_at(cpu * N_FUTEX_OPS + op);
+	s = futex_op_at(STAT_SET(cpu) * N_FUTEX_OPS + op);
 	if (!s)
 		return;
-	s->calls++;
-	s->slept += t->sleeps != 0;
+	COUNT(s->calls, 1);
+	COUNT(s->slept, t->sleeps != 0);
 	futex_result(s, op, result);
 	if (t->call_nr >= CALLS_OF_COMPAT)
 		return;

@@ -10,7 +10,6 @@ struct sched_cpu {
 	u64 ran_io_ns[N_WAITS], ran_user_ns[N_WAITS]; /* of it: calls for I/O, own code */
 	struct hist handed[N_WAITS];
 	u64 pulled;
-	u64 pushed_off;            /* threads of the target that this CPU was taken from, and wait */
 	/* Threads that come in here, woken by one of the target on this CPU or on another, by how many
 	 * could run on the waker's: of the target, and of all tasks. */
 	u64 woke[N_RUNNABLE], woke_away[N_RUNNABLE];
@@ -25,10 +24,19 @@ struct sched_thread {
 	u64 io_ns, user_ns;
 };
 
-BPF_F_TABLE("array", u32, struct sched_cpu, sched_cpus, MAX_CPUS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct sched_cpu, sched_cpus, STAT_CPUS, BPF_F_MMAPABLE);
+/* Threads of the target that a CPU was taken from, and that wait for it. */
+BPF_F_TABLE("array", u32, u64, sched_pushed_off, MAX_CPUS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct sched_thread, sched_threads, MAX_THREADS, BPF_F_MMAPABLE);
 
-static inline struct sched_cpu *sched_at(u32 i) { return sched_cpus.lookup(&i); }
+static inline struct sched_cpu *sched_at(u32 cpu)
+{
+	u32 i = STAT_SET(cpu);
+
+	return sched_cpus.lookup(&i);
+}
+
+static inline u64 *sched_pushed_off_at(u32 cpu) { return sched_pushed_off.lookup(&cpu); }
 static inline struct sched_thread *sched_thread_at(u32 i) { return sched_threads.lookup(&i); }
 
 /* The tasks that can run on this CPU, as placement counts them: the current one, which is the
@@ -58,28 +66,26 @@ static inline u32 sched_queued(void)
 /* A thread of the target wakes `t`: it runs, and the threads that were pushed off its CPU could. */
 static inline void sched_waking(u32 cpu, struct thread *t, u32 slot, u32 waker_slot)
 {
-	struct sched_cpu *s = sched_at(cpu);
 	struct sched_thread *own = sched_thread_at(slot);
-	u64 others;
+	u64 *others = sched_pushed_off_at(cpu);
 
-	if (!s || !own)
+	if (!others || !own)
 		return;
 	own->runnable = own->queued = 0;
 	if (!waker_slot || t->source != SOURCE_PROCESS)
 		return;
-	others = s->pushed_off;
-	own->runnable = others < N_RUNNABLE - 1 ? (u32)others + 1 : N_RUNNABLE;
+	own->runnable = *others < N_RUNNABLE - 1 ? (u32)*others + 1 : N_RUNNABLE;
 	own->queued = sched_queued();
 }
 
 /* It waits for its CPU no longer. */
 static inline void sched_waited(struct sched_thread *own)
 {
-	struct sched_cpu *s = own->waits_for ? sched_at(own->waits_for - 1) : 0;
+	u64 *others = own->waits_for ? sched_pushed_off_at(own->waits_for - 1) : 0;
 
 	own->waits_for = 0;
-	if (s && s->pushed_off)
-		__sync_fetch_and_add(&s->pushed_off, (u64)-1);
+	if (others && *others)
+		__sync_fetch_and_add(others, (u64)-1);
 }
 
 /* It was woken by a thread on `t->waking_cpu`, and comes in here. */
@@ -91,15 +97,15 @@ static inline void sched_placed(struct sched_cpu *s, struct sched_thread *own, u
 	own->runnable = 0;
 	if (n < N_RUNNABLE) {
 		if (is_same)
-			s->woke[n]++;
+			COUNT(s->woke[n], 1);
 		else
-			s->woke_away[n]++;
+			COUNT(s->woke_away[n], 1);
 	}
 	if (queued < N_RUNNABLE) {
 		if (is_same)
-			s->woke_by_queue[queued]++;
+			COUNT(s->woke_by_queue[queued], 1);
 		else
-			s->woke_away_by_queue[queued]++;
+			COUNT(s->woke_away_by_queue[queued], 1);
 	}
 }
 
@@ -131,8 +137,8 @@ static inline void sched_split(struct sched_cpu *s, struct sched_thread *own, st
 {
 	u32 began_here = own->epoch == t->epoch;
 
-	s->ran_io_ns[wait] += own_io_ns(t) - (began_here ? own->io_ns : 0);
-	s->ran_user_ns[wait] += t->own[PART_USER] - (began_here ? own->user_ns : 0);
+	COUNT(s->ran_io_ns[wait], own_io_ns(t) - (began_here ? own->io_ns : 0));
+	COUNT(s->ran_user_ns[wait], t->own[PART_USER] - (began_here ? own->user_ns : 0));
 }
 
 static inline void sched_switched_out(u32 cpu, struct thread *t, u32 slot, u64 ns, u32 runnable)
@@ -140,15 +146,17 @@ static inline void sched_switched_out(u32 cpu, struct thread *t, u32 slot, u64 n
 	struct sched_cpu *s = sched_at(cpu);
 	struct sched_thread *own = sched_thread_at(slot);
 	u32 wait = t->wait;
+	u64 *others;
 
 	if (!s)
 		return;
 	hist_add(&s->ran[wait < N_WAITS ? wait : N_WAITS], ns);
 	if (own && wait < N_WAITS)
 		sched_split(s, own, t, wait);
-	if (own && runnable) {
+	others = sched_pushed_off_at(cpu);
+	if (own && others && runnable) {
 		own->waits_for = cpu + 1;
-		__sync_fetch_and_add(&s->pushed_off, 1);
+		__sync_fetch_and_add(others, 1);
 	}
 }
 
@@ -170,5 +178,5 @@ static inline void sched_migrated(u32 cpu, struct thread *t)
 	struct sched_cpu *s = sched_at(cpu);
 
 	if (s && t->state == THREAD_PREEMPTED)
-		s->pulled++;
+		COUNT(s->pulled, 1);
 }

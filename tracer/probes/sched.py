@@ -102,8 +102,8 @@ def _placed(cpus: NDArray[np.void], here: str, away: str) -> dict[int, tuple[int
 PROBE = Probe(
     summary="context switches, migrations, wake-ups by kind and their latency, time slices",
     hooks=("waking", "switched_in", "switched_out", "woke_next", "migrated"),
-    arrays=("sched_cpus", "sched_threads"),
+    arrays=("sched_cpus", "sched_pushed_off", "sched_threads"),
     read=_read,
-    states={"sched_cpus": ("pushed_off",), "sched_threads": ()},
+    states={"sched_pushed_off": (), "sched_threads": ()},
     macros=_macros,
 )

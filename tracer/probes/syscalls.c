@@ -12,7 +12,7 @@ struct call_stat {
 	struct hist ns;
 };
 
-BPF_F_TABLE("array", u32, struct call_stat, call_stats, MAX_CPUS * MAX_CALL_ROWS, BPF_F_MMAPABLE);
+BPF_F_TABLE("array", u32, struct call_stat, call_stats, STAT_CPUS * MAX_CALL_ROWS, BPF_F_MMAPABLE);
 BPF_F_TABLE("array", u32, struct call_stat, shared_call_stats, MAX_CALLS, BPF_F_MMAPABLE);
 
 static inline struct call_stat *call_stat_at(u32 i) { return call_stats.lookup(&i); }
@@ -47,31 +47,25 @@ static inline u64 call_row(struct ctl *c, u64 *info)
 
 static inline void shared_call_ended(u32 nr, s64 result, u64 ns, u64 off_ns)
 {
-	u32 error = call_error(result);
+	u64 error = call_error(result);
 	struct call_stat *s = shared_call_stat_at(nr);
-	u32 bucket = hist_bucket(ns);
-	u64 max;
 
-	if (!s || bucket >= HIST_BUCKETS)
+	if (!s)
 		return;
-	__sync_fetch_and_add(&s->ns.buckets[bucket], 1);
-	__sync_fetch_and_add(&s->ns.sum, ns);
+	hist_add_shared(&s->ns, ns);
 	__sync_fetch_and_add(&s->off_ns, off_ns);
 	if (result > 0)
 		__sync_fetch_and_add(&s->results, result);
+	asm volatile("" : "+r"(error)); /* the verifier wants the bound right before its use */
 	if (error < ERRNO_BUCKETS)
 		__sync_fetch_and_add(&s->errors[error], 1);
-	max = s->ns.max;
-#pragma clang loop unroll(disable)
-	for (int attempt = 0; attempt < 4 && ns > max; attempt++)
-		max = __sync_val_compare_and_swap(&s->ns.max, max, ns);
 }
 
 static inline void syscalls_call_ended(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t,
 				       u32 slot, s64 result, u64 ns, u64 now)
 {
 	u64 *info = call_info_at(t->call_nr);
-	u32 error = call_error(result);
+	u64 error = call_error(result);
 	struct call_stat *s;
 	u64 row;
 
@@ -82,13 +76,14 @@ static inline void syscalls_call_ended(u32 cpu, struct ctl *c, struct cpu *k, st
 		shared_call_ended(t->call_nr, result, ns, t->call_off_ns);
 		return;
 	}
-	s = call_stat_at(cpu * MAX_CALL_ROWS + (u32)row);
+	s = call_stat_at(STAT_SET(cpu) * MAX_CALL_ROWS + (u32)row);
 	if (!s)
 		return;
 	hist_add(&s->ns, ns);
-	s->off_ns += t->call_off_ns;
+	COUNT(s->off_ns, t->call_off_ns);
 	if (result > 0)
-		s->results += result;
+		COUNT(s->results, result);
+	asm volatile("" : "+r"(error)); /* the verifier wants the bound right before its use */
 	if (error < ERRNO_BUCKETS)
-		s->errors[error]++;
+		COUNT(s->errors[error], 1);
 }

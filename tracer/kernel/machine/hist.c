@@ -41,8 +41,36 @@ static inline u32 hist_bucket(u64 ns)
 	return (u32)((octave - 3) * 16 + (ns >> (octave - 4) & 15));
 }
 
+/* Statistics of a CPU are written by it alone. On a host of more than STAT_CPUS CPUs several share a set
+ * of them, whose counters are then changed atomically. */
+#if MAX_CPUS > STAT_CPUS
+#define STAT_SET(cpu) ((cpu) % STAT_CPUS)
+#define COUNT(counter, n) __sync_fetch_and_add(&(counter), (u64)(n))
+#else
+#define STAT_SET(cpu) (cpu)
+#define COUNT(counter, n) ((counter) += (n))
+#endif
+
+/* To a histogram that several CPUs write. */
+static inline void hist_add_shared(struct hist *h, u64 ns)
+{
+	u64 bucket = hist_bucket(ns), max = h->max;
+
+	asm volatile("" : "+r"(bucket)); /* the verifier wants the bound right before its use */
+	if (bucket >= HIST_BUCKETS)
+		return;
+	__sync_fetch_and_add(&h->buckets[bucket], 1);
+	__sync_fetch_and_add(&h->sum, ns);
+#pragma clang loop unroll(disable)
+	for (int attempt = 0; attempt < 4 && ns > max; attempt++)
+		max = __sync_val_compare_and_swap(&h->max, max, ns);
+}
+
 static inline void hist_add(struct hist *h, u64 ns)
 {
+#if MAX_CPUS > STAT_CPUS
+	hist_add_shared(h, ns);
+#else
 	u32 bucket = hist_bucket(ns);
 
 	h->sum += ns;
@@ -50,4 +78,5 @@ static inline void hist_add(struct hist *h, u64 ns)
 		h->max = ns;
 	if (bucket < HIST_BUCKETS)
 		h->buckets[bucket]++;
+#endif
 }
