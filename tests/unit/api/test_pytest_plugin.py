@@ -69,6 +69,7 @@ def no_rights(monkeypatch: pytest.MonkeyPatch) -> None:
         raise TracerError("loading BPF programs needs root's rights")
 
     monkeypatch.setattr(helper, "require_rights", refuse)
+    monkeypatch.delenv("TRACER_FORCE_BPF", raising=False)
 
 
 def test_pytest_loads_nothing_of_tracers_for_it() -> None:
