@@ -54,9 +54,10 @@ class Modules(build_py):
         if self.editable_mode:
             super().run()
             return
-        shutil.rmtree(self.build_lib, ignore_errors=True)  # modules that were removed since
-        super().run()
         share = Path(self.get_finalized_command("build").build_base, "share")
+        for stale in (self.build_lib, share):  # what was removed from the sources since
+            shutil.rmtree(stale, ignore_errors=True)
+        super().run()
         subprocess.run(
             [sys.executable, "-m", "tracer.cli._share", share],
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},

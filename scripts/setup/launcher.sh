@@ -146,7 +146,10 @@ cmd_uninstall() {
         remove_share
         say "removed $file, and tracer's man pages and completions in $PREFIX/share"
         ;;
-    absent) say "$file is not there; nothing to remove" ;;
+    absent)
+        remove_share # of an installation that was broken off
+        say "$file is not there; nothing to remove"
+        ;;
     foreign) die "$file is not this clone's; it is left as it is." "Look at it: ls -l $file" ;;
     esac
 }

@@ -5,6 +5,7 @@ In a clone the set-up does it (Makefile); elsewhere pip does, of a wheel, an arc
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shlex
@@ -56,7 +57,11 @@ class Installation:
 
 
 def _pip() -> str:
-    return f"{shlex.quote(sys.executable)} -m pip install"
+    """`pip install` into this environment; an environment that uv has made has no pip."""
+    python = shlex.quote(sys.executable)
+    if importlib.util.find_spec("pip") is None:
+        return f"uv pip install --python {python}"
+    return f"{python} -m pip install"
 
 
 def _packages_of(extra: str) -> list[str]:

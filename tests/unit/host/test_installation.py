@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -60,6 +61,13 @@ def test_what_pip_was_given(
     assert asked.startswith("'/a venv/bin/python' -m pip install --force-reinstall --no-deps ")
     assert asked.endswith(source or "source archive")
     assert "make" not in str(found) + asked + found.to_build(anew=True) + found.to_get("py-spy")
+
+
+def test_an_environment_without_pip_was_made_by_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda _name: None)
+    asked = Installation("wheel", Path("/v"), "/d/t.whl").to_build()
+    python = shlex.quote(sys.executable)
+    assert asked == f"uv pip install --python {python} --force-reinstall --no-deps /d/t.whl"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"url": 5}'])
