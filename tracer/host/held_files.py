@@ -30,15 +30,17 @@ class HeldFiles:
 
     def look(self, pids: Iterable[int]) -> None:
         """To be called now and then with the processes that are there."""
+        looks: dict[tuple[int, str], int] = {}  # those that are gone are forgotten
         for pid in [*pids][:_MOST_PROCESSES]:
             try:
                 program = pid, str((_PROC / f"{pid}/exe").readlink())
             except OSError:
                 continue
-            looks = self._looks[program] = self._looks.get(program, 0) + 1
-            if looks <= _LOOKS:
+            looks[program] = self._looks.get(program, 0) + 1
+            if looks[program] <= _LOOKS:
                 for area in read_areas(pid):
                     self._hold(pid, area)
+        self._looks = looks
 
     def _hold(self, pid: int, area: Area) -> None:
         key = area.device, area.inode

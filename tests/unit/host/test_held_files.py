@@ -55,4 +55,6 @@ def test_no_more_files_are_held_than_some(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(held_files, "_MOST_FILES", 1)
     with closing(HeldFiles()) as held:
         ran(tmp_path / "program", held)
-        assert len(held._held) == 1
+        assert len(held._held) == len(held._looks) == 1
+        held.look([])
+        assert not held._looks
