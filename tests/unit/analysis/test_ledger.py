@@ -230,8 +230,19 @@ def test_a_cpu_never_seen_is_the_residual(hand: Hand) -> None:
 def test_offline_cpus_are_not_in_the_ledger(hand: Hand) -> None:
     hand.thread(1, "RUNNING", END, {"user": 1000})
     hand.cpus["tid"], hand.cpus["slot"] = [101, 0], [1, 0]
+    hand.cpus["epoch"][1] -= 1  # since an earlier window
     book = ledger.cpu(hand.recording(online_cpus=(0,)))
     assert (book.total_ns, book.residual_ns) == (1000, 0)
+
+
+def test_a_cpu_that_goes_off_line_in_the_window_is_idle_from_then_on(hand: Hand) -> None:
+    hand.thread(1, "BLOCKED", END, {"user": 1300})
+    hand.cpus["tid"], hand.cpus["slot"] = [0, 0], [0, 0]
+    hand.cpus["idle_ns"] = [0, 0]
+    hand.cpus["since_ns"] = [END, START + 300]  # the last switch there: to the idle task
+    book = ledger.cpu(hand.recording(online_cpus=(0,)))
+    assert book.total_ns == 2000
+    assert (book.parts["target_user"], book.parts["idle"], book.residual_ns) == (1300, 700, 0)
 
 
 def test_an_event_of_a_racing_cpu_after_the_end_takes_nothing_back(hand: Hand) -> None:

@@ -207,9 +207,13 @@ def idle_and_others_ns(recording: Recording, number: int) -> tuple[int, int]:
 
 
 def cpu(recording: Recording) -> Ledger:
-    """The CPU ledger: online CPUs x window, by the target's parts, other tasks and idle."""
+    """The CPU ledger: CPUs x window, by the target's parts, other tasks and idle.
+
+    A CPU that went off line in the window is one of them, and idle from then on.
+    """
     idle_ns = other_ns = 0
-    for number in recording.online_cpus:
+    numbers = cpus_of_window(recording)
+    for number in numbers:
         idle, other = idle_and_others_ns(recording, number)
         idle_ns += idle
         other_ns += other
@@ -218,7 +222,14 @@ def cpu(recording: Recording) -> Ledger:
     parts.update({f"target_{name}": sums[name] for name in SYSCALL_PARTS})
     parts["target_kernel_workers"] = sums[KERNEL_WORKERS]
     parts.update(other=other_ns, idle=idle_ns)
-    return Ledger(recording.window_ns * len(recording.online_cpus), parts)
+    return Ledger(recording.window_ns * len(numbers), parts)
+
+
+def cpus_of_window(recording: Recording) -> list[int]:
+    """Those that are online at its end or had an event in it."""
+    rows = recording.cpus
+    had_event = np.flatnonzero((rows["seen"] != 0) & (rows["epoch"] == recording.epoch))
+    return sorted({*recording.online_cpus, *had_event.tolist()})
 
 
 def headline(recording: Recording) -> Headline:
