@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, add_completion_class, get_completion_class
 
 from tracer.cli import _manual
 
@@ -19,15 +19,26 @@ SHELLS = {
     "zsh": "zsh/site-functions/_tracer",
     "fish": "fish/vendor_completions.d/tracer.fish",
 }
+#: The variable by which a shell's script asks what may follow a word.
+COMPLETE = "_TRACER_COMPLETE"
 #: In every file: `make uninstall` removes no other.
 MARK = "made from the commands of tracer"
+
+
+@add_completion_class
+class _Bash(BashComplete):
+    """bash takes the `=` of `--option=value` for a word of its own, which is no argument."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        args, incomplete = super().get_completion_args()
+        return [arg for arg in args if arg != "="], incomplete
 
 
 def completion(shell: str, root: click.Command) -> str:
     """The script that teaches a shell of `SHELLS` to complete tracer's words."""
     found = get_completion_class(shell)
     assert found is not None  # click has all of SHELLS
-    first, *others = found(root, {}, "tracer", "_TRACER_COMPLETE").source().splitlines()
+    first, *others = found(root, {}, "tracer", COMPLETE).source().splitlines()
     return "\n".join([first, *others, f"# {MARK}", ""])  # the first line of zsh's has a meaning
 
 

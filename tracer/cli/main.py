@@ -144,6 +144,8 @@ def _signalled(number: int, _frame: object) -> None:
 def main() -> None:
     """Run the command line; never returns."""
     _open_standard_streams()
+    if "_TRACER_COMPLETE" in os.environ:  # a shell asks what may follow
+        importlib.import_module("tracer.cli._share")
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a shell's background job
             signal.signal(number, _signalled)

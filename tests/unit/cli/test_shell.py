@@ -118,6 +118,15 @@ def test_each_shell_reads_its_script(shell: str, tmp_path: Path) -> None:
     assert found.stdout.split()[0] == expected
 
 
+def test_bash_splits_a_word_at_its_equals_sign() -> None:
+    asked = {"COMP_WORDS": "tracer run thread-brigade --budget = sched.switches.p",
+             "COMP_CWORD": "5", "_TRACER_COMPLETE": "bash_complete"}  # fmt: skip
+    done = subprocess.run(
+        [TRACER], env=os.environ | asked, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "plain,sched.switches.per_unit\n"
+
+
 # ---- man pages ----
 
 
