@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from tracer.report.hops import PART_LINES, kind_line
@@ -55,19 +55,14 @@ def kinds_table(title: str, hops: Mapping[str, Any]) -> Block:
             blocks.share(group["time_share"]),
             *(blocks.time(group[key]) for key in ("mean_ns", "p50_ns", "p99_ns", "max_ns")),
         ]
-        for group in _groups(hops)
+        for group in [*hops["kinds"], hops["all"]]
     ]
     return blocks.table(title, columns, rows)
 
 
-def _groups(hops: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    return [*hops["kinds"], hops["all"]]
-
-
 def _parts(hops: Mapping[str, Any]) -> Block:
     """What the hops of each kind are made of, means; a column for each kind that is seen."""
-    shown = [group for group in hops["kinds"] if group["seen"]]
-    shown.append(hops["all"])
+    shown = [*(group for group in hops["kinds"] if group["seen"]), hops["all"]]
     columns = [Column("part", is_text=True)]
     columns += [Column(kind_line(group["kind"], hops["asleep_limit_ns"])) for group in shown]
     rows = [

@@ -72,8 +72,8 @@ def few(number: int) -> Block | None:
     if number >= ENOUGH_BLOCKS:
         return None
     return blocks.text(
-        f"{counted(number, 'block')}: what is seen is a hint, and nothing here is a firm claim"
-        f" ({ENOUGH_BLOCKS} allow one).",
+        f"{counted(number, 'block')}, which is few: the intervals are wide, and nothing here is a"
+        " firm claim.",
         tone="note",
     )
 
