@@ -137,9 +137,11 @@ def compare_saved(a: Path, b: Path) -> CompareResult:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise _refused(f"cannot read {path}: {error}") from None
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise _refused(f"cannot read {path}: {error.strerror}") from None
+    except ValueError:
+        raise _refused(f"{path} is not a JSON report") from None
     if not isinstance(document, dict) or document.get("schema") not in READABLE:
         raise _refused(f"{path} is not a report of tracer run")
     if document.get("partial"):
