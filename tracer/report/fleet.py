@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tracer.analysis.fleet import GROUPED_BY, VERDICTS, Across, FleetAnswer, HostAnswer
+from tracer.analysis.fleet import (
+    GROUPED_BY,
+    NOT_JUDGED,
+    SAME,
+    VERDICTS,
+    Across,
+    FleetAnswer,
+    HostAnswer,
+)
 from tracer.analysis.statistics.intervals import Interval
 from tracer.analysis.statistics.wording import duration_text, ratio_text
 from tracer.report.layout import WIDTH, page, table
@@ -34,20 +42,18 @@ def _head(answer: FleetAnswer) -> list[str]:
         )
     elif len([host for host in answer.hosts if host.effects]) < 2:
         lines.append("Fewer than two hosts have two blocks: there is no summary over hosts.")
-    first = answer.measures[0] if answer.measures else ""
+    side = answer.measures[0].split(" / ")[0] if answer.measures else ""
     for verdict in VERDICTS:
         named = [host.name for host in answer.hosts if host.verdict == verdict]
         if named:
-            lines.append(f"{plain(first.split(' / ')[0])} is {_is(verdict)} {_names(named)}")
+            lines.append(f"{_said(verdict, plain(side))} {_names(named)}")
     return lines
 
 
-def _is(verdict: str) -> str:
-    if verdict in ("slower", "faster"):
-        return f"{verdict} on"
-    if verdict == "no difference":
-        return "as fast, beyond noise, on"
-    return "not judged (a busy host, or too few blocks) on"
+def _said(verdict: str, side: str) -> str:
+    if verdict == NOT_JUDGED:
+        return "Not judged (a busy host, or too few blocks):"
+    return f"{side} is {'as fast, beyond noise,' if verdict == SAME else verdict} on"
 
 
 def _names(names: Sequence[str]) -> str:
@@ -66,24 +72,25 @@ def _why(answer: FleetAnswer) -> list[str]:
 
 
 def _hosts(answer: FleetAnswer, width: int) -> list[str]:
-    if not answer.measures:
-        return []
-    first = answer.measures[0]
+    measures = answer.measures[:1] if answer.is_ratio else answer.measures
+    hosts = _shown(answer.hosts, measures[0] if measures else "")
     rows = [
         [
             plain(host.name),
             f"{host.blocks[0]} of {host.blocks[1]}",
-            _value(answer, host.effects[first].interval) if first in host.effects else "-",
+            plain(measure),
+            _value(answer, host.effects[measure].interval) if measure in host.effects else "-",
             host.verdict,
             "left out" if host.failure else "",
         ]
-        for host in _shown(answer.hosts, first)
+        for measure in measures or ["-"]
+        for host in hosts
     ]
-    columns = ["host", "blocks", plain(first), "verdict", "state"]
-    lines = table(rows, columns, 1, width)
-    if len(answer.hosts) > len(rows):
+    columns = ["host", "blocks", "measure", "value", "verdict", "state"]
+    lines = table(rows, columns, 1, width) if rows else []
+    if len(answer.hosts) > len(hosts):
         lines.append(
-            f"(the {len(rows)} extremes of {len(answer.hosts):,} hosts; --json and --parquet have"
+            f"(the {len(hosts)} extremes of {len(answer.hosts):,} hosts; --json and --parquet have"
             " all)"
         )
     return ["Hosts (means of blocks, 95 %)", *lines]

@@ -148,3 +148,19 @@ def test_of_many_hosts_the_extremes_are_shown() -> None:
     assert "(the 6 extremes of 100 hosts; --json and --parquet have all)" in text
     lowest = min(hosts, key=lambda host: host.effects["A / B"].mean)
     assert f"\n{lowest.name} " in text
+
+
+def test_times_have_a_line_for_each_measure_and_host() -> None:
+    made = [effect([math.log(1000.0 * n), math.log(1100.0 * n)]) for n in (1, 2)]
+    effects = {f"tasks={n}": one for n, one in enumerate(made) if one is not None}
+    text = report.render(
+        answer("sweep", False, [HostAnswer(name, AMD, effects, (2, 2)) for name in ("a", "b")])
+    )
+    assert sum(line.startswith(("a ", "b ")) for line in text.splitlines()) == 4
+    assert "1.05 us" in text and "2.10 us" in text
+
+
+def test_hosts_without_a_measure_are_shown_too() -> None:
+    text = report.render(answer("compare", True, [HostAnswer("a", AMD, verdict="no verdict")]))
+    assert "Not judged (a busy host, or too few blocks): a" in text
+    assert "Fewer than two hosts have two blocks" in text
