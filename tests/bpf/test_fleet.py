@@ -24,6 +24,7 @@ from namespace_hosts import (
 )
 from processes import is_gone, until
 from programs import ROOT, TRACER
+from quiet import busy_blocks
 
 pytest.importorskip("distributed")
 NAMES = ("h1", "h2", "h3")
@@ -248,3 +249,31 @@ def test_on_this_machine_alone(tmp_path: Path) -> None:
     assert state_of(document) == {"local-1": (2, 0), "local-2": (2, 0)}
     left = subprocess.run(["pgrep", "-f", "tracer-fleet-"], capture_output=True, check=False)
     assert left.returncode == 1, left.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "measure"),
+    [
+        (("brigades", "--quick", "--rounds", "2"), "thread-brigade pinned"),
+        (("explain", "pinning", "--quick", "--rounds", "2"), "unpinned / pinned"),
+        (("sweep", "thread-brigade", "--over", "tasks=5,10", "--rounds", "2"),
+         "thread-brigade, tasks=10"),
+    ],
+    ids=["brigades", "pinning", "sweep"],
+)  # fmt: skip
+def test_every_experiment_can_be_asked_of_many(
+    words: tuple[str, ...], measure: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.json"
+    done = subprocess.run(
+        [*TRACER, *words, "--on", "local:2", "--json", str(file)],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=1200,
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads(file.read_text())
+    assert state_of(document) == {"local-1": (2, 0), "local-2": (2, 0)}
+    for host in document["hosts"]:
+        assert host["effects"][measure]["blocks"] == 2 or busy_blocks(host["document"])
+    assert "2 hosts alike" in done.stdout

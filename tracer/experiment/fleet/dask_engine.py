@@ -26,7 +26,7 @@ from tracer.host.installation import installation
 
 #: Workers have this resource, one each: a request takes it.
 RESOURCE = "tracer"
-_CONNECT_S, _START_S, _RESULT_S = 10.0, 60.0, 60.0
+_CONNECT_S, _START_S, _RESULT_S = 30.0, 60.0, 60.0
 #: The scheduler is asked for its workers so often.
 _FRESH_S = 0.5
 
