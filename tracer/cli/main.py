@@ -17,8 +17,11 @@ import click
 
 from tracer.cli._output import drop_stream
 from tracer.errors import Interrupted, TracerError
+from tracer.host.processor import numpy_error, processor_error
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # idle BLAS threads spin on the traced CPUs
+#: Words with which tracer works without it.
+_NEEDS_NO_NUMPY = frozenset({"-h", "--help", "--version", "help"})
 
 
 class _ReaderLeftError(Exception):
@@ -155,6 +158,9 @@ def main() -> None:
 def _status() -> int:
     """Run the command; the exit status, with a message on standard error for whatever ended it."""
     try:
+        unusable = None if _NEEDS_NO_NUMPY.intersection(sys.argv) else processor_error()
+        if unusable is not None:
+            raise unusable
         status = cli.main(prog_name="tracer", standalone_mode=False)
         sys.stdout.flush()
     except TracerError as error:
@@ -176,8 +182,6 @@ def _status() -> int:
         click.echo(f"tracer: cannot write to standard output: {error.strerror}", err=True)
         return 1
     except (ImportError, RuntimeError) as error:
-        from tracer.host.requirements import numpy_error
-
         explained = numpy_error(error)
         if explained is None:
             raise

@@ -5,14 +5,10 @@ Everything here is read from files, so that a command is refused before it does 
 
 from __future__ import annotations
 
-import os
 import platform
 import re
-import sys
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 from tracer.errors import TracerError
 from tracer.host.files import fields_of, line_of, lines_of
@@ -174,21 +170,3 @@ def why_forbidden() -> str:
             " seccomp=unconfined)"
         )
     return "is BPF allowed here? root or CAP_BPF + CAP_PERFMON is needed"
-
-
-def numpy_error(error: BaseException) -> TracerError | None:
-    """What an error means that numpy raised as it was imported; None for any other error."""
-    if not any(map(_is_import_of_numpy, traceback.walk_tb(error.__traceback__))):
-        return None
-    text = " ".join(str(error).split())
-    return TracerError(
-        f"numpy cannot be used on this processor: {text}",
-        "give a virtual machine the host's processor (-cpu host), or install a numpy for older"
-        f" ones: {os.path.relpath(sys.executable)} -m pip install 'numpy<2.4'",
-    )
-
-
-def _is_import_of_numpy(at: tuple[FrameType, int]) -> bool:
-    frame, _line = at
-    package = frame.f_globals.get("__package__") or ""
-    return frame.f_code.co_name == "<module>" and package.split(".")[0] == "numpy"

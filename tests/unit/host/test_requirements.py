@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tracer.host import checks, requirements
 
-ROOT = Path(__file__).parents[3]
 HOST = {"pid", "pid_for_children", "user", "time"}
 
 
@@ -200,34 +196,3 @@ def test_the_oldest_condition_is_told_first(
 def test_why_the_kernel_forbids_it(proc: Path, mode: str, words: str) -> None:
     (proc / "self" / "status").write_text(f"Name:\tpython3\nSeccomp:\t{mode}\n")
     assert requirements.why_forbidden().startswith(words)
-
-
-BROKEN_NUMPY = """
-def load():
-    raise RuntimeError("NumPy was built with baseline optimizations: \\n(X86_V2) but your machine"
-                       " doesn't support:\\n(X86_V2).")
-load()
-"""
-
-
-@pytest.mark.parametrize("words", [("doctor",), ("run", "thread-brigade"), ("attach", "1")])
-def test_a_processor_that_numpy_is_not_built_for(tmp_path: Path, words: tuple[str, ...]) -> None:
-    core = tmp_path / "numpy" / "_core"
-    core.mkdir(parents=True)
-    (tmp_path / "numpy" / "__init__.py").write_text("from numpy import _core\n")
-    (core / "__init__.py").write_text(BROKEN_NUMPY)
-    done = subprocess.run(
-        [sys.executable, "-m", "tracer", *words],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1
-    what, hint = done.stderr.splitlines()
-    assert what.startswith("tracer: numpy cannot be used on this processor: NumPy was built with")
-    assert "'numpy<2.4'" in hint
-
-
-def test_other_errors_are_not_numpys() -> None:
-    with pytest.raises(RuntimeError) as caught:
-        raise RuntimeError("something else")
-    assert requirements.numpy_error(caught.value) is None
