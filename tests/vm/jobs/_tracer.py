@@ -36,7 +36,7 @@ class Job:
         if faults:
             self.bad.append(name)
         verdict = "FAIL" if faults else "ok"
-        print(f"{verdict:<5}{name:<22}{'; '.join(filter(None, [*faults, told]))}", flush=True)
+        print(f"{verdict:<5}{name:<22} {'; '.join(filter(None, [*faults, told]))}", flush=True)
 
     def end(self) -> int:
         print(f"{self.count} checks, bad: {', '.join(self.bad) or 'none'}", flush=True)

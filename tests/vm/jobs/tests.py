@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from _tracer import RESULTS, Job
@@ -14,8 +15,13 @@ class Rows:
     def __init__(self, job: Job) -> None:
         self.job = job
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            last = report.longreprtext.strip().splitlines()[-1:]
+            self.job.row(report.nodeid or "collection", ["not collected"], " ".join(last))
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        name = report.nodeid.rpartition("::")[2]
+        name = report.nodeid.rpartition("::")[2].replace(" ", "-")
         if report.skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
             print(f"skip {name}: {reason}", flush=True)
@@ -26,6 +32,7 @@ class Rows:
 
 def main() -> int:
     job = Job()
+    sys.path.insert(0, str(Path.cwd()))  # as `python -m pytest`
     words = [
         "-o",
         "addopts=",
