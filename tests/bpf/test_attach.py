@@ -544,7 +544,6 @@ def groups_there_are() -> list[Path]:
     return [d for d in hierarchies if (d / "cgroup.procs").is_file() and os.access(d, os.W_OK)]
 
 
-@pytest.mark.vm
 def test_all_processes_of_a_control_group(tmp_path):
     """One that is in it, one of a group below, and one that joins later."""
     made = []
