@@ -90,6 +90,7 @@ class Hosts:
     port: int = 0
     scheduler: subprocess.Popen[str] | None = None
     workers: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+    begun: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -162,10 +163,13 @@ class Hosts:
     def begin(self, state: Path, *words: str) -> subprocess.Popen[str]:
         first, *others = words
         command = [*TRACER, first, "--on", self.address, *self.tls, "--json", "-", *others]
-        return subprocess.Popen(
-            command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, "XDG_STATE_HOME": str(state)},
+        self.begun.append(
+            subprocess.Popen(
+                command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env={**os.environ, "XDG_STATE_HOME": str(state)},
+            )
         )  # fmt: skip
+        return self.begun[-1]
 
     def end(self, running: subprocess.Popen[str], status: int = 0) -> Mapping[str, Any]:
         out, err = running.communicate(timeout=400)
@@ -228,7 +232,8 @@ def hosts(directory: Path, *names: str) -> Iterator[Hosts]:
             made.start_scheduler()
             yield made
         finally:
-            left = [*made.workers.values(), *([made.scheduler] if made.scheduler else [])]
+            left = [*made.begun, *made.workers.values()]
+            left += [made.scheduler] if made.scheduler else []
             below = [pid for process in left for pid in descendants(process.pid)]
             for process in left:
                 process.kill()
