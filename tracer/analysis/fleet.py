@@ -22,7 +22,7 @@ from tracer.errors import TracerError
 from tracer.host.installation import installation
 
 #: The properties that group hosts, with their names in a report.
-GROUPED_BY = {"cpu": "CPU", "kernel": "kernel", "idle": "idle driver", "topology": "CPUs"}
+GROUPED_BY = {"cpu": "CPU", "kernel": "kernel", "idle": "idle driver and governor", "topology": ""}
 #: A host's mean is not taken to be known better than this (of the logarithm): clocks, placement.
 _LEAST_DEVIATION = 1e-4
 _ALPHA = 0.05

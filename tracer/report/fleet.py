@@ -21,6 +21,8 @@ from tracer.report.layout import WIDTH, page, table
 from tracer.units import counted, percent, plain
 
 SCHEMA = "tracer.fleet/1"
+#: An interval that spans a factor of more than this says nothing.
+_TOO_WIDE = 100
 #: Of more hosts than this each group shows its extremes alone.
 _MOST_HOSTS = 24
 _SHOWN_OF_MANY = 3
@@ -35,11 +37,14 @@ def _head(answer: FleetAnswer) -> list[str]:
     lines = []
     if answer.is_ratio and answer.across:
         one = answer.across[0]
-        lines.append(
-            f"{one.measure} = {_value(answer, one.mean)} over {counted(one.hosts, 'host')}; hosts"
-            f" differ by {ratio_text(one.spread)} ({percent(one.share)} of the scatter is of the"
-            f" hosts); another such host: {one.next_host.low:.2f}x to {one.next_host.high:.2f}x"
-        )
+        says = f"{one.measure} = {_value(answer, one.mean)} over {counted(one.hosts, 'host')}"
+        if _is_told(one):
+            lines.append(
+                f"{says}; hosts differ by {ratio_text(one.spread)} ({percent(one.share)} of the"
+                f" scatter is of the hosts){_next(one)}"
+            )
+        else:
+            lines.append(f"{says}; so few hosts and blocks do not tell how much hosts differ")
     elif len([host for host in answer.hosts if host.effects]) < 2:
         lines.append("Fewer than two hosts have two blocks: there is no summary over hosts.")
     side = answer.measures[0].split(" / ")[0] if answer.measures else ""
@@ -54,6 +59,16 @@ def _said(verdict: str, side: str) -> str:
     if verdict == NOT_JUDGED:
         return "Not judged (a busy host, or too few blocks):"
     return f"{side} is {'as fast, beyond noise,' if verdict == SAME else verdict} on"
+
+
+def _next(one: Across) -> str:
+    low, high = one.next_host.low, one.next_host.high
+    return f"; another such host: {low:.2f}x to {high:.2f}x" if high <= _TOO_WIDE * low else ""
+
+
+def _is_told(one: Across) -> bool:
+    """Whether the blocks tell how much hosts differ."""
+    return one.spread.high <= _TOO_WIDE * one.spread.low
 
 
 def _names(names: Sequence[str]) -> str:
@@ -113,8 +128,8 @@ def _across(answer: FleetAnswer, summaries: Sequence[Across], width: int) -> lis
             plain(one.measure),
             str(one.hosts),
             _value(answer, one.mean),
-            ratio_text(one.spread),
-            percent(one.share),
+            ratio_text(one.spread) if _is_told(one) else "not known",
+            percent(one.share) if _is_told(one) else "-",
         ]
         for one in summaries
     ]
@@ -126,7 +141,9 @@ def _groups(answer: FleetAnswer, width: int) -> list[str]:
     lines: list[str] = []
     for group in answer.groups:
         names = _names([host.name for host in group.hosts])
-        alike = ", ".join(f"{GROUPED_BY[key]} {value}" for key, value in group.alike.items())
+        alike = ", ".join(
+            f"{GROUPED_BY[key]} {value}".strip() for key, value in group.alike.items()
+        )
         lines += [f"{counted(len(group.hosts), 'host')} alike: {plain(alike)}", f"  {names}"]
         if len(answer.groups) > 1:
             lines += _across(answer, group.across, width)
