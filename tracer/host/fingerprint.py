@@ -58,6 +58,7 @@ def _named_by_lscpu() -> str:
             ["lscpu"],
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
             env={**os.environ, "LC_ALL": "C"},
         )

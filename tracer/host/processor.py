@@ -47,7 +47,7 @@ def _unusable(why: str) -> TracerError:
 def _flags() -> frozenset[str]:
     """Of the first CPU; all that are asked for where the kernel tells none."""
     try:
-        with _CPUINFO.open() as lines:
+        with _CPUINFO.open(errors="replace") as lines:
             told = next((line for line in lines if line.startswith("flags")), "")
     except OSError:
         told = ""

@@ -205,7 +205,7 @@ def _local(directory: Path, count: int) -> Iterator[DaskEngine]:
     words += ["--no-show", "--scheduler-file", str(file), "--tls-ca-file", f"{tls}/{CA}"]
     words += ["--tls-cert", f"{tls}/{CERTIFICATE}", "--tls-key", f"{tls}/{KEY}"]
     with contextlib.ExitStack() as stack:
-        log = stack.enter_context((directory / "log").open("w"))
+        log = stack.enter_context((directory / "log").open("wb"))
         scheduler = stack.enter_context(_started(words, log))
         address = _address_in(file, scheduler, directory / "log")
         for number in range(1, count + 1):
@@ -261,9 +261,9 @@ def _address_in(file: Path, scheduler: subprocess.Popen[bytes], log: Path) -> st
     deadline_s = time.monotonic() + _START_S
     while time.monotonic() < deadline_s and scheduler.poll() is None:
         with contextlib.suppress(OSError, ValueError):
-            return str(json.loads(file.read_text())["address"])
+            return str(json.loads(file.read_bytes())["address"])
         time.sleep(0.05)
-    said = (log.read_text().strip().splitlines() or ["it said nothing"])[-1]
+    said = (log.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
     raise TracerError(
         f"the scheduler on this machine did not start: {said}", installation().to_add("fleet")
     )

@@ -76,7 +76,7 @@ def main() -> None:
     parent, lock = map(int, sys.argv[1:])
     _die_with(parent)
     os.set_inheritable(lock, False)
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.fdopen(os.dup(1), "w", errors="replace")
     os.dup2(2, 1)  # what a library prints is no answer
     request = json.loads(sys.stdin.read())
     answer: dict[str, Any]

@@ -45,6 +45,7 @@ class _Running:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                errors="replace",
                 pass_fds=(lock,),
             )
             return self._process
