@@ -42,4 +42,4 @@ def test_a_thread_that_runs_or_has_ended_waits_in_nothing() -> None:
     thread.start()
     thread.join()
     assert waiting_stack(os.getpid(), thread.native_id or 0) is None
-    assert waiting_stack(os.getpid(), os.getpid()) is None
+    assert waiting_stack(os.getpid(), threading.get_native_id()) is None
