@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from tracer.host.files import text_of
 from tracer.model.stacks import StackSample
@@ -31,8 +31,8 @@ class WaitingStack:
 
 def waiting_stack(pid: int, tid: int) -> WaitingStack | None:
     """None where the thread runs, waits outside a call, went on meanwhile, or cannot be read."""
-    file = Path(f"/proc/{pid}/task/{tid}/syscall")
-    text = text_of(file)
+    file = f"/proc/{pid}/task/{tid}/syscall"
+    text = "" if tid == threading.get_native_id() else text_of(file)  # which would tell of its read
     found = _IN_CALL.fullmatch(text)
     if found is None:
         return None
