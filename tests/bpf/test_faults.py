@@ -198,7 +198,7 @@ def test_standard_output_closed_full_or_read_in_part():
     done = subprocess.run([*TRACER, *words], cwd=ROOT, text=True, stdout=writer,
                           stderr=subprocess.PIPE, check=False)  # fmt: skip
     os.close(writer)
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (0, ""), "whoever reads has enough"
     done = subprocess.run([*TRACER, *words], cwd=ROOT, text=True, stderr=subprocess.PIPE,
                           preexec_fn=lambda: os.close(1), check=False)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
