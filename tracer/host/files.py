@@ -14,33 +14,36 @@ from pathlib import Path
 _PART = 1 << 16
 
 
-def text_of(path: str | Path, missing: str = "") -> str:
-    """The whole content; `missing` where it cannot be read."""
+def _content(path: str | Path) -> bytes | None:
+    """The whole file; None where it cannot be read."""
     try:  # by hand: of the threads of a large program, pathlib takes most of the time
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return missing
+        return None
     content = []
     try:
         while part := os.read(descriptor, _PART):
             content.append(part)
     except OSError:
-        return missing
+        return None
     finally:
         os.close(descriptor)
-    return b"".join(content).decode(errors="replace")
+    return b"".join(content)
 
 
-def lines_of(path: Path, *, has_paths: bool = False) -> list[str]:
+def text_of(path: str | Path, missing: str = "") -> str:
+    """The whole content; `missing` where it cannot be read."""
+    content = _content(path)
+    return missing if content is None else content.decode(errors="replace")
+
+
+def lines_of(path: str | Path, *, has_paths: bool = False) -> list[str]:
     """The lines, none without the file. A line ends at a newline alone: str.splitlines() also
     splits at form feeds and the like, which names can contain.
 
     With `has_paths` bytes that are not UTF-8 stay what they are, as os.fsdecode() keeps them.
     """
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return []
+    content = _content(path) or b""
     text = os.fsdecode(content) if has_paths else content.decode(errors="replace")
     return text.removesuffix("\n").split("\n") if text else []
 
@@ -78,7 +81,7 @@ def number_in(path: str | Path) -> int | None:
         return None
 
 
-def fields_of(path: Path) -> dict[str, str]:
+def fields_of(path: str | Path) -> dict[str, str]:
     """A file of `Name: value` lines by name, such as /proc/PID/status; empty without the file."""
     pairs = (line.partition(":") for line in lines_of(path))
     return {name.strip(): value.strip() for name, colon, value in pairs if colon}
