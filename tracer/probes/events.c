@@ -113,7 +113,7 @@ static inline void events_woken(u32 cpu, u32 slot, u32 waker_slot, u32 source, u
 
 static inline void events_entered(u32 cpu, u32 slot, u32 nr, u64 regs, u64 now)
 {
-	keep(cpu, now, EVENT_ENTER, slot, (u32)*(volatile u64 *)(regs + OFFSET_REGS_FIRST), nr);
+	keep(cpu, now, EVENT_ENTER, slot, (u32)typed_u64(regs, OFFSET_REGS_FIRST), nr);
 }
 
 static inline void events_returned(u32 cpu, struct thread *t, u32 slot, s64 result, u64 now)

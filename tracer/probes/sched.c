@@ -45,17 +45,16 @@ static inline struct sched_thread *sched_thread_at(u32 i) { return sched_threads
 static inline u32 sched_queued(void)
 {
 #ifdef OFFSET_RQ_RUNNING
-	u64 queue = *(volatile u64 *)(current_typed_task() + OFFSET_TASK_RQ_OF_GROUP);
+	u64 queue = typed_u64(current_typed_task(), OFFSET_TASK_RQ_OF_GROUP);
 	u32 n;
 
 	if (queue)
-		queue = *(volatile u64 *)(queue + OFFSET_RQ_OF_GROUP_RQ);
+		queue = typed_u64(queue, OFFSET_RQ_OF_GROUP_RQ);
 	if (!queue)
 		return 0;
-	n = *(volatile u32 *)(queue + OFFSET_RQ_RUNNING);
+	n = typed_u32(queue, OFFSET_RQ_RUNNING);
 #ifdef OFFSET_RQ_QUEUED /* tasks that sleep already and are still on the queue */
-	n -= *(volatile u32 *)(queue + OFFSET_RQ_QUEUED) -
-	     *(volatile u32 *)(queue + OFFSET_RQ_RUNNABLE);
+	n -= typed_u32(queue, OFFSET_RQ_QUEUED) - typed_u32(queue, OFFSET_RQ_RUNNABLE);
 #endif
 	return n < N_RUNNABLE ? n : N_RUNNABLE;
 #else

@@ -14,14 +14,14 @@ int tp_sched_switch(struct bpf_raw_tracepoint_args *ctx)
 #endif
 	/* prev is the current task; the helper is cheaper than a read */
 	on_switch(CPU, NOW, (u32)ctx->args[0] & 1, current_tid(), prev_state,
-		  *(volatile u32 *)(next + OFFSET_TASK_PID), next);
+		  typed_u32(next, OFFSET_TASK_PID), next);
 	return 0;
 }
 
 int tp_sched_waking(struct bpf_raw_tracepoint_args *ctx)
 {
 	u64 task = ctx->args[0];
-	u32 tid = *(volatile u32 *)(task + OFFSET_TASK_PID);
+	u32 tid = typed_u32(task, OFFSET_TASK_PID);
 
 	if (!is_strangers_wakeup(tid))
 		on_waking(CPU, NOW, current_tid(), tid, task);

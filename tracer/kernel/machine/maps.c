@@ -62,6 +62,17 @@ static inline u32 task_u32(u64 task, u32 offset)
 	return value;
 }
 
+/* The same of a pointer of a type that the verifier knows, which needs no helper to be read. */
+static inline u32 typed_u32(u64 at, u32 offset)
+{
+	return *(volatile u32 *)(at + offset);
+}
+
+static inline u64 typed_u64(u64 at, u32 offset)
+{
+	return *(volatile u64 *)(at + offset);
+}
+
 static inline u32 current_tid(void)
 {
 	return (u32)bpf_get_current_pid_tgid();
@@ -72,7 +83,7 @@ static inline u64 current_task(void)
 	return bpf_get_current_task();
 }
 
-/* The same as a pointer of a type that the verifier knows: no helper is needed to read from it. */
+/* The same for typed_u32 and typed_u64. */
 static inline u64 current_typed_task(void)
 {
 	return (u64)bpf_get_current_task_btf();
@@ -83,8 +94,8 @@ static inline u64 current_typed_task(void)
 static inline u32 current_prio(void)
 {
 	u64 task = current_typed_task();
-	u32 prio = *(volatile u32 *)(task + OFFSET_TASK_PRIO) + 1;
-	u32 policy = *(volatile u32 *)(task + OFFSET_TASK_POLICY);
+	u32 prio = typed_u32(task, OFFSET_TASK_PRIO) + 1;
+	u32 policy = typed_u32(task, OFFSET_TASK_POLICY);
 
 	return 1 << 16 | (policy & 0xff) << 8 | (prio & 0xff);
 }
@@ -114,7 +125,7 @@ static inline u32 entered_number(u32 nr, u64 regs)
 	u32 first = 0;
 
 #ifdef TASK_COMPAT
-	if (*(volatile u64 *)(regs + OFFSET_REGS_CX) != *(volatile u64 *)(regs + OFFSET_REGS_IP))
+	if (typed_u64(regs, OFFSET_REGS_CX) != typed_u64(regs, OFFSET_REGS_IP))
 		first = first_number(current_task());
 #endif
 	return table_number(nr, first);
