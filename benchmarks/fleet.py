@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.result import ROOT, Options, Result
+from benchmarks.usage import cpu_ns
 from tracer.errors import TracerError
 from tracer.experiment.compare import plan_compare
 from tracer.experiment.line import condition
 from tracer.experiment.runner import Runner
 from tracer.host.files import fields_of
-from tracer.host.processes import stat_fields, tids
+from tracer.host.processes import tids
 from tracer.model.trial import Outcome
 from tracer.progress import Progress
 from tracer.units import counted, duration, size
@@ -47,11 +48,6 @@ def _switches(pid: int) -> int:
     return total
 
 
-def _cpu_s(pid: int) -> float:
-    fields = stat_fields(Path(f"/proc/{pid}"))
-    return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
-
-
 def _idle(options: Options) -> Result:
     """An idle worker, as `--on local:1` starts it."""
     from tracer.experiment.fleet.dask_engine import engine_at
@@ -60,10 +56,11 @@ def _idle(options: Options) -> Result:
     with engine_at("local:1", None):
         (pid,) = (pid for pid in _children() if "worker" in _words(pid))
         time.sleep(_SETTLE_S)
-        cpu_s, switches, began_s = _cpu_s(pid), _switches(pid), time.monotonic()
+        used_ns, switches, began_s = cpu_ns(pid), _switches(pid), time.monotonic()
         time.sleep(watch_s)
         took_s = time.monotonic() - began_s
-        share, rate = (_cpu_s(pid) - cpu_s) / took_s, (_switches(pid) - switches) / took_s
+        share = (cpu_ns(pid) - used_ns) / 1e9 / took_s
+        rate = (_switches(pid) - switches) / took_s
         threads = len(tids(pid))
     rows = [
         ["share of one CPU", f"{100 * share:.2f} %", f"below {100 * _GOAL_SHARE:g} %"],

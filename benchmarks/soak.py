@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.result import ROOT, Options, Result
 from benchmarks.subject import Subject
+from benchmarks.usage import cpu_ns
 from tracer.errors import TracerError
 from tracer.host.files import fields_of
 from tracer.units import count, duration, size
@@ -42,11 +43,10 @@ class Usage:
         status = fields_of(Path(f"/proc/{pid}/status"))
         if "VmRSS" not in status:
             raise TracerError("tracer attach has ended early")
-        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return cls(
             int(status["VmRSS"].split()[0]) * 1024,
             len(os.listdir(f"/proc/{pid}/fd")),  # noqa: PTH208 - only how many
-            (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK"),
+            cpu_ns(pid) / 1e9,
         )
 
 

@@ -11,6 +11,7 @@ from benchmarks import bystanders, overhead, probes, result, servers, startup
 from benchmarks.floor import Floor
 from benchmarks.peers import PEERS
 from benchmarks.result import Options
+from benchmarks.served import SERVERS
 from benchmarks.subject import Subject
 from tracer.capture.workload import run_untraced
 from tracer.kernel.engine import Engine
@@ -69,7 +70,7 @@ def test_bystanders_run_beside_an_open_window() -> None:
 def test_each_server_is_measured_or_named() -> None:
     (table,) = servers.run(_options())
     named = {line.partition(": not measured: ")[0] for line in table.below}
-    assert {*table.data["servers"], *named} == set(servers.TITLES)
+    assert {*table.data["servers"], *named} == set(SERVERS)
     for measured in table.data["servers"].values():
         assert {servers.UNTRACED, servers.FLOOR, servers.TRACED, servers.LIGHT} <= set(
             measured["ns_per_unit"]
