@@ -56,7 +56,6 @@ class _Host:
     address: str = ""
     #: Where its last request went, if that was lost.
     lost: bool = False
-    done: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -69,8 +68,8 @@ class _Host:
         self.pending, self.lost = None, True
 
 
-#: What is done with a host's answer to its request of that number: TracerError ends this host.
-Keep = Callable[[str, int, str], None]
+#: What is done with a host's answer: TracerError ends this host.
+Keep = Callable[[str, str], None]
 
 
 @dataclass
@@ -140,7 +139,7 @@ class Gathering:
 
     def _take(self, host: _Host, pending: Pending) -> None:
         try:
-            self.keep(host.name, host.done, pending.result())
+            self.keep(host.name, pending.result())
         except AnswerLostError:
             self._lose(host, "its answer was lost on the way")
             return
@@ -148,7 +147,6 @@ class Gathering:
             self._give_up(host, error.message + (f" ({error.hint})" if error.hint else ""))
             return
         host.pending, host.heard_s = None, self.clock()
-        host.done += 1
         host.left.popleft()
 
     def _lose(self, host: _Host, why: str, *, cancel: bool = True) -> None:

@@ -13,7 +13,7 @@ from tracer import __version__
 from tracer.analysis.quiet import Load, block_loads
 from tracer.errors import Interrupted, TracerError
 from tracer.experiment.fleet.gathering import Engine, Gathering, Keep
-from tracer.experiment.fleet.questions import Question, planned_data, planned_from
+from tracer.experiment.fleet.questions import Question, planned_from
 from tracer.experiment.store import Store
 from tracer.experiment.trials import Planned, Start, resumed_runs
 from tracer.host.fingerprint import differences
@@ -76,7 +76,6 @@ class _Fleet:
         self._question, self._engine, self._store = question, engine, store
         self._start, self._patience_s, self._progress = start, patience_s, progress
         self._began_s = time.time()
-        self._saved_before = {id(outcome) for outcome in store.outcomes}
         self.failures: dict[str, str] = {}
         self.repeated: dict[str, int] = {}
 
@@ -96,7 +95,7 @@ class _Fleet:
         asked = self._request(do="plan", **asdict(self._question))
         self._progress.say(f"{counted(len(names), 'host')}: what can be run there")
 
-        def keep(name: str, _number: int, text: str) -> None:
+        def keep(name: str, text: str) -> None:
             data = json.loads(text)
             before = self._store.notes.get(_NOTE + name)
             if before is not None and _identity(before) != _identity(data):
@@ -132,7 +131,7 @@ class _Fleet:
         total = sum(map(len, left.values()))
         began_s, done = time.monotonic(), 0
 
-        def keep(name: str, _number: int, text: str) -> None:
+        def keep(name: str, text: str) -> None:
             nonlocal done
             outcomes = [Outcome.from_plain(one) for one in json.loads(text)]
             self._store.add(*(replace(outcome, host=name) for outcome in outcomes))
@@ -236,6 +235,3 @@ def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     hosts = [one["experiment"]["host"] for one in (before, now)]
     what = "; ".join(differences(*hosts)) or "what can be run there is another"
     return f"it is not what it was when its runs were saved: {what}"
-
-
-__all__ = ["FleetRuns", "HostRuns", "blocks_of", "planned_data", "run_fleet"]
