@@ -40,8 +40,8 @@ class Answer:
     def is_done(self) -> bool:
         return self.engine.now >= self.at
 
-    def result(self) -> str:
-        return self.text()
+    def result(self) -> Any:
+        return json.loads(self.text())
 
     def cancel(self) -> None:
         self.cancelled = True

@@ -20,7 +20,7 @@ from typing import Any
 from tracer.capture.child import die_with_parent
 from tracer.errors import TracerError
 from tracer.experiment.fleet.gathering import AnswerLostError, EngineLostError
-from tracer.experiment.fleet.remote import answer
+from tracer.experiment.fleet.remote import answer, value_in
 from tracer.experiment.fleet.security import CA, CERTIFICATE, KEY, checked_address, security
 from tracer.host.installation import installation
 
@@ -56,7 +56,7 @@ class _Future:
     def is_done(self) -> bool:
         return bool(self._future.done())
 
-    def result(self) -> str:
+    def result(self) -> Any:
         from concurrent.futures import CancelledError
 
         from distributed.scheduler import KilledWorker
@@ -67,10 +67,7 @@ class _Future:
             raise AnswerLostError from None
         except Exception as error:
             raise TracerError(f"its worker failed: {type(error).__name__}: {error}") from None
-        reply = json.loads(text)
-        if "error" in reply:
-            raise TracerError(reply["error"], reply["hint"])
-        return json.dumps(reply["value"])
+        return value_in(text)
 
     def cancel(self) -> None:
         with contextlib.suppress(Exception):  # the scheduler may be gone

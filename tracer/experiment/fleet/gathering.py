@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from tracer.errors import TracerError
 
@@ -28,8 +28,9 @@ class Pending(Protocol):
     def is_done(self) -> bool:
         """Whether `result` is there."""
 
-    def result(self) -> str:
-        """The answer; AnswerLostError when there will be none, TracerError for a failure there."""
+    def result(self) -> Any:
+        """The answer, JSON data; AnswerLostError when there will be none, TracerError for a failure
+        there."""
 
     def cancel(self) -> None:
         """It is of no use any more."""
@@ -69,7 +70,7 @@ class _Host:
 
 
 #: What is done with a host's answer: TracerError ends this host.
-Keep = Callable[[str, str], None]
+Keep = Callable[[str, Any], None]
 
 
 @dataclass

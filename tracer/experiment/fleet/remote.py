@@ -107,20 +107,26 @@ def answer(text: str) -> str:
     outcomes of its trials, each made by a process of its own.
     """
     request = json.loads(text)
-    if request["version"] != __version__:
-        return json.dumps(
-            {
-                "error": f"tracer {__version__} runs there, and tracer {request['version']} asks",
-                "hint": "install the same version on both",
-            }
-        )
     try:
+        if request["version"] != __version__:
+            raise TracerError(
+                f"tracer {__version__} runs there, and tracer {request['version']} asks",
+                "install the same version on both",
+            )
         with measuring() as lock:
             return json.dumps({"value": _value(request, lock)})
     except TracerError as error:
         return json.dumps({"error": error.message, "hint": error.hint})
     except OSError as error:
         return json.dumps({"error": f"cannot measure there: {error}", "hint": ""})
+
+
+def value_in(reply: str) -> Any:
+    """The value of such an answer; TracerError for an error."""
+    data = json.loads(reply)
+    if "error" in data:
+        raise TracerError(data["error"], data["hint"])
+    return data["value"]
 
 
 def _value(request: Mapping[str, Any], lock: int) -> Any:
@@ -153,7 +159,4 @@ def _processed(request: Mapping[str, Any], lock: int, limit_s: float) -> Any:
     if process.returncode:
         last = (err.strip().splitlines() or ["it said nothing"])[-1]
         raise TracerError(f"a run there ended with status {process.returncode}: {last}")
-    reply = json.loads(out)
-    if "error" in reply:
-        raise TracerError(reply["error"], reply["hint"])
-    return reply["value"]
+    return value_in(out)

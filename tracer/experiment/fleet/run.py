@@ -95,8 +95,7 @@ class _Fleet:
         asked = self._request(do="plan", **asdict(self._question))
         self._progress.say(f"{counted(len(names), 'host')}: what can be run there")
 
-        def keep(name: str, text: str) -> None:
-            data = json.loads(text)
+        def keep(name: str, data: Any) -> None:
             before = self._store.notes.get(_NOTE + name)
             if before is not None and _identity(before) != _identity(data):
                 raise TracerError(_changed(before, data), "start anew: the same with --fresh")
@@ -131,9 +130,9 @@ class _Fleet:
         total = sum(map(len, left.values()))
         began_s, done = time.monotonic(), 0
 
-        def keep(name: str, text: str) -> None:
+        def keep(name: str, data: Any) -> None:
             nonlocal done
-            outcomes = [Outcome.from_plain(one) for one in json.loads(text)]
+            outcomes = [Outcome.from_plain(one) for one in data]
             self._store.add(*(replace(outcome, host=name) for outcome in outcomes))
             done += 1
             self._progress.say(f"{done} of {total} blocks, {counted(len(left), 'host')}")
