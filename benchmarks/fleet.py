@@ -21,7 +21,7 @@ from tracer.experiment.compare import plan_compare
 from tracer.experiment.line import condition
 from tracer.experiment.runner import Runner
 from tracer.host.files import fields_of
-from tracer.host.processes import tids
+from tracer.host.processes import arguments, children, tids
 from tracer.model.trial import Outcome
 from tracer.progress import Progress
 from tracer.units import counted, duration, size
@@ -54,7 +54,7 @@ def _idle(options: Options) -> Result:
 
     watch_s = _WATCH_S if options.rounds >= 12 else _QUICK_S
     with engine_at("local:1", None):
-        (pid,) = (pid for pid in _children() if "worker" in _words(pid))
+        (pid,) = (pid for pid in children(os.getpid()) if "worker" in arguments(pid))
         time.sleep(_SETTLE_S)
         used_ns, switches, began_s = cpu_ns(pid), _switches(pid), time.monotonic()
         time.sleep(watch_s)
@@ -74,15 +74,6 @@ def _idle(options: Options) -> Result:
 
 def _load() -> str:
     return f"{os.getloadavg()[0]:.1f}"
-
-
-def _children() -> list[int]:
-    texts = [file.read_text() for file in Path("/proc/self/task").glob("*/children")]
-    return [int(pid) for text in texts for pid in text.split()]
-
-
-def _words(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
 
 def _planted(real: Mapping[tuple[str, bool], Outcome], trials: Any, host: int) -> Iterator[Outcome]:

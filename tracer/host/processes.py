@@ -188,6 +188,12 @@ def require(pid: int) -> None:
         raise TracerError(f"process {pid} ({name}) has ended already", exit_code=2)
 
 
+def children(pid: int) -> list[int]:
+    """The processes that its threads have forked and that are still below it."""
+    files = (f"{_PROC}/{pid}/task/{tid}/children" for tid in tids(pid))
+    return [int(child) for file in files for child in text_of(file).split()]
+
+
 def descendants(pids: Iterable[int]) -> list[int]:
     """These processes and all that they have forked and that are still below them, each once."""
     seen: dict[int, None] = {}
@@ -197,7 +203,5 @@ def descendants(pids: Iterable[int]) -> list[int]:
         if pid in seen or pid == os.getpid():
             continue
         seen[pid] = None
-        for tid in tids(pid):
-            children = text_of(f"{_PROC}/{pid}/task/{tid}/children")
-            todo += [int(child) for child in children.split()]
+        todo += children(pid)
     return list(seen)

@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from tracer.errors import TracerError
@@ -22,8 +21,7 @@ from tracer.experiment.fleet.questions import Question, plan, planned_data
 from tracer.experiment.fleet.remote import ENDS
 from tracer.experiment.runner import Runner
 from tracer.experiment.surroundings import wait_until_quiet
-from tracer.host.files import text_of
-from tracer.host.processes import descendants
+from tracer.host.processes import children, descendants
 from tracer.model.trial import Trial
 from tracer.progress import Progress
 
@@ -32,19 +30,13 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 def _end(_number: int, _frame: object) -> None:
     """Kill all that was started here, whatever it forked meanwhile, and end."""
-    while below := descendants(_children()):
+    while below := descendants(children(os.getpid())):
         for pid in below:
             # it may have ended by itself; a grandchild is waited for once its parent is dead
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
     os._exit(143)
-
-
-def _children() -> list[int]:
-    """All children of this process."""
-    texts = [text_of(file) for file in Path("/proc/self/task").glob("*/children")]
-    return [int(pid) for text in texts for pid in text.split()]
 
 
 def _die_with(parent: int) -> None:
