@@ -43,7 +43,7 @@ class Effect:
     def interval(self) -> Interval:
         """As a factor (or a time, where that was measured), with Student's 95 % interval."""
         half = student_t(self.blocks - 1) * math.sqrt(self.variance)
-        return Interval(*(math.exp(self.mean + d) for d in (0.0, -half, half)))
+        return _factors(self.mean, self.mean - half, self.mean + half)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from tracer.analysis.blocks import Blocks
 from tracer.analysis.compare import Comparison
 from tracer.analysis.fleet import FASTER, NOT_JUDGED, SAME, SLOWER, Effect, effect
 from tracer.analysis.pinning.answer import Explanation
@@ -20,16 +21,9 @@ GAP = "unpinned / pinned"
 _NAMED = 0.2
 
 
-def _logs(outcomes: Sequence[Outcome], label: str) -> dict[int, float]:
-    """The logarithm of the untraced time of a condition, ns per unit, by block."""
-    return {
-        one.trial.block: math.log(one.ns_per_unit)
-        for one in outcomes
-        if one.trial.condition == label
-        and not one.trial.traced
-        and not one.trial.twin
-        and one.trial.block >= 0
-    }
+def _blocks(outcomes: Sequence[Outcome]) -> Blocks:
+    """Without second untraced runs, and without what came before the blocks."""
+    return Blocks([one for one in outcomes if not one.trial.twin and one.trial.block >= 0])
 
 
 def ratio_effects(
@@ -37,14 +31,18 @@ def ratio_effects(
 ) -> dict[str, Effect]:
     """The first condition against the second, block by block, under this name; empty of fewer than
     two blocks that have both."""
-    a, b = _logs(outcomes, first), _logs(outcomes, second)
-    found = effect([a[block] - b[block] for block in sorted(a.keys() & b.keys())])
+    pairs = _blocks(outcomes).paired(first, second)
+    found = effect([math.log(a.ns_per_unit) - math.log(b.ns_per_unit) for a, b in pairs])
     return {} if found is None else {name: found}
 
 
 def time_effects(outcomes: Sequence[Outcome], labels: Sequence[str]) -> dict[str, Effect]:
     """The time of each condition, ns per unit, of those with two blocks at least."""
-    found = {label: effect(list(_logs(outcomes, label).values())) for label in labels}
+    blocks = _blocks(outcomes)
+    found = {
+        label: effect([math.log(one.ns_per_unit) for one in blocks.untraced(label).values()])
+        for label in labels
+    }
     return {label: one for label, one in found.items() if one is not None}
 
 
