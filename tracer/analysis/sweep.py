@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tracer.analysis.run import reader
@@ -113,6 +114,18 @@ def crossings(
         for a, b, rest, ratios in ratios_of
         if len(ratios) > 1
     ]
+
+
+def every_crossing(
+    points: Sequence[SweepPoint],
+    lines: Sequence[str],
+    names: Iterable[str],
+    *,
+    judged: bool = True,
+) -> list[Crossing]:
+    """Of each line with each other one, along the numbers of each name."""
+    pairs = list(itertools.combinations(lines, 2))
+    return [one for name in names for one in crossings(points, pairs, name, judged=judged)]
 
 
 def _ratios(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,18 +169,13 @@ def pinning_said(recorded: Recorded) -> dict[str, Any]:
 
 def _sweep(asked: Mapping[str, Any], runs: HostRuns) -> dict[str, Any]:
     from tracer.analysis.fleet_hosts import time_effects
-    from tracer.analysis.sweep import crossings, sweep_points
+    from tracer.analysis.sweep import every_crossing, sweep_points
     from tracer.report import sweep as report
 
     assert runs.planned is not None
     about, load = runs.planned.about, runs.load
     points = sweep_points(runs.outcomes, about["cells"], about["in_python"], load.left_out)
-    pairs = list(itertools.combinations(asked["lines"], 2))
-    crossed = [
-        crossing
-        for name in asked["ranges"]
-        for crossing in crossings(points, pairs, name, judged=load.allows_verdict)
-    ]
+    crossed = every_crossing(points, asked["lines"], asked["ranges"], judged=load.allows_verdict)
     host = runs.planned.experiment.host
     document = report.document(points, crossed, about["left_out"], about["unit"], host, load)
     effects = time_effects(load.usable(runs.outcomes), list(about["cells"]))

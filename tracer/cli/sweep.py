@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -87,7 +86,7 @@ def command(
 
 def _write(out: Outputs, runs: SweepRuns, lines: Sequence[str], names: Sequence[str]) -> None:
     """Report, table and picture of the points measured so far, if there are any."""
-    from tracer.analysis.sweep import crossings, sweep_points
+    from tracer.analysis.sweep import every_crossing, sweep_points
     from tracer.report import sweep as report
     from tracer.report.chart import draw
 
@@ -95,12 +94,7 @@ def _write(out: Outputs, runs: SweepRuns, lines: Sequence[str], names: Sequence[
     measured = sweep_points(runs.outcomes, runs.cells, runs.in_python, load.left_out)
     if not measured:
         return
-    pairs = list(itertools.combinations(lines, 2))
-    crossed = [
-        crossing
-        for name in names
-        for crossing in crossings(measured, pairs, name, judged=load.allows_verdict)
-    ]
+    crossed = every_crossing(measured, lines, names, judged=load.allows_verdict)
     rounds = max(len(point.blocks) for point in measured)
     out.report(
         report.document(measured, crossed, runs.left_out, runs.unit, runs.host, load),
