@@ -13,16 +13,9 @@ from tracer.experiment.brigade_sizes import contestants
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
 from tracer.experiment.line import WorkloadLine, parse_line
-from tracer.experiment.runner import Runner
+from tracer.experiment.runner import Runner, run_planned
 from tracer.experiment.store import Store
-from tracer.experiment.trials import (
-    HERE_AND_NOW,
-    Experiment,
-    Planned,
-    Stage,
-    Start,
-    run_experiment,
-)
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Stage, Start
 from tracer.host.fingerprint import fingerprint
 from tracer.host.installation import installation
 from tracer.host.requirements import require_host
@@ -160,8 +153,7 @@ def run_brigades(
         sizes.update(contestants(progress, in_python=in_python))
 
     stages = [Stage(planned.trials, measure_sizes)]
-    with Runner(planned.conditions, _PROBES, progress) as runner:
-        done = run_experiment(planned.experiment, stages, runner, progress, start)
+    done = run_planned(planned, progress, start, stages)
     return BrigadeRuns(
         done.outcomes,
         planned.about["units"],

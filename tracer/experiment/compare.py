@@ -14,15 +14,8 @@ from tracer.analysis.run.reader import READABLE
 from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
-from tracer.experiment.runner import Runner
-from tracer.experiment.trials import (
-    HERE_AND_NOW,
-    Experiment,
-    Planned,
-    Stage,
-    Start,
-    run_experiment,
-)
+from tracer.experiment.runner import run_planned
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Start
 from tracer.host.fingerprint import differences, fingerprint
 from tracer.host.requirements import require_host
 from tracer.model.trial import Trial
@@ -95,16 +88,14 @@ def compare_live(
     run's end.
     """
     planned = plan_compare(a, b, rounds, untraced, functions)
-    experiment = planned.experiment
     if a.command:
         start.say(_starts(planned.trials, bool(a.unit_from)))
-    with Runner((a, b), experiment.probes, progress) as runner:
-        done = run_experiment(experiment, [Stage(planned.trials)], runner, progress, start)
+    done = run_planned(planned, progress, start)
     usable = done.load.usable(done.outcomes)
     traced_b = [o.report for o in usable if o.trial.traced and o.trial.condition == "B"]
     return CompareResult(
         compare(usable, "A", "B", a.unit, judged=done.load.allows_verdict),
-        experiment.host,
+        planned.experiment.host,
         (traced_b[-1] if traced_b else None) or {},
         in_python=(a.in_python, b.in_python),
         load=done.load,

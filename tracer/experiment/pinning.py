@@ -16,16 +16,9 @@ from tracer.errors import TracerError
 from tracer.experiment import interventions, placements
 from tracer.experiment.condition import Condition, with_units
 from tracer.experiment.design import Design
-from tracer.experiment.runner import Runner
+from tracer.experiment.runner import Runner, run_planned
 from tracer.experiment.store import Store
-from tracer.experiment.trials import (
-    HERE_AND_NOW,
-    Experiment,
-    Planned,
-    Stage,
-    Start,
-    run_experiment,
-)
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Stage, Start
 from tracer.host.fingerprint import fingerprint
 from tracer.host.requirements import require_host
 from tracer.model.trial import Outcome, Trial
@@ -201,8 +194,7 @@ def run_pinning(
         Stage(before, _note_prediction),
         Stage([trial for trial in planned.trials if trial.block >= 0]),
     ]
-    with Runner(planned.conditions, _PROBES, progress) as runner:
-        done = run_experiment(planned.experiment, stages, runner, progress, start)
+    done = run_planned(planned, progress, start, stages)
     missing = dict(planned.missing)
     if not done.notes.get("prediction"):
         missing["the prediction"] = why_unpredicted(done.outcomes)

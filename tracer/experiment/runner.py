@@ -16,6 +16,7 @@ from tracer.errors import Interrupted, TracerError
 from tracer.experiment import interventions
 from tracer.experiment.condition import Condition
 from tracer.experiment.surroundings import Watch
+from tracer.experiment.trials import Outcomes, Planned, Stage, Start, run_experiment
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
 from tracer.model.recording import Recording
@@ -138,6 +139,18 @@ class Runner:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
+
+
+def run_planned(
+    planned: Planned, progress: Progress, start: Start, stages: Sequence[Stage] = ()
+) -> Outcomes:
+    """Run what is planned and not saved yet on this host, as `run_experiment` does; `stages`: its
+    trials with what follows them, where something does."""
+    experiment = planned.experiment
+    with Runner(planned.conditions, experiment.probes, progress) as runner:
+        return run_experiment(
+            experiment, stages or [Stage(planned.trials)], runner, progress, start
+        )
 
 
 def _report(condition: Condition, spec: Spec, recording: Recording) -> dict[str, Any]:

@@ -10,15 +10,8 @@ from tracer.errors import TracerError
 from tracer.experiment.design import Design
 from tracer.experiment.grid import Grid, GridCell, grid, label, points
 from tracer.experiment.line import WorkloadLine
-from tracer.experiment.runner import Runner
-from tracer.experiment.trials import (
-    HERE_AND_NOW,
-    Experiment,
-    Planned,
-    Stage,
-    Start,
-    run_experiment,
-)
+from tracer.experiment.runner import run_planned
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Start
 from tracer.host.cpus import parse_cpus
 from tracer.host.fingerprint import fingerprint
 from tracer.host.requirements import require_host
@@ -130,15 +123,13 @@ def sweep(
     run's end.
     """
     planned = plan_sweep(lines, ranges, rounds, untraced)
-    experiment, about = planned.experiment, planned.about
-    with Runner(planned.conditions, experiment.probes, progress) as runner:
-        done = run_experiment(experiment, [Stage(planned.trials)], runner, progress, start)
+    about, done = planned.about, run_planned(planned, progress, start)
     return SweepRuns(
         done.outcomes,
         {label: (line, point) for label, (line, point) in about["cells"].items()},
         [(cell, reason) for cell, reason in about["left_out"]],
         about["unit"],
-        experiment.host,
+        planned.experiment.host,
         done.load,
         frozenset(about["in_python"]),
         done.interrupted,
