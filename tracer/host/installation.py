@@ -76,11 +76,11 @@ def _packages_of(extra: str) -> list[str]:
 @cache
 def installation() -> Installation:
     """This one."""
-    from importlib.metadata import PackageNotFoundError, distribution
-
     packages = Path(tracer.__file__).resolve().parents[1]
     if (packages / "scripts" / "setup.sh").is_file() and (packages / "Makefile").is_file():
         return Installation("clone", packages)
+    from importlib.metadata import PackageNotFoundError, distribution  # slow to import
+
     try:
         text = distribution(_NAME).read_text("direct_url.json")
         origin = json.loads(text or "{}")
