@@ -34,9 +34,6 @@ class FileName(click.ParamType[str]):
 
     name = "file"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return str(value)
-
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem[str]]:
@@ -47,9 +44,6 @@ class ProbeNames(click.ParamType[str]):
     """Names of probes, separated by commas; `probes.chosen` checks them."""
 
     name = "probes"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return str(value)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -69,9 +63,6 @@ class WorkloadLine(click.ParamType[str]):
     def __init__(self, or_file: bool = False) -> None:
         self.or_file = or_file
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return str(value)
-
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem[str]]:
@@ -84,9 +75,6 @@ class CommandWord(click.ParamType[str]):
     """A word of a command of the user's, which is passed on as it is."""
 
     name = "command"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return str(value)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
