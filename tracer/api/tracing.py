@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -91,14 +91,14 @@ class Trace(Report):
         self._tracing, self._pids = tracing, tuple(pids)
         self._follow, self._path_of = follow, path_of
         self._shared_helper = helper
-        self._is_used = self._is_open = False
+        self._is_used = False
         self._stack = contextlib.ExitStack()
         self._window: OpenWindow | None = None
 
     def _why_none(self) -> str:
         if not self._is_used:
             return "nothing was traced yet"
-        return "the block has not ended yet" if self._is_open else "the block was not traced"
+        return "the block was not traced" if self._window is None else "the block has not ended yet"
 
     def __enter__(self) -> Trace:
         pids = self._pids or (os.getpid(),)
@@ -141,21 +141,15 @@ class Trace(Report):
         with Child(function, args, kwargs) as child:
             path_of = self._path_of or "busiest"
             self._begin(Window((child.pid,), self._follow, path_of)).open()
-            with self._ended():
+            try:
                 child.go()
                 child.wait()
+            except BaseException:
+                self._drop()
+                raise
+            self._end()  # the window has ended with its process
         result: _T = child.result()
         return result
-
-    @contextlib.contextmanager
-    def _ended(self) -> Iterator[None]:
-        """The window ends with its process; with an exception here at once."""
-        try:
-            yield
-        except BaseException:
-            self._drop()
-            raise
-        self._end()
 
     def _begin(self, wanted: Window) -> OpenWindow:
         """Attach; nothing but opening the window is left to do."""
@@ -175,7 +169,7 @@ class Trace(Report):
         except BaseException:
             self._drop()
             raise
-        self._is_used = self._is_open = True
+        self._is_used = True
         return self._window
 
     def _end(self) -> None:
@@ -192,7 +186,7 @@ class Trace(Report):
         self._document, self._made_of = document(summary), summary
 
     def _drop(self) -> None:
-        self._is_open, self._window = False, None
+        self._window = None
         self._stack.close()
 
     def forget(self) -> None:
