@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracer.api.report import Report
 from tracer.errors import TracerError
@@ -23,12 +22,9 @@ class Recording(Report):
     """
 
     def __init__(self, found: Recorded) -> None:
-        from tracer.analysis.events.from_events import document_from, summary_from
-        from tracer.report.recorded import recording_data
+        from tracer.report.recorded import report_of
 
-        summary = summary_from(found.replay, found.meta, found.kept, found.report)
-        saved = None if found.is_last else found.report
-        document = document_from(summary, saved) | {"recording": recording_data(found)}
+        summary, document = report_of(found)
         super().__init__(document, summary)
         self.directory = found.directory
         self.agrees = None if found.check is None else found.check.agrees
@@ -74,18 +70,11 @@ def load(path: str | os.PathLike[str]) -> Report:
 
 def load_windows(path: str | os.PathLike[str]) -> list[Report]:
     """All reports of a file of `attach --interval --json`, in their order."""
-    from tracer.analysis.run.report_files import documents_in, refused, require_runs
+    from tracer.analysis.run.report_files import documents_in, following, require_runs
     from tracer.analysis.run.saved import summary_of
 
     file = Path(path)
     documents = documents_in(file)
     require_runs(documents, file)
-
-    def report(document: Mapping[str, Any]) -> Report:
-        try:
-            return Report(document, summary_of(document))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            what = f"{file} does not follow the schema tracer.run/2: {error!r}"
-            raise refused(what) from error
-
-    return [report(document) for document in documents]
+    with following(file):
+        return [Report(document, summary_of(document)) for document in documents]

@@ -34,7 +34,7 @@ def command(file: Path, json_path: str | None, html_path: str | None, **values: 
     attach --interval each is a report. Exit status 3: the events of a recording and the kernel's
     books differ.
     """
-    from tracer.analysis.run.report_files import documents_in, refused, require_runs
+    from tracer.analysis.run.report_files import documents_in, following, require_runs
     from tracer.analysis.run.saved import SCHEMA, summary_of
     from tracer.report.run.text import render
 
@@ -50,11 +50,8 @@ def command(file: Path, json_path: str | None, html_path: str | None, **values: 
     require_runs(documents, file)
     shown = options.shown({**values, "by": "place"}, short=len(documents) > 1)
     for document in documents:
-        try:
-            summary = summary_of(document)
-            text = render(summary, report_width(), shown, document)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise refused(f"{file} does not follow the schema tracer.run/2: {error!r}") from error
+        with following(file):
+            text = render(summary_of(document), report_width(), shown, document)
         if not values["quiet"]:
             click.echo(text, nl=len(documents) > 1, color=True)
             if document.get("where") and not shown.brief:
@@ -65,17 +62,14 @@ def command(file: Path, json_path: str | None, html_path: str | None, **values: 
 def _of_recording(
     directory: Path, json_path: str | None, html_path: str | None, values: Mapping[str, Any]
 ) -> int:
-    from tracer.analysis.events.from_events import document_from, summary_from
     from tracer.analysis.events.saved import recorded
     from tracer.report.layout import page
-    from tracer.report.recorded import check_lines, recording_data
+    from tracer.report.recorded import check_lines, report_of
     from tracer.report.run.text import render
 
     with outputs(json_path, quiet=values["quiet"]) as out:
         found = recorded(directory, segments=html_path is not None)
-        summary = summary_from(found.replay, found.meta, found.kept, found.report)
-        saved = None if found.is_last else found.report
-        data = document_from(summary, saved) | {"recording": recording_data(found)}
+        summary, data = report_of(found)
         shown = options.shown({**values, "by": "place"})
 
         def text(width: int) -> str:
@@ -95,16 +89,13 @@ def _write_page(
     html_path: str,
     more: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    from tracer.analysis.run.report_files import refused
+    from tracer.analysis.run.report_files import following, refused
     from tracer.cli._files import OutputFile
     from tracer.report.html.views import page_of, schemas
 
     if any(document["schema"] not in schemas() for document in documents):
         raise refused(f"{file} is of a schema that has no page: {documents[0]['schema']}")
     with OutputFile(html_path) as page:
-        try:
+        with following(file, documents[0]["schema"]):
             text = page_of(documents, more)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            schema = documents[0]["schema"]
-            raise refused(f"{file} does not follow the schema {schema}: {error!r}") from error
         page.write(text)

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from tracer.analysis.events.check import Check, Difference
+from tracer.analysis.events.from_events import document_from, summary_from
 from tracer.analysis.events.path import Holder, PathWalk, Piece
 from tracer.analysis.events.saved import Recorded
+from tracer.analysis.run.summary import Summary
 from tracer.model.words import PART_LINES
 from tracer.report.layout import WIDTH, cut, fit, page, table
 from tracer.units import count, counted, duration, percent, plain
@@ -23,6 +25,13 @@ FROM_REPORT = (
 )
 
 _NO_REPORT = "The recording has no report: what no event tells is not known"
+
+
+def report_of(found: Recorded) -> tuple[Summary, dict[str, Any]]:
+    """The report that the events tell by themselves, and its JSON document."""
+    summary = summary_from(found.replay, found.meta, found.kept, found.report)
+    saved = None if found.is_last else found.report
+    return summary, document_from(summary, saved) | {"recording": recording_data(found)}
 
 
 def check_lines(found: Recorded) -> list[str]:

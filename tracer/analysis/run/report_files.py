@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,16 @@ def require_runs(documents: Sequence[dict[str, Any]], file: Path) -> None:
     """TracerError (exit status 2) unless all are of runs."""
     if not all(document["schema"] == SCHEMA for document in documents):
         raise refused(f"{file} is not a report of tracer run or attach ({SCHEMA})")
+
+
+@contextlib.contextmanager
+def following(file: Path, schema: str = SCHEMA) -> Iterator[None]:
+    """TracerError (exit status 2) where what reads a document of the file does not find in it what
+    the schema promises."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise refused(f"{file} does not follow the schema {schema}: {error!r}") from error
 
 
 def refused(message: str) -> TracerError:
