@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from tracer.report.run.path import LEAST_SHOWN
 from tracer.units import duration, percent, plain
 
-#: Rows with less of the window are left out, as in the text report.
-_LEAST_SHOWN = 0.0005
 _CELL = "padding:1px 10px;text-align:right"
 _LABEL = "padding:1px 10px 1px {indent}px;text-align:left"
 _BAR = "display:inline-block;height:9px;width:{width}px;background:#4878a8"
@@ -19,7 +18,7 @@ def ledger_table(
     rows: Sequence[tuple[str, float, float, int]], total_ns: int, residual_ns: int
 ) -> str:
     """`rows`: label, ns, share of the window, level. Labels may hold names that the target has."""
-    body = [_row(*row) for row in rows if row[2] >= _LEAST_SHOWN]
+    body = [_row(*row) for row in rows if row[2] >= LEAST_SHOWN]
     accounted = f"accounted {duration(total_ns - residual_ns)} of {duration(total_ns)}"
     heads = "".join(
         f'<th style="{style}">{head}</th>'

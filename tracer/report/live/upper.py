@@ -11,7 +11,7 @@ from tracer.report.live.history import History, Known
 from tracer.report.run.advice import in_words
 from tracer.report.run.concurrency import concurrency
 from tracer.report.run.head import length, what_ran
-from tracer.report.run.path import Row, path, path_rows
+from tracer.report.run.path import LEAST_SHOWN, Row, path, path_rows
 from tracer.report.run.trust import busy, warning
 from tracer.units import plain
 
@@ -23,9 +23,8 @@ _HIGH = 30
 _SHARE = 0.6
 #: Columns of a line of the ledger without its history; that is left out where it has too few.
 _WIDEST_LINE, _FEWEST_BARS = 72, 8
-#: A line with less in all windows shown is left out; one that is no part of another goes as early
-#: as those that are, with less than the second.
-_LEAST_SHOWN, _SMALL = 0.0005, 0.02
+#: A line that is no part of another goes as early as those that are, with less in all windows.
+_SMALL = 0.02
 _BARS = "▁▂▃▄▅▆▇█"
 _MOST_FINDINGS = 3
 
@@ -72,9 +71,7 @@ def _ledger(run: Summary, history: History, width: int, room: int) -> list[Line]
     columns = max(columns - 1, 0)
     columns = columns if columns >= _FEWEST_BARS else 0
     at = width - columns
-    rows = [
-        row for row in path_rows(run, at) if history.peak(row.key, columns or 1) >= _LEAST_SHOWN
-    ]
+    rows = [row for row in path_rows(run, at) if history.peak(row.key, columns or 1) >= LEAST_SHOWN]
     shown = _largest(rows, history, columns or 1, room - 1)
     scale = max((history.peak(row.key, columns) for row in shown), default=0.0)
     heading = path(run, at, 1)[0]
@@ -103,7 +100,7 @@ def sparkline(shares: Sequence[float], scale: float) -> str:
         return "·" * len(shares)
     steps = [min(int(8 * share / scale), 7) for share in shares]
     return "".join(
-        "·" if share < _LEAST_SHOWN else _BARS[step]
+        "·" if share < LEAST_SHOWN else _BARS[step]
         for share, step in zip(shares, steps, strict=True)
     )
 

@@ -27,8 +27,8 @@ _IDLE_PARTS = {
 _LEAST_ASLEEP = 0.001
 #: A line that is no part of another goes as early as those that are, with less of it.
 _SMALL = 0.02
-#: A line with less of it is not shown.
-_LEAST_SHOWN = 0.0005
+#: A line with less of the window is not shown.
+LEAST_SHOWN = 0.0005
 #: The same of a path's waits in a queue.
 _LEAST_BEHIND = 0.001
 
@@ -92,7 +92,7 @@ def path(run: Summary, width: int, most: int = 100) -> list[str]:
     """The wall ledger with its residual, in at most `most` lines: the smallest go first, small
     ones and those that are parts of others before those, and those of next to no time always."""
     rows = _Rows(run, width)
-    shown = [row for row in _every(run, rows) if row.ns >= _LEAST_SHOWN * run.window_ns]
+    shown = [row for row in _every(run, rows) if row.ns >= LEAST_SHOWN * run.window_ns]
     small_ns = _SMALL * run.window_ns
     in_order = sorted(
         shown, key=lambda row: (not row.startswith(" ") and row.ns >= small_ns, row.ns)
