@@ -61,14 +61,8 @@ share_files() {
             -exec grep -qF "$SHARE_MARK" {} \; -print0
 }
 
-# foreign_share NAME: whether that file in PREFIX/share is there and is not tracer's.
-foreign_share() {
-    local file=$PREFIX/share/$1
-    [[ -L $file ]] || { [[ -e $file ]] && ! grep -qsF "$SHARE_MARK" "$file"; }
-}
-
 install_share() {
-    local made name count=0
+    local made name file count=0
     made=$(mktemp -d)
     chmod 755 "$made"
     step "making man pages and completions" "Put that right and run the same command again." \
@@ -76,13 +70,12 @@ install_share() {
     remove_share
     while IFS= read -r -d '' name; do
         name=${name#"$made/"}
-        if foreign_share "$name"; then
-            say "$PREFIX/share/$name is there already and is not tracer's; it is left as it is"
+        file=$PREFIX/share/$name
+        if [[ -e $file || -L $file ]]; then # tracer's own are removed
+            say "$file is there already and is not tracer's; it is left as it is"
             continue
         fi
-        writing_to "$PREFIX/share" mkdir -p "$(dirname "$PREFIX/share/$name")"
-        writing_to "$PREFIX/share" cp "$made/$name" "$PREFIX/share/$name"
-        writing_to "$PREFIX/share" chmod 644 "$PREFIX/share/$name"
+        writing_to "$PREFIX/share" install -D -m 644 "$made/$name" "$file"
         count=$((count + 1))
     done < <(find "$made" -type f -print0)
     rm -rf "$made"
