@@ -52,11 +52,16 @@ cmd_venv() {
         'import os, sys; sys.dont_write_bytecode |= os.geteuid() != os.stat(sys.prefix).st_uid' \
         >"$site/00-tracer-bytecode.pth"
 
-    step "installing the Python packages into .venv" \
-        "If the network or a package index is at fault, put that right and run the same command again." \
-        "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-input -e "${REPO}[export,look,metrics,plot,record]"
+    install_extras "the Python packages" export,look,metrics,plot,record
     link_bcc "$site/bcc" "$again"
     venv_inputs >>"$VENV/.stamp"
+}
+
+# install_extras WHAT EXTRAS: the Python packages of the extras of pyproject.toml.
+install_extras() {
+    step "installing $1 into .venv" \
+        "If the network or a package index is at fault, put that right and run the same command again." \
+        "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-input -e "${REPO}[$2]"
 }
 
 # link_bcc LINK ADVICE: of the system's Python packages only bcc is used.

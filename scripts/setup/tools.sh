@@ -9,9 +9,7 @@ developer_packages() {
     [[ -x $VENV/bin/python ]] || return 0
     [[ -f $stamp && $(<"$stamp") == "$key" ]] && return 0
     lock
-    step "installing the Python packages of checks and tests into .venv" \
-        "If the network or a package index is at fault, put that right and run the same command again." \
-        "$VENV/bin/python" -m pip install -q --disable-pip-version-check --no-input -e "${REPO}[dev,test]"
+    install_extras "the Python packages of checks and tests" dev,test
     printf '%s\n' "$key" >"$stamp"
 }
 
