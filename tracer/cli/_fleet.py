@@ -131,25 +131,10 @@ def _compare(asked: Mapping[str, Any], runs: HostRuns) -> dict[str, Any]:
 
 
 def _pinning(asked: Mapping[str, Any], runs: HostRuns) -> dict[str, Any]:
-    from tracer.analysis.pinning.recorded import Recorded, prediction
-    from tracer.experiment.pinning import why_unpredicted
+    from tracer.experiment.pinning import recorded
 
-    planned = runs.planned
-    assert planned is not None
-    missing = dict(planned.missing)
-    if prediction(runs.outcomes) is None:
-        missing["the prediction"] = why_unpredicted(runs.outcomes)
-    recorded = Recorded(
-        line=asked["line"],
-        rounds=planned.experiment.rounds,
-        host=planned.experiment.host,
-        labels=[condition.label for condition in planned.experiment.conditions],
-        missing=missing,
-        outcomes=runs.outcomes,
-        load=runs.load,
-        **planned.about,
-    )
-    return pinning_said(recorded)
+    assert runs.planned is not None
+    return pinning_said(recorded(asked["line"], runs.planned, runs.outcomes, runs.load))
 
 
 def pinning_said(recorded: Recorded) -> dict[str, Any]:

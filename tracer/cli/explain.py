@@ -137,9 +137,8 @@ def pinning(
     prediction from unpinned runs that is stored before the first pinned one; a verdict on each
     theory. Runs are saved as they end: after Ctrl-C the same command continues.
     """
-    from tracer.analysis.pinning.recorded import Recorded
     from tracer.experiment.line import condition, parse_line
-    from tracer.experiment.pinning import run_pinning
+    from tracer.experiment.pinning import recorded, run_pinning
     from tracer.progress import Progress
     from tracer.report.chart import draw
     from tracer.report.pinning_cpus import chart
@@ -155,21 +154,9 @@ def pinning(
     with outputs(json_path, html_path=html_path, plot_path=plot_path) as out:
         start = options.start(begins["wait_quiet"], begins["fresh"])
         runs = run_pinning(base, rounds, Progress(), start)
-        recorded = Recorded(
-            line=line,
-            unit=base.unit,
-            rounds=rounds,
-            in_python=base.in_python,
-            one_address_space=base.workload != "process-brigade",
-            host=runs.host,
-            labels=runs.labels,
-            missing=runs.missing,
-            outcomes=runs.outcomes,
-            load=runs.load,
-            cpus=runs.cpus,
-        )
-        answer = _tell(recorded, out)
-        where = f"Linux {runs.host['kernel']}, {runs.host['cpu']}"
+        made = recorded(line, runs.planned, runs.outcomes, runs.load)
+        answer = _tell(made, out)
+        where = f"Linux {made.host['kernel']}, {made.host['cpu']}"
         out.plot(partial(draw, chart(answer.rungs, line, base.unit, answer.blocks, where)))
     stop_if_broken_off(runs.interrupted)
     return 0

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracer.analysis.pinning import conditions as labels
-from tracer.analysis.pinning.recorded import CALIBRATION, FIRST, prediction
+from tracer.analysis.pinning.recorded import CALIBRATION, FIRST, Recorded, prediction
 from tracer.analysis.pinning.theories import THEORIES
 from tracer.analysis.quiet import BUSY, Load, is_disturbed
 from tracer.errors import TracerError
@@ -51,16 +51,12 @@ _INTERVENTIONS = (
 
 @dataclass(frozen=True)
 class PinningRuns:
-    """Outcomes, labels in the order to show, what could not be run; `cpus`: how many CPUs an
-    unpinned run may use."""
+    """What was planned, and what was run of it; `recorded` makes the experiment of both."""
 
+    planned: Planned
     outcomes: Sequence[Outcome]
-    labels: Sequence[str]
-    missing: Mapping[str, str]
-    host: Mapping[str, str]
     load: Load
     interrupted: int | None = None
-    cpus: int = 0
 
 
 def conditions(base: Condition) -> tuple[list[Condition], dict[str, str]]:
@@ -195,21 +191,28 @@ def run_pinning(
         Stage([trial for trial in planned.trials if trial.block >= 0]),
     ]
     done = run_planned(planned, progress, start, stages)
+    return PinningRuns(planned, done.outcomes, done.load, done.interrupted)
+
+
+def recorded(line: str, planned: Planned, outcomes: Sequence[Outcome], load: Load) -> Recorded:
+    """The experiment on the workload `line`, with what its runs gave."""
     missing = dict(planned.missing)
-    if not done.notes.get("prediction"):
-        missing["the prediction"] = why_unpredicted(done.outcomes)
-    return PinningRuns(
-        done.outcomes,
-        [condition.label for condition in planned.experiment.conditions],
-        missing,
-        planned.experiment.host,
-        done.load,
-        done.interrupted,
-        planned.about["cpus"],
+    if prediction(outcomes) is None:
+        missing["the prediction"] = _why_unpredicted(outcomes)
+    experiment = planned.experiment
+    return Recorded(
+        line=line,
+        rounds=experiment.rounds,
+        host=experiment.host,
+        labels=[condition.label for condition in experiment.conditions],
+        missing=missing,
+        outcomes=outcomes,
+        load=load,
+        **planned.about,
     )
 
 
-def why_unpredicted(outcomes: Sequence[Outcome]) -> str:
+def _why_unpredicted(outcomes: Sequence[Outcome]) -> str:
     """Why the runs before the blocks gave no prediction."""
     if any(is_disturbed(outcome) for outcome in outcomes if outcome.trial.block < 0):
         return BUSY
