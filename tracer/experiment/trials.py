@@ -128,9 +128,7 @@ def run_experiment(
     with Store(experiment.kind, experiment.plain(), fresh=start.fresh) as store:
         stopped, began_s = None, time.time()
         ends_s = {o.trial: o.at_s for o in store.outcomes if o.trial in set(trials)}
-        taken_over = resumed_runs(list(ends_s.values()), len(trials), began_s)
-        if taken_over is not None:
-            start.say(f"{resumed(taken_over)}; --fresh starts anew")
+        taken_over = say_resumed(start, list(ends_s.values()), len(trials), began_s)
         before = None
         try:
             if len(ends_s) < len(trials):
@@ -156,13 +154,16 @@ def _host_before(start: Start, progress: Progress) -> HostShare:
     return wait_until_quiet(start.wait_quiet_s, progress)
 
 
-def resumed_runs(ends_s: Sequence[float], runs: int, began_s: float) -> Resumed | None:
-    """Of `runs`, those that had ended at these times, s; None: none had."""
+def say_resumed(start: Start, ends_s: Sequence[float], runs: int, began_s: float) -> Resumed | None:
+    """Say how many of `runs` are taken over: those that had ended at these times, s. None, and
+    nothing is said: none had."""
     if not ends_s:
         return None
-    return Resumed(
+    taken_over = Resumed(
         len(ends_s), runs, max(began_s - max(ends_s), 0.0), max(began_s - min(ends_s), 0.0)
     )
+    start.say(f"{resumed(taken_over)}; --fresh starts anew")
+    return taken_over
 
 
 def run_trials(

@@ -15,11 +15,10 @@ from tracer.errors import Interrupted, TracerError
 from tracer.experiment.fleet.gathering import Engine, Gathering, Keep
 from tracer.experiment.fleet.questions import Question, planned_from
 from tracer.experiment.store import Store
-from tracer.experiment.trials import Planned, Start, resumed_runs
+from tracer.experiment.trials import Planned, Start, say_resumed
 from tracer.host.fingerprint import differences
 from tracer.model.trial import Outcome, Trial
 from tracer.progress import Progress
-from tracer.report.load import resumed
 from tracer.units import counted
 
 _NOTE = "host "
@@ -161,9 +160,7 @@ class _Fleet:
     def _say_resumed(self, by_host: Mapping[str, Planned]) -> None:
         ends_s = [outcome.at_s for outcome in self._saved().values()]
         runs = sum(len(planned.trials) for planned in by_host.values())
-        taken_over = resumed_runs(ends_s, runs, self._began_s)
-        if taken_over is not None:
-            self._start.say(f"{resumed(taken_over)}; --fresh starts anew")
+        say_resumed(self._start, ends_s, runs, self._began_s)
 
     def results(self) -> list[HostRuns]:
         """Every host that was asked, in the order of names."""
