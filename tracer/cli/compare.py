@@ -86,8 +86,6 @@ def command(
     quotes, which is started many times. Runs are saved as they end: after Ctrl-C the same command
     continues.
     """
-    from tracer.report import compare as report
-
     are_commands = click.get_current_context().meta[_COMMANDS]
     if unit_from and not are_commands:
         raise click.UsageError(
@@ -111,19 +109,9 @@ def command(
             result = _commands(a, b, rounds, untraced, unit_from, begin, functions)
         else:
             result = _compared(a, b, rounds, untraced, begin, functions)
-        compared, names = result.comparison, (a, b)
+        compared = result.comparison
         if compared is not None:
-            hops = None if are_commands else _hops(a, b)
-            document = report.document(
-                compared, names, result.host, result.warnings, result.in_python, result.load
-            )
-            out.report(
-                {**document, **({"hops": [side[1] for side in hops]} if hops else {})},
-                lambda width: (
-                    report.render(compared, names, result.warnings, width, result.load)
-                    + _hops_text(hops, width)
-                ),
-            )
+            _write(out, result, compared, (a, b), None if are_commands else _hops(a, b))
             _write_folded(out, compared, folded)
     stop_if_broken_off(result.interrupted)
     assert compared is not None  # only a broken-off one has none
@@ -156,6 +144,28 @@ def _require_budgets(
         of_report,
         probes_of(untraced, functions),
         no_units="count what each does: --unit-from REGEX" if no_units else "",
+    )
+
+
+def _write(
+    out: Outputs,
+    result: CompareResult,
+    compared: Comparison,
+    names: tuple[str, str],
+    hops: list[tuple[Anatomy, dict[str, Any]]] | None,
+) -> None:
+    """The report of a comparison, with the hops of two recordings where there are some."""
+    from tracer.report import compare as report
+
+    document = report.document(
+        compared, names, result.host, result.warnings, result.in_python, result.load
+    )
+    out.report(
+        {**document, **({"hops": [side[1] for side in hops]} if hops else {})},
+        lambda width: (
+            report.render(compared, names, result.warnings, width, result.load)
+            + _hops_text(hops, width)
+        ),
     )
 
 
