@@ -75,7 +75,9 @@ install_share() {
             say "$file is there already and is not tracer's; it is left as it is"
             continue
         fi
-        writing_to "$PREFIX/share" install -D -m 644 "$made/$name" "$file"
+        writing_to "$PREFIX/share" mkdir -p "$(dirname "$file")"
+        writing_to "$PREFIX/share" cp "$made/$name" "$file"
+        writing_to "$PREFIX/share" chmod 644 "$file"
         count=$((count + 1))
     done < <(find "$made" -type f -print0)
     rm -rf "$made"
