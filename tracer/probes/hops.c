@@ -19,11 +19,6 @@ BPF_F_TABLE("array", u32, struct hops_thread, hops_threads, MAX_THREADS, BPF_F_M
 static inline struct hops_cpu *hops_at(u32 i) { return hops_cpus.lookup(&i); }
 static inline struct hops_thread *hops_thread_at(u32 i) { return hops_threads.lookup(&i); }
 
-static inline u32 hops_in_call(struct thread *t)
-{
-	return t->on_cpu_part != PART_USER && t->on_cpu_part != PART_UNKNOWN;
-}
-
 /* Nothing has woken `slot` in a call that it may begin now. */
 static inline void hops_none(u32 slot)
 {
@@ -52,9 +47,9 @@ static inline void hops_woken(u32 cpu, u32 slot, u32 waker_slot, u32 source, u64
 	u32 outcome = did & 0xff;
 	u64 began_ns = 0;
 
-	if (!h || !t || !hops_in_call(t) || outcome == WAKEUP_ON_ITS_WAY)
+	if (!h || !t || !in_call(t) || outcome == WAKEUP_ON_ITS_WAY)
 		return;
-	if (waker && waker != t && source == SOURCE_PROCESS && hops_in_call(waker))
+	if (waker && waker != t && source == SOURCE_PROCESS && in_call(waker))
 		began_ns = waker->call_start_ns;
 	if (outcome == WAKEUP_ENDED_SLEEP || !h->began_ns)
 		h->began_ns = began_ns;
