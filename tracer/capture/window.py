@@ -41,8 +41,7 @@ def is_open(engine: Engine) -> bool:
 
 def processes_of(engine: Engine) -> set[int]:
     """The target's processes with a thread that has not ended, from the table of threads."""
-    threads = engine.arrays.threads[1:]
-    return {int(pid) for pid in np.unique(threads["tgid"][rows_of.is_alive(threads)])}
+    return set(rows_of.processes(engine.arrays.threads[1:]))
 
 
 def close_now(engine: Engine, end_ns: int | None = None) -> Snapshot:

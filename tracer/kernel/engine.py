@@ -124,8 +124,8 @@ class Engine:
         self._held = HeldFiles()
         self._paths = None
         if "path_nodes" in self.arrays:
-            looks = (self._held.look,) if self.has_stacks else ()
-            self._paths = PathCollector(self.arrays, self._unwound, *looks)
+            look = self._held.look if self.has_stacks else None
+            self._paths = PathCollector(self.arrays, self._unwound, look)
         #: Reads what probe events keeps; None where it is off.
         self.events = EventReader(self.arrays) if "records" in self.arrays else None
         self._mappings = None

@@ -34,7 +34,7 @@ from tracer.model.path_nodes import (
 from tracer.model.sampling import Sampling
 from tracer.model.stacks import StackSample
 from tracer.model.stretches import longest
-from tracer.model.threads import is_alive
+from tracer.model.threads import Threads, processes
 
 #: The rings hold what a busy host makes in several times as long.
 _LOOK_S = 0.05
@@ -66,15 +66,15 @@ class PathCollector:
     """Empties the rings of probe stacks from `start` to `stop`, on a thread of its own; another one
     unwinds what they held, which takes longer than the rings have room for.
 
-    `arrays` are the engine's, live. `look` is called with the processes that are there, again and
-    again.
+    `arrays` are the engine's, live. `look`, if given, is called with the processes that are there,
+    again and again.
     """
 
     def __init__(
         self,
         arrays: Mapping[str, NDArray[np.void]],
         unwind: Unwind,
-        look: Callable[[Sequence[int]], None] = lambda _pids: None,
+        look: Callable[[Sequence[int]], None] | None = None,
     ) -> None:
         self._arrays = arrays
         self._unwind, self._look = unwind, look
@@ -185,16 +185,17 @@ class PathCollector:
     def _follow(self) -> None:
         while not self._over.wait(_LOOK_S):
             self._event_loops.look()
-            self._look(self._processes())
+            if self._look:
+                self._look(processes(self._rows()))
             with self._lock:
                 self._read()
             if self._new_nodes > _MOST_NODES or self._bytes > _MOST_BYTES:
                 self._full.set()
 
-    def _processes(self) -> list[int]:
-        threads = self._arrays["threads"][: int(self._arrays["ctl"][0]["next_slot"])]
-        found: list[int] = np.unique(threads["tgid"][is_alive(threads)]).tolist()
-        return found
+    def _rows(self) -> Threads:
+        """The rows of the table of threads that were handed out so far."""
+        rows: Threads = self._arrays["threads"][: int(self._arrays["ctl"][0]["next_slot"])]
+        return rows
 
     def _keep_small(self) -> None:
         while not self._over.is_set():
@@ -292,7 +293,7 @@ class PathCollector:
         one begins a new path when it wakes up."""
         ctl = self._arrays["ctl"][0]
         epoch = int(ctl["epoch"])
-        threads = self._arrays["threads"][: int(ctl["next_slot"])]
+        threads = self._rows()
         kept = self._arrays["threads_before"][: len(threads)]
         is_needed = threads["epoch"].astype(np.int64) >= epoch - 1
         of_last = kept["epoch"].astype(np.int64) + 1 == epoch
@@ -327,7 +328,7 @@ class PathCollector:
     def _of_stretches(self) -> Iterator[Key]:
         """Stacks of the longest times in which threads did not return to their event loop."""
         ctl = self._arrays["ctl"][0]
-        threads = self._arrays["threads"][: int(ctl["next_slot"])]
+        threads = self._rows()
         spans = longest(threads, int(ctl["epoch"]), time.monotonic_ns(), _MOST_STRETCHES)
         for slot, begin_ns, end_ns, _is_open in spans:
             keys = [
@@ -348,7 +349,7 @@ class PathCollector:
 
     def _ticking(self) -> Iterator[Key]:
         """Stacks whose node is still to come, of threads that run for long without an event."""
-        threads = self._arrays["threads"][: int(self._arrays["ctl"][0]["next_slot"])]
+        threads = self._rows()
         for slot in np.flatnonzero(threads["ticks"] != threads["used_ticks"]).tolist():
             keys = ticking_keys(threads[slot])
             yield from keys[:: 1 << max((len(keys) - 1) // _MOST_TICKS, 0).bit_length()]

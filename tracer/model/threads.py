@@ -30,6 +30,12 @@ def is_alive(threads: Threads) -> Mask:
     return np.asarray((threads["tid"] != 0) & (threads["state"] != RunState.DEAD))
 
 
+def processes(threads: Threads) -> list[int]:
+    """The processes with a thread that has not ended, by their numbers."""
+    found: list[int] = np.unique(threads["tgid"][is_alive(threads)]).tolist()
+    return found
+
+
 def present_part(threads: Threads) -> NDArray[np.int64]:
     """The part (index into `own`) that each thread's present state counts under; -1: it has ended.
 
