@@ -25,8 +25,7 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from harness.recorded_world import RING, RecordedWorld, recording_machine  # noqa: E402
-from harness.schedule import Schedule  # noqa: E402
+from harness.recorded_world import RING, RecordedWorld, recorded_run, recording_machine  # noqa: E402
 from harness.summarized import planted_summary  # noqa: E402
 
 from tracer.analysis.events.views import VIEWS  # noqa: E402
@@ -42,19 +41,6 @@ _STEPS = 3000
 _VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 2**31, 2**64, 1e308, "", "x" * 1000, [], {}, [[]], {"a": 1}, [1, "a"]),
 )
-
-
-def recorded_run(build: Path) -> RecordedWorld:
-    """A run of a random schedule, whose events are in the rings."""
-    world = RecordedWorld(recording_machine(build))
-    schedule = Schedule(world, 7)
-    for _ in range(60):
-        schedule.step()
-    schedule.open()
-    for _ in range(_STEPS):
-        schedule.step()
-    schedule.close()
-    return world
 
 
 def seed(folder: Path, world: RecordedWorld, *, ended: bool) -> None:
@@ -184,7 +170,7 @@ def run(folder: Path, cases: int, start: int = 1) -> Iterator[Counter[str]]:
     """Break and read so many recordings; what became of them, after each."""
     build = folder / "build"
     build.mkdir()
-    world = recorded_run(build)
+    world = recorded_run(recording_machine(build), 7, _STEPS)
     seeds = []
     for ended in (True, False):
         at = folder / f"seed-{ended}"

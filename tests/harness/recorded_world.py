@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.machine import Machine
+from harness.schedule import Schedule
 from harness.world import World
 from tracer.analysis.events.replay import Replayed, replay
 from tracer.model.events import EVENT_DTYPE, Events, decoded
@@ -67,6 +68,19 @@ class RecordedWorld(World):
                 )
             assert RunState(int(row["state"])) == RunState(int(kept["state"])), slot
         return found
+
+
+def recorded_run(machine: Machine, seed: int, steps: int = 400) -> RecordedWorld:
+    """A run of a random schedule, whose events are in the rings."""
+    world = RecordedWorld(machine)
+    schedule = Schedule(world, seed)
+    for _ in range(60):
+        schedule.step()
+    schedule.open()
+    for _ in range(steps):
+        schedule.step()
+    schedule.close()
+    return world
 
 
 def _named(values: Any) -> Any:

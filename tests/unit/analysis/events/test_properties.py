@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from harness.machine import Machine
-from harness.recorded_world import RecordedWorld
-from harness.schedule import Schedule
+from harness.recorded_world import recorded_run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,18 +25,6 @@ _WITH_OTHER = (Kind.SWITCH, Kind.WAKING, Kind.NEW)
 schedules = st.integers(0, 1 << 30)
 
 
-def world_of(machine: Machine, seed: int) -> RecordedWorld:
-    world = RecordedWorld(machine)
-    schedule = Schedule(world, seed)
-    for _ in range(60):
-        schedule.step()
-    schedule.open()
-    for _ in range(400):
-        schedule.step()
-    schedule.close()
-    return world
-
-
 def same(one: Replayed, other: Replayed) -> None:
     for name in ("threads", "cpus", "calls", "sched", "segments", "path"):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
@@ -48,7 +35,7 @@ def same(one: Replayed, other: Replayed) -> None:
 def test_segments_tile_every_life_and_the_path_tiles_the_window(
     recording: Machine, seed: int
 ) -> None:
-    found = world_of(recording, seed).compare()
+    found = recorded_run(recording, seed).compare()
     for row, thread in enumerate(found.threads):
         of_it = found.segments[found.segments["thread"] == row]
         of_it = of_it[np.argsort(of_it["start_ns"], kind="stable")]
@@ -67,7 +54,7 @@ def test_segments_tile_every_life_and_the_path_tiles_the_window(
 @_SETTINGS
 @given(schedules, st.randoms(use_true_random=False))
 def test_renumbering_threads_changes_nothing(recording: Machine, seed: int, random) -> None:  # type: ignore[no-untyped-def]
-    world = world_of(recording, seed)
+    world = recorded_run(recording, seed)
     events, found = world.events(), world.replayed()
     slots = list(range(1, int(world.ctl["next_slot"])))
     new = np.array([0, *random.sample(range(1, 5000), len(slots))])
@@ -95,7 +82,7 @@ def test_renumbering_threads_changes_nothing(recording: Machine, seed: int, rand
 @_SETTINGS
 @given(schedules, st.integers(1, 40))
 def test_how_the_stream_is_cut_changes_nothing(recording: Machine, seed: int, size: int) -> None:
-    world = world_of(recording, seed)
+    world = recorded_run(recording, seed)
     found = world.replayed()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(replaying, "_BLOCK", size)
@@ -108,7 +95,7 @@ def test_what_comes_later_does_not_change_what_was_before(
     recording: Machine, seed: int, kept: int
 ) -> None:
     """Of a recording that was cut off all segments that were over by then are the same."""
-    world = world_of(recording, seed)
+    world = recorded_run(recording, seed)
     events, found = world.events(), world.replayed()
     opened = int(np.flatnonzero(events.rows["kind"] == Kind.WINDOW)[0])
     rows = events.rows[: opened + 1 + kept]
@@ -124,7 +111,7 @@ def test_damaged_events_are_refused_or_give_some_books(
     recording: Machine, seed: int, data: st.DataObject
 ) -> None:
     """Never a crash: the program says which event it refuses, or goes on with `unknown`."""
-    world = world_of(recording, seed % 7)
+    world = recorded_run(recording, seed % 7)
     events = world.events()
     rows = events.rows.copy()
     raw = rows.view(np.uint8).reshape(len(rows), -1)
