@@ -106,9 +106,7 @@ def _all_or_none(numbers: Iterable[int | None]) -> float | None:
 
 
 def _sum_of(section: Mapping[str, Any] | None, *names: str) -> float | None:
-    if section is None or any(section.get(name) is None for name in names):
-        return None
-    return float(sum(section[name] for name in names))
+    return None if section is None else _all_or_none(section.get(name) for name in names)
 
 
 # ---- the host ----
