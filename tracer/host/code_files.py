@@ -10,7 +10,7 @@ import os
 import re
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from tracer.host.held_files import HeldFiles
 from tracer.host.mappings import read_areas
 from tracer.host.processes import stat_fields
 from tracer.model.code import Code
+from tracer.model.mappings import Area
 
 _PROC = Path("/proc")
 #: File systems that have device numbers of their own: a mapping has those of what is below them.
@@ -127,13 +128,8 @@ class CodeFiles:
 
     def _open(self, code: Code, pid: int) -> CodeFile:
         area = code.area
-        own = _PROC / str(pid)
         path = area.path.removesuffix(" (deleted)")
-        # these are the mapped file itself, wherever it was moved to, and deleted ones too
-        same = [own / f"map_files/{area.start:x}-{area.end:x}", own / "exe", None]
-        others = [root / path.lstrip("/") for root in (Path("/"), own / "root")]
-        for candidate in same + others:
-            descriptor = self._held.of(area) if candidate is None else self._descriptor(candidate)
+        for descriptor, is_sure in self._candidates(area, path, pid):
             if descriptor is None:
                 continue
             found = os.fstat(descriptor)
@@ -144,7 +140,6 @@ class CodeFiles:
             if not is_same or os.pread(descriptor, 4, 0) != b"\x7fELF":
                 os.close(descriptor)
                 continue
-            is_sure = candidate in same
             changed_ns = found.st_mtime_ns if is_sure else _changed_ns(descriptor)
             file = CodeFile(_name(path), changed_ns=changed_ns)
             debug = debug_descriptor(descriptor, path, pid)
@@ -152,6 +147,16 @@ class CodeFiles:
             file.debug = self._readable(debug) if debug is not None else None
             return file
         return CodeFile(_name(path))
+
+    def _candidates(self, area: Area, path: str, pid: int) -> Iterator[tuple[int | None, bool]]:
+        """Descriptors of what may be the file, and whether one can only be the file that was
+        mapped, wherever that was moved to, and deleted ones too."""
+        own = _PROC / str(pid)
+        yield self._descriptor(own / f"map_files/{area.start:x}-{area.end:x}"), True
+        yield self._descriptor(own / "exe"), True
+        yield self._held.of(area), True
+        for root in (Path("/"), own / "root"):
+            yield self._descriptor(root / path.lstrip("/")), False
 
     def _readable(self, descriptor: int) -> int | None:
         """A descriptor that the helper can open again: a copy of what only root may read."""
