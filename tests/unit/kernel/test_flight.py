@@ -47,6 +47,16 @@ class Clock:
 S = 1_000_000_000
 
 
+def flying(w: World, recorder: Recorder) -> tuple[EventReader, Flight]:
+    """A recorder that has begun, with what reads the rings into it from here on."""
+    recorder.begin(())
+    assert isinstance(recorder.spool, Segments)
+    reader = EventReader(w.m.arrays)
+    flight = reader.sink = Flight(w.m.arrays, recorder.spool)
+    w.m.arrays["record_rings"]["read"] = w.m.arrays["record_rings"]["made"]
+    return reader, flight
+
+
 def test_states_are_told_as_the_programs_tell_them(w: World) -> None:
     """The record of a living row is that which its first event in a window would have made."""
     w.enter(1100, 0, "read", 5)
@@ -72,11 +82,7 @@ def test_only_the_last_seconds_are_kept(
 ) -> None:
     clock = Clock(monkeypatch, 10 * S)
     with Recorder(str(tmp_path / "r"), last_s=4.0) as recorder:
-        assert isinstance(recorder.spool, Segments)
-        recorder.begin(())
-        reader = EventReader(w.m.arrays)
-        flight = reader.sink = Flight(w.m.arrays, recorder.spool)
-        w.m.arrays["record_rings"]["read"] = w.m.arrays["record_rings"]["made"]
+        reader, flight = flying(w, recorder)
         for tenth in range(100, 200):
             clock.ns = tenth * S // 10
             w.raw(clock.ns, 2, "cpu_idle", tenth, 2)
@@ -110,10 +116,7 @@ def test_a_shorter_run_is_kept_whole(
 ) -> None:
     clock = Clock(monkeypatch, 10 * S)
     with Recorder(str(tmp_path / "r"), last_s=4.0) as recorder:
-        recorder.begin(())
-        reader = EventReader(w.m.arrays)
-        assert isinstance(recorder.spool, Segments)
-        flight = reader.sink = Flight(w.m.arrays, recorder.spool)
+        reader, flight = flying(w, recorder)
         w.m.arrays["record_rings"]["read"] = 0
         for tenth in range(100, 130):
             clock.ns = tenth * S // 10
@@ -133,11 +136,7 @@ def test_a_kill_leaves_the_last_seconds(
 ) -> None:
     clock = Clock(monkeypatch, 10 * S)
     recorder = Recorder(str(tmp_path / "r"), last_s=1.0)
-    recorder.begin(())
-    reader = EventReader(w.m.arrays)
-    assert isinstance(recorder.spool, Segments)
-    flight = reader.sink = Flight(w.m.arrays, recorder.spool)
-    w.m.arrays["record_rings"]["read"] = w.m.arrays["record_rings"]["made"]
+    reader, flight = flying(w, recorder)
     for tenth in range(100, 150):
         clock.ns = tenth * S // 10
         w.raw(clock.ns, 2, "cpu_idle", tenth, 2)
@@ -155,11 +154,7 @@ def test_on_a_full_disk_the_last_seconds_before_it_stay(
 ) -> None:
     clock = Clock(monkeypatch, 10 * S)
     with Recorder(str(tmp_path / "r"), last_s=1.0) as recorder:
-        recorder.begin(())
-        reader = EventReader(w.m.arrays)
-        assert isinstance(recorder.spool, Segments)
-        flight = reader.sink = Flight(w.m.arrays, recorder.spool)
-        w.m.arrays["record_rings"]["read"] = w.m.arrays["record_rings"]["made"]
+        reader, flight = flying(w, recorder)
         for tenth in range(100, 150):
             clock.ns = tenth * S // 10
             w.raw(clock.ns, 2, "cpu_idle", tenth, 2)
