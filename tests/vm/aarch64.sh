@@ -14,14 +14,6 @@ packages+=,python3,python3-bpfcc,strace,libc-bin,login,base-files,base-passwd,nu
 work=$(mktemp -d "$PWD/aarch64.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# disk DIRECTORY FILE SIZE
-disk() {
-    rm -f "$2.new"
-    truncate -s "$3" "$2.new"
-    nice -n 10 mkfs.ext4 -q -F -O '^has_journal,^metadata_csum' -E lazy_itable_init=1 -d "$1" "$2.new"
-    mv "$2.new" "$2"
-}
-
 # A Rust compiler with the standard libraries of both machines: Debian's of one version, unpacked.
 rust() {
     [[ ! -x rust/rustc ]] || return 0
@@ -105,10 +97,10 @@ echo "vm: making the disks for aarch64 (5 minutes)"
 rust
 programs
 files
-disk "$work/clone" clone-aarch64.ext4 1G
+"$here/disk.sh" "$work/clone" clone-aarch64.ext4 1G
 key=$(echo "$packages" | cat - "$here/guest-init.sh" "$here/aarch64.sh" | sha256sum)
 if [[ ! -s root-aarch64.ext4 || $(cat root-aarch64.key 2>/dev/null) != "$key" ]]; then
     root
-    disk "$work/root" root-aarch64.ext4 2G
+    "$here/disk.sh" "$work/root" root-aarch64.ext4 2G
     echo "$key" >root-aarch64.key
 fi

@@ -13,14 +13,6 @@ packages=python3,python3-bpfcc,procps,iproute2,util-linux,sudo,strace,numactl
 work=$(mktemp -d "$PWD/disk.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# disk DIRECTORY FILE SIZE
-disk() {
-    rm -f "$2.new"
-    truncate -s "$3" "$2.new"
-    nice -n 10 mkfs.ext4 -q -F -O '^has_journal,^metadata_csum' -E lazy_itable_init=1 -d "$1" "$2.new"
-    mv "$2.new" "$2"
-}
-
 key=$(echo "$packages" | cat - "$here/guest-init.sh" | sha256sum)
 if [[ ! -s root.ext4 || $(cat root.key 2>/dev/null) != "$key" ]]; then
     echo "vm: making the root disk (3 minutes)"
@@ -34,7 +26,7 @@ if [[ ! -s root.ext4 || $(cat root.key 2>/dev/null) != "$key" ]]; then
     echo 'user ALL=(ALL) NOPASSWD: ALL' >"$work/root/etc/sudoers.d/user"
     chmod 440 "$work/root/etc/sudoers.d/user"
     rm -rf "$work"/root/usr/share/{doc,man,locale} "$work"/root/var/cache/apt "$work"/root/var/lib/apt/lists
-    disk "$work/root" root.ext4 3G
+    "$here/disk.sh" "$work/root" root.ext4 3G
     echo "$key" >root.key
 fi
 
@@ -46,4 +38,4 @@ tar cf - -C "$clone" --exclude=./.git --exclude=./build --exclude=__pycache__ \
     --exclude='./workloads/native/target/*/*/deps' --exclude='./workloads/native/target/*/deps' \
     --exclude='./workloads/native/target/*/build' --exclude='./workloads/native/target/*/.fingerprint' \
     --exclude='./workloads/native/target/*/incremental' . | tar xf - -C "$work/clone"
-disk "$work/clone" clone.ext4 2G
+"$here/disk.sh" "$work/clone" clone.ext4 2G
