@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         if result is None:
             result = machine(kernel, given, revision)
         results.append(result)
-        _write(PAGE, [result])
+        _write(PAGE, result)
     print("\n".join(_table([_line(result) for result in results])))
     return 0 if all(result["ended"] and not _bad(result) for result in results) else 1
 
@@ -171,15 +171,14 @@ def _table(lines: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (COLUMNS, ["---"] * len(COLUMNS), *lines)]
 
 
-def _write(page: Path, results: Sequence[Result]) -> None:
-    """Put the machines into the table of the page, each in the place of its line from before."""
+def _write(page: Path, result: Result) -> None:
+    """Put the machine into the table of the page, in the place of its line from before."""
     text = page.read_text()
     before, rest = text.split(BEGIN)
     _old, after = rest.split(END)
     lines = {_key(cells): cells for cells in _lines(rest)}
-    for result in results:
-        cells = _line(result)
-        lines[_key(cells)] = cells
+    cells = _line(result)
+    lines[_key(cells)] = cells
     table = "\n".join(_table([lines[key] for key in sorted(lines, key=_order)]))
     page.write_text(f"{before}{BEGIN}{table}\n{END}{after}")
 
