@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tracer.analysis.statistics.intervals import Interval, student_t
-from tracer.errors import TracerError
-from tracer.host.installation import installation
+from tracer.host.installation import not_installed
 
 #: The properties that group hosts, with their names in a report.
 GROUPED_BY = {"cpu": "CPU", "kernel": "kernel", "idle": "idle driver and governor", "topology": ""}
@@ -149,11 +148,7 @@ def _library() -> tuple[Any, Any, Any]:
         from scipy.stats import chi2, t
         from statsmodels.stats.meta_analysis import combine_effects
     except ImportError as error:
-        raise TracerError(
-            f"a summary over hosts needs {error.name}, which is not installed",
-            installation().to_add("fleet"),
-            exit_code=2,
-        ) from None
+        raise not_installed("a summary over hosts needs", error.name, "fleet") from None
     return combine_effects, chi2, t
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from tracer.errors import TracerError
-from tracer.host.installation import installation
+from tracer.host.installation import not_installed
 
 #: Rows that a notebook shows.
 _SHOWN = 60
@@ -32,7 +32,7 @@ class Table:
         try:
             import pandas
         except ImportError:
-            raise _missing("pandas") from None
+            raise not_installed("a frame needs", "pandas", "frames") from None
         return pandas.DataFrame(self.rows, columns=self.columns)
 
     def arrow(self) -> Any:
@@ -40,7 +40,7 @@ class Table:
         try:
             import pyarrow
         except ImportError:
-            raise _missing("pyarrow") from None
+            raise not_installed("a frame needs", "pyarrow", "frames") from None
         columns = zip(*self.rows, strict=True) if self.rows else ((),) * len(self.columns)
         arrays = [pyarrow.array(list(column)) for column in columns]
         return pyarrow.table(arrays, names=list(self.columns))
@@ -59,14 +59,6 @@ class Table:
         left = len(self.rows) - _SHOWN
         more = f"<div>and {left} more rows</div>" if left > 0 else ""
         return f"<table>{line(self.columns, 'th')}{body}</table>{more}"
-
-
-def _missing(package: str) -> TracerError:
-    return TracerError(
-        f"a frame needs {package}, which is not installed",
-        installation().to_add("frames"),
-        exit_code=2,
-    )
 
 
 class Tabled(Protocol):

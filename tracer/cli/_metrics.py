@@ -70,13 +70,9 @@ def serving(values: Mapping[str, Any], say: Callable[[str], None]) -> Iterator[M
     try:
         from prometheus_client import CollectorRegistry, start_http_server
     except ImportError:
-        from tracer.host.installation import installation
+        from tracer.host.installation import not_installed
 
-        raise TracerError(
-            "--openmetrics needs prometheus_client, which is not installed",
-            installation().to_add("metrics"),
-            exit_code=2,
-        ) from None
+        raise not_installed("--openmetrics needs", "prometheus_client", "metrics") from None
     from tracer.report.openmetrics import Metrics
 
     host, port = values["openmetrics"]

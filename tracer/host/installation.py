@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import tracer
+from tracer.errors import TracerError
 
 _NAME = "tracer"
 _UNKNOWN_SOURCE = "FILE, tracer's wheel or source archive"
@@ -54,6 +55,14 @@ class Installation:
         if self.kind == "clone":
             return f"in tracer's directory: .venv/bin/python -m pip install -e '.[{extra}]'"
         return f"{_pip()} {' '.join(map(shlex.quote, _packages_of(extra)))}"
+
+
+def not_installed(needs: str, package: str | None, extra: str) -> TracerError:
+    """The error (exit status 2) for a Python package of an optional part that is missing; `needs`:
+    what needs it, as in `a frame needs`."""
+    return TracerError(
+        f"{needs} {package}, which is not installed", installation().to_add(extra), exit_code=2
+    )
 
 
 def _pip() -> str:

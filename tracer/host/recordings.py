@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tracer.errors import TracerError
 from tracer.host import parquet_events
-from tracer.host.installation import installation
+from tracer.host.installation import not_installed
 from tracer.host.spool import spooled
 from tracer.model.events import Events, Kind, Outcome
 from tracer.model.states import SOURCES
@@ -89,8 +89,7 @@ _SHAPES: Mapping[str, Callable[[Any], bool]] = {
 def require_libraries() -> None:
     """TracerError where the libraries that recordings need are not installed."""
     if importlib.util.find_spec("pyarrow") is None:
-        raise TracerError("recordings need pyarrow, which is not installed",
-                          installation().to_add("record"), exit_code=2)  # fmt: skip
+        raise not_installed("recordings need", "pyarrow", "record")
 
 
 def read_meta(directory: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from tracer.errors import TracerError
 from tracer.experiment.fleet.gathering import AnswerLostError, EngineLostError
 from tracer.experiment.fleet.remote import answer, value_in
 from tracer.experiment.fleet.security import CA, CERTIFICATE, KEY, checked_address, security
-from tracer.host.installation import installation
+from tracer.host.installation import installation, not_installed
 
 #: Workers have this resource, one each: a request takes it.
 RESOURCE = "tracer"
@@ -37,11 +37,7 @@ def import_distributed() -> Any:
     try:
         import distributed
     except ImportError as error:
-        raise TracerError(
-            f"many hosts need {error.name}, which is not installed",
-            installation().to_add("fleet"),
-            exit_code=2,
-        ) from None
+        raise not_installed("many hosts need", error.name, "fleet") from None
     for name in ("distributed", "tornado"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed
@@ -220,11 +216,7 @@ def _write_certificates(directory: Path) -> None:
     try:
         made = Security.temporary()
     except ImportError:
-        raise TracerError(
-            "--on local:N needs cryptography, which is not installed",
-            installation().to_add("fleet"),
-            exit_code=2,
-        ) from None
+        raise not_installed("--on local:N needs", "cryptography", "fleet") from None
     files = ((CA, "ca_file"), (CERTIFICATE, "client_cert"), (KEY, "client_key"))
     for name, part in files:
         (directory / name).write_text(getattr(made, f"tls_{part}"))  # the directory is ours alone
