@@ -82,6 +82,20 @@ def test_a_host_is_written_again_in_its_place(results: Path) -> None:
     assert list(answer.rows) == [(ODD,)]
 
 
+def test_the_name_of_the_directory_is_no_pattern(results: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "of [1] * 'all'"
+    (odd / "host=h1").mkdir(parents=True)
+    (tmp_path / "host=h1" / "trials.parquet").rename(odd / "host=h1" / "trials.parquet")
+    assert query(odd, "SELECT host, count(*) FROM trials GROUP BY 1").rows == [("h1", 2)]
+
+
+def test_damaged_results_are_refused(results: Path) -> None:
+    (results / "host=h1" / "trials.parquet").write_bytes(b"damaged")
+    with pytest.raises(TracerError, match=r"trials\.parquet") as refused:
+        query(results, "SELECT * FROM trials")
+    assert refused.value.exit_code == 2
+
+
 @pytest.mark.parametrize(
     "sql",
     [

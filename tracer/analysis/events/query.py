@@ -49,9 +49,9 @@ def answer(sql: str, prepare: Callable[[Any], None]) -> Answer:
             exit_code=2,
         )
     with duckdb.connect(":memory:") as connection:
-        prepare(connection)
-        _lock(connection)
         try:
+            prepare(connection)
+            _lock(connection)
             cursor = connection.execute(sql)
             columns = [(str(c[0]), str(c[1])) for c in cursor.description or ()]
             return Answer(columns, _rows(cursor, len(columns)))
