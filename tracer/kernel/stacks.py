@@ -94,7 +94,7 @@ class PathCollector:
         self._raw: list[tuple[int, int, NDArray[np.void]]] = []
         self._stacks: dict[Key, TakenStack] = {}  # unwound
         self._new_nodes = self._bytes = 0
-        self._times: dict[int, defaultdict[OwnTime, float]] = {}  # by the start of their window
+        self._times: dict[int, defaultdict[OwnTime, float]] = {}  # ns, by their window's start
         self._counted = 0  # the last node in them
         self._lost = 0  # points, up to the last window
         self._lost_stacks = self._no_room = 0
@@ -156,8 +156,8 @@ class PathCollector:
             self._count_times(nodes)
             times: defaultdict[OwnTime, float] = defaultdict(float)
             for start_ns in [start for start in self._times if start < end_ns]:
-                for time_of, points in self._times.pop(start_ns).items():
-                    times[time_of] += points
+                for time_of, ns in self._times.pop(start_ns).items():
+                    times[time_of] += ns
             nodes = nodes[needed(nodes, ends, int(self._arrays["sampling"][0]["made"]))]
             stacks = self._unwound(nodes, others, outside)
         sampling = self._arrays["sampling"][0]
@@ -394,7 +394,7 @@ def _written(
 
 
 def _fewer(times: Mapping[OwnTime, float]) -> defaultdict[OwnTime, float]:
-    """The same times; those with the least points have lost their stacks."""
+    """The same times; the shortest have lost their stacks."""
     fewer: defaultdict[OwnTime, float] = defaultdict(float)
     for at, one in enumerate(sorted(times, key=lambda one: -times[one])):
         kept = one if at < _MOST_TIMES // 2 else dataclasses.replace(one, stack=None)
