@@ -1,8 +1,7 @@
 """Windows that tracer opens and closes by itself, and the path of a thread chosen for one.
 
 A workload's window, and a command's from exec to exit, are opened and closed by the programs. A
-window that begins or ends at a chosen time is set here. The order of the writes matters: the
-programs read its start before its epoch, and both before its phase.
+window that begins or ends at a chosen time is set here (`tracer.model.window`).
 """
 
 from __future__ import annotations
