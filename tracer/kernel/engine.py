@@ -44,6 +44,32 @@ KERNEL_FRAMES = 32
 DEFAULT_SAMPLING = Sampling()
 
 
+def _of_sampling(sampling: Sampling, sizes: Sizes) -> dict[str, object]:
+    """The settings of probe stacks."""
+    found: dict[str, object] = {
+        "STACK_BYTES": sampling.stack_bytes,
+        "KERNEL_FRAMES": KERNEL_FRAMES if sampling.kernel else 1,
+    }
+    if not sampling.stacks:
+        found |= {"NO_STACKS": "", "STACKS_OF_CPU": 1, "STACKS_OF_ALL_CPUS": sizes.cpus}
+    if sampling.all_threads:
+        found["ALL_THREADS"] = ""
+    if sampling.kernel:
+        found["KERNEL_STACKS"] = ""
+    return found
+
+
+def _compiled(
+    names: Sequence[str], macros: Mapping[str, object], say: Callable[[str], None]
+) -> Compiled:
+    def first_time(files: Sequence[Path], macros: Mapping[str, object]) -> Compiled:
+        say("compiling the probes, the first time that these are used together")
+        return compile_programs(files, macros)
+
+    depends = [*programs.headers(), *sorted(HEADERS.rglob("*.h"))]
+    return cached(programs.sources(names), macros, depends, first_time)
+
+
 class Engine:
     """The BPF programs and their arrays.
 
@@ -88,27 +114,10 @@ class Engine:
         self.tracepoints = tuple(name for name in wanted if name in known)
         self.unavailable = tuple(name for name in wanted if name not in known)
         self._can_calibrate = "sched_exit_tp" in known
-        macros = settings.macros(
-            self.names, light, btf, machine, Sizes.of_this_host(rows), followed
-        )
-        macros["STACK_BYTES"] = sampling.stack_bytes
-        macros["KERNEL_FRAMES"] = KERNEL_FRAMES if sampling.kernel else 1
-        if not sampling.stacks:
-            macros |= {"NO_STACKS": "", "STACKS_OF_CPU": 1}
-            macros["STACKS_OF_ALL_CPUS"] = macros["MAX_CPUS"]
-        if sampling.all_threads:
-            macros["ALL_THREADS"] = ""
-        if sampling.kernel:
-            macros["KERNEL_STACKS"] = ""
-        macros.update(settings.offsets(btf, machine))
-        depends = [*programs.headers(), *sorted(HEADERS.rglob("*.h"))]
-        files = programs.sources(self.names)
-
-        def compiled(sources: Sequence[Path], given: Mapping[str, object]) -> Compiled:
-            say("compiling the probes, the first time that these are used together")
-            return compile_programs(sources, given)
-
-        self._module = Module(cached(files, macros, depends, compiled))
+        sizes = Sizes.of_this_host(rows)
+        macros = settings.macros(self.names, light, btf, machine, sizes, followed)
+        macros |= _of_sampling(sampling, sizes) | settings.offsets(btf, machine)
+        self._module = Module(_compiled(self.names, macros, say))
         typed = {n: btf.tracepoint_type(n) if n in programs.TYPED else 0 for n in self.tracepoints}
         self._module.load_all({f"tp_{name}": type_id for name, type_id in typed.items()})
         arrays = dict.fromkeys((*CORE_ARRAYS, *MACHINE_COUNTS))
