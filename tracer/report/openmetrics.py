@@ -154,23 +154,13 @@ def _calls_of(run: Summary) -> _Sums:
 
 
 def _last_of(run: Summary, findings: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], float]:
-    head = run.headline
-    shares = {
-        "io": head.io,
-        "switching": head.switching,
-        "user": head.user,
-        "system": head.system,
-        "waiting": head.waiting,
-        "unknown": head.unknown,
-        **({"on_cpu": head.on_cpu} if run.light else {}),
-    }
     ledgers = {"path": run.wall, "threads": run.threads, "cpu": run.cpu}
     explained = {one["id"]: one["share"] for one in findings}
     return {
         ("last_window_seconds", ""): run.window_ns / _NS,
         ("last_window_end_timestamp_seconds", ""): time.time(),
         ("threads", ""): sum(group.threads for group in run.groups),
-        **{("headline_share", part): share for part, share in shares.items() if share is not None},
+        **{("headline_share", part): share for part, share in run.shares.items()},
         **{("residual_share", name): one.residual_share for name, one in ledgers.items()},
         **{("finding_share", name): explained.get(name, 0.0) for name in available()},
     }

@@ -191,6 +191,22 @@ class Summary:
         return f" ({', '.join(texts)})" if texts else ""
 
     @property
+    def shares(self) -> dict[str, float]:
+        """The shares of the headline that are known, by name; they sum to 1. Time on a CPU is one
+        only where it is not split."""
+        head = self.headline
+        found = {
+            "user": head.user,
+            "io": head.io,
+            "system": head.system,
+            "on_cpu": head.on_cpu if self.light else None,
+            "switching": head.switching,
+            "waiting": head.waiting,
+            "unknown": head.unknown,
+        }
+        return {name: share for name, share in found.items() if share is not None}
+
+    @property
     def others_share(self) -> float:
         """The share of all CPUs' time in the window in which tasks outside the target ran."""
         return self.cpu.parts["other"] / max(self.cpu.total_ns, 1)

@@ -18,20 +18,11 @@ _LEAST = 0.0001
 
 def ledger(run: Summary, document: Mapping[str, Any]) -> Block:
     """The shares of the window, in the order of the headline, the largest open."""
-    headline, window_ns = run.headline, max(run.window_ns, 1)
-    shares: dict[str, float | None] = {
-        "user": headline.user,
-        "io": headline.io,
-        "system": headline.system,
-        "on_cpu": headline.on_cpu if run.light else None,
-        "switching": headline.switching,
-        "waiting": headline.waiting,
-        "unknown": headline.unknown,
-    }
+    window_ns = max(run.window_ns, 1)
     parts = [
         _part(name, share, run, document)
-        for name, share in shares.items()
-        if share is not None and share * window_ns >= 1
+        for name, share in run.shares.items()
+        if share * window_ns >= 1
     ]
     return {
         "kind": "ledger",
