@@ -96,14 +96,15 @@ def command(
     unfit = {"html": html_path, "folded": folded, "functions": functions, "budget": budgets}
     fleet = Fleet.chosen(on, begins, **unfit)
     if fleet is not None:
-        _refuse_saved(a, b)
+        if not are_commands and (_saved(a) or _saved(b)):
+            raise click.UsageError("--on runs workloads or commands: saved reports have been run")
         asked = {"sides": [a, b], "commands": are_commands, "unit_from": unit_from}
         more = {"rounds": rounds, "untraced": untraced}
         return fleet.ask("compare", {**asked, **more}, json_path)
     with outputs(json_path, html_path=html_path, csv_path=folded) as out:
         begin = options.start(begins["wait_quiet"], begins["fresh"])
         functions = functions or folded is not None
-        if not (_saved(a) and _saved(b)):
+        if are_commands or not (_saved(a) and _saved(b)):
             _require_budgets(budgets, untraced, functions, are_commands and not unit_from)
         if are_commands:
             result = _commands(a, b, rounds, untraced, unit_from, begin, functions)
@@ -119,11 +120,6 @@ def command(
         say("no budget is judged: the host was busy while this was measured")
         return 3
     return budget_status(budgets, {**result.report_b, "ratio": compared.ratio.median})
-
-
-def _refuse_saved(a: str, b: str) -> None:
-    if Path(a).exists() or Path(b).exists():
-        raise click.UsageError("--on runs workloads or commands: saved reports have been run")
 
 
 def _require_budgets(
@@ -216,12 +212,16 @@ def _compared(
 def _saved(side: str) -> Path | None:
     """The file of a saved report, also that in the directory of a recording; None for neither."""
     path = Path(side)
-    if path.is_dir():
+    try:
+        is_directory, is_file = path.is_dir(), path.is_file()
+    except OSError:  # a line can be longer than a name may be
+        return None
+    if is_directory:
         from tracer.host.recordings import REPORT, read_meta
 
         read_meta(path)  # refuses another directory
         return path / REPORT
-    return path if path.is_file() else None
+    return path if is_file else None
 
 
 def _hops(a: str, b: str) -> list[tuple[Anatomy, dict[str, Any]]] | None:

@@ -25,6 +25,8 @@ from tracer.model.states import OWN_PARTS, PATH_PARTS
 from tracer.model.trial import HostShare
 
 Run = Callable[..., tuple[int, str, str]]
+#: Longer than the name of a file can be.
+LONG = 300 * "x"
 
 
 @pytest.fixture
@@ -539,6 +541,8 @@ def test_output_into_a_closed_pipe() -> None:
         ("compare thread-brigade thread-brigade --budget futex.x<=1", "the probe futex is off"),
         ("compare a b --untraced --budget window_ns<=1", "with --untraced B has no report"),
         ("compare --budget syscalls.read.per_unit<=1 -- true true", "--unit-from REGEX"),
+        ("compare --budget syscalls.read.per_unit<=1 -- /bin/sh /bin/sh", "--unit-from REGEX"),
+        (f"compare --budget syscalls.read.per_unit<=1 -- {LONG} {LONG}", "--unit-from REGEX"),
     ],
 )
 def test_a_budget_that_leads_nowhere_is_refused_before_anything_is_measured(
@@ -550,6 +554,21 @@ def test_a_budget_that_leads_nowhere_is_refused_before_anything_is_measured(
 
 
 # ---- commands and processes of the user's ----
+
+
+def test_a_line_may_be_longer_than_the_name_of_a_file(tracer: Run) -> None:
+    status, _out, err = tracer("compare", LONG, "thread-brigade")
+    assert status == 2 and "no workload is called" in err
+
+
+def test_a_command_that_is_a_file_is_no_saved_report(tracer: Run, tmp_path: Path) -> None:
+    """Many hosts can be asked for it: what is refused is the scheduler's address."""
+    pytest.importorskip("distributed")
+    status, _out, err = tracer("compare", "--on", "here", "--", "/bin/sh", "/bin/sh")
+    assert status == 2 and "is not the address of a scheduler" in err
+    (tmp_path / "a.json").touch()
+    status, _out, err = tracer("compare", "--on", "here", f"{tmp_path}/a.json", "thread-brigade")
+    assert status == 2 and "saved reports have been run" in " ".join(err.split())
 
 
 @pytest.fixture
