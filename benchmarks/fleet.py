@@ -90,7 +90,6 @@ def _planted(real: Mapping[tuple[str, bool], Outcome], trials: Any, host: int) -
 def analysed(hosts: int) -> dict[str, float]:
     """Time and memory of the report on so many hosts, with their results made up here."""
     from tracer.analysis.fleet import answer
-    from tracer.analysis.quiet import Load, block_loads
     from tracer.cli._fleet import host_answer
     from tracer.experiment.fleet.run import HostRuns
     from tracer.report import fleet as report
@@ -107,8 +106,7 @@ def analysed(hosts: int) -> dict[str, float]:
     for host in range(hosts):
         text = [json.dumps(one.plain()) for one in _planted(real, planned.trials, host)]
         outcomes = [Outcome.from_plain(json.loads(line)) for line in text]  # as they come in
-        load = Load(None, block_loads(outcomes))
-        runs.append(HostRuns(f"host{host:04}", planned, outcomes, load))
+        runs.append(HostRuns(f"host{host:04}", planned, outcomes))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began_s = time.process_time()
     found = answer("compare", True, [host_answer(asked, "compare", one) for one in runs])

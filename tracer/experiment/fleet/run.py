@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from tracer import __version__
@@ -32,9 +33,13 @@ class HostRuns:
     name: str
     planned: Planned | None
     outcomes: Sequence[Outcome] = ()
-    load: Load = field(default_factory=Load)
     failure: str = ""
     repeated: int = 0
+
+    @cached_property
+    def load(self) -> Load:
+        """What else the host did, by block."""
+        return Load(None, block_loads(self.outcomes))
 
     @property
     def blocks(self) -> tuple[int, int]:
@@ -173,17 +178,8 @@ class _Fleet:
                 for trial in (planned.trials if planned else ())
                 if (name, trial) in saved
             ]
-            load = Load(None, block_loads(outcomes))
-            results.append(
-                HostRuns(
-                    name,
-                    planned,
-                    outcomes,
-                    load,
-                    self.failures.get(name, ""),
-                    self.repeated.get(name, 0),
-                )
-            )
+            failure, repeated = self.failures.get(name, ""), self.repeated.get(name, 0)
+            results.append(HostRuns(name, planned, outcomes, failure, repeated))
         return results
 
 
