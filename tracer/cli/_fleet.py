@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tracer.analysis.fleet import HostAnswer
     from tracer.analysis.pinning.recorded import Recorded
     from tracer.experiment.fleet.run import FleetRuns, HostRuns
+    from tracer.experiment.trials import Planned
 
 #: Measures of these questions are ratios, not times.
 _RATIOS = ("compare", "explain-pinning")
@@ -102,7 +103,7 @@ def host_answer(asked: Mapping[str, Any], kind: str, runs: HostRuns) -> HostAnsw
     said: dict[str, Any] = {}
     planned = runs.planned
     if planned is not None and runs.outcomes:
-        said = _OF_KIND[kind](asked, runs)
+        said = _OF_KIND[kind](asked, planned, runs)
     return HostAnswer(
         name=runs.name,
         fingerprint=planned.experiment.host if planned else {},
@@ -113,13 +114,12 @@ def host_answer(asked: Mapping[str, Any], kind: str, runs: HostRuns) -> HostAnsw
     )
 
 
-def _compare(asked: Mapping[str, Any], runs: HostRuns) -> dict[str, Any]:
+def _compare(asked: Mapping[str, Any], planned: Planned, runs: HostRuns) -> dict[str, Any]:
     from tracer.analysis.compare import compare
     from tracer.analysis.fleet_hosts import comparison_verdict, ratio_effects
     from tracer.report import compare as report
 
-    assert runs.planned is not None
-    about, host, load = runs.planned.about, runs.planned.experiment.host, runs.load
+    about, host, load = planned.about, planned.experiment.host, runs.load
     usable = load.usable(runs.outcomes)
     compared = compare(usable, "A", "B", about["unit"], judged=load.allows_verdict)
     if compared is None:
@@ -130,11 +130,10 @@ def _compare(asked: Mapping[str, Any], runs: HostRuns) -> dict[str, Any]:
     return {"effects": effects, "verdict": verdict, "why": why, "document": document}
 
 
-def _pinning(asked: Mapping[str, Any], runs: HostRuns) -> dict[str, Any]:
+def _pinning(asked: Mapping[str, Any], planned: Planned, runs: HostRuns) -> dict[str, Any]:
     from tracer.experiment.pinning import recorded
 
-    assert runs.planned is not None
-    return pinning_said(recorded(asked["line"], runs.planned, runs.outcomes, runs.load))
+    return pinning_said(recorded(asked["line"], planned, runs.outcomes, runs.load))
 
 
 def pinning_said(recorded: Recorded) -> dict[str, Any]:
@@ -152,29 +151,26 @@ def pinning_said(recorded: Recorded) -> dict[str, Any]:
     }
 
 
-def _sweep(asked: Mapping[str, Any], runs: HostRuns) -> dict[str, Any]:
+def _sweep(asked: Mapping[str, Any], planned: Planned, runs: HostRuns) -> dict[str, Any]:
     from tracer.analysis.fleet_hosts import time_effects
     from tracer.analysis.sweep import every_crossing, sweep_points
     from tracer.report import sweep as report
 
-    assert runs.planned is not None
-    about, load = runs.planned.about, runs.load
+    about, host, load = planned.about, planned.experiment.host, runs.load
     points = sweep_points(runs.outcomes, about["cells"], about["in_python"], load.left_out)
     crossed = every_crossing(points, asked["lines"], asked["ranges"], judged=load.allows_verdict)
-    host = runs.planned.experiment.host
     document = report.document(points, crossed, about["left_out"], about["unit"], host, load)
     effects = time_effects(load.usable(runs.outcomes), list(about["cells"]))
     return {"effects": effects, "document": document}
 
 
-def _brigades(_asked: Mapping[str, Any], runs: HostRuns) -> dict[str, Any]:
+def _brigades(_asked: Mapping[str, Any], planned: Planned, runs: HostRuns) -> dict[str, Any]:
     from tracer.analysis.answers import answers
     from tracer.analysis.brigades import brigades
     from tracer.analysis.fleet_hosts import time_effects
     from tracer.report import brigades as report
 
-    planned, load = runs.planned, runs.load
-    assert planned is not None
+    load = runs.load
     usable = load.usable(runs.outcomes)
     result = brigades(
         usable,
