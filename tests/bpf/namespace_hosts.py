@@ -15,10 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from processes import is_gone, until
+from processes import descendants, is_gone, until
 from programs import ROOT, TRACER, need
-
-from tracer.host import processes as host_processes
 
 #: A change of the version, as another tracer would have it.
 OTHER_VERSION = (
@@ -190,11 +188,6 @@ class Hosts:
 
         until(is_measuring)
         return found[0]
-
-
-def descendants(pid: int) -> list[int]:
-    """All processes below that any of its threads, and of theirs, has started."""
-    return [below for below in host_processes.descendants([pid]) if below != pid]
 
 
 def _program(pid: int) -> str:

@@ -18,11 +18,10 @@ from namespace_hosts import (
     OTHER_VERSION,
     WITHOUT_RIGHTS,
     Hosts,
-    descendants,
     hosts,
     write_certificates,
 )
-from processes import is_gone, until
+from processes import descendants, is_gone, until
 from programs import ROOT, TRACER
 from quiet import busy_blocks
 
