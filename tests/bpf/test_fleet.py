@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -24,6 +25,8 @@ from namespace_hosts import (
 from processes import descendants, is_gone, until
 from programs import ROOT, TRACER
 from quiet import busy_blocks
+
+from tracer.experiment.fleet.lock import LOCK, holder
 
 pytest.importorskip("distributed")
 NAMES = ("h1", "h2", "h3")
@@ -122,10 +125,41 @@ def test_a_command_that_forked_ends_with_its_worker_too(three: Hosts, tmp_path: 
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=30)
     assert running.returncode == 130
-    for other in NAMES:  # what the experiment left is ended with its worker
-        if other != name:
-            three.stop_worker(other)
-        three.start_worker(other)
+    three.start_worker(name)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_an_experiment_leaves_under_way_ends_and_the_host_is_free(
+    number: signal.Signals, three: Hosts, tmp_path: Path
+) -> None:
+    """The workers stay: the run would go on for ten minutes."""
+    log = tmp_path / "log"
+    line = f"sh -c 'echo $$ >> {log}; sleep 600'"
+    running = three.begin(tmp_path, "compare", "--rounds", "2", "--untraced", "--", line, line)
+    until(lambda: log.exists() and bool(log.read_text()))
+    below = [pid for name in NAMES for pid in descendants(three.workers[name].pid)]
+    assert holder() in {worker.pid for worker in three.workers.values()}
+    running.send_signal(number)
+    running.communicate(timeout=30)
+    assert all(is_gone(pid, 10) for pid in below)
+    until(lambda: holder() is None, 10)
+    assert all(worker.poll() is None for worker in three.workers.values())
+
+
+def test_who_holds_a_host_is_named(three: Hosts, tmp_path: Path) -> None:
+    with LOCK.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        holding = subprocess.Popen(["sleep", "600"], pass_fds=[lock.fileno()])
+    try:
+        running = three.begin(tmp_path, *COMPARE, "--untraced", "--give-up", "8")
+        _, err = running.communicate(timeout=60)
+    finally:
+        holding.kill()
+        holding.wait()
+    said = " ".join(err.split())
+    assert running.returncode == 1 and "no host gave a result" in said
+    assert f"process {holding.pid}, started at " in said
+    assert f"holds {LOCK}: sleep 600" in said and f"kill -HUP {holding.pid}" in said
 
 
 def test_workers_of_one_machine_take_turns_and_the_same_command_continues(

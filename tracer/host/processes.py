@@ -154,6 +154,15 @@ def arguments(pid: int) -> tuple[str, ...]:
     return tuple(word for word in words if word)
 
 
+def started_s(pid: int) -> float:
+    """When it was started, in seconds since 1970; infinity when it has ended."""
+    fields = stat_fields(_PROC / str(pid))
+    if not fields:
+        return math.inf
+    since_boot_s = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot_s
+
+
 def is_kernels(pid: int) -> bool:
     """Whether it is a kernel thread, which control groups can contain."""
     fields = stat_fields(_PROC / str(pid))

@@ -3,27 +3,22 @@ the host at a time."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from tracer import __version__
 from tracer.errors import TracerError
+from tracer.experiment.fleet.lock import measuring
 
-#: Held while something is measured on this host.
-LOCK = Path("/run/lock/tracer-measuring")
 #: Ends a process of tracer.experiment.fleet.process with all that it started.
 ENDS = signal.SIGHUP
-_LOOK_S, _END_S = 0.25, 10.0
+_END_S = 10.0
 
 
 class _Running:
@@ -33,12 +28,17 @@ class _Running:
         self._guard = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self.ends = False
+        self.is_abandoned = False
+
+    def require_wanted(self) -> None:
+        """TracerError when nothing is to be started any more."""
+        if self.ends or self.is_abandoned:
+            raise TracerError("the worker ends" if self.ends else "nobody waits for the answer")
 
     def start(self, lock: int) -> subprocess.Popen[str]:
         module = "tracer.experiment.fleet.process"
         with self._guard:
-            if self.ends:
-                raise TracerError("the worker ends")
+            self.require_wanted()
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module, str(os.getpid()), str(lock)],
                 stdin=subprocess.PIPE,
@@ -50,12 +50,12 @@ class _Running:
             )
             return self._process
 
-    def stop(self) -> None:
-        """End what was started; nothing else is started."""
+    def signal_end(self) -> subprocess.Popen[str] | None:
+        """Have what was started end; the process."""
         with self._guard:
-            self.ends = True
             if self._process is not None:
-                end(self._process)
+                self._process.send_signal(ENDS)
+            return self._process
 
 
 _running = _Running()
@@ -68,36 +68,23 @@ def serve() -> None:
 
 def stop() -> None:
     """End what runs for this worker; it answers no longer."""
-    _running.stop()
+    _running.ends = True
+    process = _running.signal_end()
+    if process is not None:
+        _await_end(process)
 
 
-def end(process: subprocess.Popen[str]) -> None:
-    """End such a process with all that it started."""
-    process.send_signal(ENDS)
+def abandon() -> None:
+    """End what runs: nobody waits for the answer any more."""
+    _running.is_abandoned = True
+    _running.signal_end()
+
+
+def _await_end(process: subprocess.Popen[str]) -> None:
     try:
         process.wait(_END_S)
     except subprocess.TimeoutExpired:
         process.kill()
-
-
-@contextlib.contextmanager
-def measuring() -> Iterator[int]:
-    """Hold the host's lock; gives its descriptor. Workers of one host wait for each other."""
-    try:
-        fd = os.open(LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        fd = os.open(LOCK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        while True:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            if _running.ends:
-                raise TracerError("the worker ends")
-            time.sleep(_LOOK_S)
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def answer(text: str) -> str:
@@ -107,13 +94,14 @@ def answer(text: str) -> str:
     outcomes of its trials, each made by a process of its own.
     """
     request = json.loads(text)
+    _running.is_abandoned = False
     try:
         if request["version"] != __version__:
             raise TracerError(
                 f"tracer {__version__} runs there, and tracer {request['version']} asks",
                 "install the same version on both",
             )
-        with measuring() as lock:
+        with measuring(request["limit_s"], _running.require_wanted) as lock:
             return json.dumps({"value": _value(request, lock)})
     except TracerError as error:
         return json.dumps({"error": error.message, "hint": error.hint})
@@ -154,7 +142,8 @@ def _processed(request: Mapping[str, Any], lock: int, limit_s: float) -> Any:
     try:
         out, err = process.communicate(json.dumps(request), timeout=limit_s)
     except subprocess.TimeoutExpired:
-        end(process)
+        process.send_signal(ENDS)
+        _await_end(process)
         raise TracerError(f"a run took more than {limit_s:g} s and was ended") from None
     if process.returncode:
         last = (err.strip().splitlines() or ["it said nothing"])[-1]

@@ -100,6 +100,13 @@ def _made(address: str, name: str, secured: Any, directory: str) -> Any:
             await asyncio.to_thread(remote.stop)
             return await super().close(*words, **more)
 
+        def handle_stimulus(self, *stimuli: Any) -> None:
+            """What the experiment no longer waits for, or has ended without, ends: Dask would let
+            it go on, and it would hold the host's lock."""
+            super().handle_stimulus(*stimuli)
+            if any(task.state == "cancelled" for task in self.state.executing):
+                remote.abandon()
+
         async def heartbeat(self) -> None:
             await super().heartbeat()
             self.periodic_callbacks["heartbeat"].callback_time = 1000 * _HEARTBEAT_S
