@@ -72,6 +72,7 @@ class Hand:
             end_ns=END,
             end_slot=end_slot,
             online_cpus=tuple(range(len(self.cpus))),
+            attached_cpus=tuple(range(len(self.cpus))),
             cpus=self.cpus,
             threads=self.threads,
             names={},

@@ -109,7 +109,7 @@ def planted_summary(**changes: Any) -> Summary:
     wall = dict.fromkeys((part for part in states.PATH_PARTS if part != "unknown"), 5)
     own = (p for p in states.OWN_PARTS if p not in ("sleep", "timed_wait", "external", "unknown"))
     cpu = ("target_user", *(f"target_{p}" for p in states.SYSCALL_PARTS))
-    cpu += ("target_kernel_workers", "other", "idle")
+    cpu += ("target_kernel_workers", "other", "idle", "offline")
     row = ThreadRow(12, "a\x1b", dict.fromkeys(states.OWN_PARTS, 1), behind, 1, 2, 3)
     values: dict[str, Any] = {
         "target": planted_target(),

@@ -336,6 +336,7 @@ class World:
             end_ns=int(ctl["end_ns"]),
             end_slot=int(ctl["end_slot"]),
             online_cpus=tuple(range(SIZES.cpus)),
+            attached_cpus=tuple(range(SIZES.cpus)),
             cpus=data["cpus"],
             outside_waits=data["outside_waits"],
             threads=data["threads"],

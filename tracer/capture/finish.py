@@ -125,6 +125,7 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
         end_ns=int(ctl["end_ns"]),
         end_slot=int(ctl["end_slot"]),
         online_cpus=online_cpus(),
+        attached_cpus=engine.attached_cpus,
         cpus=data["cpus"],
         threads=data["threads"],
         names=closed.names,

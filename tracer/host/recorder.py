@@ -139,6 +139,7 @@ class Recorder:
                 "end_ns": recording.end_ns,
                 "end_slot": recording.end_slot,
             },
+            "cpus_at_end": list(recording.online_cpus),
             "events": self.spool.written,
             "losses": {
                 "total": sum(losses.values()),

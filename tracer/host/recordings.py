@@ -64,6 +64,10 @@ def _is_losses(value: object) -> bool:
     )
 
 
+def _are_cpus(value: Any) -> bool:
+    return _is_list(value, lambda cpu: _is_number(cpu, _CPU_BITS))
+
+
 #: Members of meta.json that are relied on, and what each has to be.
 _SHAPES: Mapping[str, Callable[[Any], bool]] = {
     "complete": lambda value: isinstance(value, bool),
@@ -71,7 +75,8 @@ _SHAPES: Mapping[str, Callable[[Any], bool]] = {
     "command": lambda value: _is_list(value, lambda word: isinstance(word, str)),
     "host": lambda value: isinstance(value, dict),
     "machine": lambda value: isinstance(value, str),
-    "cpus": lambda value: _is_list(value, lambda cpu: _is_number(cpu, _CPU_BITS)),
+    "cpus": lambda value: _are_cpus(value),
+    "cpus_at_end": lambda value: value is None or _are_cpus(value),
     "window": _is_window,
     "events": lambda value: value is None or _is_number(value),
     "losses": _is_losses,

@@ -114,6 +114,8 @@ class Engine:
         self.tracepoints = tuple(name for name in wanted if name in known)
         self.unavailable = tuple(name for name in wanted if name not in known)
         self._can_calibrate = "sched_exit_tp" in known
+        #: On line when tracer attached.
+        self.attached_cpus: tuple[int, ...] = ()
         sizes = Sizes.of_this_host(rows)
         macros = settings.macros(self.names, light, btf, machine, sizes, followed)
         macros |= _of_sampling(sampling, sizes) | settings.offsets(btf, machine)
@@ -170,6 +172,7 @@ class Engine:
             self._paths.start(self._sampling)
         if self.events:
             self.events.start()
+        self.attached_cpus = online_cpus()
         self._module.attach(self.tracepoints)
         for clock in self._clocks:
             self._module.attach_clocks(clock, self._sampling.grid_ns, online_cpus())

@@ -148,6 +148,8 @@ class Recording:
         Structured (`struct other`): programs outside the target, by CPU.
     outside_waits:
         Structured (`struct outside_wait`): sleeps that nobody of the target ended, by CPU.
+    online_cpus, attached_cpus:
+        CPUs that were on line at the window's end, and when tracer attached.
     affinities:
         Structured (`struct affinity`): the calls of sched_setaffinity that `affinity` of a thread's
         row refers to; row 0 stands for none, the last one for calls that found no row.
@@ -188,6 +190,7 @@ class Recording:
     end_ns: int
     end_slot: int
     online_cpus: tuple[int, ...]
+    attached_cpus: tuple[int, ...]
     cpus: NDArray[np.void]
     threads: NDArray[np.void]
     names: Mapping[int, str]

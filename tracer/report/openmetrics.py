@@ -35,7 +35,7 @@ _SUMS: Mapping[str, tuple[str, str]] = {
     "lost_events": ("Events that could not be recorded.", ""),
     "path_seconds": ("Time of the critical paths by part of the wall ledger.", "part"),
     "thread_seconds": ("Time of all threads by state.", "state"),
-    "cpu_seconds": ("Time of all CPUs: the target by state, other tasks, idle.", "use"),
+    "cpu_seconds": ("Time of all CPUs: the target by state, other tasks, idle, off line.", "use"),
     "context_switches": ("Context switches away from the target's threads.", "kind"),
     "migrations": ("Moves of the target's threads to another CPU.", ""),
     "wakeups": ("Wake-ups of the target's threads by where they ran.", "kind"),

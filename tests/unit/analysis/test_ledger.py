@@ -235,14 +235,52 @@ def test_offline_cpus_are_not_in_the_ledger(hand: Hand) -> None:
     assert (book.total_ns, book.residual_ns) == (1000, 0)
 
 
-def test_a_cpu_that_goes_off_line_in_the_window_is_idle_from_then_on(hand: Hand) -> None:
+@pytest.mark.parametrize("last", [0, 24])  # the last switch there: to the idle task, or not seen
+def test_a_cpu_that_goes_off_line_in_the_window_is_off_line_from_its_last_event_on(
+    hand: Hand, last: int
+) -> None:
     hand.thread(1, "BLOCKED", END, {"user": 1300})
-    hand.cpus["tid"], hand.cpus["slot"] = [0, 0], [0, 0]
+    hand.cpus["tid"], hand.cpus["slot"] = [0, last], [0, 0]
     hand.cpus["idle_ns"] = [0, 0]
-    hand.cpus["since_ns"] = [END, START + 300]  # the last switch there: to the idle task
+    hand.cpus["since_ns"] = [END, START + 300]
     book = ledger.cpu(hand.recording(online_cpus=(0,)))
     assert book.total_ns == 2000
-    assert (book.parts["target_user"], book.parts["idle"], book.residual_ns) == (1300, 700, 0)
+    assert {name: ns for name, ns in book.parts.items() if ns} == {
+        "target_user": 1300,
+        "offline": 700,
+    }
+    assert book.residual_ns == 0
+
+
+def _second_comes_late(hand: Hand) -> None:
+    """The first event of CPU 1 is 400 after the window's start; then it is idle."""
+    hand.thread(1, "RUNNING", END, {"user": 1000})
+    hand.cpus["tid"], hand.cpus["slot"] = [101, 0], [1, 0]
+    hand.cpus["unseen_ns"] = [0, 400]
+    hand.cpus["since_ns"] = [START, START + 500]
+    hand.cpus["other_ns"] = [0, 100]
+
+
+def test_a_cpu_that_comes_on_line_in_the_window_is_off_line_until_its_first_event(
+    hand: Hand,
+) -> None:
+    _second_comes_late(hand)
+    book = ledger.cpu(hand.recording(attached_cpus=(0,)))
+    parts = {name: ns for name, ns in book.parts.items() if ns}
+    assert parts == {"target_user": 1000, "offline": 400, "other": 100, "idle": 500}
+    assert (book.total_ns, book.residual_ns) == (2000, 0)
+
+
+def test_a_cpu_that_was_on_line_and_not_seen_until_then_is_the_residual(hand: Hand) -> None:
+    _second_comes_late(hand)
+    assert ledger.cpu(hand.recording()).residual_ns == 400
+
+
+def test_a_cpu_that_was_on_line_for_a_while_in_the_window(hand: Hand) -> None:
+    _second_comes_late(hand)
+    book = ledger.cpu(hand.recording(attached_cpus=(0,), online_cpus=(0,)))
+    assert (book.parts["offline"], book.parts["idle"], book.parts["other"]) == (900, 0, 100)
+    assert book.residual_ns == 0
 
 
 def test_an_event_of_a_racing_cpu_after_the_end_takes_nothing_back(hand: Hand) -> None:

@@ -35,8 +35,15 @@ def put(online: bool) -> None:
     (SYSFS / f"cpu{LAST}" / "online").write_text(str(int(online)))
 
 
-def check(name: str, words: tuple[str, ...], meanwhile: Callable[[threading.Event], None]) -> None:
-    """Run tracer while `meanwhile` puts the CPU off and on line, until the event is set."""
+def check(
+    name: str,
+    words: tuple[str, ...],
+    meanwhile: Callable[[threading.Event], None],
+    *,
+    tells: bool = False,
+) -> None:
+    """Run tracer while `meanwhile` puts the CPU off and on line, until the event is set; `tells`:
+    the report has to tell that it was off line."""
     over = threading.Event()
     thread = threading.Thread(target=meanwhile, args=(over,))
     thread.start()
@@ -46,7 +53,17 @@ def check(name: str, words: tuple[str, ...], meanwhile: Callable[[threading.Even
         over.set()
         thread.join()
         put(True)
-    job.row(name, faults(done), told(done.document) if done.document is not None else "")
+    if done.document is None:
+        job.row(name, faults(done))
+        return
+    book = done.document["ledgers"]["cpu"]
+    offline_ns, all_ns = book["parts"]["offline"], book["total_ns"] // os.cpu_count()
+    silent = ["the time off line is not told"] if tells and not 0 < offline_ns < all_ns else []
+    job.row(
+        name,
+        [*faults(done), *silent],
+        f"off line {offline_ns / max(all_ns, 1):.0%} of one CPU, {told(done.document)}",
+    )
 
 
 def off(over: threading.Event) -> None:
@@ -91,8 +108,8 @@ def main() -> int:
     if not (SYSFS / f"cpu{LAST}" / "online").exists():
         job.row("hotplug", [f"CPU {LAST} cannot go off line"])
         return job.end()
-    check("off-during", ("run", *LONG), off)
-    check("on-during", ("run", *LONG), on)
+    check("off-during", ("run", *LONG), off, tells=True)
+    check("on-during", ("run", *LONG), on, tells=True)
     check("toggled", ("run", *LONG), toggled)
     check("pinned-toggled", ("run", *LONG, "--cpus", f"{LAST - 1},{LAST}"), toggled)
     target = subprocess.Popen((sys.executable, "-c", BUSY))

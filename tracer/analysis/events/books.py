@@ -32,6 +32,7 @@ def recording_of(
     found: Replayed,
     *,
     online_cpus: Sequence[int],
+    attached_cpus: Sequence[int],
     names: Mapping[int, str],
     kept: Kept | None = None,
     light: bool = False,
@@ -50,6 +51,7 @@ def recording_of(
         end_ns=found.end_ns,
         end_slot=found.end_slot,
         online_cpus=tuple(online_cpus),
+        attached_cpus=tuple(attached_cpus),
         cpus=_cpus(found, found.threads[~is_latest], max(online_cpus, default=0) + 1),
         threads=_threads(found.threads[is_latest], kept),
         names=names,
@@ -105,7 +107,7 @@ def _cpus(found: Replayed, gone: NDArray[np.void], online: int) -> NDArray[np.vo
     dtype = np.dtype(
         [
             *((name, "<u4") for name in ("seen", "tid", "slot", "epoch")),
-            *((name, "<i8") for name in ("since_ns", "idle_ns", "other_ns")),
+            *((name, "<i8") for name in ("since_ns", "idle_ns", "other_ns", "unseen_ns")),
             *(("sources", "<u8", (len(SOURCES),)), ("losses", "<u8", (len(LOSSES),))),
             *(("repairs", "<u8", (len(REPAIRS),)), ("unnamed_ns", "<u8", (len(REPAIRS),))),
             *(("blind", "<u8"), ("inferred_ns", "<u8")),
@@ -117,7 +119,7 @@ def _cpus(found: Replayed, gone: NDArray[np.void], online: int) -> NDArray[np.vo
     )
     table = np.zeros(max(online, len(found.cpus)), dtype)
     rows = found.cpus
-    for name in ("seen", "tid", "slot", "since_ns", "idle_ns", "other_ns", "sources"):
+    for name in ("seen", "tid", "slot", "since_ns", "idle_ns", "other_ns", "unseen_ns", "sources"):
         table[name][: len(rows)] = rows[name]
     table["epoch"][: len(rows)] = rows["window"]
     first = table[0]

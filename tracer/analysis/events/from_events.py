@@ -41,7 +41,8 @@ def summary_from(
     names |= _names_told(found, names)
     recording = recording_of(
         found,
-        online_cpus=meta["cpus"],
+        online_cpus=meta.get("cpus_at_end") or meta["cpus"],
+        attached_cpus=meta["cpus"],
         names=names,
         kept=kept,
         light=before.light if before else False,

@@ -58,7 +58,7 @@ THREAD_DTYPE = np.dtype(
 CPU_DTYPE = np.dtype(
     [
         *((name, "<u4") for name in ("seen", "tid", "slot", "window")),
-        *((name, "<i8") for name in ("since_ns", "idle_ns", "other_ns")),
+        *((name, "<i8") for name in ("since_ns", "idle_ns", "other_ns", "unseen_ns")),
         ("early", "<u8"),
         ("sources", "<u8", (len(SOURCES),)),
     ]

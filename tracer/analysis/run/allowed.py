@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracer.analysis.run.ledger import idle_and_others_ns, in_window
+from tracer.analysis.run.ledger import cpu_times, in_window
 from tracer.model.recording import Recording
 
 _BITS = 64
@@ -64,7 +64,7 @@ def not_allowed_ns(recording: Recording, behind: Mapping[str, int]) -> int:
         usable, open_ns = set(found.narrowed_to), max(last_ns - recording.start_ns, 0)
     waited_ns = behind["own"] + behind["other"]
     idle_ns = max(
-        (idle_and_others_ns(recording, n)[0] for n in recording.online_cpus if n not in usable),
+        (cpu_times(recording, n).idle_ns for n in recording.online_cpus if n not in usable),
         default=0,
     )
     return min(max(waited_ns + idle_ns - window_ns - open_ns, 0), waited_ns)

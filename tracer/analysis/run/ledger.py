@@ -188,40 +188,53 @@ def threads(recording: Recording) -> Ledger:
     return Ledger(total, sums)
 
 
-def idle_and_others_ns(recording: Recording, number: int) -> tuple[int, int]:
-    """How long a CPU was idle, and ran tasks of others, inside the window."""
+@dataclass(frozen=True)
+class CpuTimes:
+    """What a CPU did inside the window other than run the target, ns."""
+
+    idle_ns: int = 0
+    others_ns: int = 0
+    offline_ns: int = 0
+
+
+def cpu_times(recording: Recording, number: int) -> CpuTimes:
+    """Idle, tasks of others, and off line: until the first event of a CPU that was off line when
+    tracer attached, and from the last event on of one that is off line at the window's end."""
     row = recording.cpus[number]
     if not row["seen"]:
-        return 0, 0  # no event on that CPU (tracer may not run there): its time is the residual
+        return CpuTimes()  # no event (tracer may not run there): its time is the residual
     has_event = int(row["epoch"]) == recording.epoch
     since_ns = int(row["since_ns"]) if has_event else recording.start_ns
     rest_ns = max(recording.end_ns - since_ns, 0)
     idle_ns = int(row["idle_ns"]) if has_event else 0
     other_ns = int(row["other_ns"]) if has_event else 0
+    offline_ns = 0
+    if has_event and number not in recording.attached_cpus:
+        offline_ns = int(row["unseen_ns"])
     if not row["slot"]:  # its last task is not one of the target's
-        if row["tid"]:
+        if number not in recording.online_cpus:  # the switch to its idle task may be hidden
+            offline_ns += rest_ns
+        elif row["tid"]:
             other_ns += rest_ns
         else:
             idle_ns += rest_ns
-    return idle_ns, other_ns
+    return CpuTimes(idle_ns, other_ns, offline_ns)
 
 
 def cpu(recording: Recording) -> Ledger:
-    """The CPU ledger: CPUs x window, by the target's parts, other tasks and idle.
+    """The CPU ledger: CPUs x window, by the target's parts, other tasks, idle and off line.
 
-    A CPU that went off line in the window is one of them, and idle from then on.
+    A CPU that was on line for a part of the window is one of them.
     """
-    idle_ns = other_ns = 0
     numbers = cpus_of_window(recording)
-    for number in numbers:
-        idle, other = idle_and_others_ns(recording, number)
-        idle_ns += idle
-        other_ns += other
+    times = [cpu_times(recording, number) for number in numbers]
     sums = dict(zip(OWN_PARTS, _own_sums(recording).tolist(), strict=True))
     parts = {"target_user": sums["user"]}
     parts.update({f"target_{name}": sums[name] for name in SYSCALL_PARTS})
     parts["target_kernel_workers"] = sums[KERNEL_WORKERS]
-    parts.update(other=other_ns, idle=idle_ns)
+    parts["other"] = sum(one.others_ns for one in times)
+    parts["idle"] = sum(one.idle_ns for one in times)
+    parts["offline"] = sum(one.offline_ns for one in times)
     return Ledger(recording.window_ns * len(numbers), parts)
 
 

@@ -135,7 +135,7 @@ static inline void renew_cpu(struct ctl *c, struct cpu *k)
 	k->early = 0;
 	k->recycled = k->recycled_life_ns = 0;
 	k->recycled_voluntary = k->recycled_involuntary = k->recycled_migrations = 0;
-	k->recycled_yielded = k->inferred_ns = k->blind = 0;
+	k->recycled_yielded = k->inferred_ns = k->unseen_ns = k->blind = 0;
 	__builtin_memset(k->recycled_behind, 0, sizeof(k->recycled_behind));
 	__builtin_memset(k->recycled_own, 0, sizeof(k->recycled_own));
 	__builtin_memset(k->sources, 0, sizeof(k->sources));
@@ -146,7 +146,9 @@ static inline void renew_cpu(struct ctl *c, struct cpu *k)
 static inline void charge_cpu(struct ctl *c, struct cpu *k, u64 now)
 {
 	renew_cpu(c, k);
-	if (k->seen && !k->slot && now > k->since_ns) {
+	if (!k->seen) {
+		k->unseen_ns += since(now, k->since_ns);
+	} else if (!k->slot && now > k->since_ns) {
 		if (k->tid)
 			k->other_ns += now - k->since_ns;
 		else

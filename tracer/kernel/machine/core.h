@@ -68,6 +68,7 @@ struct cpu {
 	u64 blind;          /* times that a thread came in while both were another one's: the kernel
 			     * runs neither for its calls then, and no event tells them */
 	u64 inferred_ns;    /* time that a system call's lost event may have misplaced */
+	u64 unseen_ns;      /* of the window, until this CPU's first event since tracer attached */
 	/* threads whose slot was given to another one */
 	u64 recycled, recycled_life_ns, recycled_voluntary, recycled_involuntary, recycled_migrations;
 	u64 recycled_yielded;

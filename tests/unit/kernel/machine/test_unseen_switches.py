@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from harness.recorded_world import RecordedWorld
 from harness.world import SLEEPING, Task, World
 
+from tracer.analysis.events.books import recording_of
+from tracer.analysis.run import ledger
 from tracer.model.states import REPAIRS
 
 
@@ -111,3 +116,25 @@ def test_a_cpu_without_a_first_switch_learns_its_thread_from_any_event(w: World)
     w.enter(1030, 3, "getpid")
     assert w.path(w.main) == {"user": 10, "preempted": 20}
     assert w.repairs() == {}
+
+
+def test_the_time_before_the_first_event_of_a_cpu_is_kept_apart(w: RecordedWorld) -> None:
+    """It came on line in the window: its idle task is the first that is seen there."""
+    stranger = w.task(900)
+    row = w.m.arrays["cpus"][3]
+    row["seen"] = row["tid"] = row["slot"] = 0
+    w.switch(1070, 3, stranger)
+    w.switch(1100, 3, None, SLEEPING)
+    w.switch(1150, 3, stranger)
+    assert (int(row["unseen_ns"]), int(row["other_ns"]), int(row["idle_ns"])) == (70, 30, 50)
+    w.close(1200)
+    recording = replace(w.recording(), attached_cpus=(0, 1, 2))
+    assert ledger.cpu(recording).parts["offline"] == 70
+    assert ledger.cpu(recording).residual_ns == 0
+    events = w.events()
+    on_cpu = (events.rows["cpu"] == 3) & (events.rows["t_ns"] < 1000)
+    found = w.replayed(replace(events, rows=events.rows[~on_cpu]))
+    again = found.cpus[3]
+    assert [int(again[n]) for n in ("unseen_ns", "other_ns", "idle_ns")] == [70, 30, 50]
+    books = recording_of(found, online_cpus=(0, 1, 2, 3), attached_cpus=(0, 1, 2), names={})
+    assert ledger.cpu(books).parts["offline"] == 70

@@ -21,6 +21,8 @@ pub struct Cpu {
     pub since: i64,
     pub idle: i64,
     pub other: i64,
+    /// Of the window, until its first event.
+    pub unseen: i64,
     pub idle_in: Option<i64>,
     pub idle_out: Option<i64>,
     pub early: u64,
@@ -40,6 +42,7 @@ impl Cpu {
         self.since = start;
         self.idle = 0;
         self.other = 0;
+        self.unseen = 0;
         self.early = 0;
         self.sources = Default::default();
     }
@@ -47,7 +50,9 @@ impl Cpu {
     /// Time up to `now` goes to what ran.
     pub fn spend(&mut self, now: i64, window: u32, start: i64) {
         self.begin(window, start);
-        if self.seen && self.slot == 0 && now > self.since {
+        if !self.seen {
+            self.unseen += (now - self.since).max(0);
+        } else if self.slot == 0 && now > self.since {
             if self.tid == 0 {
                 self.idle += now - self.since;
             } else {

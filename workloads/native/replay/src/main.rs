@@ -145,7 +145,7 @@ fn numbers(machine: &Machine, events: usize) -> Vec<u64> {
 const HIST_BYTES: usize = 8 * (2 + BUCKETS);
 const THREAD_BYTES: usize =
     12 * 4 + 8 * (7 + N_PATH + N_BEHIND + N_AWAITED + 3 + N_OWN + N_BEHIND) + 16;
-const CPU_BYTES: usize = 4 * 4 + 8 * (4 + N_SOURCES);
+const CPU_BYTES: usize = 4 * 4 + 8 * (5 + N_SOURCES);
 const CALL_BYTES: usize = 8 * (3 + ERRORS) + HIST_BYTES;
 const SCHED_BYTES: usize = HIST_BYTES * (3 * N_WAITS + 1) + 8 * (2 * N_WAITS + 1 + 4 * RUNNABLE);
 const PATH_BYTES: usize = 48;
@@ -196,7 +196,7 @@ fn put_cpu(k: &Cpu, to: &mut dyn Write) -> io::Result<()> {
     words
         .iter()
         .try_for_each(|word| to.write_all(&word.to_le_bytes()))?;
-    put_signed(&[k.since, k.idle, k.other], to)?;
+    put_signed(&[k.since, k.idle, k.other, k.unseen], to)?;
     put_all(&[k.early], to)?;
     put_all(&k.sources, to)
 }
