@@ -73,11 +73,12 @@ test-slow: setup ## the tests of whole experiments on a quiet host, which make t
 	@$(SETUP) examples
 	@$(TEST_BPF) -m slow; $(AFTER_ROOT)
 
-lint: setup ## check style and types: ruff, mypy, rustfmt, clippy
+lint: setup ## check style and types: ruff, mypy, shellcheck, rustfmt, clippy
 	@$(SETUP) lint-tools
 	$(USER_DOES) $(PYTHON) -m ruff check .
 	$(USER_DOES) $(PYTHON) -m ruff format --check .
 	$(USER_DOES) $(PYTHON) -m mypy --strict tracer workloads benchmarks
+	shellcheck -x scripts/*.sh scripts/setup/*.sh tests/vm/*.sh .ci/run
 	$(SETUP) cargo fmt $(CRATE) --check
 	$(SETUP) cargo clippy --locked --quiet $(CRATE) --all-targets -- -D warnings
 	$(SETUP) cargo fmt $(SYMBOLS) --check

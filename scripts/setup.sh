@@ -116,7 +116,7 @@ usage: scripts/setup.sh COMMAND
   examples      build the Rust examples
   test-tools    install strace, tmux and Python packages of tests if they are missing; with
                 TRACER_FORCE_BPF=1 all programs that tests use (Chromium, ...)
-  lint-tools    install clippy, rustfmt and Python packages of checks if they are missing
+  lint-tools    install shellcheck, clippy, rustfmt and Python packages of checks if they are missing
   vm-tools      install QEMU and what makes disks for it, if they are missing; vm-tools aarch64
                 for that processor too
   debian        print this Debian release and where apt gets it from

@@ -14,7 +14,7 @@ developer_packages() {
 }
 
 has_lint_tools() {
-    find_cargo >/dev/null && with_cargo clippy --version >/dev/null 2>&1 &&
+    have shellcheck && find_cargo >/dev/null && with_cargo clippy --version >/dev/null 2>&1 &&
         with_cargo fmt --version >/dev/null 2>&1
 }
 
@@ -23,6 +23,12 @@ cmd_lint_tools() {
     developer_packages
     has_lint_tools && return 0
     cmd_system
+    if ! have shellcheck; then
+        have apt-get || die "missing: shellcheck, which 'make lint' needs." \
+            "Install it and run the same command again."
+        update_package_lists
+        install_packages shellcheck
+    fi
     has_lint_tools && return 0
     cargo=$(find_cargo)
     if [[ $(dirname "$cargo") == /usr/bin ]] && have apt-get; then

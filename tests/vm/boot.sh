@@ -22,12 +22,13 @@ caches) # two sockets of one node: two last-level caches
     smp+=,sockets=2 ;;
 nodes) # two sockets, two nodes, two hardware threads each core; no idle driver
     smp+=,sockets=2,threads=2 memory=4G
+    half=$((cpus / 2))
     for node in 0 1; do
-        first=$((cpus / 2 * node))
+        first=$((half * node))
         more+=(-object "memory-backend-ram,size=2G,id=memory$node"
-            -numa "node,nodeid=$node,cpus=$first-$((first + cpus / 2 - 1)),memdev=memory$node")
+            -numa "node,nodeid=$node,cpus=$first-$((first + half - 1)),memdev=memory$node")
     done
-    more+=(-numa dist,src=0,dst=1,val=20)
+    more+=(-numa "dist,src=0,dst=1,val=20")
     ;;
 isolated) # the last CPU is left out by the scheduler
     append=isolcpus=$((cpus - 1)) ;;

@@ -21,6 +21,7 @@ echo 1 >/proc/sys/kernel/printk
 ulimit -n 65536
 
 # the clone, at the path that it has outside: the virtual environment has absolute paths
+clone="" jobs=""
 for word in $(</proc/cmdline); do
     case $word in vm.clone=* | vm.jobs=*) declare "${word#vm.}" ;; esac
 done

@@ -51,7 +51,7 @@ if [[ $version == newest ]]; then
         fi
     done
 else
-    version=${version//./\\.}[.-]
+    version="${version//./\\.}[.-]"
     for suite in bookworm trixie trixie-backports sid experimental bullseye; do
         image=$(image_of "$suite")
         [[ -z $image ]] || break
