@@ -40,11 +40,11 @@ def placements(cpus: list[Cpu]) -> list[Placement]:
     every = tuple(cpu.number for cpu in cpus)
     unknown = "" if all(cpu.cache for cpu in cpus) else _CACHES_UNKNOWN
     pairs = (
-        ("SMT siblings", {"core": True}, "no core here has two hardware threads"),
+        ("SMT siblings", {"core": True}, "no core has two hardware threads that may be used here"),
         ("two CPUs of one last-level cache", {"core": False, "cache": True},
-         unknown or "no two cores here share a last-level cache"),
+         unknown or "no two cores that may be used here share a last-level cache"),
         ("two last-level caches", {"cache": False, "node": True}, unknown or _why_one_cache(cpus)),
-        ("two nodes", {"node": False}, "all CPUs here are of one node"),
+        ("two nodes", {"node": False}, "all CPUs that may be used here are of one node"),
     )  # fmt: skip
     fastest = max((cpu.capacity for cpu in cpus), default=0)
     slow = tuple(cpu.number for cpu in cpus if cpu.capacity < _SLOWER * fastest)
@@ -54,10 +54,12 @@ def placements(cpus: list[Cpu]) -> list[Placement]:
     for name, same, why in pairs:
         pair = () if unknown and "cache" in same else _pair(cpus, same)
         if pair == every:
-            kinds.append(Placement(name, (), "the same as free to move: there are no other CPUs"))
+            kinds.append(
+                Placement(name, (), "the same as free to move: no other CPUs may be used here")
+            )
         else:
             kinds.append(Placement(name, pair, "" if pair else why))
-    why = "all cores here are of one kind"
+    why = "all cores that may be used here are of one kind"
     kinds.append(Placement("performance cores", fast if slow else (), "" if slow else why))
     kinds.append(Placement("efficiency cores", slow, "" if slow else why))
     return kinds
@@ -66,8 +68,8 @@ def placements(cpus: list[Cpu]) -> list[Placement]:
 def _why_one_cache(cpus: list[Cpu]) -> str:
     """Why no two CPUs of one node have different last-level caches."""
     if len({cpu.cache for cpu in cpus}) == 1:
-        return "all CPUs here share one last-level cache"
-    return "no node here has two last-level caches"
+        return "all CPUs that may be used here share one last-level cache"
+    return "no node has two last-level caches that may be used here"
 
 
 def rungs(cpus: list[Cpu]) -> list[Placement]:

@@ -73,7 +73,7 @@ def _cpu_sets(cpus: Sequence[Cpu]) -> tuple[dict[str, tuple[int, ...]], dict[str
     if "" in caches:
         missing["one last-level cache"] = "the kernel does not say which CPUs here share one"
     elif len(caches) == 1:
-        missing["one last-level cache"] = "all CPUs here share one"
+        missing["one last-level cache"] = "all CPUs that may be used here share one"
     elif largest in sets.values():
         missing["one last-level cache"] = "its CPUs are one of the other sets"
     else:

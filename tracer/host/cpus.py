@@ -45,9 +45,9 @@ def cpu_numbers(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _isolated() -> tuple[int, ...]:
-    """CPUs that the scheduler leaves alone; () where there are none."""
-    text = line_of(_SYS / "isolated")
+def isolated_cpus(base: Path | None = None) -> tuple[int, ...]:
+    """CPUs that the scheduler leaves alone (isolcpus); () where there are none."""
+    text = line_of((base or _SYS) / "isolated")
     return cpu_numbers(text) if text else ()
 
 
@@ -72,7 +72,7 @@ def parse_cpus(text: str) -> tuple[int, ...]:
     affinity = os.sched_getaffinity(0)
     if text == "physical":
         return _physical(tuple(sorted(affinity)))
-    allowed = tuple(sorted(affinity.union(_isolated())))
+    allowed = tuple(sorted(affinity.union(isolated_cpus())))
     here = ",".join(map(str, online_cpus()))
     try:
         cpus = cpu_numbers(text)

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from tracer import __version__
-from tracer.host.cpus import online_cpus, read_cpus
+from tracer.host.cpus import cpu_list, isolated_cpus, online_cpus, read_cpus
 from tracer.host.files import line_of, lines_of
 from tracer.units import counted
 
@@ -69,7 +69,8 @@ def _named_by_lscpu() -> str:
 
 
 def _topology() -> str:
-    """`2 CPUs, 2 cores, 1 socket, 1 last-level cache`; nodes where there are several."""
+    """`2 CPUs, 2 cores, 1 socket, 1 last-level cache`; nodes where there are several, and CPUs that
+    are isolated."""
     cpus = read_cpus(online_cpus(), _SYS)
     sockets = {_line(_SYS / f"cpu{cpu.number}/topology/physical_package_id") for cpu in cpus}
     caches, nodes = {cpu.cache for cpu in cpus}, {cpu.node for cpu in cpus}
@@ -79,7 +80,12 @@ def _topology() -> str:
         counted(len(sockets), "socket"),
         "caches unknown" if "" in caches else counted(len(caches), "last-level cache"),
     ]
-    return ", ".join([*found, *([counted(len(nodes), "NUMA node")] if len(nodes) > 1 else [])])
+    if len(nodes) > 1:
+        found.append(counted(len(nodes), "NUMA node"))
+    isolated = set(isolated_cpus(_SYS)).intersection(cpu.number for cpu in cpus)
+    if isolated:
+        found.append(f"{counted(len(isolated), 'isolated CPU')} ({cpu_list(isolated)})")
+    return ", ".join(found)
 
 
 def is_virtual() -> bool:

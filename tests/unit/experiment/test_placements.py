@@ -48,7 +48,7 @@ def test_two_cores_with_two_threads_each(tmp_path: Path) -> None:
         "SMT siblings": (0, 1),
         "two CPUs of one last-level cache": (0, 2),
     }
-    assert found["two nodes"].why_not == "all CPUs here are of one node"
+    assert found["two nodes"].why_not == "all CPUs that may be used here are of one node"
 
 
 def test_only_the_allowed_cpus_count(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_only_the_allowed_cpus_count(tmp_path: Path) -> None:
     assert placed(found)["SMT siblings"] == (2, 3)
     found = by_name(tmp_path / "b", TWO_CORES_SMT, {1, 2})
     assert placed(found) == {"one CPU": (2,)}
-    assert "no other CPUs" in found["two CPUs of one last-level cache"].why_not
+    assert "no other CPUs may be used" in found["two CPUs of one last-level cache"].why_not
 
 
 def test_two_last_level_caches_of_one_node(tmp_path: Path) -> None:
@@ -72,12 +72,50 @@ def test_two_nodes_are_not_two_caches_of_one(tmp_path: Path) -> None:
     cpus = [(str(n), "0-1" if n < 2 else "2-3", f"node{n // 2}", 0) for n in range(4)]
     found = by_name(tmp_path, cpus)
     assert placed(found)["two nodes"] == (0, 2)
-    assert found["two last-level caches"].why_not == "no node here has two last-level caches"
+    assert (
+        found["two last-level caches"].why_not
+        == "no node has two last-level caches that may be used here"
+    )
+
+
+def test_two_sockets_of_one_node_each_with_two_threads_a_core(tmp_path: Path) -> None:
+    cpus = [(f"{n // 2 * 2}-{n // 2 * 2 + 1}", f"{n // 4 * 4}-{n // 4 * 4 + 3}", f"node{n // 4}", 0)
+            for n in range(8)]  # fmt: skip
+    found = by_name(tmp_path, cpus)
+    assert placed(found) == {
+        "one CPU": (7,),
+        "SMT siblings": (0, 1),
+        "two CPUs of one last-level cache": (0, 2),
+        "two nodes": (0, 4),
+    }
+    assert "share one" not in "".join(placement.why_not for placement in found.values())
+
+
+def test_two_sockets_of_one_cpu_each(tmp_path: Path) -> None:
+    found = by_name(tmp_path, [(str(n), str(n), f"node{n}", 0) for n in range(2)])
+    assert placed(found) == {"one CPU": (1,)}
+    assert found["two nodes"].why_not == "the same as free to move: no other CPUs may be used here"
+    assert "no two cores" in found["two CPUs of one last-level cache"].why_not
+    assert "share one" not in found["two last-level caches"].why_not
+
+
+def test_what_is_said_is_of_the_cpus_that_may_be_used(tmp_path: Path) -> None:
+    """Two sockets of two cores with two hardware threads; a first thread of each core of the second
+    socket is left (taskset, cpuset, isolcpus)."""
+    cpus = [(f"{n // 2 * 2}-{n // 2 * 2 + 1}", f"{n // 4 * 4}-{n // 4 * 4 + 3}", f"node{n // 4}", 0)
+            for n in range(8)]  # fmt: skip
+    found = by_name(tmp_path, cpus, {4, 6})
+    assert placed(found) == {"one CPU": (6,)}
+    for placement in found.values():
+        assert placement.cpus or "may be used here" in placement.why_not, placement
 
 
 def test_one_cache_for_all_is_said_where_it_is_true(tmp_path: Path) -> None:
     found = by_name(tmp_path, TWO_CORES_SMT)
-    assert found["two last-level caches"].why_not == "all CPUs here share one last-level cache"
+    assert (
+        found["two last-level caches"].why_not
+        == "all CPUs that may be used here share one last-level cache"
+    )
 
 
 def test_caches_that_the_kernel_does_not_tell_are_not_shared(tmp_path: Path) -> None:
@@ -100,7 +138,7 @@ def test_performance_and_efficiency_cores(tmp_path: Path) -> None:
 def test_two_cpus_of_one_kind_leave_only_one_cpu(tmp_path: Path) -> None:
     found = by_name(tmp_path, [(str(n), "0-1", "node0", 0) for n in range(2)])
     assert placed(found) == {"one CPU": (1,)}
-    assert found["efficiency cores"].why_not == "all cores here are of one kind"
+    assert found["efficiency cores"].why_not == "all cores that may be used here are of one kind"
 
 
 def test_a_host_that_tells_nothing(tmp_path: Path) -> None:

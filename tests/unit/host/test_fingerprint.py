@@ -118,6 +118,10 @@ TWO_SOCKETS = [
         ([("0", "0", "node0", "0"), ("1", "1", "node0", "0")],
          "2 CPUs, 2 cores, 1 socket, 2 last-level caches"),
         ([("0", "", "node0", "0")], "1 CPU, 1 core, 1 socket, caches unknown"),
+        ([("0-1", "0-3", "node0", "0")] * 2 + [("2-3", "0-3", "node0", "0")] * 2,
+         "4 CPUs, 2 cores, 1 socket, 1 last-level cache"),
+        ([(str(n), "0-1" if n < 2 else "2-3", "node0", "0") for n in range(4)],
+         "4 CPUs, 4 cores, 1 socket, 2 last-level caches"),
     ],
 )  # fmt: skip
 def test_topology(
@@ -129,3 +133,13 @@ def test_topology(
     plant_cpus(host / "_SYS", cpus)
     monkeypatch.setattr(fingerprint, "online_cpus", lambda: tuple(range(len(cpus))))
     assert fingerprint._topology() == text
+
+
+def test_isolated_cpus_are_told(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with isolcpus=3-4 on a machine whose CPU 4 is off line."""
+    plant_cpus(host / "_SYS", [(str(n), "0-3", "node0", "0") for n in range(4)])
+    (host / "_SYS" / "isolated").write_text("3-4\n")
+    monkeypatch.setattr(fingerprint, "online_cpus", lambda: (0, 1, 2, 3))
+    assert fingerprint._topology() == (
+        "4 CPUs, 4 cores, 1 socket, 1 last-level cache, 1 isolated CPU (3)"
+    )
