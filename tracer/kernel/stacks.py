@@ -41,8 +41,9 @@ _LOOK_S = 0.05
 #: Copied stacks are unwound when there are so many bytes of them; while that takes long, no more
 #: than these are kept.
 _MOST_BYTES, _ROOM_BYTES = 64 << 20, 256 << 20
-#: Nodes are looked through when there are so many new ones; more needed ones double the grid.
-_MOST_NODES = 1 << 18
+#: Nodes are looked through when there are so many new ones, and as many as are kept of those
+#: before; more needed ones than the most double the grid.
+_FEW_NODES, _MOST_NODES = 1 << 14, 1 << 18
 
 #: Stretches between two returns to an event loop, and stacks of each, that are kept.
 _MOST_STRETCHES, _STRETCH_STACKS = 8, 8
@@ -94,6 +95,7 @@ class PathCollector:
         self._raw: list[tuple[int, int, NDArray[np.void]]] = []
         self._stacks: dict[Key, TakenStack] = {}  # unwound
         self._new_nodes = self._bytes = 0
+        self._room_nodes = _FEW_NODES
         self._times: dict[int, defaultdict[OwnTime, float]] = {}  # ns, by their window's start
         self._counted = 0  # the last node in them
         self._lost = 0  # points, up to the last window
@@ -189,7 +191,7 @@ class PathCollector:
                 self._look(processes(self._rows()))
             with self._lock:
                 self._read()
-            if self._new_nodes > _MOST_NODES or self._bytes > _MOST_BYTES:
+            if self._new_nodes > self._room_nodes or self._bytes > _MOST_BYTES:
                 self._full.set()
 
     def _rows(self) -> Threads:
@@ -271,6 +273,7 @@ class PathCollector:
         self._stacks = self._unwound(nodes, ticking)
         with self._lock:
             self._nodes.insert(0, nodes)
+            self._room_nodes = max(_FEW_NODES, len(nodes))
             del self._raw[:before]
 
     def _doubled(self, nodes: Nodes, ends: set[int], made: int) -> Nodes:
@@ -362,7 +365,8 @@ class PathCollector:
     ) -> dict[Key, TakenStack]:
         """The stacks of these nodes and of the longest stretches, and `others`, unwound; so they
         stay. Those of `outside` too, for this time."""
-        keys = dict.fromkeys(key for node in nodes for key in keys_of(node))
+        with_stacks = nodes[nodes["stacks"] != 0]
+        keys = dict.fromkeys(key for node in with_stacks for key in keys_of(node))
         keys.update(dict.fromkeys(others))
         keys.update(dict.fromkeys(self._of_stretches()))
         found = {
