@@ -10,6 +10,7 @@ from tracer.capture.window import open_now
 from tracer.experiment import command_lines
 from tracer.experiment.recorded import with_events
 from tracer.experiment.tracing import Tracing
+from tracer.host.allocator import give_back_early
 from tracer.host.recorder import Recorder
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
@@ -43,6 +44,8 @@ class Watching:
         rows: int = MOST_ROWS,
         say: Callable[[str], None] = lambda _text: None,
     ) -> None:
+        if followed:
+            give_back_early()
         self.tracing = tracing.with_path()
         kept = with_events(self.tracing, recorder)
         self.engine = Engine(kept.probes, kept.light, followed, kept.sampling, rows, say)
