@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.kernel import programs, settings
-from tracer.kernel.arrays import SharedArrays
+from tracer.kernel.arrays import SharedArrays, WholeArrays
 from tracer.kernel.settings import Sizes
 from tracer.model import syscalls
 
@@ -161,11 +161,10 @@ class Machine:
         self._library = ctypes.CDLL(str(library))
         kinds = self._struct_types(structs, len(layout))
         tables = re.findall(r'BPF_F_TABLE\("array", u32, (?:struct )?(\w+), (\w+),', text)
-        self.arrays = SharedArrays(
-            {name: self._array(name, kinds.get(kind, _TYPES.get(kind))) for kind, name in tables},
-            light,
-            MACHINE,
+        views = WholeArrays(
+            {name: self._array(name, kinds.get(kind, _TYPES.get(kind))) for kind, name in tables}
         )
+        self.arrays = SharedArrays(views, light, MACHINE)
         self.hist_dtype = np.dtype(kinds["hist"])
         for name, arguments in _EVENTS.items():
             if light and name.startswith("call_"):

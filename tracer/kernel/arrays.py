@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import os
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +38,45 @@ _COLLECTED = (
     *("record_rings", "records", "record_losses"),
 )
 _NOT_COPIED = ("slots", "free_slots", "words", "cpus_before", "threads_before", *_COLLECTED)
+#: Arrays whose row is that of the thread in the table of threads.
+BY_SLOT = ("threads", "threads_before", "free_slots")
+#: Read or written all the time.
+ALWAYS_READ = ("ctl", "cpus", *_COLLECTED)
+#: Rows of threads that are copied at a time, and what is looked at as one in other tables.
+_ROWS_AT_ONCE, _BLOCK_WORDS = 512, 512
+#: Tables of more than this are mostly empty.
+_LARGE_BYTES = 1 << 20
 #: Copies of arrays by name.
 Snapshot = Mapping[str, NDArray[np.void]]
+
+
+class Views(Mapping[str, NDArray[np.void]]):
+    """Arrays by name; of those with a row per thread at least the rows that were handed out."""
+
+    @abstractmethod
+    def pieces(self, name: str) -> Iterator[tuple[int, NDArray[np.void]]]:
+        """All rows of the array in pieces, each with the number of its first row: one at a time."""
+
+    @abstractmethod
+    def room(self, name: str) -> int:
+        """The rows that there can be."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Let go of the arrays, so that their memory can be freed."""
+
+
+class WholeArrays(dict[str, NDArray[np.void]], Views):
+    """Arrays that are there as a whole."""
+
+    def pieces(self, name: str) -> Iterator[tuple[int, NDArray[np.void]]]:
+        yield 0, self[name]
+
+    def room(self, name: str) -> int:
+        return len(self[name])
+
+    def forget(self) -> None:
+        self.clear()
 
 
 class SharedArrays(Mapping[str, NDArray[np.void]]):
@@ -44,15 +85,15 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
     Parameters
     ----------
     views:
-        Each array of the state machine and of the chosen probes.
+        The arrays of the state machine and of the chosen probes.
     light:
         The programs see no system calls.
     machine:
         Whose system calls, as in `uname -m`.
     """
 
-    def __init__(self, views: Mapping[str, NDArray[np.void]], light: bool, machine: str) -> None:
-        self._views = dict(views)
+    def __init__(self, views: Views, light: bool, machine: str) -> None:
+        self._views = views
         self._light = light
         self._call_info = call_info(machine)
         self._gate_nr = numbers(machine)[GATE_CALL]
@@ -74,12 +115,18 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
     @property
     def threads(self) -> Threads:
         """The rows handed out so far, living and dead; row 0 stands for no thread."""
-        return self["threads"][: min(int(self.ctl["next_slot"]), len(self["threads"]))]
+        rows = int(self.ctl["next_slot"])  # before they are looked up: there may be more by then
+        return self["threads"][:rows]
+
+    @property
+    def most_threads(self) -> int:
+        """The rows that there can be in the table of threads."""
+        return self._views.room("threads")
 
     @property
     def is_full(self) -> bool:
         """Every row has been handed out once: rows of ended threads are reused."""
-        return int(self.ctl["next_slot"]) >= len(self["threads"])
+        return int(self.ctl["next_slot"]) >= self.most_threads
 
     @property
     def events(self) -> int:
@@ -89,12 +136,12 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
     def reset(self) -> None:
         """Empty every array; only while no program is attached."""
         rows = len(self.threads) + 1
-        for name, array in self.items():
-            if name in _COLLECTED:
-                continue
-            if name in ("threads", "free_slots", "threads_before"):
-                array = array[:rows]
-            array.view()[...] = np.zeros((), array.dtype)
+        for name in self:
+            if name in BY_SLOT:
+                _empty(self[name][:rows])
+            elif name not in _COLLECTED:
+                for _first, piece in self._views.pieces(name):
+                    _empty(piece)
         self["call_info"][:] = self._call_info
         self["cpus"]["number"] = np.arange(len(self["cpus"]))
         self.ctl["next_slot"] = 1
@@ -113,7 +160,9 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
         thread["slot"] = 1
         self.ctl["next_slot"] = 2
         self.ctl["first_tgid"], self.ctl["first_threads"] = pid, 1
-        self["slots"][pid] = 1
+        for first, slots in self._views.pieces("slots"):
+            if first <= pid < first + len(slots):
+                slots[pid - first] = 1
 
     def snapshot(self, wanted: Callable[[Threads], Mask] | None = None) -> Snapshot:
         """A copy of every array, threads up to the last slot handed out.
@@ -127,14 +176,52 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
         if wanted is None:
             found["threads"] = threads.copy()
         else:
-            rows = np.flatnonzero(wanted(threads))
-            found["threads"] = np.zeros(len(threads), threads.dtype)
-            found["threads"][rows] = threads[rows]
-        for name, array in self.items():
+            found["threads"] = zeros(len(threads), threads.dtype)
+            copy_rows(found["threads"], threads, np.flatnonzero(wanted(threads)))
+        for name in self:
             if name not in (*found, *_NOT_COPIED):
-                found[name] = array.copy()
+                array = self[name]  # the later, the more rows of threads it has
+                found[name] = array.copy() if array.nbytes < _LARGE_BYTES else _sparse_copy(array)
         return found
 
     def forget(self) -> None:
         """Drop the views, so that their memory can be freed."""
-        self._views.clear()
+        self._views.forget()
+
+
+def zeros(rows: int, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Rows of zeros in memory of their own, which takes room where it is written to and goes back
+    to the kernel as soon as the array is gone; from malloc(3) it would leave gaps."""
+    length = max(rows * dtype.itemsize, 1)
+    memory = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):  # a kernel without huge pages
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.ndarray((rows,), dtype, memory)
+
+
+def copy_rows(
+    to: NDArray[np.void], source: NDArray[np.void], rows: NDArray[np.integer[Any]]
+) -> None:
+    """Copy these rows to the same places of `to`, some at a time: numpy makes a copy between."""
+    for at in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[at : at + _ROWS_AT_ONCE]
+        to[some] = source[some]
+
+
+def _empty(array: NDArray[np.void]) -> None:
+    array.view()[...] = np.zeros((), array.dtype)
+
+
+def _sparse_copy(array: NDArray[np.void]) -> NDArray[np.void]:
+    """A copy that has no memory for blocks of nothing but zeros: most of a table is."""
+    found = zeros(len(array), array.dtype)
+    if array.strides != found.strides or array.dtype.itemsize % 8:
+        found[...] = array
+        return found
+    source, to = (each.view(np.uint64).reshape(-1) for each in (array, found))
+    whole = len(source) // _BLOCK_WORDS * _BLOCK_WORDS
+    blocks = source[:whole].reshape(-1, _BLOCK_WORDS)
+    used = np.bitwise_or.reduce(blocks, axis=1) != 0
+    to[:whole].reshape(-1, _BLOCK_WORDS)[used] = blocks[used]
+    to[whole:] = source[whole:]
+    return found

@@ -112,7 +112,6 @@ class Module:
         self._programs: dict[str, int] = {}
         self._typed: set[str] = set()
         self._links: list[int] = []
-        self._views: list[mmap.mmap] = []
         self._clocks: list[Clocks] = []
         try:
             for item in compiled.maps:
@@ -221,14 +220,21 @@ class Module:
         while self._links:
             os.close(self._links.pop())
 
-    def array(self, name: str) -> NDArray[np.void]:
-        """The array map `name` as a writable view of the kernel's own memory."""
+    def array(self, name: str, first: int = 0, rows: int | None = None) -> NDArray[np.void]:
+        """The array map `name`, or `rows` of it from the row `first` on, as a writable view of the
+        kernel's own memory. It is mapped as long as the view is there."""
         item, fd = self._maps[name]
-        stride = (item.value_bytes + 7) // 8 * 8  # the kernel rounds elements up
-        length = (stride * item.max_entries + mmap.PAGESIZE - 1) // mmap.PAGESIZE * mmap.PAGESIZE
-        memory = mmap.mmap(fd, length)
-        self._views.append(memory)
-        return np.ndarray((item.max_entries,), item.dtype, memory, strides=(stride,))
+        most, stride = self.size(name)
+        rows = most - first if rows is None else rows
+        page, offset = divmod(first * stride, mmap.PAGESIZE)
+        length = -(-(offset + rows * stride) // mmap.PAGESIZE) * mmap.PAGESIZE
+        memory = mmap.mmap(fd, length, offset=page * mmap.PAGESIZE)
+        return np.ndarray((rows,), item.dtype, memory, offset, strides=(stride,))
+
+    def size(self, name: str) -> tuple[int, int]:
+        """Of the array map `name`: its rows, and the bytes from one to the next."""
+        item, _fd = self._maps[name]
+        return item.max_entries, (item.value_bytes + 7) // 8 * 8  # the kernel rounds elements up
 
     def descriptor(self, name: str) -> int:
         """The array map `name`, for another process to map; it stays this module's."""
@@ -252,4 +258,3 @@ class Module:
             os.close(fd)
         self._programs.clear()
         self._maps.clear()
-        self._views.clear()

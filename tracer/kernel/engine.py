@@ -23,12 +23,19 @@ from tracer.host.requirements import require_conditions
 from tracer.host.tasks import task_of
 from tracer.host.unwinding import unwind
 from tracer.kernel import programs, settings
-from tracer.kernel.arrays import CORE_ARRAYS, MACHINE_COUNTS, SharedArrays
+from tracer.kernel.arrays import (
+    ALWAYS_READ,
+    BY_SLOT,
+    CORE_ARRAYS,
+    MACHINE_COUNTS,
+    SharedArrays,
+)
 from tracer.kernel.bcc import HEADERS, compile_programs
 from tracer.kernel.bpf import Module
 from tracer.kernel.btf import Btf
 from tracer.kernel.compiled import Compiled, cached
 from tracer.kernel.event_reader import EventReader
+from tracer.kernel.mapped import MappedArrays
 from tracer.kernel.perf import MappingLog
 from tracer.kernel.settings import Sizes
 from tracer.kernel.stacks import PathCollector
@@ -125,7 +132,9 @@ class Engine:
         arrays = dict.fromkeys((*CORE_ARRAYS, *MACHINE_COUNTS))
         for name in self.names:
             arrays |= dict.fromkeys(probes.available()[name].arrays)
-        self.arrays = SharedArrays({a: self._module.array(a) for a in arrays}, light, machine)
+        by_slot = {*BY_SLOT, *programs.arrays_by_slot(self.names)} & arrays.keys()
+        views = MappedArrays(self._module, arrays, by_slot, ALWAYS_READ)
+        self.arrays = SharedArrays(views, light, machine)
         clocks = [p.clock for p in map(probes.available().get, self.names) if p and p.clock]
         self._clocks = clocks if self.has_stacks else []
         for clock in self._clocks:
@@ -141,7 +150,7 @@ class Engine:
         self.events = EventReader(self.arrays) if "records" in self.arrays else None
         self._mappings = None
         self._mapping = tuple(name for name in self.names if name != "stacks" or self.has_stacks)
-        if probes.mapped(self._mapping, self.arrays) is not None:
+        if any(probes.available()[name].mapped for name in self._mapping):
             self._mappings = MappingLog(self._with_mappings)
 
     @property

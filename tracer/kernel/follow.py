@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tracer import probes
 from tracer.errors import TracerError
-from tracer.kernel.arrays import CORE_ARRAYS, Snapshot
+from tracer.kernel.arrays import CORE_ARRAYS, Snapshot, copy_rows, zeros
 from tracer.kernel.engine import Engine
 from tracer.model.states import Phase, RunState
 from tracer.model.threads import Mask, Threads
@@ -79,7 +79,7 @@ class Follower:
         arrays = self._engine.arrays
         changed = np.flatnonzero(arrays[name]["epoch"][: len(rows)] != epoch)
         changed = changed[arrays[name]["epoch"][changed] > epoch]
-        rows[changed] = arrays[f"{name}_before"][changed]
+        copy_rows(rows, arrays[f"{name}_before"], changed)
 
     def _counted(self, data: Snapshot) -> Snapshot:
         counted = dict(data)
@@ -91,6 +91,7 @@ class Follower:
             self._before[name] = now
             self._empty_maxima(self._engine.arrays[name])
             if before is not None:
+                before = _as_long_as(now, before)
                 if name in self._keys:
                     counted[name] = _keyed_difference(now, before, self._keys[name])
                     self._free(name, now, before)
@@ -119,11 +120,18 @@ def _of_window(threads: Threads, epoch: int) -> Mask:
     return np.asarray((threads["epoch"] >= epoch) | (threads["state"] != RunState.DEAD))
 
 
+def _as_long_as(now: NDArray[np.void], before: NDArray[np.void]) -> NDArray[np.void]:
+    """The earlier copy with as many rows: an array with a row per thread gets longer."""
+    if len(before) >= len(now):
+        return before[: len(now)]
+    return np.concatenate((before, np.zeros(len(now) - len(before), before.dtype)))
+
+
 def _keyed_difference(
     now: NDArray[np.void], before: NDArray[np.void], key: Sequence[str]
 ) -> NDArray[np.void]:
     """The same of rows that are found by a key: few of them are used, and only these can differ."""
-    found = np.zeros(now.shape, now.dtype)
+    found = zeros(len(now), now.dtype)
     used = now[key[0]] != 0
     found[used] = _difference(now[used], before[used], key)
     return found

@@ -12,6 +12,8 @@ from tracer.model.probe import KernelTypes
 
 MACHINE = Path(__file__).parent / "machine"
 _HOOKS_FILE = MACHINE / "hooks.h"
+#: In C, how many rows an array has that has one per thread.
+_A_ROW_PER_THREAD = "MAX_THREADS"
 #: Hooks of the state machine that a probe may implement, from where they are documented.
 HOOKS = tuple(re.findall(r"^#define hook_(\w+)\(", _HOOKS_FILE.read_text(), re.M))
 
@@ -89,6 +91,18 @@ def sources(names: Sequence[str]) -> list[Path]:
     ]
 
 
+def _tables(text: str) -> dict[str, str]:
+    """The arrays that this C defines, each with the number of its rows as it stands there."""
+    found = re.findall(r'^BPF_F_TABLE\("array", u32, [\w ]+, (\w+),\s+([^,]+),', text, re.M)
+    return dict(found)
+
+
+def arrays_by_slot(names: Sequence[str]) -> frozenset[str]:
+    """Arrays of these probes with a row per thread, that of the thread in the table of threads."""
+    tables = [_tables((probes.DIRECTORY / f"{name}.c").read_text()) for name in names]
+    return frozenset(a for t in tables for a, rows in t.items() if rows == _A_ROW_PER_THREAD)
+
+
 def _check(name: str, text: str) -> None:
     """TracerError where C and declaration differ: a hook that is implemented and not declared
     would silently never run, an array would keep the counts of the run before. Arrays with a row
@@ -102,9 +116,9 @@ def _check(name: str, text: str) -> None:
         )
     defined = set(re.findall(rf"^static inline void {name}_(\w+)\(", text, re.M))
     programs = set(re.findall(r"^int tp_(\w+)\(", text, re.M))
-    tables = re.findall(r'^BPF_F_TABLE\("array", u32, [\w ]+, (\w+),\s+([^,]+),', text, re.M)
-    arrays = {array for array, rows in tables if rows != "MAX_THREADS"}
-    arrays |= {array for array, _rows in tables if array in declared.arrays}
+    tables = _tables(text)
+    arrays = {array for array, rows in tables.items() if rows != _A_ROW_PER_THREAD}
+    arrays |= {array for array in tables if array in declared.arrays}
     for what, given, there in (
         ("hook", set(declared.hooks), defined & set(HOOKS)),
         ("tracepoint", set(declared.tracepoints) - SHARED, programs),

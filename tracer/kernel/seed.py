@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tracer.errors import TracerError
 from tracer.host.processes import Task, has_ended, is_i386, stat_fields, task, tids
@@ -77,7 +78,7 @@ class Seeder:
         self._refused: set[int] = set()
         self._unsettled: dict[int, tuple[int, int]] = {}  # thread -> process, row
         self._end = threads + _SPARE + 1
-        most = len(engine.arrays["threads"]) // 2
+        most = engine.arrays.most_threads // 2
         if self._end > most:
             raise TracerError(
                 f"the processes have {threads:,} threads; tracer can attach to"
@@ -100,13 +101,13 @@ class Seeder:
     def add(self, pid: int) -> None:
         """All threads of a process that are not known yet, also those it creates meanwhile."""
         first_call = COMPAT if is_i386(pid) else 0
+        slots = self._engine.arrays["slots"]  # of a host with millions of threads 32 MiB
         for _ in range(_PASSES):
-            slots = self._engine.arrays["slots"]
             new = [tid for tid in tids(pid) if not slots[tid]]
             if not new:
                 return
             for first in range(0, len(new), _AT_ONCE):
-                self._add(pid, new[first : first + _AT_ONCE], first_call)
+                self._add(pid, new[first : first + _AT_ONCE], first_call, slots)
 
     def settle(self) -> bool:
         """Make every CPU report its current task, and remove threads that ended before that.
@@ -128,8 +129,7 @@ class Seeder:
         self._unsettled.clear()
         return True
 
-    def _add(self, pid: int, new: Sequence[int], first_call: int) -> None:
-        slots = self._engine.arrays["slots"]
+    def _add(self, pid: int, new: Sequence[int], first_call: int, slots: NDArray[np.void]) -> None:
         tasks = {tid: task(pid, tid) for tid in new}
         # a thread created by a known one has been entered by the programs by now
         found = {tid: t for tid, t in tasks.items() if t is not None and not slots[tid]}
