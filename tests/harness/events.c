@@ -3,12 +3,21 @@
  * The tracepoints as plain functions: `by` is the current task, as in entry.c.
  */
 
-void ev_switch(u32 cpu, u64 now, struct fake_task *by, u32 preempt, u64 state,
-	       struct fake_task *next)
+/* Whether entry.c leaves the clock alone. */
+u32 ev_switch(u32 cpu, u64 now, struct fake_task *by, u32 preempt, u64 state,
+	      struct fake_task *next)
 {
+	static u64 in_ns[MAX_CPUS];
+	u64 id = (u64)by->tgid << 32 | by->pid;
+
 	current_cpu = cpu;
 	current = by;
-	on_switch(cpu, now, preempt, by->pid, state, next->pid, (u64)next);
+	by->runtime += since(now, in_ns[cpu]);
+	in_ns[cpu] = now;
+	if (between_strangers(cpu, id, (u64)by, next->pid, (u64)next))
+		return 1;
+	on_switch(cpu, now, preempt, id, (u64)by, state, next->pid, (u64)next);
+	return 0;
 }
 
 void ev_waking(u32 cpu, u64 now, struct fake_task *by, struct fake_task *wakee)

@@ -42,6 +42,7 @@ struct fake_task {
 	u64 queue; /* what its scheduling group has of a run queue: a pointer to that queue */
 	u32 prio, policy;
 	u32 io_wait, throttled;
+	u64 runtime; /* on a CPU, up to its last switch */
 };
 
 static struct fake_task *current;
@@ -97,6 +98,7 @@ static inline long bpf_probe_read_user(void *to, u32 size, const void *from)
 #define OFFSET_REGS_CX 64
 #define OFFSET_REGS_IP 72
 #define OFFSET_TASK_PRIO offsetof(struct fake_task, prio)
+#define OFFSET_TASK_RUNTIME offsetof(struct fake_task, runtime)
 #define OFFSET_TASK_POLICY offsetof(struct fake_task, policy)
 #define OFFSET_TASK_SIGNAL offsetof(struct fake_task, signal)
 #define OFFSET_SIGNAL_FLAGS 0

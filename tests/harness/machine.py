@@ -171,7 +171,8 @@ class Machine:
                 continue
             function = self._library[f"ev_{name}"]
             function.argtypes = [_ARGUMENTS[a] for a in arguments]
-            function.restype = ctypes.c_uint32 if "_is_" in name else None
+            answers = "_is_" in name or name == "switch"
+            function.restype = ctypes.c_uint32 if answers else None
             setattr(self, name, function)
         self._library.ev_hist_bucket.argtypes = [ctypes.c_uint64]
         self._library.ev_hist_bucket.restype = ctypes.c_uint32

@@ -49,6 +49,7 @@ class Task(ctypes.Structure):
         ("policy", ctypes.c_uint32),
         ("io_wait", ctypes.c_uint32),
         ("throttled", ctypes.c_uint32),
+        ("runtime", ctypes.c_uint64),
     )
     slot = 0
 
@@ -71,6 +72,7 @@ class World:
     def __init__(self, machine: Machine, follow: bool = True, command: bool = False) -> None:
         self.m = machine
         self.skew_ns = 0
+        self.untimed = 0  # switches for which the clock is not read
         self.signal_flags = ctypes.c_uint32(0)  # signal->flags of every process
         machine.reset()
         machine.arrays.reset()
@@ -109,7 +111,7 @@ class World:
     ) -> None:
         """`cpu` goes from its current task, whose state is then `state`, to `to` (None: idle)."""
         by, to = self.on[cpu], to or self.idle[cpu]
-        self.m.switch(cpu, now, by.at, int(preempt), state, to.at)
+        self.untimed += self.m.switch(cpu, now, by.at, int(preempt), state, to.at)
         self.on[cpu] = to
         self.depth_of[cpu].clear()
         self.check()

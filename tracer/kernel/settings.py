@@ -159,6 +159,7 @@ def offsets(types: KernelTypes, machine: str) -> dict[str, object]:
         "OFFSET_TASK_TGID": types.offset_of("task_struct", "tgid"),
         "OFFSET_TASK_FLAGS": types.offset_of("task_struct", "flags"),
         "OFFSET_TASK_PRIO": types.offset_of("task_struct", "normal_prio"),
+        "OFFSET_TASK_RUNTIME": types.offset_of("task_struct", "se.sum_exec_runtime"),
         "OFFSET_TASK_POLICY": types.offset_of("task_struct", "policy"),
         "OFFSET_TASK_STACK": types.offset_of("task_struct", "stack"),
         "OFFSET_TASK_SIGNAL": types.offset_of("task_struct", "signal"),

@@ -231,7 +231,7 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u
 	}
 	slot = tid ? resolve(tid, task) : 0;
 	charge_cpu(c, k, now);
-	k->regs = 0;
+	k->regs = k->runtime_in = 0;
 	if (k->seen) {
 		k->repairs[REPAIR_SWITCH_NOT_SEEN]++;
 		if (t && t->cpu == cpu) { /* otherwise it was seen to come in elsewhere */
@@ -627,13 +627,50 @@ static inline u32 is_blind(struct ctl *c, struct cpu *k, u64 task)
 	return regs != k->entering && regs != k->returning;
 }
 
-static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 prev_state,
-			     u32 next_tid, u64 next_task)
+/* How long `task`, which leaves this CPU and is none of the target's, had it, as the scheduler counts. */
+static inline u64 ran_ns(struct cpu *k, u64 task)
+{
+	return typed_u64(task, OFFSET_TASK_RUNTIME) - k->runtime_in;
+}
+
+/* An interrupt's exit can be missed, a switch inside one cannot happen. */
+static inline void current_changed(struct cpu *k, u32 next_tid, u32 next_slot, u64 next_task)
+{
+	k->hard = k->timer = k->soft = k->raised = 0;
+	k->tid = next_tid;
+	k->slot = next_slot;
+	k->regs = 0;
+	k->runtime_in = typed_u64(next_task, OFFSET_TASK_RUNTIME);
+}
+
+/* A switch from one task of other programs to another one, which changes nothing but who has the
+ * CPU: it is done here, without the clock. 0: it is none, or not known to be one, or its time is asked for. */
+static inline u32 between_strangers(u32 cpu, u64 prev_id, u64 prev_task, u32 next_tid, u64 next_task)
+{
+#ifdef TIMES_ALL_SWITCHES
+	return 0;
+#else
+	struct ctl *c = ctl_at(0);
+	struct cpu *k = cpu_at(cpu);
+
+	if (!c || !k || c->phase != PHASE_OPEN || c->next_wanted || k->epoch != c->epoch)
+		return 0;
+	if (!k->seen || k->slot || k->tid != (u32)prev_id || !k->tid || !next_tid || slot_of(next_tid))
+		return 0;
+	other_ran(cpu, prev_id >> 32, ran_ns(k, prev_task));
+	current_changed(k, next_tid, 0, next_task);
+	return 1;
+#endif
+}
+
+static inline void on_switch(u32 cpu, u64 now, u32 preempt, u64 prev_id, u64 prev_task,
+			     u64 prev_state, u32 next_tid, u64 next_task)
 {
 	struct ctl *c = ctl_at(0);
 	struct cpu *k = cpu_at(cpu);
 	struct thread *t;
-	u32 slot, next, left = 0;
+	u32 prev_tid = (u32)prev_id, slot, next, left = 0;
+	u64 ns, most;
 
 	if (!c || !k || c->phase == PHASE_CLOSED)
 		return;
@@ -642,10 +679,11 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 		next_window(c, now);
 #endif
 	slot = running_slot(c, k, cpu, prev_tid, now);
-	if (!slot && prev_tid && c->phase == PHASE_OPEN)
-		other_ran(cpu, since(now, k->since_ns > c->start_ns ? k->since_ns : c->start_ns));
-	/* An interrupt's exit can be missed, a switch inside one cannot happen. */
-	k->hard = k->timer = k->soft = k->raised = 0;
+	if (!slot && prev_tid && c->phase == PHASE_OPEN) {
+		ns = ran_ns(k, prev_task);
+		most = since(now, k->since_ns > c->start_ns ? k->since_ns : c->start_ns);
+		other_ran(cpu, prev_id >> 32, ns < most ? ns : most);
+	}
 	charge_cpu(c, k, now);
 	hook_cpu_event(cpu, now);
 	if (slot && (t = thread_at(slot)))
@@ -669,9 +707,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u32 prev_tid, u64 pr
 	if (slot || next)
 		k->events++;
 	hook_switched(cpu, slot, next, next_tid, preempt, prev_state, left, now);
-	k->tid = next_tid;
-	k->slot = next;
-	k->regs = 0;
+	current_changed(k, next_tid, next, next_task);
 }
 
 /* ---- wake-ups ---- */

@@ -12,9 +12,11 @@ int tp_sched_switch(struct bpf_raw_tracepoint_args *ctx)
 #else
 	u64 prev_state = task_u32(prev, OFFSET_TASK_STATE);
 #endif
-	/* prev is the current task; the helper is cheaper than a read */
-	on_switch(CPU, NOW, (u32)ctx->args[0] & 1, current_tid(), prev_state,
-		  typed_u32(next, OFFSET_TASK_PID), next);
+	u64 prev_id = bpf_get_current_pid_tgid(); /* prev is the current task; cheaper than reads */
+	u32 next_tid = typed_u32(next, OFFSET_TASK_PID);
+
+	if (!between_strangers(CPU, prev_id, prev, next_tid, next))
+		on_switch(CPU, NOW, (u32)ctx->args[0] & 1, prev_id, prev, prev_state, next_tid, next);
 	return 0;
 }
 

@@ -12,6 +12,12 @@
  * for `c->phase == PHASE_OPEN`.
  */
 
+/* A probe with the first hook below, or one that keeps every switch, wants the time of switches
+ * between threads of other programs too. */
+#if defined(hook_cpu_event) || defined(hook_switched)
+#define TIMES_ALL_SWITCHES
+#endif
+
 /* An event on this CPU of a kind that only a thread can cause: a system call or a switch; before
  * any state has changed. */
 #ifndef hook_cpu_event

@@ -119,11 +119,10 @@ static inline void queue_ends(struct ctl *c, struct thread *t, u64 now)
 	t->own_behind[BEHIND_OWN] += most;
 }
 
-/* The current task, none of the target's, leaves its CPU after `ns` in the window. Tables are small:
- * what finds no row has no name. */
-static inline void other_ran(u32 cpu, u64 ns)
+/* The current task, of the process `tgid`, none of the target's, leaves its CPU after `ns` in the
+ * window. Tables are small: what finds no row has no name. */
+static inline void other_ran(u32 cpu, u32 tgid, u64 ns)
 {
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct other *o;
 
 #pragma unroll
