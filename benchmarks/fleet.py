@@ -91,7 +91,7 @@ def _planted(real: Mapping[tuple[str, bool], Outcome], trials: Any, host: int) -
 def analysed(hosts: int) -> dict[str, float]:
     """Time and memory of the report on so many hosts, with their results made up here."""
     from tracer.analysis.fleet import answer
-    from tracer.cli._fleet import host_answer
+    from tracer.cli._fleet_hosts import host_answer
     from tracer.experiment.fleet.run import HostRuns
     from tracer.report import fleet as report
 

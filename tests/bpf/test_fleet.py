@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -248,6 +251,91 @@ def _can_read(path: Path) -> bool:
     return subprocess.run(words, cwd=path, capture_output=True, check=False).returncode == 0
 
 
+def test_a_host_that_says_nothing_is_named_and_the_others_go_on(
+    three: Hosts, tmp_path: Path
+) -> None:
+    """Its worker is there, as far as the scheduler knows."""
+    three.workers["h2"].send_signal(signal.SIGSTOP)
+    try:
+        words = ("compare", "--rounds", "2", "--untraced", "--give-up", "20")
+        running = three.begin(tmp_path, *words, "--", "sleep 0.01", "sleep 0.02")
+        document = three.end(running, status=1)
+    finally:
+        three.workers["h2"].send_signal(signal.SIGCONT)
+    failures = {host["name"]: host["failure"] for host in document["hosts"]}
+    assert failures == {
+        "h1": None,
+        "h2": "nothing came from it for 20 s: it is slow, or another worker measures there",
+        "h3": None,
+    }
+    assert {name: blocks for name, (blocks, _) in state_of(document).items()} == {
+        "h1": 2, "h2": 0, "h3": 2,
+    }  # fmt: skip
+
+
+def test_a_run_that_takes_too_long_is_ended_and_its_host_named(
+    three: Hosts, tmp_path: Path
+) -> None:
+    line = "sleep 600"
+    words = ("compare", "--rounds", "2", "--untraced", "--give-up", "8", "--", line, line)
+    running = three.begin(tmp_path, *words)
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == 1 and "a run took more than 8 s and was ended" in err
+    until(lambda: holder() is None, 10)
+
+
+def test_a_command_is_explained_where_it_is_and_its_file_is_named_where_hosts_differ(
+    three: Hosts, tmp_path: Path
+) -> None:
+    """h1 and h2 have another file under the name, h3 has none."""
+    path = os.environ["PATH"]
+    try:
+        for name in NAMES:
+            place = tmp_path / name
+            place.mkdir()
+            if name != "h3":
+                tool = place / "planted-tool"
+                tool.write_text(f"#!/bin/sh\n# of {name}\nsleep 0.02\n")
+                tool.chmod(0o755)
+            three.stop_worker(name)
+            three.start_worker(name, before=("env", f"PATH={place}:{path}"))
+        page = tmp_path / "page.html"
+        words = ("--rounds", "2", "--html", str(page), "--", "planted-tool")
+        document = three.end(three.begin(tmp_path, "explain", "why", *words), status=1)
+    finally:
+        for name in NAMES:
+            three.stop_worker(name)
+            three.start_worker(name)
+    first, second, third = document["hosts"]
+    assert third["failure"].startswith("cannot start planted-tool: there is no such program")
+    assert (first["blocks"], second["blocks"], third["blocks"]) == (2, 2, 0)
+    files = {name: one["programs"]["planted-tool"] for name, one in (("h1", first), ("h2", second))}
+    for name, file in files.items():
+        content = (tmp_path / name / "planted-tool").read_bytes()
+        assert file == f"SHA-256 {hashlib.sha256(content).hexdigest()[:16]}"
+        assert f"{file} on {name}" in " ".join(document["answer"])
+    for host in (first, second):
+        assert len(host["effects"]) >= 2 or busy_blocks(host["document"])
+        assert host["document"]["schema"] == "tracer.why/1"
+    view = page.read_text()
+    assert all(file in view for file in files.values())
+
+
+def test_an_idle_worker_hardly_wakes_up(three: Hosts) -> None:
+    """4 context switches a second are usual (docs/overhead.md); one that polled would have more."""
+    pid = three.workers["h1"].pid
+    time.sleep(3)  # what the tests before left
+    before, began_s = switches(pid), time.monotonic()
+    time.sleep(5)
+    assert (switches(pid) - before) / (time.monotonic() - began_s) < 20
+
+
+def switches(pid: int) -> int:
+    """Context switches of all threads of a process so far."""
+    texts = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return sum(int(n) for text in texts for n in re.findall(r"ctxt_switches:\s*(\d+)", text))
+
+
 def test_a_certificate_of_another_authority_is_not_let_in(three: Hosts, tmp_path: Path) -> None:
     write_certificates(tmp_path, "other")
     three.stop_worker("h1")
@@ -272,14 +360,21 @@ def test_a_certificate_of_another_authority_is_not_let_in(three: Hosts, tmp_path
 
 def test_on_this_machine_alone(tmp_path: Path) -> None:
     """A scheduler and workers that come and go with the command, and their ports with them."""
+    page = tmp_path / "page.html"
+    words = ("--functions", "--budget", "ratio<=0.001", "--on", "local:2", "--html", str(page))
     done = subprocess.run(
-        [*TRACER, *COMPARE, "--untraced", "--on", "local:2", "--json", "-"],
+        [*TRACER, *COMPARE, *words, "--json", "-"],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
         env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
+    busy = [busy_blocks(host["document"]) for host in document["hosts"]]
+    assert done.returncode == (3 if all(busy) else 4), done.stderr
+    for name in ("local-1", "local-2"):
+        assert f"{name}: " in done.stderr, "the budget is judged, or not, for each host"
     assert state_of(document) == {"local-1": (2, 0), "local-2": (2, 0)}
+    assert all(len(host["document"]["functions"]) > 1 for host in document["hosts"])
+    assert page.read_text().startswith("<!DOCTYPE html>")
     left = subprocess.run(["pgrep", "-f", "tracer-fleet-"], capture_output=True, check=False)
     assert left.returncode == 1, left.stdout
 
@@ -290,10 +385,11 @@ def test_on_this_machine_alone(tmp_path: Path) -> None:
     [
         (("brigades", "--quick", "--rounds", "2"), "thread-brigade pinned"),
         (("explain", "pinning", "--quick", "--rounds", "2"), "unpinned / pinned"),
+        (("explain", "async", "--quick", "--rounds", "2"), "hop of threads / of async, no I/O"),
         (("sweep", "thread-brigade", "--over", "tasks=5,10", "--rounds", "2"),
          "thread-brigade, tasks=10"),
     ],
-    ids=["brigades", "pinning", "sweep"],
+    ids=["brigades", "pinning", "async", "sweep"],
 )  # fmt: skip
 def test_every_experiment_can_be_asked_of_many(
     words: tuple[str, ...], measure: str, tmp_path: Path
@@ -310,3 +406,8 @@ def test_every_experiment_can_be_asked_of_many(
     for host in document["hosts"]:
         assert host["effects"][measure]["blocks"] == 2 or busy_blocks(host["document"])
     assert "2 hosts alike" in done.stdout
+    if words[0] == "brigades":
+        for host in document["hosts"]:
+            memory, most = [r for r in host["document"]["table"] if r["kind"] != "us"]
+            assert memory["cells"][0]["here"]["median"] > 0 and most["cells"][0]["here"]
+        assert "memory per task" in done.stdout

@@ -92,7 +92,7 @@ def explain(
         _switch_against_receive(blocks),
         _without_io(blocks),
         _in_flight(token_points),
-        _equal_from(work_points),
+        equal_from(work_points),
     )
     answer = [sentence for sentence in sentences if sentence is not None]
     if not judged:
@@ -288,7 +288,7 @@ def _in_flight(points: Sequence[ChoicePoint]) -> str | None:
     return f"More bytes in flight (tokens) change the ratio of threads to async: {ratios}."
 
 
-def _equal_from(points: Sequence[ChoicePoint]) -> str | None:
+def equal_from(points: Sequence[ChoicePoint]) -> str | None:
     """From how much work per hop on the choice changes the time by less than 5 %."""
     if not points:
         return None

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tracer.analysis.brigades import Contestant
 from tracer.analysis.statistics.intervals import Interval, student_t
 from tracer.host.installation import not_installed
 
@@ -49,7 +50,9 @@ class Effect:
 class HostAnswer:
     """What one host answered. `effects` by the measure's name; `verdict`: one of VERDICTS, of the
     first measure, empty where none is asked for; `why`: what makes the difference, in words;
-    `document`: its own report, None without; `failure`: why it gave no more, or nothing."""
+    `document`: its own report, None without; `failure`: why it gave no more, or nothing;
+    `programs`: which file each command of the user's is there; `sizes`: memory of tasks, and the
+    most that fit, of `brigades`."""
 
     name: str
     fingerprint: Mapping[str, str]
@@ -60,6 +63,8 @@ class HostAnswer:
     failure: str = ""
     repeated: int = 0
     document: Mapping[str, Any] | None = None
+    programs: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, Contestant] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,20 @@ class FleetAnswer:
     def measures(self) -> list[str]:
         """Names of all measures, in the order of their first host."""
         return list(dict.fromkeys(name for host in self.hosts for name in host.effects))
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether hosts have a verdict, which is on the first measure."""
+        return any(host.verdict for host in self.hosts)
+
+    @property
+    def different_programs(self) -> dict[str, dict[str, list[str]]]:
+        """The commands that are not the same file on all hosts: the hosts by file, by command."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for host in self.hosts:
+            for name, file in host.programs.items():
+                found.setdefault(name, {}).setdefault(file, []).append(host.name)
+        return {name: by_file for name, by_file in found.items() if len(by_file) > 1}
 
 
 def effect(logs: ArrayLike) -> Effect | None:

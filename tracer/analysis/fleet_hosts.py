@@ -5,6 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from tracer.analysis.asynchrony import (
+    ASYNC,
+    MEM_ASYNC,
+    MEM_THREADS,
+    THREADS,
+    AsyncExplanation,
+    equal_from,
+)
 from tracer.analysis.blocks import Blocks
 from tracer.analysis.compare import Comparison
 from tracer.analysis.fleet import FASTER, NOT_JUDGED, SAME, SLOWER, Effect, effect
@@ -12,18 +20,23 @@ from tracer.analysis.pinning.answer import Explanation
 from tracer.analysis.pinning.conditions import FREE, PINNED
 from tracer.analysis.pinning.recorded import Recorded
 from tracer.analysis.pinning.theories import CAUSE, CONTRIBUTES, SEEN_ONCE
-from tracer.model.trial import Outcome
-from tracer.model.words import in_prose
+from tracer.analysis.why import AS_IT_IS, HELPS, HURTS, SEEN_FASTER, SEEN_SLOWER, Answer
+from tracer.model.trial import FAILED, Outcome
+from tracer.model.words import LINES, in_prose
 
 #: The measure of `explain pinning`.
 GAP = "unpinned / pinned"
+#: The measure of `explain async`.
+ASYNC_GAP = "hop of threads / of async"
 #: A line of the ledger that makes less than this share of a difference is not named.
 _NAMED = 0.2
 
 
 def _blocks(outcomes: Sequence[Outcome]) -> Blocks:
-    """Without second untraced runs, and without what came before the blocks."""
-    return Blocks([one for one in outcomes if not one.trial.twin and one.trial.block >= 0])
+    """Without second untraced runs, what came before the blocks, and runs that failed."""
+    return Blocks(
+        [o for o in outcomes if not o.trial.twin and o.trial.block >= 0 and FAILED not in o.result]
+    )
 
 
 def ratio_effects(
@@ -52,12 +65,62 @@ def comparison_verdict(comparison: Comparison) -> tuple[str, str]:
         return NOT_JUDGED, ""
     if not comparison.differs:
         return SAME, ""
-    lines = [
-        f"{100 * line.share:.0f} % {in_prose(line.name)}"
-        for line in comparison.lines
-        if line.share is not None and line.share >= _NAMED
+    said = [
+        ", ".join(
+            f"{100 * line.share:.0f} % {in_prose(line.name) if line.name in LINES else line.name}"
+            for line in [line for line in lines if (line.share or 0) >= _NAMED][:2]
+            if line.share is not None
+        )
+        for lines in (comparison.lines, comparison.functions)
     ]
-    return SLOWER if comparison.ratio.median > 1 else FASTER, ", ".join(lines[:2])
+    why = "; in functions: ".join(said) if said[1] else said[0]
+    return SLOWER if comparison.ratio.median > 1 else FASTER, why
+
+
+def async_effects(outcomes: Sequence[Outcome], labels: Sequence[str]) -> dict[str, Effect]:
+    """Threads against async in every way that is among the conditions' labels."""
+    pairs = {"": (THREADS, ASYNC), ", no I/O": (MEM_THREADS, MEM_ASYNC)}
+    pairs |= {
+        more: (label, f"{ASYNC}{more}")
+        for label in labels
+        if (more := label.removeprefix(THREADS)) != label and f"{ASYNC}{more}" in labels and more
+    }
+    found: dict[str, Effect] = {}
+    for more, (threads, tasks) in pairs.items():
+        found |= ratio_effects(f"{ASYNC_GAP}{more}", outcomes, threads, tasks)
+    return found
+
+
+def async_verdict(
+    outcomes: Sequence[Outcome], explanation: AsyncExplanation, *, judged: bool
+) -> tuple[str, str]:
+    """The verdict on a hop of threads against one of async, and from where on it does not
+    matter."""
+    ratio = _blocks(outcomes).ratio(THREADS, ASYNC)
+    if not judged or ratio is None or not ratio.is_enough:
+        return NOT_JUDGED, ""
+    why = equal_from(explanation.work) or ""
+    if not ratio.differs:
+        return SAME, why
+    return SLOWER if ratio.median > 1 else FASTER, why
+
+
+def why_effects(outcomes: Sequence[Outcome], changes: Sequence[str]) -> dict[str, Effect]:
+    """How many times as fast a command is under each change."""
+    found: dict[str, Effect] = {}
+    for change in changes:
+        found |= ratio_effects(f"{AS_IT_IS} / {change}", outcomes, AS_IT_IS, change)
+    return found
+
+
+def why_said(answer: Answer) -> str:
+    """What was found of the changes on one host, without its figures."""
+    by_finding: dict[str, list[str]] = {}
+    for row in answer.rows[1:]:
+        by_finding.setdefault(row.found, []).append(row.label)
+    named = (HELPS, HURTS, SEEN_FASTER, SEEN_SLOWER)
+    said = [f"{name}: {', '.join(by_finding[name])}" for name in named if name in by_finding]
+    return "; ".join(said) or "nothing that was tested is seen to help or to hurt"
 
 
 def pinning_verdict(recorded: Recorded, explanation: Explanation) -> tuple[str, str]:

@@ -18,13 +18,11 @@ from tracer.analysis.statistics.intervals import (
     paired_ratio,
 )
 from tracer.analysis.statistics.wording import ratio_text
-from tracer.model.trial import Outcome
+from tracer.model.trial import FAILED, Outcome
 from tracer.model.words import LINES, in_prose
 from tracer.units import counted, duration
 
 AS_IT_IS, BUSY_CPUS = "as it is", "CPUs kept busy"
-#: Of an outcome's result: why the command failed.
-FAILED = "failed"
 
 # what was found of one change
 HELPS, HURTS, SAME, UNSURE = "helps", "hurts", "no difference", "cannot tell"

@@ -1,8 +1,8 @@
-"""An experiment of many hosts: `--on` of compare, sweep, brigades and explain pinning."""
+"""An experiment of many hosts: `--on` of compare, sweep, brigades and explain."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,11 @@ import click
 from tracer.cli._output import Outputs, outputs, say, stop_if_broken_off
 
 if TYPE_CHECKING:
-    from tracer.analysis.fleet import HostAnswer
     from tracer.analysis.pinning.recorded import Recorded
     from tracer.experiment.fleet.run import FleetRuns, HostRuns
-    from tracer.experiment.trials import Planned
 
-#: Measures of these questions are ratios, not times.
-_RATIOS = ("compare", "explain-pinning")
+#: Exit statuses: a budget is broken, a host was left out, no budget was judged.
+_BY_WEIGHT = (4, 1, 3, 0)
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,8 @@ class Fleet:
         for name, value in unfit.items():
             if value:
                 raise click.UsageError(
-                    f"--{name.replace('_', '-')} is of one host: leave out --on or it"
+                    f"--{name.replace('_', '-')} is of one host: leave out --on or it. With --on"
+                    " --html draws all hosts, and --json and --parquet have their figures"
                 )
         if others["parquet"] is not None:
             from tracer.host.recordings import require_libraries
@@ -51,8 +50,16 @@ class Fleet:
             require_libraries()
         return cls(on, **others)
 
-    def ask(self, kind: str, asked: Mapping[str, Any], json_path: str | None) -> int:
-        """Ask the hosts, write the report; the exit status."""
+    def ask(
+        self,
+        kind: str,
+        asked: Mapping[str, Any],
+        json_path: str | None,
+        html_path: str | None,
+        judge: Callable[[HostRuns], int] = lambda _host: 0,
+    ) -> int:
+        """Ask the hosts, write the report; the exit status. `judge`: that of each host alone, for
+        what limits it."""
         from tracer.cli import _options as options
         from tracer.experiment.fleet.dask_engine import engine_at
         from tracer.experiment.fleet.questions import Question
@@ -60,7 +67,7 @@ class Fleet:
         from tracer.progress import Progress
 
         start = options.start(self.wait_quiet, self.fresh)
-        with outputs(json_path) as out, engine_at(self.on, self.tls) as engine:
+        with outputs(json_path, html_path=html_path) as out, engine_at(self.on, self.tls) as engine:
             question = Question(kind, asked)
             runs = run_fleet(
                 question, engine, self.give_up, Progress(), start, lambda r: self._tell(r, out)
@@ -72,10 +79,12 @@ class Fleet:
                 f"{len(left_out)} of {len(runs.hosts)} hosts gave not all; what they gave is saved,"
                 " and the same command asks for the rest"
             )
-        return 1 if left_out else 0
+        statuses = {1 if left_out else 0, *map(judge, runs.hosts)}
+        return next(status for status in _BY_WEIGHT if status in statuses)
 
     def _tell(self, runs: FleetRuns, out: Outputs) -> None:
         from tracer.analysis.fleet import answer
+        from tracer.cli._fleet_hosts import RATIOS, host_answer
 
         kind = runs.question.kind
         hosts = [host_answer(runs.question.asked, kind, host) for host in runs.hosts]
@@ -86,7 +95,7 @@ class Fleet:
                 if host.planned:
                     directory = Path(self.parquet)
                     write(directory, host.name, host.planned.experiment.host, host.outcomes)
-        tell(answer(kind, kind in _RATIOS, hosts), out)
+        tell(answer(kind, kind in RATIOS, hosts), out)
 
 
 def tell(answer: Any, out: Outputs) -> None:
@@ -96,108 +105,11 @@ def tell(answer: Any, out: Outputs) -> None:
     out.report(report.document(answer), lambda width: report.render(answer, width))
 
 
-def host_answer(asked: Mapping[str, Any], kind: str, runs: HostRuns) -> HostAnswer:
-    """What a host says, with its own report as if it were the only one."""
-    from tracer.analysis.fleet import HostAnswer
-
-    said: dict[str, Any] = {}
-    planned = runs.planned
-    if planned is not None and runs.outcomes:
-        said = _OF_KIND[kind](asked, planned, runs)
-    return HostAnswer(
-        name=runs.name,
-        fingerprint=planned.experiment.host if planned else {},
-        blocks=runs.blocks,
-        failure=runs.failure,
-        repeated=runs.repeated,
-        **said,
-    )
-
-
-def _compare(asked: Mapping[str, Any], planned: Planned, runs: HostRuns) -> dict[str, Any]:
-    from tracer.analysis.compare import compare
-    from tracer.analysis.fleet_hosts import comparison_verdict, ratio_effects
-    from tracer.report import compare as report
-
-    about, host, load = planned.about, planned.experiment.host, runs.load
-    usable = load.usable(runs.outcomes)
-    compared = compare(usable, "A", "B", about["unit"], judged=load.allows_verdict)
-    if compared is None:
-        return {}
-    verdict, why = comparison_verdict(compared)
-    document = report.document(compared, asked["sides"], host, (), about["in_python"], load)
-    effects = ratio_effects("A / B", usable, "A", "B")
-    return {"effects": effects, "verdict": verdict, "why": why, "document": document}
-
-
-def _pinning(asked: Mapping[str, Any], planned: Planned, runs: HostRuns) -> dict[str, Any]:
-    from tracer.experiment.pinning import recorded
-
-    return pinning_said(recorded(asked["line"], planned, runs.outcomes, runs.load))
-
-
-def pinning_said(recorded: Recorded) -> dict[str, Any]:
-    """What the pinning experiment of one host says."""
-    from tracer.analysis.fleet_hosts import pinning_effects, pinning_verdict
-    from tracer.report import pinning as report
-
-    explanation = recorded.explained()
-    verdict, why = pinning_verdict(recorded, explanation)
-    return {
-        "effects": pinning_effects(recorded),
-        "verdict": verdict,
-        "why": why,
-        "document": report.document_of(recorded, explanation),
-    }
-
-
-def _sweep(asked: Mapping[str, Any], planned: Planned, runs: HostRuns) -> dict[str, Any]:
-    from tracer.analysis.fleet_hosts import time_effects
-    from tracer.analysis.sweep import every_crossing, sweep_points
-    from tracer.report import sweep as report
-
-    about, host, load = planned.about, planned.experiment.host, runs.load
-    points = sweep_points(runs.outcomes, about["cells"], about["in_python"], load.left_out)
-    crossed = every_crossing(points, asked["lines"], asked["ranges"], judged=load.allows_verdict)
-    document = report.document(points, crossed, about["left_out"], about["unit"], host, load)
-    effects = time_effects(load.usable(runs.outcomes), list(about["cells"]))
-    return {"effects": effects, "document": document}
-
-
-def _brigades(_asked: Mapping[str, Any], planned: Planned, runs: HostRuns) -> dict[str, Any]:
-    from tracer.analysis.answers import answers
-    from tracer.analysis.brigades import brigades
-    from tracer.analysis.fleet_hosts import time_effects
-    from tracer.report import brigades as report
-
-    load = runs.load
-    usable = load.usable(runs.outcomes)
-    result = brigades(
-        usable,
-        planned.about["units"],
-        planned.missing,
-        answers,
-        {},
-        in_python=planned.about["in_python"],
-        judged=load.allows_verdict,
-    )
-    experiment = planned.experiment
-    document = report.document(result, experiment.rounds, experiment.host, load)
-    return {"effects": time_effects(usable, list(planned.about["units"])), "document": document}
-
-
-_OF_KIND = {
-    "compare": _compare,
-    "explain-pinning": _pinning,
-    "sweep": _sweep,
-    "brigades": _brigades,
-}
-
-
 def tell_saved(recorded: Sequence[tuple[str, Recorded]], out: Outputs) -> None:
     """Write the answer of saved experiments on pinning, by the names of their files, as of many
     hosts."""
     from tracer.analysis.fleet import HostAnswer, answer
+    from tracer.cli._fleet_hosts import pinning_said
 
     hosts = [
         HostAnswer(

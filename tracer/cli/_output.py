@@ -160,13 +160,14 @@ def drop_stream(fd: int) -> None:
     os.close(null)
 
 
-def budget_status(budgets: Sequence[Budget], document: Mapping[str, Any]) -> int:
-    """The exit status that the budgets ask for: 4 when one is broken, each named; else 0."""
+def budget_status(budgets: Sequence[Budget], document: Mapping[str, Any], of: str = "") -> int:
+    """The exit status that the budgets ask for: 4 when one is broken, each named; else 0. `of`:
+    what the lines begin with."""
     from tracer.analysis.run.budget import broken
 
     lines = broken(budgets, document)
     for line in lines:
-        say(line)
+        say(f"{of}{line}")
     return 4 if lines else 0
 
 

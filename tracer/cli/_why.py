@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tracer.cli import _options as options
+from tracer.cli._fleet import Fleet
 from tracer.cli._output import outputs, stop_if_broken_off
 from tracer.cli._types import CommandWord
 
@@ -42,6 +43,7 @@ class _Why(click.Command):
         click.Option(["--quick"], is_flag=True, help="4 blocks: nothing is more than seen once."),
         options.as_root_option(),
         *options.start_options(),
+        *options.fleet_options(),
         options.json_option(),
         options.html_option(),
         click.Argument(["argv"], nargs=-1, type=CommandWord(), metavar="-- COMMAND [ARG]..."),
@@ -54,11 +56,11 @@ def command(
     rounds: int,
     quick: bool,
     as_root: bool,
-    wait_quiet: float | None,
-    fresh: bool,
     json_path: str | None,
     html_path: str | None,
     argv: tuple[str, ...],
+    on: str | None,
+    **begins: Any,
 ) -> int:
     """Why does a command spend its time switching or waiting, and what would help?
 
@@ -68,10 +70,9 @@ def command(
     input is empty, and its standard output is dropped. Runs are saved as they end: after Ctrl-C the
     same command continues.
     """
-    from tracer.analysis.why import explain
     from tracer.experiment.condition import Condition
     from tracer.experiment.design import QUICK_ROUNDS
-    from tracer.experiment.why import run_why
+    from tracer.experiment.why import answered, run_why
     from tracer.progress import Progress
     from tracer.report import why as report
 
@@ -81,20 +82,25 @@ def command(
         raise click.UsageError("--units and --unit-from contradict each other: give one")
     rounds = min(rounds, QUICK_ROUNDS) if quick else rounds
     more: dict[str, Any] = {"as_root": as_root, "unit_from": unit_from, "units": units or 0}
+    fleet = Fleet.chosen(on, begins)
+    if fleet is not None:
+        asked = {"command": argv, "rounds": rounds, **more}
+        return fleet.ask("explain-why", asked, json_path, html_path)
     base = Condition("", "", command=argv, **more)
     with outputs(json_path, html_path=html_path) as out:
-        runs = run_why(base, rounds, Progress(), options.start(wait_quiet, fresh))
-        load = runs.load
-        answer = explain(
-            load.usable(runs.outcomes),
-            runs.knobs,
-            runs.missing,
-            base.unit,
-            judged=load.allows_verdict,
-        )
+        start = options.start(begins["wait_quiet"], begins["fresh"])
+        runs = run_why(base, rounds, Progress(), start)
+        load, answer = runs.load, answered(runs)
         out.report(
             report.document(
-                answer, argv, base.unit, rounds, runs.starts, runs.outcomes, runs.host, load
+                answer,
+                argv,
+                base.unit,
+                rounds,
+                len(runs.planned.trials),
+                runs.outcomes,
+                runs.host,
+                load,
             ),
             lambda width: report.render(answer, base.unit, width, load),
         )

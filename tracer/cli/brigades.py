@@ -51,37 +51,22 @@ def command(
 
     Rounds are saved as they end: after Ctrl-C the same command continues.
     """
-    from tracer.analysis.answers import answers
-    from tracer.analysis.brigades import brigades
-    from tracer.experiment.brigades import run_brigades
+    from tracer.experiment.brigades import result_of, run_brigades
     from tracer.progress import Progress
     from tracer.report import brigades as report
     from tracer.report import brigades_chart
 
     rounds, units = options.effort(rounds, quick)
-    fleet = Fleet.chosen(on, begins, plot=plot_path, html=html_path)
+    fleet = Fleet.chosen(on, begins, plot=plot_path)
     if fleet is not None:
         asked = {"rounds": rounds, "everything": everything, "units": units}
-        return fleet.ask("brigades", {**asked, "in_python": in_python}, json_path)
+        return fleet.ask("brigades", {**asked, "in_python": in_python}, json_path, html_path)
     with outputs(json_path, html_path=html_path, plot_path=plot_path) as out:
-        runs = run_brigades(
-            rounds,
-            everything,
-            units,
-            Progress(),
-            options.start(begins["wait_quiet"], begins["fresh"]),
-            in_python=in_python,
+        start = options.start(begins["wait_quiet"], begins["fresh"])
+        runs, sizes = run_brigades(
+            rounds, everything, units, Progress(), start, in_python=in_python
         )
-        load = runs.load
-        result = brigades(
-            load.usable(runs.outcomes),
-            runs.units,
-            runs.missing,
-            answers,
-            runs.sizes,
-            in_python=in_python,
-            judged=load.allows_verdict,
-        )
+        load, result = runs.load, result_of(runs, sizes)
         out.report(
             report.document(result, rounds, runs.host, load),
             lambda width: report.render(result, rounds, width, load),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tracer.analysis.events.anatomy import Anatomy
     from tracer.analysis.run.budget import Budget
     from tracer.experiment.compare import CompareResult
+    from tracer.experiment.fleet.run import HostRuns
     from tracer.experiment.trials import Start
 
 _COMMANDS = "tracer.compare.commands"
@@ -93,19 +95,20 @@ def command(
         )
     if untraced and (functions or folded):
         raise click.UsageError("--untraced runs have no functions: leave out one of the two")
-    unfit = {"html": html_path, "folded": folded, "functions": functions, "budget": budgets}
-    fleet = Fleet.chosen(on, begins, **unfit)
+    fleet = Fleet.chosen(on, begins, folded=folded)
+    functions = functions or folded is not None
+    is_saved = not are_commands and bool(_saved(a) and _saved(b))
+    if not is_saved:
+        _require_budgets(budgets, untraced, functions, are_commands and not unit_from)
     if fleet is not None:
         if not are_commands and (_saved(a) or _saved(b)):
             raise click.UsageError("--on runs workloads or commands: saved reports have been run")
         asked = {"sides": [a, b], "commands": are_commands, "unit_from": unit_from}
-        more = {"rounds": rounds, "untraced": untraced}
-        return fleet.ask("compare", {**asked, **more}, json_path)
+        more = {"rounds": rounds, "untraced": untraced, "functions": functions}
+        judge = partial(_judged_host, budgets)
+        return fleet.ask("compare", {**asked, **more}, json_path, html_path, judge)
     with outputs(json_path, html_path=html_path, csv_path=folded) as out:
         begin = options.start(begins["wait_quiet"], begins["fresh"])
-        functions = functions or folded is not None
-        if are_commands or not (_saved(a) and _saved(b)):
-            _require_budgets(budgets, untraced, functions, are_commands and not unit_from)
         if are_commands:
             result = _commands(a, b, rounds, untraced, unit_from, begin, functions)
         else:
@@ -116,10 +119,24 @@ def command(
             _write_folded(out, compared, folded)
     stop_if_broken_off(result.interrupted)
     assert compared is not None  # only a broken-off one has none
-    if budgets and not result.load.allows_verdict:
-        say("no budget is judged: the host was busy while this was measured")
+    return _judged(budgets, result)
+
+
+def _judged(budgets: Sequence[Budget], result: CompareResult, of: str = "") -> int:
+    """The exit status that the budgets ask for; `of`: the host, where there are several."""
+    if not budgets or result.comparison is None:
+        return 0
+    if not result.load.allows_verdict:
+        say(f"{of}no budget is judged: the host was busy while this was measured")
         return 3
-    return budget_status(budgets, {**result.report_b, "ratio": compared.ratio.median})
+    return budget_status(budgets, {**result.report_b, "ratio": result.comparison.ratio.median}, of)
+
+
+def _judged_host(budgets: Sequence[Budget], host: HostRuns) -> int:
+    """The same for one host of many."""
+    from tracer.experiment.compare import compared
+
+    return 0 if host.runs is None else _judged(budgets, compared(host.runs), f"{host.name}: ")
 
 
 def _require_budgets(

@@ -85,8 +85,6 @@ def command(
         return 0
     with outputs(json_path, html_path=html_path) as out:
         if len(saved) > 1:
-            if html_path is not None:
-                raise click.UsageError("--html is of one report")
             names = [Path(file).stem if file.endswith(".json") else file for file in saved]
             same = len(set(names)) < len(names)  # of files in different directories
             recorded = [_recorded(file) for file in saved]
@@ -146,15 +144,15 @@ def pinning(
     rounds, units = options.effort(rounds, quick)
     if parse_line(line).cpus:
         raise click.UsageError("--workload may not have --cpus: placements are the experiment")
-    fleet = Fleet.chosen(on, begins, plot=plot_path, html=html_path)
+    fleet = Fleet.chosen(on, begins, plot=plot_path)
     if fleet is not None:
         asked = {"line": line, "rounds": rounds, "units": units}
-        return fleet.ask("explain-pinning", asked, json_path)
+        return fleet.ask("explain-pinning", asked, json_path, html_path)
     base = condition(line, "base", units)
     with outputs(json_path, html_path=html_path, plot_path=plot_path) as out:
         start = options.start(begins["wait_quiet"], begins["fresh"])
         runs = run_pinning(base, rounds, Progress(), start)
-        made = recorded(line, runs.planned, runs.outcomes, runs.load)
+        made = recorded(line, runs)
         answer = _tell(made, out)
         where = f"Linux {made.host['kernel']}, {made.host['cpu']}"
         out.plot(partial(draw, chart(answer.rungs, line, base.unit, answer.blocks, where)))
@@ -229,6 +227,7 @@ def _recorded(path: str) -> Recorded:
         options.quick_option(),
         options.runtime_option(),
         *options.start_options(),
+        *options.fleet_options(),
         options.json_option(),
         options.html_option(),
     ],
@@ -237,38 +236,28 @@ def asynchrony(
     rounds: int,
     quick: bool,
     in_python: bool,
-    wait_quiet: float | None,
-    fresh: bool,
     json_path: str | None,
     html_path: str | None,
+    on: str | None,
+    **begins: Any,
 ) -> int:
     """What do async tasks cost, what do threads, and when does the choice matter?
 
     Runs are saved as they end: after Ctrl-C the same command continues.
     """
-    from tracer.analysis.asynchrony import explain
-    from tracer.experiment.asynchrony import TOKENS, run_async
+    from tracer.experiment.asynchrony import explained, run_async
     from tracer.progress import Progress
     from tracer.report import asynchrony as report
 
     rounds, units = options.effort(rounds, quick)
+    fleet = Fleet.chosen(on, begins)
+    if fleet is not None:
+        asked = {"rounds": rounds, "units": units, "in_python": in_python}
+        return fleet.ask("explain-async", asked, json_path, html_path)
     with outputs(json_path, html_path=html_path) as out:
-        runs = run_async(
-            rounds,
-            units,
-            Progress(),
-            options.start(wait_quiet, fresh),
-            in_python=in_python,
-        )
-        load = runs.load
-        answer = explain(
-            load.usable(runs.outcomes),
-            TOKENS,
-            runs.steps,
-            runs.missing,
-            in_python=in_python,
-            judged=load.allows_verdict,
-        )
+        start = options.start(begins["wait_quiet"], begins["fresh"])
+        runs = run_async(rounds, units, Progress(), start, in_python=in_python)
+        load, answer = runs.load, explained(runs)
         note = _note(min(rounds, answer.blocks))
         out.report(
             report.document(answer, rounds, runs.host, load),

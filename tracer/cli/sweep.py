@@ -16,7 +16,7 @@ from tracer.cli._types import WorkloadLine
 from tracer.errors import TracerError
 
 if TYPE_CHECKING:
-    from tracer.experiment.sweep import SweepRuns
+    from tracer.experiment.trials import Runs
 
 
 @click.command(
@@ -68,11 +68,11 @@ def command(
     from tracer.progress import Progress
 
     ranges = _ranges(over)
-    fleet = Fleet.chosen(on, begins, plot=plot_path, html=html_path, csv=csv_path)
+    fleet = Fleet.chosen(on, begins, plot=plot_path, csv=csv_path)
     if fleet is not None:
         asked = {"lines": list(dict.fromkeys(workloads)), "ranges": ranges, "rounds": rounds}
         more = {"untraced": untraced, "cpus": list(cpus or ())}
-        return fleet.ask("sweep", {**asked, **more}, json_path)
+        return fleet.ask("sweep", {**asked, **more}, json_path, html_path)
     lines = [parse_line(text) for text in dict.fromkeys(workloads)]
     if cpus is not None and "cpus" not in ranges:
         lines = [line.pinned(cpus) for line in lines]
@@ -84,25 +84,24 @@ def command(
     return 0
 
 
-def _write(out: Outputs, runs: SweepRuns, lines: Sequence[str], names: Sequence[str]) -> None:
+def _write(out: Outputs, runs: Runs, lines: Sequence[str], names: Sequence[str]) -> None:
     """Report, table and picture of the points measured so far, if there are any."""
-    from tracer.analysis.sweep import every_crossing, sweep_points
+    from tracer.experiment.sweep import swept
     from tracer.report import sweep as report
     from tracer.report.chart import draw
 
-    load = runs.load
-    measured = sweep_points(runs.outcomes, runs.cells, runs.in_python, load.left_out)
-    if not measured:
+    found, host, load = swept(runs, lines, names), runs.host, runs.load
+    points, crossings, left_out, unit = found.points, found.crossings, found.left_out, found.unit
+    if not points:
         return
-    crossed = every_crossing(measured, lines, names, judged=load.allows_verdict)
-    rounds = max(len(point.blocks) for point in measured)
+    rounds = max(len(point.blocks) for point in points)
     out.report(
-        report.document(measured, crossed, runs.left_out, runs.unit, runs.host, load),
-        partial(report.render, measured, crossed, runs.left_out, runs.unit, rounds, load=load),
+        report.document(points, crossings, left_out, unit, host, load),
+        partial(report.render, points, crossings, left_out, unit, rounds, load=load),
     )
-    out.csv(partial(report.render_csv, measured))
-    where = f"Linux {runs.host['kernel']}, {runs.host['cpu']}"
-    out.plot(partial(draw, report.chart(measured, names[0], runs.unit, where)))
+    out.csv(partial(report.render_csv, points))
+    where = f"Linux {host['kernel']}, {host['cpu']}"
+    out.plot(partial(draw, report.chart(points, names[0], unit, where)))
 
 
 def _ranges(texts: Sequence[str]) -> dict[str, list[int | str]]:

@@ -22,7 +22,7 @@ from tracer.cli._output import say
     ],
 )
 def command(scheduler: str, name: str | None, tls: str | None) -> int:
-    """Measure on this host for `compare`, `sweep`, `brigades` and `explain pinning` with --on.
+    """Measure on this host for `compare`, `sweep`, `brigades` and `explain` with --on.
 
     SCHEDULER is the address of a Dask scheduler, tls://HOST:8786. Whoever reaches it can run
     programs here as the user of this command, root in general: off this machine certificates on

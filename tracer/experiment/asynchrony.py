@@ -4,21 +4,16 @@ more bytes in flight, and with work at each hop."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from tracer.analysis import asynchrony as labels
-from tracer.analysis.quiet import Load
 from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
 from tracer.experiment.line import WorkloadLine, parse_line
-from tracer.experiment.runner import Runner
-from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
+from tracer.experiment.runner import run_planned, tried
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Runs, Start
 from tracer.host.fingerprint import fingerprint
-from tracer.host.installation import installation
 from tracer.host.requirements import require_host
-from tracer.model.trial import Outcome
 from tracer.progress import Progress
 
 TOKENS = (1, 4, 16)
@@ -35,18 +30,6 @@ _LINES = {
     labels.MEM_THREADS: "thread-mem-brigade",
     labels.MEM_ASYNC: "async-mem-brigade",
 }
-
-
-@dataclass(frozen=True)
-class AsyncRuns:
-    """Outcomes, and what could not be run; `steps`: the numbers of steps that were tried."""
-
-    outcomes: Sequence[Outcome]
-    missing: Mapping[str, str]
-    host: Mapping[str, str]
-    load: Load
-    steps: Sequence[int] = STEPS
-    interrupted: int | None = None
 
 
 def _lines(in_python: bool) -> tuple[dict[str, WorkloadLine], dict[str, str]]:
@@ -86,6 +69,22 @@ def conditions(units: int, in_python: bool = False) -> tuple[list[Condition], di
     return runs, missing
 
 
+def plan_async(rounds: int, units: int, progress: Progress, *, in_python: bool = False) -> Planned:
+    """Every run in each block; `in_python`: the twins in Python, of what has one. What can be run
+    is tried here.
+
+    TracerError when a program is not built or nothing can be run, and without the rights for BPF.
+    """
+    require_host()
+    host = fingerprint()
+    every, missing = conditions(units, in_python)
+    runnable, failed = tried(every, _PROBES, progress)
+    traced = (labels.THREADS, labels.ASYNC, labels.FLOOR)
+    trials = Design([c.label for c in runnable], rounds, traced).trials()
+    experiment = Experiment("explain-async", runnable, rounds, host, _PROBES)
+    return Planned(experiment, runnable, trials, missing | failed, {"in_python": in_python})
+
+
 def run_async(
     rounds: int,
     units: int,
@@ -93,26 +92,18 @@ def run_async(
     start: Start = HERE_AND_NOW,
     *,
     in_python: bool = False,
-) -> AsyncRuns:
-    """Run what is not saved yet; `in_python`: the twins in Python, of what has one.
+) -> Runs:
+    """Run what `plan_async` has and is not saved yet.
 
-    TracerError when a program is not built or nothing can be run, and without the rights for BPF.
-    Interrupted when a signal comes before the first run's end.
+    TracerError as there. Interrupted when a signal comes before the first run's end.
     """
-    require_host()
-    host = fingerprint()
-    every, missing = conditions(units, in_python)
-    with Runner(every, _PROBES, progress) as runner:
-        runnable, failed = runner.runnable(every)
-        missing |= failed
-        if not runnable:
-            raise TracerError(
-                f"nothing can be run here: {next(iter(missing.values()))}",
-                installation().to_build(),
-            )
-        traced = (labels.THREADS, labels.ASYNC, labels.FLOOR)
-        trials = Design([c.label for c in runnable], rounds, traced).trials()
-        experiment = Experiment("explain-async", runnable, rounds, host, _PROBES)
-        done = run_experiment(experiment, [Stage(trials)], runner, progress, start)
-    steps = STEPS_IN_PYTHON if in_python else STEPS
-    return AsyncRuns(done.outcomes, missing, host, done.load, steps, done.interrupted)
+    planned = plan_async(rounds, units, progress, in_python=in_python)
+    return run_planned(planned, progress, start)
+
+
+def explained(runs: Runs) -> labels.AsyncExplanation:
+    """What the runs of a host say."""
+    in_python = runs.planned.about["in_python"]
+    steps, missing = STEPS_IN_PYTHON if in_python else STEPS, runs.planned.missing
+    judged = runs.load.allows_verdict
+    return labels.explain(runs.usable, TOKENS, steps, missing, in_python=in_python, judged=judged)

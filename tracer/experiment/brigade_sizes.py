@@ -3,6 +3,10 @@ original experiment's table. The same measurement as `tracer memory`, over fewer
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
 from tracer.analysis.brigades import Contestant
 from tracer.analysis.memory import memory
 from tracer.analysis.statistics.intervals import Interval
@@ -32,6 +36,25 @@ def contestants(progress: Progress, *, in_python: bool = False) -> dict[str, Con
         }
     finally:
         progress.clear()
+
+
+def sizes_data(sizes: Mapping[str, Contestant]) -> dict[str, Any]:
+    """As JSON data."""
+    return {name: asdict(one) for name, one in sizes.items()}
+
+
+def sizes_from(data: Mapping[str, Any]) -> dict[str, Contestant]:
+    """From what `sizes_data` gave."""
+
+    def interval(found: Mapping[str, float] | None) -> Interval | None:
+        return None if found is None else Interval(**found)
+
+    return {
+        name: Contestant(
+            interval(one["user_bytes"]), interval(one["kernel_bytes"]), one["most"], one["why"]
+        )
+        for name, one in data.items()
+    }
 
 
 def _contestant(

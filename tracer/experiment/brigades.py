@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
-from tracer.analysis.brigades import PINNED, Contestant
-from tracer.analysis.quiet import Load
+from tracer.analysis.answers import answers
+from tracer.analysis.brigades import PINNED, Brigades, Contestant, brigades
 from tracer.errors import TracerError
 from tracer.experiment.brigade_sizes import contestants
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
 from tracer.experiment.line import WorkloadLine, parse_line
-from tracer.experiment.runner import Runner, run_planned
+from tracer.experiment.runner import run_planned, tried
 from tracer.experiment.store import Store
-from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Stage, Start
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Runs, Stage, Start
 from tracer.host.fingerprint import fingerprint
-from tracer.host.installation import installation
 from tracer.host.requirements import require_host
-from tracer.model.trial import Outcome
 from tracer.progress import Progress
 
 _PROBES = ("sched", "syscalls")
@@ -52,20 +49,6 @@ CREATION = {
 }
 #: An iteration of a creation creates many tasks: so many units for one iteration, 4 at least.
 _UNITS_PER_CREATION, _FEWEST_CREATIONS = 2500, 4
-
-
-@dataclass(frozen=True)
-class BrigadeRuns:
-    """Outcomes; each label's unit of work; the labels that were left out, with the reason; memory
-    and sizes of `threads` and `async`, empty when a signal broke the runs off."""
-
-    outcomes: Sequence[Outcome]
-    units: Mapping[str, str]
-    missing: Mapping[str, str]
-    host: Mapping[str, str]
-    load: Load
-    sizes: Mapping[str, Contestant] = field(default_factory=dict)
-    interrupted: int | None = None
 
 
 def _lines(everything: bool, units: int) -> dict[str, WorkloadLine]:
@@ -118,18 +101,11 @@ def plan_brigades(
     require_host()
     host = fingerprint()
     fitting, missing = _conditions(everything, units, in_python)
-    with Runner(fitting, _PROBES, progress) as runner:
-        runnable, failed = runner.runnable(fitting)
-    missing |= failed
-    if not runnable:
-        raise TracerError(
-            f"no brigade can be run here: {next(iter(missing.values()))}",
-            installation().to_build(),
-        )
+    runnable, failed = tried(fitting, _PROBES, progress)
     about = {"units": {c.label: c.unit for c in runnable}, "in_python": in_python}
     experiment = Experiment("brigades", runnable, rounds, host, _PROBES)
     trials = Design([c.label for c in runnable], rounds).trials()
-    return Planned(experiment, runnable, trials, missing, about)
+    return Planned(experiment, runnable, trials, missing | failed, about)
 
 
 def run_brigades(
@@ -140,9 +116,10 @@ def run_brigades(
     start: Start = HERE_AND_NOW,
     *,
     in_python: bool = False,
-) -> BrigadeRuns:
-    """Run the rounds of `plan_brigades` that are not saved yet, then measure memory and sizes. A
-    workload that fails later than at its first try ends the experiment.
+) -> tuple[Runs, Mapping[str, Contestant]]:
+    """Run the rounds of `plan_brigades` that are not saved yet, then measure memory and sizes of
+    `threads` and `async`, which are empty when a signal broke the runs off. A workload that fails
+    later than at its first try ends the experiment.
 
     TracerError as there. Interrupted when a signal comes before the first run's end.
     """
@@ -152,14 +129,13 @@ def run_brigades(
     def measure_sizes(_store: Store) -> None:
         sizes.update(contestants(progress, in_python=in_python))
 
-    stages = [Stage(planned.trials, measure_sizes)]
-    done = run_planned(planned, progress, start, stages)
-    return BrigadeRuns(
-        done.outcomes,
-        planned.about["units"],
-        planned.missing,
-        planned.experiment.host,
-        done.load,
-        sizes,
-        done.interrupted,
+    return run_planned(planned, progress, start, [Stage(planned.trials, measure_sizes)]), sizes
+
+
+def result_of(runs: Runs, sizes: Mapping[str, Contestant]) -> Brigades:
+    """What the runs of a host say, with its `sizes`."""
+    planned, judged = runs.planned, runs.load.allows_verdict
+    units, in_python = planned.about["units"], planned.about["in_python"]
+    return brigades(
+        runs.usable, units, planned.missing, answers, sizes, in_python=in_python, judged=judged
     )

@@ -11,11 +11,13 @@ from typing import Any
 from tracer.analysis.compare import Comparison, compare, compare_documents
 from tracer.analysis.quiet import Load
 from tracer.analysis.run.reader import READABLE
+from tracer.capture.child import initial_environment
 from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
+from tracer.experiment.programs import programs_of
 from tracer.experiment.runner import run_planned
-from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Start
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Runs, Start
 from tracer.host.fingerprint import differences, fingerprint
 from tracer.host.requirements import require_host
 from tracer.model.trial import Trial
@@ -69,7 +71,11 @@ def plan_compare(
     probes = probes_of(untraced, functions)
     trials = Design(SIDES, rounds, traced=() if untraced else None, twin="A").trials()
     experiment = Experiment("compare", (a, b), rounds, fingerprint(), probes)
-    about = {"unit": a.unit, "in_python": [a.in_python, b.in_python]}
+    about = {
+        "unit": a.unit,
+        "in_python": [a.in_python, b.in_python],
+        "programs": programs_of((a, b), initial_environment()),
+    }
     return Planned(experiment, (a, b), trials, about=about)
 
 
@@ -90,16 +96,21 @@ def compare_live(
     planned = plan_compare(a, b, rounds, untraced, functions)
     if a.command:
         start.say(_starts(planned.trials, bool(a.unit_from)))
-    done = run_planned(planned, progress, start)
-    usable = done.load.usable(done.outcomes)
+    return compared(run_planned(planned, progress, start))
+
+
+def compared(runs: Runs) -> CompareResult:
+    """What the runs of a host say."""
+    about, usable = runs.planned.about, runs.usable
     traced_b = [o.report for o in usable if o.trial.traced and o.trial.condition == "B"]
+    in_a, in_b = about["in_python"]
     return CompareResult(
-        compare(usable, "A", "B", a.unit, judged=done.load.allows_verdict),
-        planned.experiment.host,
+        compare(usable, "A", "B", about["unit"], judged=runs.load.allows_verdict),
+        runs.host,
         (traced_b[-1] if traced_b else None) or {},
-        in_python=(a.in_python, b.in_python),
-        load=done.load,
-        interrupted=done.interrupted,
+        in_python=(in_a, in_b),
+        load=runs.load,
+        interrupted=runs.interrupted,
     )
 
 

@@ -6,19 +6,18 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tracer.analysis.pinning import conditions as labels
 from tracer.analysis.pinning.recorded import CALIBRATION, FIRST, Recorded, prediction
 from tracer.analysis.pinning.theories import THEORIES
-from tracer.analysis.quiet import BUSY, Load, is_disturbed
+from tracer.analysis.quiet import BUSY, is_disturbed
 from tracer.errors import TracerError
 from tracer.experiment import interventions, placements
 from tracer.experiment.condition import Condition, with_units
 from tracer.experiment.design import Design
 from tracer.experiment.runner import Runner, run_planned
 from tracer.experiment.store import Store
-from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Stage, Start
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Runs, Stage, Start
 from tracer.host.fingerprint import fingerprint
 from tracer.host.requirements import require_host
 from tracer.model.trial import Outcome, Trial
@@ -47,16 +46,6 @@ _INTERVENTIONS = (
     (labels.PINNED_BATCH, "batch", True),
     (labels.SPINNERS, "spinners", False),
 )
-
-
-@dataclass(frozen=True)
-class PinningRuns:
-    """What was planned, and what was run of it; `recorded` makes the experiment of both."""
-
-    planned: Planned
-    outcomes: Sequence[Outcome]
-    load: Load
-    interrupted: int | None = None
 
 
 def conditions(base: Condition) -> tuple[list[Condition], dict[str, str]]:
@@ -177,7 +166,7 @@ def plan_pinning(base: Condition, rounds: int, progress: Progress) -> Planned:
 
 def run_pinning(
     base: Condition, rounds: int, progress: Progress, start: Start = HERE_AND_NOW
-) -> PinningRuns:
+) -> Runs:
     """Run what `plan_pinning` has and is not saved yet.
 
     TracerError as there. Interrupted when a signal comes before the first block's first run has
@@ -190,12 +179,12 @@ def run_pinning(
         Stage(before, _note_prediction),
         Stage([trial for trial in planned.trials if trial.block >= 0]),
     ]
-    done = run_planned(planned, progress, start, stages)
-    return PinningRuns(planned, done.outcomes, done.load, done.interrupted)
+    return run_planned(planned, progress, start, stages)
 
 
-def recorded(line: str, planned: Planned, outcomes: Sequence[Outcome], load: Load) -> Recorded:
+def recorded(line: str, runs: Runs) -> Recorded:
     """The experiment on the workload `line`, with what its runs gave."""
+    planned, outcomes = runs.planned, runs.outcomes
     missing = dict(planned.missing)
     if prediction(outcomes) is None:
         missing["the prediction"] = _why_unpredicted(outcomes)
@@ -207,7 +196,7 @@ def recorded(line: str, planned: Planned, outcomes: Sequence[Outcome], load: Loa
         labels=[condition.label for condition in experiment.conditions],
         missing=missing,
         outcomes=outcomes,
-        load=load,
+        load=runs.load,
         **planned.about,
     )
 

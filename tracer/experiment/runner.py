@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tracer.analysis.run.document import document
@@ -16,17 +16,19 @@ from tracer.errors import Interrupted, TracerError
 from tracer.experiment import interventions
 from tracer.experiment.condition import Condition
 from tracer.experiment.surroundings import Watch
-from tracer.experiment.trials import Outcomes, Planned, Stage, Start, run_experiment
+from tracer.experiment.trials import Planned, Runs, Stage, Start, TrialRunner, run_experiment
+from tracer.host.installation import installation
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
 from tracer.model.recording import Recording
 from tracer.model.spec import Spec
-from tracer.model.trial import Outcome, Trial
+from tracer.model.trial import FAILED, Outcome, Surroundings, Trial
 from tracer.progress import Progress
 from tracer.units import plain
 
 #: Sections of a report that are not kept for each run.
 _LONG = ("threads", "thread_groups")
+_NOTHING = Surroundings(1, 1, 0, 0, 0)
 
 
 def require_success(spec: Spec, status: int | None) -> None:
@@ -141,16 +143,51 @@ class Runner:
             self._engine = None
 
 
+def tried(
+    conditions: Sequence[Condition], probes: Sequence[str], progress: Progress
+) -> tuple[list[Condition], dict[str, str]]:
+    """Those that can be run here, each tried; of the others the reason, by label. TracerError where
+    none can."""
+    with Runner(conditions, probes, progress) as runner:
+        runnable, missing = runner.runnable(conditions)
+    if not runnable:
+        why = next(iter(missing.values()), "every workload is left out")
+        raise TracerError(f"nothing can be run here: {why}", installation().to_build())
+    return runnable, missing
+
+
+class Forgiving:
+    """Runs trials; a condition that may fail is left out from its first failure on."""
+
+    def __init__(self, runner: TrialRunner, may_fail: Collection[str]) -> None:
+        self._runner, self._may_fail = runner, may_fail
+        self._failed: dict[str, str] = {}
+
+    def run(self, trial: Trial) -> Outcome:
+        """Outcome.result has FAILED, and why, where a condition failed that may; TracerError for
+        another one."""
+        label = trial.condition
+        if label not in self._failed:
+            try:
+                return self._runner.run(trial)
+            except TracerError as error:
+                if label not in self._may_fail:
+                    raise
+                self._failed[label] = error.message
+        return Outcome(trial, {FAILED: self._failed[label]}, _NOTHING, at_s=time.time())
+
+
 def run_planned(
     planned: Planned, progress: Progress, start: Start, stages: Sequence[Stage] = ()
-) -> Outcomes:
+) -> Runs:
     """Run what is planned and not saved yet on this host, as `run_experiment` does; `stages`: its
     trials with what follows them, where something does."""
     experiment = planned.experiment
     with Runner(planned.conditions, experiment.probes, progress) as runner:
-        return run_experiment(
-            experiment, stages or [Stage(planned.trials)], runner, progress, start
-        )
+        forgiving = Forgiving(runner, planned.may_fail)
+        stages = stages or [Stage(planned.trials)]
+        done = run_experiment(experiment, stages, forgiving, progress, start)
+    return Runs(planned, done.outcomes, done.load, done.interrupted)
 
 
 def _report(condition: Condition, spec: Spec, recording: Recording) -> dict[str, Any]:

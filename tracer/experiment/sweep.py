@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tracer.analysis.quiet import Load
+from tracer.analysis.sweep import Crossing, SweepPoint, every_crossing, sweep_points
 from tracer.errors import TracerError
 from tracer.experiment.design import Design
 from tracer.experiment.grid import Grid, GridCell, grid, label, points
 from tracer.experiment.line import WorkloadLine
 from tracer.experiment.runner import run_planned
-from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Start
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Runs, Start
 from tracer.host.cpus import parse_cpus
 from tracer.host.fingerprint import fingerprint
 from tracer.host.requirements import require_host
-from tracer.model.trial import Outcome
 from tracer.progress import Progress
 
 _PROBES = ("sched", "syscalls")
@@ -29,18 +28,14 @@ Ranges = Mapping[str, Sequence[int | str]]
 
 
 @dataclass(frozen=True)
-class SweepRuns:
-    """Outcomes so far; `cells` gives line and point by label; `left_out` what a limit forbids;
-    `in_python` the labels of what ran in Python."""
+class Swept:
+    """The points that were measured, and where the order of the workloads changes; `left_out`: the
+    points that a limit forbids, and why."""
 
-    outcomes: Sequence[Outcome]
-    cells: Mapping[str, tuple[str, Mapping[str, int | str]]]
+    points: Sequence[SweepPoint]
+    crossings: Sequence[Crossing]
     left_out: Sequence[tuple[str, str]]
     unit: str
-    host: Mapping[str, str]
-    load: Load
-    in_python: frozenset[str] = frozenset()
-    interrupted: int | None = None
 
 
 def cells(lines: Sequence[WorkloadLine], ranges: Ranges) -> list[GridCell]:
@@ -116,21 +111,20 @@ def sweep(
     untraced: bool,
     progress: Progress,
     start: Start = HERE_AND_NOW,
-) -> SweepRuns:
+) -> Runs:
     """Run what `plan_sweep` has.
 
     TracerError as there, and when a run fails. Interrupted when a signal comes before the first
     run's end.
     """
-    planned = plan_sweep(lines, ranges, rounds, untraced)
-    about, done = planned.about, run_planned(planned, progress, start)
-    return SweepRuns(
-        done.outcomes,
-        {label: (line, point) for label, (line, point) in about["cells"].items()},
-        [(cell, reason) for cell, reason in about["left_out"]],
-        about["unit"],
-        planned.experiment.host,
-        done.load,
-        frozenset(about["in_python"]),
-        done.interrupted,
-    )
+    return run_planned(plan_sweep(lines, ranges, rounds, untraced), progress, start)
+
+
+def swept(runs: Runs, lines: Sequence[str], names: Sequence[str]) -> Swept:
+    """What the runs of a host say of these lines over the values called `names`."""
+    about, load = runs.planned.about, runs.load
+    cells = {label: (line, point) for label, (line, point) in about["cells"].items()}
+    points = sweep_points(runs.outcomes, cells, frozenset(about["in_python"]), load.left_out)
+    crossings = every_crossing(points, lines, names, judged=load.allows_verdict)
+    left_out = [(cell, reason) for cell, reason in about["left_out"]]
+    return Swept(points, crossings, left_out, about["unit"])

@@ -67,7 +67,8 @@ class Planned:
     can make its runs.
 
     `conditions`: all that the `trials` name; `missing`: what cannot be run there, and why;
-    `about`: what an analysis of the outcomes needs besides, JSON data.
+    `about`: what an analysis of the outcomes needs besides, JSON data; `may_fail`: the labels under
+    which a failure is a result, and does not end the experiment.
     """
 
     experiment: Experiment
@@ -75,6 +76,28 @@ class Planned:
     trials: Sequence[Trial]
     missing: Mapping[str, str] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    may_fail: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What was planned on a host, and what was run of it; `load`: what else the host did;
+    `interrupted`: the signal that broke it off."""
+
+    planned: Planned
+    outcomes: Sequence[Outcome]
+    load: Load
+    interrupted: int | None = None
+
+    @property
+    def host(self) -> Mapping[str, str]:
+        """The host's fingerprint."""
+        return self.planned.experiment.host
+
+    @property
+    def usable(self) -> list[Outcome]:
+        """The outcomes that a verdict may rest on."""
+        return self.load.usable(self.outcomes)
 
 
 @dataclass(frozen=True)

@@ -5,51 +5,33 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from tracer.analysis.quiet import Load
-from tracer.analysis.why import AS_IT_IS, BUSY_CPUS, FAILED, Knob
+from tracer.analysis.why import AS_IT_IS, BUSY_CPUS, Answer, Knob, explain
 from tracer.capture.child import initial_environment
-from tracer.errors import TracerError
 from tracer.experiment import interventions
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
-from tracer.experiment.runner import Runner
+from tracer.experiment.programs import programs_of
+from tracer.experiment.runner import run_planned
 from tracer.experiment.store import Store
-from tracer.experiment.trials import HERE_AND_NOW, Experiment, Stage, Start, run_experiment
+from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Runs, Stage, Start
 from tracer.host.cpus import Cpu, cpu_list, read_cpus
 from tracer.host.files import line_of
 from tracer.host.fingerprint import fingerprint
 from tracer.host.requirements import require_host
 from tracer.host.runtimes import recognised
-from tracer.model.trial import Outcome, Surroundings, Trial
+from tracer.model.trial import Trial
 from tracer.progress import Progress
 from tracer.units import counted, duration
 
 _PROBES = ("sched", "syscalls")
 _IDLE_DRIVER = Path("/sys/devices/system/cpu/cpuidle/current_driver")
-_NOTHING = Surroundings(1, 1, 0, 0, 0)
 #: A longer experiment is announced together with the way to a shorter one.
 _LONG_NS = 10 * 60e9
 #: Beside the command's own time each run has two timed pieces of arithmetic, and a start.
 _AROUND_NS = 0.06e9
-
-
-@dataclass(frozen=True)
-class WhyRuns:
-    """Outcomes; what was changed, in the order to show; what could not be tested, and why; how
-    often the command was to be started."""
-
-    outcomes: Sequence[Outcome]
-    knobs: Sequence[Knob]
-    missing: Mapping[str, str]
-    starts: int
-    host: Mapping[str, str]
-    load: Load
-    interrupted: int | None = None
 
 
 def _cpu_sets(cpus: Sequence[Cpu]) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
@@ -120,54 +102,52 @@ def conditions(base: Condition, env: Mapping[str, str]
     return tested, knobs, missing
 
 
-class _Forgiving:
-    """Runs trials; a change under which the command fails is left out from then on."""
+def plan_why(base: Condition, rounds: int) -> Planned:
+    """The command once traced, then in every block twice as it is and under each change, which it
+    may fail under.
 
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
-        self._failed: dict[str, str] = {}
-
-    def run(self, trial: Trial) -> Outcome:
-        """Outcome.result has FAILED, and why, where the command failed. TracerError when it does
-        so as it is."""
-        label = trial.condition
-        if label not in self._failed:
-            try:
-                return self._runner.run(trial)
-            except TracerError as error:
-                if label == AS_IT_IS:
-                    raise
-                self._failed[label] = error.message
-        return Outcome(trial, {FAILED: self._failed[label]}, _NOTHING, at_s=time.time())
-
-
-def run_why(
-    base: Condition, rounds: int, progress: Progress, start: Start = HERE_AND_NOW
-) -> WhyRuns:
-    """Run what is not saved yet.
-
-    TracerError when the command fails as it is, when its output has no count where one was asked
-    for, and without the rights for BPF. Interrupted when a signal comes before the first block's
-    first run has ended.
+    TracerError without the command, and without the rights for BPF.
     """
     require_host()
-    host = fingerprint()
-    tested, knobs, missing = conditions(base, initial_environment())
+    env = initial_environment()
+    programs = programs_of([base], env)
+    tested, knobs, missing = conditions(base, env)
     labels = [condition.label for condition in tested]
     first = Trial(AS_IT_IS, True, -1)
-    trials = Design(labels, rounds, traced=(), twin=AS_IT_IS).trials()
-    starts = len(trials) + 1
-    start.say(_announced(starts, len(knobs), rounds, bool(base.unit_from)))
+    trials = [first, *Design(labels, rounds, traced=(), twin=AS_IT_IS).trials()]
+    about = {
+        "unit": base.unit,
+        "knobs": [dataclasses.asdict(knob) for knob in knobs],
+        "programs": programs,
+    }
+    experiment = Experiment("explain-why", tested, rounds, fingerprint(), _PROBES)
+    return Planned(experiment, tested, trials, missing, about, labels[1:])
+
+
+def run_why(base: Condition, rounds: int, progress: Progress, start: Start = HERE_AND_NOW) -> Runs:
+    """Run what `plan_why` has and is not saved yet.
+
+    TracerError as there, when the command fails as it is, and when its output has no count where
+    one was asked for. Interrupted when a signal comes before the first block's first run has ended.
+    """
+    planned = plan_why(base, rounds)
+    first, *others = planned.trials
+    starts = len(planned.trials)
+    start.say(_announced(starts, len(planned.may_fail), rounds, bool(base.unit_from)))
 
     def say_how_long(store: Store) -> None:
         took_ns = next(o.result["took_ns"] for o in store.outcomes if o.trial == first)
         start.say(_lasting(took_ns, starts))
 
-    experiment = Experiment("explain-why", tested, rounds, host, _PROBES)
-    with Runner(tested, _PROBES, progress) as runner:
-        stages = [Stage([first], say_how_long), Stage(trials)]
-        done = run_experiment(experiment, stages, _Forgiving(runner), progress, start)
-    return WhyRuns(done.outcomes, knobs, missing, starts, host, done.load, done.interrupted)
+    return run_planned(planned, progress, start, [Stage([first], say_how_long), Stage(others)])
+
+
+def answered(runs: Runs) -> Answer:
+    """What the runs of a host say."""
+    planned = runs.planned
+    knobs = [Knob(**one) for one in planned.about["knobs"]]
+    unit, judged = planned.about["unit"], runs.load.allows_verdict
+    return explain(runs.usable, knobs, planned.missing, unit, judged=judged)
 
 
 def _announced(starts: int, changes: int, rounds: int, is_searched: bool) -> str:

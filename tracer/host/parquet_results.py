@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tracer.errors import TracerError
-from tracer.model.trial import Outcome
+from tracer.model.trial import FAILED, Outcome
 
 #: The parts of the time of a traced run.
 _SHARES = ("io", "switching", "user", "system", "waiting")
@@ -56,13 +56,14 @@ def _row(outcome: Outcome, host: Mapping[str, str]) -> dict[str, Any]:
 
 
 def write(directory: Path, name: str, host: Mapping[str, str], outcomes: Sequence[Outcome]) -> None:
-    """Write the runs of one host, in the place of those that its file had; TracerError where that
-    cannot be done."""
+    """Write the runs of one host that did not fail, in the place of those that its file had;
+    TracerError where that cannot be done."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     fields = [(column, getattr(pa, kind)()) for column, (kind, _) in COLUMNS.items()]
-    table = pa.Table.from_pylist([_row(one, host) for one in outcomes], pa.schema(fields))
+    rows = [_row(one, host) for one in outcomes if FAILED not in one.result]
+    table = pa.Table.from_pylist(rows, pa.schema(fields))
     place = directory / f"host={quote(name, safe='')}"
     file, part = place / "trials.parquet", place / ".trials.parquet"
     try:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+#: Of an outcome's result: why the run failed, where that is a result.
+FAILED = "failed"
+
 
 @dataclass(frozen=True)
 class Trial:

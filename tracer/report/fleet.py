@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from tracer.analysis.brigades import Contestant
 from tracer.analysis.fleet import (
     GROUPED_BY,
     NOT_JUDGED,
@@ -18,7 +19,7 @@ from tracer.analysis.fleet import (
 from tracer.analysis.statistics.intervals import Interval
 from tracer.analysis.statistics.wording import duration_text, ratio_text
 from tracer.report.layout import WIDTH, page, table
-from tracer.units import counted, percent, plain
+from tracer.units import count, counted, percent, plain
 
 SCHEMA = "tracer.fleet/1"
 #: An interval that spans a factor of more than this says nothing.
@@ -34,25 +35,36 @@ def _value(answer: FleetAnswer, value: Interval) -> str:
 
 def _head(answer: FleetAnswer) -> list[str]:
     """The first measure over all hosts, and on which hosts there is a difference."""
-    lines = []
-    if answer.is_ratio and answer.across:
-        one = answer.across[0]
-        says = f"{one.measure} = {_value(answer, one.mean)} over {counted(one.hosts, 'host')}"
-        if _is_told(one):
-            lines.append(
-                f"{says}; hosts differ by {ratio_text(one.spread)} ({percent(one.share)} of the"
-                f" scatter is of the hosts){_next(one)}"
-            )
-        else:
-            lines.append(f"{says}; so few hosts and blocks do not tell how much hosts differ")
-    elif len([host for host in answer.hosts if host.effects]) < 2:
+    lines = [_over_all(answer, one) for one in _headlines(answer)]
+    if not answer.across:
         lines.append("Fewer than two hosts have two blocks: there is no summary over hosts.")
+    elif answer.is_ratio and not lines:
+        lines.append("Over all hosts nothing is faster or slower, beyond noise.")
     side = answer.measures[0].split(" / ")[0] if answer.measures else ""
     for verdict in VERDICTS:
         named = [host.name for host in answer.hosts if host.verdict == verdict]
         if named:
             lines.append(f"{_said(verdict, plain(side))} {_names(named)}")
     return lines
+
+
+def _headlines(answer: FleetAnswer) -> Sequence[Across]:
+    """The ratios that come first: the one that hosts have a verdict on, else all that are not 1."""
+    if not answer.is_ratio:
+        return []
+    if answer.is_judged:
+        return answer.across[:1]
+    return [one for one in answer.across if one.mean.low > 1 or one.mean.high < 1]
+
+
+def _over_all(answer: FleetAnswer, one: Across) -> str:
+    says = f"{plain(one.measure)} = {_value(answer, one.mean)} over {counted(one.hosts, 'host')}"
+    if not is_told(one.spread.low, one.spread.high):
+        return f"{says}; so few hosts and blocks do not tell how much hosts differ"
+    return (
+        f"{says}; hosts differ by {ratio_text(one.spread)} ({percent(one.share)} of the"
+        f" scatter is of the hosts){_next(one)}"
+    )
 
 
 def _said(verdict: str, side: str) -> str:
@@ -63,12 +75,12 @@ def _said(verdict: str, side: str) -> str:
 
 def _next(one: Across) -> str:
     low, high = one.next_host.low, one.next_host.high
-    return f"; another such host: {low:.2f}x to {high:.2f}x" if high <= _TOO_WIDE * low else ""
+    return f"; another such host: {low:.2f}x to {high:.2f}x" if is_told(low, high) else ""
 
 
-def _is_told(one: Across) -> bool:
-    """Whether the blocks tell how much hosts differ."""
-    return one.spread.high <= _TOO_WIDE * one.spread.low
+def is_told(low: float, high: float) -> bool:
+    """Whether an interval is narrow enough to say anything, such as of how much hosts differ."""
+    return high <= _TOO_WIDE * low
 
 
 def _names(names: Sequence[str]) -> str:
@@ -83,11 +95,12 @@ def _why(answer: FleetAnswer) -> list[str]:
         if host.why:
             by_reason.setdefault(host.why, []).append(host.name)
     lines = [f"  {_names(names)}: {why}" for why, names in by_reason.items()]
-    return ["Why there", *lines] if lines else []
+    title = "Why there" if answer.is_judged else "What was found there"
+    return [title, *lines] if lines else []
 
 
 def _hosts(answer: FleetAnswer, width: int) -> list[str]:
-    measures = answer.measures[:1] if answer.is_ratio else answer.measures
+    measures = answer.measures[:1] if answer.is_judged else answer.measures
     hosts = _shown(answer.hosts, measures[0] if measures else "")
     rows = [
         [
@@ -128,10 +141,11 @@ def _across(answer: FleetAnswer, summaries: Sequence[Across], width: int) -> lis
             plain(one.measure),
             str(one.hosts),
             _value(answer, one.mean),
-            ratio_text(one.spread) if _is_told(one) else "not known",
-            percent(one.share) if _is_told(one) else "-",
+            ratio_text(one.spread) if told else "not known",
+            percent(one.share) if told else "-",
         ]
         for one in summaries
+        for told in [is_told(one.spread.low, one.spread.high)]
     ]
     columns = ["measure", "hosts", "common mean, 95 %", "hosts differ by", "of the scatter"]
     return table(rows, columns, 1, width) if rows else []
@@ -150,6 +164,35 @@ def _groups(answer: FleetAnswer, width: int) -> list[str]:
     return lines
 
 
+def _programs(answer: FleetAnswer) -> list[str]:
+    """The commands that are another file on another host: not one program is compared then."""
+    lines = [
+        f"  {plain(name)}: "
+        + "; ".join(f"{file} on {_names(hosts)}" for file, hosts in by_file.items())
+        for name, by_file in answer.different_programs.items()
+    ]
+    return ["Warning: a program is not the same file on all hosts", *lines] if lines else []
+
+
+def _sizes(answer: FleetAnswer, width: int) -> list[str]:
+    """Memory of a task, and the most that fit, on each host."""
+    rows = [
+        [plain(host.name), kind, _bytes(one.user_bytes), _bytes(one.kernel_bytes), _most(one)]
+        for host in _shown(answer.hosts, answer.measures[0] if answer.measures else "")
+        for kind, one in host.sizes.items()
+    ]
+    columns = ["host", "kind", "memory per task", "of the kernel", "most tasks"]
+    return ["Sizes", *table(rows, columns, 2, width)] if rows else []
+
+
+def _bytes(value: Interval | None) -> str:
+    return "-" if value is None else f"{value.median / 1024:.1f} KiB"
+
+
+def _most(one: Contestant) -> str:
+    return one.why if one.most is None else count(one.most)
+
+
 def _left_out(hosts: Sequence[HostAnswer]) -> list[str]:
     lines = [f"left out: {plain(host.name)}: {host.failure}" for host in hosts if host.failure]
     return lines + [
@@ -164,10 +207,12 @@ def render(answer: FleetAnswer, width: int = WIDTH) -> str:
     everywhere = _across(answer, answer.across, width)
     blocks = [
         _head(answer),
+        _programs(answer),
         _why(answer),
         _hosts(answer, width),
         _groups(answer, width),
         ["Over all hosts (random effects)", *everywhere] if everywhere else [],
+        _sizes(answer, width),
         _left_out(answer.hosts),
     ]
     return page(blocks, width)
@@ -178,6 +223,7 @@ def document(answer: FleetAnswer) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "question": answer.question,
+        "answer": [*_head(answer), *_programs(answer)],
         "is_ratio": answer.is_ratio,
         "hosts": [_host(host) for host in answer.hosts],
         "groups": [
@@ -202,6 +248,7 @@ def _host(host: HostAnswer) -> dict[str, Any]:
         "why": host.why or None,
         "failure": host.failure or None,
         "repeated": host.repeated,
+        "programs": dict(host.programs),
         "effects": {
             name: {
                 **asdict(one.interval),

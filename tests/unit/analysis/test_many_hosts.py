@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tracer.analysis.brigades import Contestant
 from tracer.analysis.fleet import (
     SAME,
     SLOWER,
@@ -20,8 +21,14 @@ from tracer.analysis.fleet import (
     answer,
     effect,
 )
-from tracer.analysis.fleet_hosts import ratio_effects, time_effects
-from tracer.model.trial import Outcome, Surroundings, Trial
+from tracer.analysis.fleet_hosts import (
+    ASYNC_GAP,
+    async_effects,
+    ratio_effects,
+    time_effects,
+)
+from tracer.analysis.statistics.intervals import Interval
+from tracer.model.trial import FAILED, Outcome, Surroundings, Trial
 from tracer.report import fleet as report
 
 AROUND = Surroundings(1, 1, 10, 0, 0)
@@ -164,3 +171,69 @@ def test_hosts_without_a_measure_are_shown_too() -> None:
     text = report.render(answer("compare", True, [HostAnswer("a", AMD, verdict="no verdict")]))
     assert "Not judged (a busy host, or too few blocks): a" in text
     assert "Fewer than two hosts have two blocks" in text
+
+
+def test_of_changes_those_that_are_seen_over_all_hosts_come_first() -> None:
+    """No verdict on one of them: all are shown, host by host, with what was found."""
+    better = planted(8, 0.01, 5)  # exp(0.5) = 1.65 times
+    same = [effect([0.01 * n, -0.01 * n]) for n in range(1, 9)]
+    hosts = [
+        HostAnswer(f"h{n}", AMD, {"as it is / x": a, "as it is / y": b}, (2, 2), why="helps: x")
+        for n, (a, b) in enumerate(zip(better, same, strict=True))
+        if b is not None
+    ]
+    said = report.document(answer("explain-why", True, hosts))["answer"]
+    assert len(said) == 1 and said[0].startswith("as it is / x = 1.6")
+    text = report.render(answer("explain-why", True, hosts))
+    assert "What was found there\n  h0, h1, h2, h3, h4, h5, h6, h7: helps: x" in text
+    assert text.count("as it is / y") == 8 + 1
+    none = [replace(host, effects={"as it is / y": host.effects["as it is / y"]}) for host in hosts]
+    said = report.document(answer("explain-why", True, none))["answer"]
+    assert said == ["Over all hosts nothing is faster or slower, beyond noise."]
+
+
+def test_a_program_that_is_another_file_is_named() -> None:
+    hosts = [
+        HostAnswer(name, AMD, programs={"sh": "build id 1", "tool": file})
+        for name, file in (("a", "SHA-256 1"), ("b", "SHA-256 2"), ("c", "SHA-256 1"))
+    ]
+    text = report.render(answer("compare", True, hosts))
+    assert "a program is not the same file on all hosts" in text
+    assert "tool: SHA-256 1 on a, c; SHA-256 2 on b" in text and "sh:" not in text
+
+
+def test_sizes_have_a_line_for_each_host_and_kind() -> None:
+    sizes = {
+        "async": Contestant(Interval(2048, 1, 2), None, None, "no limit is known"),
+        "threads": Contestant(Interval(10240, 1, 2), Interval(16384, 1, 2), 30000),
+    }
+    text = report.render(answer("brigades", False, [HostAnswer("a", AMD, sizes=sizes)]))
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "a threads 10.0 KiB 16.0 KiB 30,000" in lines
+    assert "a async 2.0 KiB - no limit is known" in lines
+
+
+def test_async_has_a_ratio_for_each_number_of_tokens_and_steps() -> None:
+    made = [
+        replace(outcome, trial=replace(outcome.trial, condition=label))
+        for outcome in outcomes(300, 1)
+        if outcome.trial.condition == "A"
+        for label in ("threads", "threads, 4 tokens")
+    ] + [
+        replace(outcome, trial=replace(outcome.trial, condition=label))
+        for outcome in outcomes(100, 1)
+        if outcome.trial.condition == "A"
+        for label in ("async", "async, 4 tokens")
+    ]
+    found = async_effects(made, ["threads", "async", "threads, 4 tokens", "async, 4 tokens"])
+    assert list(found) == [ASYNC_GAP, f"{ASYNC_GAP}, 4 tokens"]
+    assert found[ASYNC_GAP].interval.median == pytest.approx(3)
+
+
+def test_runs_that_failed_are_of_no_ratio() -> None:
+    made = outcomes(200, 100)
+    failed = [
+        replace(one, result={FAILED: "it ended"}) if one.trial.condition == "B" else one
+        for one in made
+    ]
+    assert ratio_effects("x", failed, "A", "B") == {}

@@ -101,7 +101,8 @@ def test_asked_for_it_is_measured_and_named(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setattr(workloads, "NATIVE", tmp_path)
     runs = sweep([parse_line(ASKED)], {"tasks": [5]}, 2, True, PROGRESS)
-    assert runs.in_python == set(runs.cells)
+    about = runs.planned.about
+    assert about["in_python"] == list(about["cells"])
     if os.geteuid() == 0:
         a, b = (condition(ASKED, side) for side in SIDES)
         assert compare_live(a, b, 2, True, PROGRESS).in_python == (True, True)

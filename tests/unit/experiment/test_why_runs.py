@@ -11,6 +11,7 @@ from tracer.analysis.why import AS_IT_IS, FAILED
 from tracer.errors import TracerError
 from tracer.experiment import why
 from tracer.experiment.condition import Condition
+from tracer.experiment.runner import Forgiving
 from tracer.host.cpus import Cpu
 from tracer.model.trial import Outcome, Surroundings, Trial
 
@@ -92,14 +93,14 @@ class _Runner:
 
 def test_a_change_under_which_the_command_fails_is_tried_once() -> None:
     runner = _Runner("one CPU")
-    forgiving = why._Forgiving(runner)  # type: ignore[arg-type]
+    forgiving = Forgiving(runner, ["one CPU"])
     for block in range(3):
         outcome = forgiving.run(Trial("one CPU", False, block))
         assert outcome.result == {FAILED: "it ended with exit status 1"}
         forgiving.run(Trial(AS_IT_IS, False, block))
     assert runner.ran.count("one CPU") == 1
     with pytest.raises(TracerError, match="exit status 1"):
-        why._Forgiving(_Runner(AS_IT_IS)).run(Trial(AS_IT_IS, False, 0))  # type: ignore[arg-type]
+        Forgiving(_Runner(AS_IT_IS), ["one CPU"]).run(Trial(AS_IT_IS, False, 0))
 
 
 def test_the_first_line_says_how_often_and_the_second_how_long() -> None:

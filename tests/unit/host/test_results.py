@@ -149,8 +149,8 @@ def test_without_the_extra_it_is_named(module: str, words: list[str], message: s
     ("words", "message"),
     [
         (["--parquet", "x"], "--parquet goes with --on"),
-        (["--on", "local:2", "--html", "x.html"], "--html is of one host"),
-        (["--on", "local:2", "--budget", "ratio<=1"], "--budget is of one host"),
+        (["--on", "local:2", "--folded", "x"], "--folded is of one host"),
+        (["--on", "local:2", "--untraced", "--budget", "user<=1"], "with --untraced B has no"),
     ],
 )
 def test_options_that_do_not_go_together(words: list[str], message: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tracer.errors import TracerError
+from tracer.host.files import lines_of
 from tracer.host.processes import arguments, started_s
 from tracer.units import plain
 
@@ -80,7 +81,7 @@ def _holds(pid: int) -> bool:
         for fd in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):
                 if fd.readlink() == LOCK:
-                    about = Path(f"/proc/{pid}/fdinfo/{fd.name}").read_text()
-                    if any(line.startswith("lock:") for line in about.splitlines()):
+                    about = lines_of(f"/proc/{pid}/fdinfo/{fd.name}")
+                    if any(line.startswith("lock:") for line in about):
                         return True
     return False

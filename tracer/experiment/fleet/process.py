@@ -16,10 +16,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracer.errors import TracerError
+from tracer.experiment.brigade_sizes import contestants, sizes_data
 from tracer.experiment.condition import Condition
 from tracer.experiment.fleet.questions import Question, plan, planned_data
 from tracer.experiment.fleet.remote import ENDS
-from tracer.experiment.runner import Runner
+from tracer.experiment.runner import Forgiving, Runner
 from tracer.experiment.surroundings import wait_until_quiet
 from tracer.host.processes import children, descendants
 from tracer.model.trial import Trial
@@ -58,9 +59,12 @@ def _done(request: Mapping[str, Any]) -> dict[str, Any]:
     if request["do"] == "wait":
         wait_until_quiet(request["limit_s"], progress)
         return {}
+    if request["do"] == "sizes":
+        return sizes_data(contestants(progress, in_python=request["in_python"]))
     condition = Condition.from_plain(request["condition"])
     with Runner([condition], request["probes"], progress) as runner:
-        return runner.run(Trial(**request["trial"])).plain()
+        forgiving = Forgiving(runner, request["may_fail"])
+        return forgiving.run(Trial(**request["trial"])).plain()
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tracer.experiment.asynchrony import plan_async
 from tracer.experiment.brigades import plan_brigades
 from tracer.experiment.compare import SIDES, plan_compare
 from tracer.experiment.condition import Condition
@@ -14,14 +15,15 @@ from tracer.experiment.line import command_condition, condition, parse_line
 from tracer.experiment.pinning import plan_pinning
 from tracer.experiment.sweep import plan_sweep
 from tracer.experiment.trials import Experiment, Planned
+from tracer.experiment.why import plan_why
 from tracer.model.trial import Trial
 from tracer.progress import Progress
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of every host. `kind`: `compare`, `sweep`, `brigades` or `explain-pinning`;
-    `asked`: what the command line says, JSON data."""
+    """What is asked of every host. `kind`: `compare`, `sweep`, `brigades`, `explain-pinning`,
+    `explain-async` or `explain-why`; `asked`: what the command line says, JSON data."""
 
     kind: str
     asked: Mapping[str, Any]
@@ -39,7 +41,7 @@ def _compare(asked: Mapping[str, Any], _progress: Progress) -> Planned:
         return condition(text, label)
 
     a, b = (side(text, label) for text, label in zip(asked["sides"], SIDES, strict=True))
-    return plan_compare(a, b, asked["rounds"], asked["untraced"])
+    return plan_compare(a, b, asked["rounds"], asked["untraced"], asked["functions"])
 
 
 def _sweep(asked: Mapping[str, Any], _progress: Progress) -> Planned:
@@ -64,11 +66,22 @@ def _pinning(asked: Mapping[str, Any], progress: Progress) -> Planned:
     return plan_pinning(base, asked["rounds"], progress)
 
 
+def _asynchrony(asked: Mapping[str, Any], progress: Progress) -> Planned:
+    return plan_async(asked["rounds"], asked["units"], progress, in_python=asked["in_python"])
+
+
+def _why(asked: Mapping[str, Any], _progress: Progress) -> Planned:
+    more = {name: asked[name] for name in ("as_root", "unit_from", "units")}
+    return plan_why(Condition("", "", command=tuple(asked["command"]), **more), asked["rounds"])
+
+
 _PLANS: Mapping[str, Callable[[Mapping[str, Any], Progress], Planned]] = {
     "compare": _compare,
     "sweep": _sweep,
     "brigades": _brigades,
     "explain-pinning": _pinning,
+    "explain-async": _asynchrony,
+    "explain-why": _why,
 }
 
 
@@ -82,6 +95,7 @@ def planned_data(planned: Planned) -> dict[str, Any]:
         "trials": [asdict(trial) for trial in planned.trials],
         "missing": dict(planned.missing),
         "about": dict(planned.about),
+        "may_fail": list(planned.may_fail),
     }
 
 
@@ -94,4 +108,4 @@ def planned_from(data: Mapping[str, Any]) -> Planned:
     labels = own.pop("conditions")
     experiment = Experiment(conditions=[by_label[n] for n in labels], more=own, **known)
     trials = [Trial(**one) for one in data["trials"]]
-    return Planned(experiment, conditions, trials, data["missing"], data["about"])
+    return Planned(experiment, conditions, trials, data["missing"], data["about"], data["may_fail"])

@@ -91,7 +91,7 @@ def answer(text: str) -> str:
     """Answer a request, JSON in and out: `value`, or `error` with `hint`.
 
     A request of another version is refused. `plan` gives what `planned_data` has, `block` the
-    outcomes of its trials, each made by a process of its own.
+    outcomes of its trials, each made by a process of its own, `sizes` what `sizes_data` has.
     """
     request = json.loads(text)
     _running.is_abandoned = False
@@ -119,7 +119,7 @@ def value_in(reply: str) -> Any:
 
 def _value(request: Mapping[str, Any], lock: int) -> Any:
     limit_s = request["limit_s"]
-    if request["do"] == "plan":
+    if request["do"] != "block":
         return _processed(request, lock, limit_s)
     if (wait_s := request["wait_quiet_s"]) is not None:
         _processed({"do": "wait", "limit_s": wait_s}, lock, wait_s + limit_s)
@@ -130,6 +130,7 @@ def _value(request: Mapping[str, Any], lock: int) -> Any:
             "condition": conditions[trial["condition"]],
             "trial": trial,
             "probes": request["probes"],
+            "may_fail": request["may_fail"],
         }
         for trial in request["trials"]
     ]

@@ -6,40 +6,52 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from tracer import __version__
+from tracer.analysis.brigades import Contestant
 from tracer.analysis.quiet import Load, block_loads
 from tracer.errors import Interrupted, TracerError
+from tracer.experiment.brigade_sizes import sizes_from
 from tracer.experiment.fleet.gathering import Engine, Gathering, Keep
 from tracer.experiment.fleet.questions import Question, planned_from
 from tracer.experiment.store import Store
-from tracer.experiment.trials import Planned, Start, say_resumed
+from tracer.experiment.trials import Planned, Runs, Start, say_resumed
 from tracer.host.fingerprint import differences
 from tracer.model.trial import Outcome, Trial
 from tracer.progress import Progress
 from tracer.units import counted
 
-_NOTE = "host "
+#: Of a host: its plan, and what it said of sizes.
+_NOTE, _SIZES = "host ", "sizes "
 
 
 @dataclass(frozen=True)
 class HostRuns:
     """What one host gave: `planned` None where it could not even plan; `failure`: why it gave no
-    more, empty where it gave all; `repeated`: blocks that were lost and asked for again."""
+    more, empty where it gave all; `repeated`: blocks that were lost and asked for again; `sizes`:
+    of `brigades`, empty where they were not reached."""
 
     name: str
     planned: Planned | None
     outcomes: Sequence[Outcome] = ()
     failure: str = ""
     repeated: int = 0
+    sizes: Mapping[str, Contestant] = field(default_factory=dict)
 
     @cached_property
     def load(self) -> Load:
         """What else the host did, by block."""
         return Load(None, block_loads(self.outcomes))
+
+    @property
+    def runs(self) -> Runs | None:
+        """As an experiment on that host alone; None where it gave nothing."""
+        if self.planned is None or not self.outcomes:
+            return None
+        return Runs(self.planned, self.outcomes, self.load)
 
     @property
     def blocks(self) -> tuple[int, int]:
@@ -131,21 +143,25 @@ class _Fleet:
             if name not in self.failures
         }
         self._say_resumed(by_host)
-        total = sum(map(len, left.values()))
+        requests = {
+            name: [self._block(by_host[name], block, n == 0) for n, block in enumerate(blocks)]
+            + self._sizes(name)
+            for name, blocks in left.items()
+        }
+        total = sum(map(len, requests.values()))
         began_s, done = time.monotonic(), 0
 
         def keep(name: str, data: Any) -> None:
             nonlocal done
-            outcomes = [Outcome.from_plain(one) for one in data]
-            self._store.add(*(replace(outcome, host=name) for outcome in outcomes))
+            if isinstance(data, dict):
+                self._store.note(_SIZES + name, data)
+            else:
+                outcomes = [Outcome.from_plain(one) for one in data]
+                self._store.add(*(replace(outcome, host=name) for outcome in outcomes))
             done += 1
             self._progress.say(f"{done} of {total} blocks, {counted(len(left), 'host')}")
             self._progress.expect((time.monotonic() - began_s) / done * (total - done))
 
-        requests = {
-            name: [self._block(by_host[name], block, n == 0) for n, block in enumerate(blocks)]
-            for name, blocks in left.items()
-        }
         self._gather(requests, keep)
 
     def _block(self, planned: Planned, trials: Sequence[Trial], is_first: bool) -> str:
@@ -155,8 +171,15 @@ class _Fleet:
             conditions=[one.plain() for one in planned.conditions if one.label in named],
             trials=[asdict(trial) for trial in trials],
             probes=list(planned.experiment.probes),
+            may_fail=list(planned.may_fail),
             wait_quiet_s=self._start.wait_quiet_s if is_first else None,
         )
+
+    def _sizes(self, name: str) -> list[str]:
+        """`brigades` asks for them last, as it does without hosts."""
+        if self._question.kind != "brigades" or _SIZES + name in self._store.notes:
+            return []
+        return [self._request(do="sizes", in_python=self._question.asked["in_python"])]
 
     def _saved(self) -> dict[tuple[str, Trial], Outcome]:
         """The outcomes by host and trial: each counts once."""
@@ -179,7 +202,8 @@ class _Fleet:
                 if (name, trial) in saved
             ]
             failure, repeated = self.failures.get(name, ""), self.repeated.get(name, 0)
-            results.append(HostRuns(name, planned, outcomes, failure, repeated))
+            sizes = sizes_from(self._store.notes.get(_SIZES + name, {}))
+            results.append(HostRuns(name, planned, outcomes, failure, repeated, sizes))
         return results
 
 

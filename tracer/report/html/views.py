@@ -9,10 +9,12 @@ from typing import Any
 from tracer.analysis.run.saved import SCHEMA as RUN
 from tracer.report.brigades import SCHEMA as BRIGADES
 from tracer.report.compare import SCHEMA as COMPARE
+from tracer.report.fleet import SCHEMA as FLEET
 from tracer.report.hops_evidence import SCHEMA as HOPS
 from tracer.report.html import (
     brigades,
     compare,
+    fleet,
     hops,
     intervals,
     memory,
@@ -36,6 +38,7 @@ _VIEWS: dict[str, Callable[..., View]] = {
     BRIGADES: brigades.view,
     COMPARE: compare.view,
     EXPLAIN: pinning.view,
+    FLEET: fleet.view,
     HOPS: hops.view,
     MEMORY: memory.view,
     SWEEP: sweep.view,
@@ -51,13 +54,17 @@ def schemas() -> frozenset[str]:
 def page_of(
     documents: Sequence[Document], more: Sequence[Mapping[str, Any]] = (), dropped: int = 0
 ) -> str:
-    """One document, or those of the intervals of one `attach --interval`, of which `dropped`
-    earlier ones are not shown. `more`: of each what is not in the document, by the names of
-    `run.view`'s parameters. KeyError, TypeError or ValueError for a document that does not follow
-    its schema."""
+    """One document (of many hosts: with that of each host), or those of the intervals of one
+    `attach --interval`, of which `dropped` earlier ones are not shown. `more`: of each what is not
+    in the document, by the names of `run.view`'s parameters. KeyError, TypeError or ValueError for
+    a document that does not follow its schema."""
     views = _views(documents, more)
     first = next(views)
     title = first["title"]
+    if documents[0]["schema"] == FLEET:
+        own = [host for host in documents[0]["hosts"] if host["document"]]
+        hosts = ({**_view(host["document"]), "label": host["name"]} for host in own)
+        return page(title, chain([first], hosts), documents, total=1 + len(own))
     if len(documents) == 1:
         return page(title, [first], documents)
     over_time = intervals.view(documents, title, dropped)
@@ -72,4 +79,8 @@ def _views(documents: Sequence[Document], more: Sequence[Mapping[str, Any]]) -> 
     """Made as they are asked for: a page may have no room for all."""
     for number, document in enumerate(documents):
         rest = more[number] if number < len(more) else {}
-        yield _VIEWS[document["schema"]](document, **rest)
+        yield _view(document, **rest)
+
+
+def _view(document: Document, **rest: Any) -> View:
+    return _VIEWS[document["schema"]](document, **rest)
