@@ -36,8 +36,8 @@ _MAPPING = struct.Struct("=2I3Q2I2Q2I")
 #: A ring has this many pages: with the first one no more than what the kernel lets each user lock
 #: (perf_event_mlock_kb); fewer where CPUs are many, so that all together stay below 64 MiB.
 _PAGES, _FEWEST, _ALL_PAGES = 128, 16, 16384
-#: Bytes of records that wait to be read into mappings: those of some 10,000 short processes.
-_MOST_PENDING = 32 << 20
+#: Bytes of records that wait to be read into mappings: those of some 1,000 short processes.
+_MOST_PENDING = 4 << 20
 #: Ended processes are looked through when there are so many more.
 _MOST_ENDED = 1024
 _EVER = 1 << 63
@@ -97,14 +97,24 @@ class _Ring:
         os.close(self.fd)
 
 
-def _records(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-    """Time, type, flags and body of each record."""
+def _records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Time, type and body of each record but those of threads that begin, end or are named:
+    a program can make some 10,000 of these a second."""
     at = 0
     while at < len(data):
         kind, flags, size = struct.unpack_from("=I2H", data, at)
-        at_ns = 0 if size < 16 else struct.unpack_from("=Q", data, at + size - 8)[0]
-        yield at_ns, kind, flags, data[at + 8 : at + size - 8]
+        if not _is_of_thread(kind, flags, data, at + 8):
+            at_ns = 0 if size < 16 else struct.unpack_from("=Q", data, at + size - 8)[0]
+            yield at_ns, kind, data[at + 8 : at + size - 8]
         at += size
+
+
+def _is_of_thread(kind: int, flags: int, data: bytes, at: int) -> bool:
+    """Whether the record with its body at `at` tells nothing of a process as a whole."""
+    if kind in (_FORK, _EXIT):
+        pid, parent, tid = struct.unpack_from("=3I", data, at)
+        return bool(pid == parent if kind == _FORK else pid != tid)
+    return kind == _COMM and not flags & _COMM_EXEC
 
 
 def _area(body: bytes) -> tuple[int, Area]:
@@ -133,7 +143,7 @@ class MappingLog:
         self._wanted = wanted
         self._rings: list[_Ring] = []
         self._pending: list[bytes] = []
-        self._records: list[tuple[int, int, int, bytes]] = []
+        self._records: list[tuple[int, int, bytes]] = []
         self._spaces = AddressSpaces()
         self._looked_through = 0  # ended processes that were wanted at the last look
         self._lock = threading.Lock()
@@ -221,17 +231,15 @@ class MappingLog:
         self._records.sort(key=lambda record: record[0])
         self._pending.clear()
         later = bisect.bisect_left(self._records, until_ns, key=lambda record: record[0])
-        for at_ns, kind, flags, body in self._records[:later]:
+        for at_ns, kind, body in self._records[:later]:
             if kind == _MMAP2:
                 self._spaces.mapped(at_ns, *_area(body))
-            elif kind == _COMM and flags & _COMM_EXEC:
+            elif kind == _COMM:
                 self._spaces.executed(at_ns, *struct.unpack_from("=I", body))
-            elif kind in (_FORK, _EXIT):
-                pid, parent, tid, _ = struct.unpack_from("=4I", body)
-                if kind == _FORK and pid != parent:
-                    self._spaces.forked(at_ns, pid, parent)
-                elif kind == _EXIT and pid == tid:
-                    self._spaces.ended(pid)
+            elif kind == _FORK:
+                self._spaces.forked(at_ns, *struct.unpack_from("=2I", body))
+            elif kind == _EXIT:
+                self._spaces.ended(*struct.unpack_from("=I", body))
             elif kind == _LOST:
                 self._spaces.missing = "the kernel lost records of what was mapped"
         del self._records[:later]

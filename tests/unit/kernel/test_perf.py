@@ -99,6 +99,14 @@ def test_threads_and_names_change_no_space() -> None:
     assert found(log, 7, 0x1000, 50) == PROGRAM
 
 
+def test_nothing_is_kept_of_threads_that_come_and_go() -> None:
+    """The last record waits for the next reading, and so would all of them."""
+    one = forked(1 << 60, 7, 7, tid=8) + forked(1 << 60, 7, 7, tid=8, kind=EXIT)
+    log = log_of(Ring((one + execed(1 << 60, 7, flags=0)) * 100 + forked(1 << 60, 9, 7)))
+    log.spaces()
+    assert len(log._records) == 1
+
+
 def test_the_end_of_a_process() -> None:
     log = log_of(Ring(mapped(10, 7, PROGRAM) + forked(40, 7, 1, kind=EXIT)))
     assert found(log, 7, 0x1000, 50) == PROGRAM
