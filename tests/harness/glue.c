@@ -4,6 +4,7 @@
  * The probes' files follow behind this one, then events.c.
  */
 #define _GNU_SOURCE
+#define USER_SPACE
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

@@ -6,6 +6,7 @@ import ctypes
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -20,6 +21,9 @@ from tracer.errors import TracerError
 from tracer.host.installation import installation
 from tracer.host.system_bcc import system_bcc
 from tracer.kernel.compiled import INSTRUCTION, Compiled, Map
+
+#: LLVM has them since 12 (commit 286daafd6512, "[BPF] support atomic instructions").
+_WITHOUT_ATOMICS = re.compile(r"LLVM ERROR: Cannot select: .*Atomic")
 
 HEADERS = Path(__file__).parent / "headers"  # BCC looks for include/ below it
 
@@ -115,14 +119,27 @@ def compile_programs(files: Sequence[Path], macros: Mapping[str, object]) -> Com
         check=False,
     )  # fmt: skip
     if done.returncode:
-        raise TracerError(
-            f"the BPF programs did not compile (status {done.returncode})\n{done.stderr.strip()}",
-            "a fault of tracer on this kernel: please report it with the text above",
-        )
+        raise _not_compiled(done.returncode, done.stderr.strip())
     answer = json.loads(done.stdout)
     if "message" in answer:
         raise TracerError(answer["message"], answer["hint"])
     return Compiled.from_json(done.stdout)
+
+
+def _not_compiled(status: int, said: str) -> TracerError:
+    """Why the compiler ended with this exit status."""
+    if _WITHOUT_ATOMICS.search(said):
+        version = getattr(import_bcc(), "__version__", "here")
+        return TracerError(
+            f"BCC {version} is too old: its compiler, an LLVM before 12, has no BPF atomic"
+            " operations with a result",
+            "install a BCC with a newer LLVM (Debian 12 has one), or run tracer from the file tree"
+            " of a newer release: docs/kernels.md",
+        )
+    return TracerError(
+        f"the BPF programs did not compile (status {status})\n{said}",
+        "a fault of tracer on this kernel: please report it with the text above",
+    )
 
 
 def _answer() -> None:

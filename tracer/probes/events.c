@@ -63,7 +63,7 @@ static inline void keep(u32 cpu, u64 now, u64 kind, u32 thread, u32 extra, u64 w
 		lose_record(r, cpu, now);
 		return;
 	}
-	at = __sync_fetch_and_add(&r->made, 1);
+	at = fetch_and_add(&r->made, 1);
 	e = record_at(cpu * RECORDS_OF_CPU + (u32)at % RECORDS_OF_CPU);
 	if (!e)
 		return;

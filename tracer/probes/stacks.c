@@ -210,7 +210,7 @@ static inline u64 take_stack(struct ctl *c, struct stack_ring *r, struct thread 
 		r->lost++;
 		return 0;
 	}
-	number = __sync_fetch_and_add(&r->taken, 1);
+	number = fetch_and_add(&r->taken, 1);
 	s = user_stack_at(cpu * STACKS_OF_CPU + (u32)number % STACKS_OF_CPU);
 	if (!s)
 		return 0;
@@ -283,7 +283,7 @@ static inline struct path_node *new_node(struct sampling *s, struct thread *t, s
 		__sync_fetch_and_add(&s->lost, points);
 		return 0;
 	}
-	*number = __sync_fetch_and_add(&s->made, 1) + 1;
+	*number = fetch_and_add(&s->made, 1) + 1;
 	n = node_at((u32)*number % PATH_NODES);
 	if (!n)
 		return 0;

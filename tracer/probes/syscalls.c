@@ -37,7 +37,7 @@ static inline u64 call_row(struct ctl *c, u64 *info)
 
 	if (row)
 		return row;
-	row = __sync_fetch_and_add(&c->next_call, 1) + 1;
+	row = fetch_and_add(&c->next_call, 1) + 1;
 	if (row > MAX_CALL_ROWS)
 		row = MAX_CALL_ROWS;
 	if (__sync_val_compare_and_swap(info, known, known | row << CALL_ROW_SHIFT) != known)

@@ -153,3 +153,17 @@ def test_a_table_of_threads_follows_the_target(threads: int, rows: int) -> None:
     """Attaching reserves a row for twice as many threads, and 4,096, of half of the table."""
     assert rows_for(threads) == rows
     assert 2 * threads + 4097 <= rows // 2 or rows == MOST_ROWS
+
+
+def test_a_compiler_without_atomic_operations_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What BCC 0.18 of Debian 11 says, whose LLVM is 11."""
+    said = (
+        "LLVM ERROR: Cannot select: 0x3762cec8: i64,ch = AtomicSwap<(load store seq_cst 8 on"
+        " %ir.401)> 0x3811f5b8, 0x382d1d88, Constant:i64<0>\nIn function: tp_sched_switch"
+    )
+    old = types.SimpleNamespace(__version__="0.18.0")
+    monkeypatch.setattr(bcc, "import_bcc", lambda: old)
+    error = bcc._not_compiled(-6, said)
+    assert error.message.startswith("BCC 0.18.0 is too old") and "docs/kernels.md" in error.hint
+    other = bcc._not_compiled(1, "error: use of undeclared identifier 'x'")
+    assert "(status 1)" in other.message and "undeclared" in other.message

@@ -21,7 +21,7 @@ static inline void affinity_set(struct ctl *c, struct thread *t, u64 regs, u64 n
 		if (!slot || !(t = thread_at(slot)) || t->tid != tid)
 			return;
 	}
-	row = __sync_fetch_and_add(&c->affinities, 1) + 1;
+	row = fetch_and_add(&c->affinities, 1) + 1;
 	if (row >= MAX_AFFINITIES - 1) {
 		t->affinity = MAX_AFFINITIES - 1;
 		return;

@@ -350,7 +350,7 @@ static inline u32 new_slot(struct ctl *c, struct cpu *k)
 	u64 slot, head;
 
 	if (c->next_slot < MAX_THREADS) {
-		slot = __sync_fetch_and_add(&c->next_slot, 1);
+		slot = fetch_and_add(&c->next_slot, 1);
 		if (slot < MAX_THREADS)
 			return (u32)slot;
 	}
@@ -450,7 +450,7 @@ static inline void on_new_thread(u32 cpu, u64 now, u32 parent_tid, u32 tid, u32 
 static inline void retire(struct ctl *c, struct thread *t, u32 slot, u64 now)
 {
 	u32 *entry = slot_entry(t->tid);
-	u32 *free = free_at(__sync_fetch_and_add(&c->free_tail, 1) % MAX_THREADS);
+	u32 *free = free_at(fetch_and_add(&c->free_tail, 1) % MAX_THREADS);
 	struct thread *leader;
 
 	if (entry && *entry == slot && !t->exec_slot)
@@ -467,7 +467,7 @@ static inline void retire(struct ctl *c, struct thread *t, u32 slot, u64 now)
 	current_comm(t->comm);
 	t->state = THREAD_DEAD;
 	if (c->first_tgid && t->tgid == c->first_tgid &&
-	    __sync_fetch_and_add(&c->first_threads, -1) == 1 && c->phase == PHASE_OPEN &&
+	    fetch_and_add(&c->first_threads, -1) == 1 && c->phase == PHASE_OPEN &&
 	    c->command_tgid)
 		end_at_exit(c, slot, now);
 }

@@ -30,6 +30,19 @@ static inline u32 *slot_entry(u32 tid) { return slots.lookup(&tid); }
 static inline u32 *free_at(u32 i) { return free_slots.lookup(&i); }
 static inline u64 *call_info_at(u32 nr) { return call_info.lookup(&nr); }
 
+/* Adds to a number; returned is what it was before. From LLVM 20 on the builtin returns nothing on
+ * the processors that BCC compiles for (llvm-project pull request 106494, "BPF: Generate locked insn
+ * for __sync_fetch_and_add() with cpu v1/v2"); older ones do not know the instruction by name. */
+#if __clang_major__ >= 20 && !defined(USER_SPACE)
+static inline u64 fetch_and_add(u64 *number, u64 by)
+{
+	asm volatile("%0 = atomic_fetch_add((u64 *)(%1 + 0), %0)" : "+r"(by) : "r"(number) : "memory");
+	return by;
+}
+#else
+#define fetch_and_add __sync_fetch_and_add
+#endif
+
 /* 0 where the clocks of two CPUs differ by some ns. */
 static inline u64 since(u64 now, u64 then)
 {
