@@ -17,7 +17,7 @@ from typing import Any
 import jsonschema
 import pytest
 from processes import loaded_programs
-from programs import ROOT, TRACER, assert_books_close, near, start
+from programs import ROOT, TRACER, assert_books_close, near, need, start
 
 from tracer.host.cpus import online_cpus
 
@@ -556,18 +556,45 @@ def test_all_processes_of_a_control_group(tmp_path):
         made.append(group)
     if not made:
         pytest.fail("no control group can be made here")
-    for group in made[:2]:
-        # where controllers are on, the kernel lets no process back into a group above (EBUSY): each
-        # group has workers of its own, which end in it
-        several = [Worker() for _ in range(3)]
-        try:
-            check_group(group, several, tmp_path / "report.json", short=group is made[0])
-        finally:
-            for one in several:
-                one.kill()
-    for group in made:
-        (group / "below").rmdir()
-        group.rmdir()
+    try:
+        for group in made[:2]:
+            # where controllers are on, the kernel lets no process back into a group above (EBUSY):
+            # each group has workers of its own, which end in it
+            several = [Worker() for _ in range(3)]
+            try:
+                check_group(group, several, tmp_path / "report.json", short=group is made[0])
+            finally:
+                for one in several:
+                    one.kill()
+    finally:
+        for group in made:
+            (group / "below").rmdir()
+            group.rmdir()
+
+
+def test_control_groups_of_a_host_with_version_2_alone():
+    """The test above again in a mount namespace in which /sys/fs/cgroup is that of version 2, and
+    its controllers are on: no group with others below it may have processes then."""
+    need("unshare")
+    script = """
+        umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup || exit
+        before=$(cat /sys/fs/cgroup/cgroup.subtree_control)
+        for one in $(cat /sys/fs/cgroup/cgroup.controllers); do
+            case " $before " in *" $one "*) continue ;; esac
+            echo +$one >/sys/fs/cgroup/cgroup.subtree_control && on="$on $one"
+        done
+        "$@"
+        status=$?
+        for one in $on; do echo -$one >/sys/fs/cgroup/cgroup.subtree_control; done
+        exit $status"""
+    test = f"{Path(__file__).relative_to(ROOT)}::test_all_processes_of_a_control_group"
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", test]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert "1 passed" in done.stdout
 
 
 def check_group(group: Path, several: list[Worker], file: Path, short: bool) -> None:
