@@ -770,3 +770,30 @@ def test_a_small_gain_is_not_worth_a_line(bounds: WhatIf) -> None:
     run = planted_summary(what_if=bounds)
     assert advice.what_if(run) == []
     assert "What if" not in render(run)
+
+
+@pytest.mark.parametrize(
+    ("losses", "is_trusted"),
+    [
+        ({"recursion": 2}, True),
+        ({"recursion": 3}, False),
+        ({"recursion": 1, "state_race": 1}, False),
+        ({"state_race": 1}, False),
+    ],
+)
+def test_a_loss_too_small_to_change_a_figure_is_told_and_trusted(
+    losses: dict[str, int], is_trusted: bool
+) -> None:
+    call = replace(SUMMARIES["all"].syscalls[0], times=histogram(9_000))
+    run = command(
+        losses={**SUMMARIES["all"].losses, **losses},
+        syscalls=(call,),
+        switches=Switches(1_500, 500, 0, 0),
+        wakeups={"total": 3_000},
+        **dict.fromkeys(("wall", "threads"), Ledger(1000, {"user": 1000})),
+        cpu=Ledger(1000, {"other": 0, "idle": 1000}),
+    )
+    assert run.is_trusted is is_trusted
+    assert bool(warning(run)) is not is_trusted
+    (told,) = [line for line in trust(run) if line.startswith("Losses")]
+    assert all(f"{n} {kind.replace('_', ' ')}" in told for kind, n in losses.items())
