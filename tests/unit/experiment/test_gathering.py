@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from tracer import __version__
+from tracer.analysis.brigades import Contestant
+from tracer.analysis.statistics.intervals import Interval
 from tracer.errors import Interrupted, TracerError
+from tracer.experiment.brigade_sizes import sizes_data
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
 from tracer.experiment.fleet import remote
@@ -26,6 +29,10 @@ from tracer.progress import Progress
 
 QUESTION = Question("compare", {"sides": ["a", "b"]})
 BLOCKS = 3
+SIZES = {
+    "async": Contestant(Interval(300.0, 200.0, 400.0), None, None, "no limit"),
+    "threads": Contestant(Interval(9e3, 8e3, 1e4), Interval(2e4, 1e4, 3e4), 30_000),
+}
 
 
 @dataclass
@@ -83,7 +90,7 @@ def planned(kernel: str = "6.18") -> Planned:
     trials += Design(("A", "B"), BLOCKS, traced=()).trials()
     experiment = Experiment("compare", conditions, BLOCKS, {"kernel": kernel}, ("sched",))
     every = [*conditions, Condition("first", "x")]
-    return Planned(experiment, every, trials, {"C": "no room"}, {"unit": "hop"})
+    return Planned(experiment, every, trials, {"C": "no room"}, {"unit": "hop"}, ["B"])
 
 
 def give(name: str, request: Mapping[str, Any], kernel: str = "6.18") -> str:
@@ -91,6 +98,8 @@ def give(name: str, request: Mapping[str, Any], kernel: str = "6.18") -> str:
     assert request["version"] == __version__
     if request["do"] == "plan":
         return json.dumps(planned_data(planned(kernel)))
+    if request["do"] == "sizes":
+        return json.dumps(sizes_data(SIZES))
     around = Surroundings(1, 1, 10, 0, 0)
     labels = {one["label"] for one in request["conditions"]}
     outcomes = []
@@ -109,7 +118,7 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ask(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, said: list[str] | None = None,
-    fresh: bool = False,
+    fresh: bool = False, question: Question = QUESTION,
 ) -> FleetRuns:  # fmt: skip
     """Ask by the engine's clock."""
     original = Gathering.__init__
@@ -121,7 +130,7 @@ def ask(
     with monkeypatch.context() as patch:
         patch.setattr(Gathering, "__init__", made)
         start = Start(fresh=fresh, say=([] if said is None else said).append)
-        return run_fleet(QUESTION, engine, 30, Progress(), start)
+        return run_fleet(question, engine, 30, Progress(), start)
 
 
 def test_a_plan_is_the_same_after_a_journey() -> None:
@@ -150,6 +159,29 @@ def test_every_host_gives_every_block_once(monkeypatch: pytest.MonkeyPatch) -> N
         assert host.blocks == (3, 3) and not host.failure and not host.repeated
     assert len(engine.asked) == 2 * (1 + 1 + BLOCKS)
     assert engine.now < 7, "hosts are asked at the same time"
+
+
+def test_a_worker_is_told_what_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = FakeEngine({"a": "a:1"}, give)
+    ask(engine, monkeypatch)
+    asked = [json.loads(text) for _name, text in engine.asked]
+    assert [one["may_fail"] for one in asked if one["do"] == "block"] == [["B"]] * (BLOCKS + 1)
+
+
+def test_sizes_are_asked_for_last_once_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of brigades alone. Without b, which is gone before its last block, a is not asked again."""
+    question = Question("brigades", {"in_python": False})
+    engine = FakeEngine({"a": "a:1", "b": "b:1"}, give, {2.5: lambda e: e.addresses.pop("b")})
+    runs = ask(engine, monkeypatch, question=question)
+    assert [bool(host.failure) for host in runs.hosts] == [False, True]
+    assert [host.sizes for host in runs.hosts] == [SIZES, {}]
+    assert [json.loads(text)["do"] for name, text in engine.asked if name == "a"][-1] == "sizes"
+    engine = FakeEngine({"a": "a:1", "b": "b:1"}, give)
+    runs = ask(engine, monkeypatch, question=question)
+    assert [host.sizes for host in runs.hosts] == [SIZES, SIZES]
+    assert [json.loads(text)["do"] for name, text in engine.asked if name == "a"] == ["plan"]
+    engine = FakeEngine({"a": "a:1"}, give)
+    assert ask(engine, monkeypatch).hosts[0].sizes == {}
 
 
 def test_a_block_whose_worker_dies_is_repeated_and_counts_once(
