@@ -222,13 +222,21 @@ def _words(array: NDArray[np.void]) -> NDArray[np.uint64]:
 
 
 def _empty(array: NDArray[np.void]) -> None:
-    array.view()[...] = np.zeros((), array.dtype)
+    if _is_words(array):
+        _words(array)[...] = 0
+    else:
+        array.view()[...] = np.zeros((), array.dtype)
+
+
+def _is_words(array: NDArray[np.void]) -> bool:
+    """Whether its rows lie behind each other and are whole words."""
+    return array.strides == (array.dtype.itemsize,) and array.dtype.itemsize % 8 == 0
 
 
 def _sparse_copy(array: NDArray[np.void]) -> NDArray[np.void]:
     """A copy that has no memory for blocks of nothing but zeros: most of a table is."""
     found = zeros(len(array), array.dtype)
-    if array.strides != found.strides or array.dtype.itemsize % 8:
+    if not _is_words(array):
         found[...] = array
         return found
     source, to = (_words(each).reshape(-1) for each in (array, found))
