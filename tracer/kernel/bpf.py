@@ -121,13 +121,10 @@ class Module:
             raise
 
     def load_all(self, type_ids: Mapping[str, int]) -> None:
-        """`load` each of these programs with its type, beside each other: the verifier takes its
-        time, and one CPU for each."""
-        longest_first = sorted(
-            type_ids, key=lambda p: len(self._compiled.programs[p]), reverse=True
-        )
+        """`load` each of these programs with its type, beside each other, begun in this order: the
+        verifier takes its time, and one CPU for each."""
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-            for loaded in [threads.submit(self.load, p, type_ids[p]) for p in longest_first]:
+            for loaded in [threads.submit(self.load, p, type_ids[p]) for p in type_ids]:
                 loaded.result()
 
     def load(self, program: str, type_id: int = 0, is_clocks: bool = False) -> None:

@@ -127,7 +127,9 @@ class Engine:
         macros = settings.macros(self.names, light, btf, machine, sizes, followed)
         macros |= _of_sampling(sampling, sizes) | settings.offsets(btf, machine)
         self._module = Module(_compiled(self.names, macros, say))
-        typed = {n: btf.tracepoint_type(n) if n in programs.TYPED else 0 for n in self.tracepoints}
+        slow = [name for name in programs.SLOW_TO_LOAD if name in self.tracepoints]
+        in_turn = dict.fromkeys((*slow, *self.tracepoints))
+        typed = {n: btf.tracepoint_type(n) if n in programs.TYPED else 0 for n in in_turn}
         self._module.load_all({f"tp_{name}": type_id for name, type_id in typed.items()})
         arrays = dict.fromkeys((*CORE_ARRAYS, *MACHINE_COUNTS))
         for name in self.names:
