@@ -175,9 +175,7 @@ def _check_units(values: Mapping[str, Any]) -> None:
 
 def run(chosen: CommandRun) -> int:
     """Measure the command and write its report; the exit status."""
-    from tracer.analysis.run.document import document
     from tracer.experiment.one import trace_command
-    from tracer.report.run.text import render
 
     notes = say_nothing if chosen.quiet else say
     with (
@@ -194,6 +192,9 @@ def run(chosen: CommandRun) -> int:
             say=notes,
             recorder=recorder,
         )
+        from tracer.analysis.run.document import document  # not before: see one.py
+        from tracer.report.run.text import render
+
         data = document(summary)
         out.report(data, partial(render, summary, shown=chosen.shown, data=data), summary)
         write_profiles(summary)

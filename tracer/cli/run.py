@@ -104,10 +104,8 @@ def workload_command(workload: Workload) -> click.Command:
 
 def run(chosen: RunOptions) -> int:
     """Measure the workload and write its report; the exit status."""
-    from tracer.analysis.run.document import document
     from tracer.experiment.one import trace_workload
     from tracer.progress import Progress
-    from tracer.report.run.text import render
 
     notes = say_nothing if chosen.quiet else say
     with (
@@ -126,6 +124,9 @@ def run(chosen: RunOptions) -> int:
             recorder=recorder,
         )
         summary = measured.summary
+        from tracer.analysis.run.document import document  # not before: see one.py
+        from tracer.report.run.text import render
+
         data = document(summary)
         out.report(data, partial(render, summary, shown=chosen.shown, data=data), summary)
         write_profiles(summary)

@@ -3,7 +3,8 @@
 Each function returns a Summary, plain data: `tracer.analysis.run.document.document` makes JSON of
 it, `tracer.report.run.text.render` text. Loading the probes needs root, or CAP_BPF and CAP_PERFMON.
 
-`say` is called with a message for the user, in plain text, as soon as there is one.
+`say` is called with a message for the user, in plain text, as soon as there is one. What is made of
+a recording is imported when there is one: a quarter of the time that all imports take.
 """
 
 from __future__ import annotations
@@ -15,17 +16,13 @@ import shlex
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracer.analysis.quiet import is_busy, share_of
-from tracer.analysis.run.observer import Pair, observe
-from tracer.analysis.run.summary import Summary, summarize
 from tracer.capture.attach import AttachRequest
 from tracer.capture.command import CommandOptions, run_command, run_command_untraced
 from tracer.errors import Interrupted
-from tracer.experiment import command_lines
 from tracer.experiment.condition import Condition
-from tracer.experiment.pairs import Plan, measure, switches_per_unit
 from tracer.experiment.recorded import recorded, with_events
 from tracer.experiment.surroundings import Watch, wait_until_quiet
 from tracer.experiment.tracing import Tracing
@@ -45,6 +42,10 @@ from tracer.model.spec import Spec
 from tracer.model.trial import Surroundings
 from tracer.progress import Progress
 from tracer.report.load import taken
+
+if TYPE_CHECKING:
+    from tracer.analysis.run.observer import Pair
+    from tracer.analysis.run.summary import Summary
 
 Say = Callable[[str], None]
 
@@ -81,6 +82,11 @@ def trace_workload(
     not built, fails, or does not fit into this system's limits, when the host was not quiet in that
     time, and without the rights for BPF.
     """
+    from tracer.analysis.run.observer import observe
+    from tracer.analysis.run.summary import summarize
+    from tracer.experiment import command_lines
+    from tracer.experiment.pairs import Plan, measure
+
     require_host()
     workload = condition.definition
     condition.require_program()
@@ -149,6 +155,10 @@ def trace_command(
     if "no_units" in recording.result:
         say(recording.result["no_units"])
         say(recording.result["no_units_hint"])
+    from tracer.analysis.run.observer import observe
+    from tracer.analysis.run.summary import summarize
+    from tracer.experiment import command_lines
+
     pair = None
     if baseline and recording.stopped_by is None:
         _rewind_input(input_offset, say)
@@ -172,6 +182,9 @@ def _untraced_twin(
     spec: Spec, options: CommandOptions, recording: Recording, around: Surroundings, say: Say
 ) -> Pair | None:
     """The traced run paired with one without probes; None where they cannot be compared."""
+    from tracer.analysis.run.observer import Pair
+    from tracer.experiment.pairs import switches_per_unit
+
     watch = Watch(spin=False)
     try:
         untraced = run_command_untraced(spec, options.units)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from tracer.analysis.run.summary import Summary, summarize
 from tracer.capture.attach import AttachRequest, attached
 from tracer.capture.window import open_now
-from tracer.experiment import command_lines
 from tracer.experiment.recorded import with_events
 from tracer.experiment.tracing import Tracing
 from tracer.host.allocator import give_back_early
@@ -17,6 +16,9 @@ from tracer.kernel.engine import Engine
 from tracer.kernel.event_cost import calibration
 from tracer.kernel.settings import MOST_ROWS
 from tracer.model.recording import Recording
+
+if TYPE_CHECKING:
+    from tracer.analysis.run.summary import Summary
 
 
 class Watching:
@@ -62,6 +64,9 @@ class Watching:
         """The summary of each window, as `tracer.capture.attach.attached` makes them; each
         recording goes through `keep`."""
         for window in attached(self.engine, request, self._switch_ns, on_open, self._costs, opens):
+            from tracer.analysis.run.summary import summarize  # not before: see one.py
+            from tracer.experiment import command_lines
+
             recording = keep(window)
             yield summarize(
                 recording,
