@@ -18,19 +18,20 @@ NAME = "startup"
 _PROGRAM = """
 import sys, time
 from contextlib import contextmanager
-spent = {}
+spent, cpu = {}, {}
 @contextmanager
 def timed(name):
-    start = time.monotonic_ns()
+    start, cpu_start = time.monotonic_ns(), time.process_time_ns()
     yield
     spent[name] = time.monotonic_ns() - start
+    cpu[name] = time.process_time_ns() - cpu_start
 def wrapped(name, function):
     def call(*arguments):
         with timed(name):
             return function(*arguments)
     return call
 with timed("import"):
-    import tracer.cli.run, tracer.experiment.pairs
+    import tracer.cli.run, tracer.experiment.one
     from tracer import probes
     from tracer.kernel import engine as module
 names = tuple(probes.names())
@@ -45,12 +46,13 @@ with timed("attach"):
     engine.attach()
 with timed("detach"):
     engine.detach()
-spent["load"] = spent.pop("engine") - spent["btf"] - spent["programs"]
+for times in (spent, cpu):
+    times["load"] = times.pop("engine") - times["btf"] - times["programs"]
 import json
 from pathlib import Path
 status = Path("/proc/self/status").read_bytes().decode(errors="replace")
 memory = {key: int(status.split(key + ":")[1].split()[0]) * 1024 for key in ("VmRSS", "VmHWM")}
-print(json.dumps({"ns": spent, "bytes": memory}))
+print(json.dumps({"ns": spent, "cpu_ns": cpu, "bytes": memory}))
 """
 STEPS = {
     "import": "import tracer",
@@ -85,16 +87,18 @@ def run(options: Options) -> list[Result]:
         options.progress.say(f"start {number + 1} of {options.rounds}")
         for case in CASES:
             runs[case].append(_once(case))
+    kinds = [("cold", "ns"), ("warm", "ns"), ("warm", "cpu_ns")]
     rows = [
-        [text, *(cell for case in CASES for cell in _cells([r["ns"][key] for r in runs[case]]))]
+        [text, *(cell for c, ns in kinds for cell in _cells([r[ns][key] for r in runs[c]]))]
         for key, text in STEPS.items()
     ]
-    totals = {case: [sum(r["ns"].values()) for r in runs[case]] for case in CASES}
-    rows.append(["together", *(cell for case in CASES for cell in _cells(totals[case]))])
+    totals = [[sum(run[ns].values()) for run in runs[case]] for case, ns in kinds]
+    rows.append(["together", *(cell for values in totals for cell in _cells(values))])
     now, peak = (np.median([r["bytes"][k] for r in runs["warm"]]) for k in ("VmRSS", "VmHWM"))
     below = [f"Memory of tracer's process, warm: {size(now)} resident, {size(peak)} at its peak"]
     note = f"All probes. Median, fastest and slowest of {options.rounds} fresh processes each."
-    columns = ["step", "cold", "fastest-slowest", "warm", "fastest-slowest"]
+    columns = ["step", *("cold", "fastest-slowest"), *("warm", "fastest-slowest"),
+               *("warm, CPU time", "fastest-slowest")]  # fmt: skip
     return [Result(NAME, note, columns, rows, {"runs": runs}, below=below)]
 
 
