@@ -36,13 +36,14 @@ def tracer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     A measurement never starts: to get as far as one is a failure of the test.
     """
     import tracer.experiment.one
+    import tracer.experiment.pairs
     import tracer.experiment.watching
 
     def never(*_: object) -> None:
         raise AssertionError("a measurement was started")
 
-    for name in ("measure", "run_command"):
-        monkeypatch.setattr(tracer.experiment.one, name, never)
+    monkeypatch.setattr(tracer.experiment.pairs, "measure", never)
+    monkeypatch.setattr(tracer.experiment.one, "run_command", never)
     monkeypatch.setattr(tracer.experiment.watching, "attached", never)
     monkeypatch.setattr(entry.signal, "signal", lambda *_: signal.SIG_DFL)
 
