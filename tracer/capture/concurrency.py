@@ -151,7 +151,7 @@ class Tallied:
 def displaced(threads: Threads, cpus: NDArray[np.void], own: int) -> Mask:
     """Rows of threads that left their CPU when the thread `own` came in there."""
     rows = np.zeros(len(threads), dtype=np.bool_)
-    for cpu in np.flatnonzero(cpus["tid"] == own).tolist():
+    for cpu in np.flatnonzero((cpus["tid"] == own) & (cpus["untimed"] == 0)).tolist():
         came_ns = cpus["since_ns"][cpu]
         rows |= (threads["cpu"] == cpu) & (threads["out_ns"] == came_ns)
     return rows

@@ -659,6 +659,7 @@ static inline u32 between_strangers(u32 cpu, u64 prev_id, u64 prev_task, u32 nex
 		return 0;
 	other_ran(cpu, prev_id >> 32, ran_ns(k, prev_task));
 	current_changed(k, next_tid, 0, next_task);
+	k->untimed = 1;
 	return 1;
 #endif
 }
@@ -708,6 +709,7 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u64 prev_id, u64 pre
 		k->events++;
 	hook_switched(cpu, slot, next, next_tid, preempt, prev_state, left, now);
 	current_changed(k, next_tid, next, next_task);
+	k->untimed = 0;
 }
 
 /* ---- wake-ups ---- */

@@ -57,6 +57,7 @@ struct cpu {
 	u64 regs;           /* where the caller of the last call keeps its registers, 0 after a switch */
 	u64 number;         /* this CPU's */
 	u64 since_ns;       /* up to here idle_ns and other_ns are accounted */
+	u64 untimed;        /* 1: the last switch was between two other programs, at a time not known */
 	u64 runtime_in;     /* of a task of another program: its CPU time when it came in, 0: not known */
 	u64 idle_ns, other_ns;
 	u64 idle_in_ns, idle_out_ns;
