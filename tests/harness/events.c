@@ -11,6 +11,7 @@ u32 ev_switch(u32 cpu, u64 now, struct fake_task *by, u32 preempt, u64 state,
 	u64 id = (u64)by->tgid << 32 | by->pid;
 
 	current_cpu = cpu;
+	current_ns = now;
 	current = by;
 	by->runtime += since(now, in_ns[cpu]);
 	in_ns[cpu] = now;
@@ -23,6 +24,7 @@ u32 ev_switch(u32 cpu, u64 now, struct fake_task *by, u32 preempt, u64 state,
 void ev_waking(u32 cpu, u64 now, struct fake_task *by, struct fake_task *wakee)
 {
 	current_cpu = cpu;
+	current_ns = now;
 	current = by;
 	if (!is_strangers_wakeup(wakee->pid))
 		on_waking(cpu, now, by->pid, wakee->pid, (u64)wakee);
@@ -31,6 +33,7 @@ void ev_waking(u32 cpu, u64 now, struct fake_task *by, struct fake_task *wakee)
 void ev_new_thread(u32 cpu, u64 now, struct fake_task *by, struct fake_task *child, u32 queue_cpu)
 {
 	current_cpu = cpu;
+	current_ns = now;
 	current = by;
 	on_new_thread(cpu, now, by->pid, child->pid, child->tgid, (u64)child, queue_cpu);
 }
@@ -38,6 +41,7 @@ void ev_new_thread(u32 cpu, u64 now, struct fake_task *by, struct fake_task *chi
 void ev_exec(u32 cpu, u64 now, struct fake_task *by, u32 old_pid)
 {
 	current_cpu = cpu;
+	current_ns = now;
 	current = by;
 	on_exec(cpu, now, by->pid, old_pid);
 }
@@ -45,6 +49,7 @@ void ev_exec(u32 cpu, u64 now, struct fake_task *by, u32 old_pid)
 void ev_exit(u32 cpu, u64 now, struct fake_task *by)
 {
 	current_cpu = cpu;
+	current_ns = now;
 	current = by;
 	on_exit(cpu, now, by->pid, by->tgid);
 }
@@ -52,6 +57,7 @@ void ev_exit(u32 cpu, u64 now, struct fake_task *by)
 void ev_migrate(u32 cpu, u64 now, struct fake_task *by, struct fake_task *task, u32 to_cpu)
 {
 	current_cpu = cpu;
+	current_ns = now;
 	current = by;
 	on_migrate(cpu, now, task->pid, (u64)task, to_cpu);
 }
@@ -59,6 +65,7 @@ void ev_migrate(u32 cpu, u64 now, struct fake_task *by, struct fake_task *task, 
 void ev_called(u32 cpu, u64 now, struct fake_task *by)
 {
 	current_cpu = cpu;
+	current_ns = now;
 	current = by;
 	on_called(cpu);
 }
@@ -68,6 +75,7 @@ void ev_called(u32 cpu, u64 now, struct fake_task *by)
 u32 ev_call_is_strangers(u32 cpu, u64 now, struct fake_task *by)
 {
 	current_cpu = cpu;
+	current_ns = now;
 	current = by;
 	return is_strangers_call(ctl_at(0), cpu_at(cpu), (u64)by->registers);
 }
@@ -79,7 +87,8 @@ void ev_call_enter(u32 cpu, u64 now, struct fake_task *by, u32 nr, u64 *argument
 	if (arguments)
 		memcpy(by->registers, arguments, 6 * sizeof(u64));
 	by->registers[6] = nr;
-	if (!ev_call_is_strangers(cpu, 0, by))
+	if (!ev_call_is_strangers(cpu, now, by) &&
+	    !is_unseen_entry(ctl_at(0), cpu_at(cpu), nr, (u64)by->registers))
 		on_call_enter(cpu, now, nr, (u64)by->registers);
 }
 
@@ -87,7 +96,8 @@ void ev_call_exit(u32 cpu, u64 now, struct fake_task *by, s64 result)
 {
 	current_cpu = cpu;
 	current = by;
-	if (!ev_call_is_strangers(cpu, 0, by))
+	if (!ev_call_is_strangers(cpu, now, by) &&
+	    !is_unseen(ctl_at(0), cpu_at(cpu), (u64)by->registers))
 		on_call_exit(cpu, now, (u64)by->registers, result);
 }
 #endif

@@ -58,6 +58,9 @@ static inline u32 bpf_get_smp_processor_id(void) { return current_cpu; }
 
 static inline u64 bpf_ktime_get_ns(void) { return current_ns; }
 
+/* A tick every 8 ns. */
+static inline u64 bpf_jiffies64(void) { return current_ns / 8; }
+
 /* As BCC has it; the tracepoints' arguments. */
 struct bpf_raw_tracepoint_args {
 	u64 args[6];

@@ -116,12 +116,14 @@ class Machine:
         light: bool = False,
         followed: bool = False,
         stacks: bool = True,
+        one_in: int = 1,
         settings_of_probes: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         self.names = names
         self.light = light
+        self.one_in = one_in
         files = [f for f in programs.sources(names) if f.name not in ("entry.c", "calibrate.c")]
-        macros = settings.macros(names, light, Types(), MACHINE, SIZES, followed)
+        macros = settings.macros(names, light, Types(), MACHINE, SIZES, followed, one_in)
         macros |= {"KERNEL_FRAMES": 1, "STACK_BYTES": 8192}
         if not stacks:
             macros["NO_STACKS"] = ""
@@ -143,6 +145,7 @@ class Machine:
         ]
         kind = ("-light" if light else "") + ("-followed" if followed else "")
         kind += "" if stacks else "-nostacks"
+        kind += f"-sampled{one_in}" if one_in > 1 else ""
         joined = build / f"machine{kind}-{'-'.join(names)}.c"
         joined.write_text(
             "".join(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.machine import NUMBER, SIZES, Machine
 from tracer.analysis.run import ledger
+from tracer.capture import sampled
 from tracer.model.recording import HostLoad, Missed, Recording
 from tracer.model.states import (
     AWAITED,
@@ -320,6 +321,7 @@ class World:
         covered = rows["path"].astype("i8").sum(axis=1)
         slept = [PATH_PARTS.index(part) for part in ("sleep", "timed_wait", "external")]
         assert (rows["path"][:, slept].sum(axis=1) == rows["path_awaited"].sum(axis=1)).all()
+        covered += rows["path_unsplit_ns"].astype("i8")
         wrong = abs(covered - (rows["last_ns"].astype("i8") - int(self.ctl["start_ns"])))
         assert wrong.max(initial=0) <= self.skew_ns, (
             rows["tid"][wrong > self.skew_ns].tolist(),
@@ -330,6 +332,7 @@ class World:
         """The recording that a session would have of this run."""
         data = self.m.arrays.snapshot()
         ctl = data["ctl"][0]
+        seen = sampled.take(data, self.m.one_in) if self.m.one_in > 1 else None
         return Recording(
             argv=("target",),
             light=self.m.light,
@@ -347,6 +350,7 @@ class World:
             missed=Missed(),
             load=HostLoad(0, 0),
             result=dict(result or {}),
+            sampled=seen,
         )
 
     def assert_closed(self, unknown_ns: int = 0) -> Recording:

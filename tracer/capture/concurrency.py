@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tracer.kernel.background import Background
 from tracer.kernel.engine import Engine
 from tracer.model.concurrency import ALL_ASLEEP, RAN, READY_NONE_RAN, Looks, Seen, Sleep
-from tracer.model.states import PART, STOPPED, Phase, RunState
+from tracer.model.states import PART, STOPPED, UNSPLIT, Phase, RunState
 from tracer.model.threads import Mask, Threads
 
 #: The mean distance of two looks. Distances are random: a program may have a period of its own.
@@ -121,7 +121,10 @@ class Tallied:
             self._key = np.concatenate((self._key, np.zeros(more, np.int64)))
             self._looks = np.concatenate((self._looks, np.zeros((more, 2), np.int64)))
         stopped = threads["blocked_part"][asleep] == PART[STOPPED]
-        part = np.where(stopped, PART[STOPPED], threads["on_cpu_part"][asleep])
+        called = threads["on_cpu_part"][asleep]
+        if (unsplit := called == UNSPLIT).any():
+            called = np.where(unsplit, threads["asleep_part"][asleep], called)
+        part = np.where(stopped, PART[STOPPED], called)
         key = (threads["call_nr"][asleep].astype(np.int64) << _PART_BITS) | part
         changed = key != self._key[asleep]
         if changed.any():

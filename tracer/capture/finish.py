@@ -9,6 +9,7 @@ from typing import Any
 
 from tracer import probes
 from tracer.analysis.run import counts
+from tracer.capture import sampled
 from tracer.capture.naming import Naming
 from tracer.capture.places import profile_of
 from tracer.capture.quotas import Quotas
@@ -49,6 +50,7 @@ class Tally:
         self._quotas = Quotas(lambda: processes_of(engine))
         self.quotas: tuple[Quota, ...] = ()  # of the window that closed last
         self._roles = Roles(engine)
+        self._still = sampled.StillCpus(engine)
         self.roles: dict[int, str] = {}  # the same
         self._begin()
 
@@ -66,6 +68,7 @@ class Tally:
         """To be called now and then in the window: what can be seen while the target lives."""
         self._quotas.look()
         self._roles.look()
+        self._still.look()
 
     def closes(self) -> HostLoad:
         """The window closes about now: the host's load in it."""
@@ -118,6 +121,7 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
             "does the workload speak the control protocol? see docs/workloads.md",
         )
     missed, events = tally.take(data)
+    seen = sampled.take(data, engine.one_in) if engine.one_in > 1 else None
     recording = Recording(
         light=engine.light,
         epoch=int(ctl["epoch"]),
@@ -144,10 +148,11 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
         unavailable=engine.unavailable,
         events=events,
         survivors=closed.survivors,
+        sampled=seen,
     )
     groups = counts.group_names(recording)
     attached = frozenset(engine.tracepoints)
-    context = Context(groups, engine.address_spaces(), attached, engine.light)
+    context = Context(groups, engine.address_spaces(), attached, not recording.is_split)
     records = probes.records(engine.names, data, context)
     with Naming(engine.leave_unnamed) as naming:
         profile = profile_of(recording, engine, groups, closed.path, closed.waiting)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.kernel.settings import GATE_CALL, call_info
-from tracer.model.states import PART, RunState
+from tracer.model.states import ON_CPU_PARTS, PART, UNSPLIT, USER, RunState
 from tracer.model.syscalls import numbers
 from tracer.model.threads import Mask, Threads
 
@@ -31,7 +31,7 @@ CORE_ARRAYS = (
     "threads_before",
 )
 #: What it counts in each window.
-MACHINE_COUNTS = ("others", "outside_waits")
+MACHINE_COUNTS = ("others", "outside_waits", "sample_groups")
 #: Read by their own collector while the programs run (kernel/stacks.py, kernel/event_reader.py).
 _COLLECTED = (
     *("path_nodes", "user_stacks", "event_loops"),
@@ -180,6 +180,9 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
             if name not in (*found, *_NOT_COPIED):
                 array = self[name]  # the later, the more rows of threads it has
                 found[name] = array.copy() if array.nbytes < _LARGE_BYTES else _sparse_copy(array)
+        if len(found["sample_groups"]) > 1:
+            found["path_seen_ns"] = found["threads"]["path"][:, : len(ON_CPU_PARTS)].copy()
+            _name_unsplit(found)
         return found
 
     def forget(self) -> None:
@@ -246,3 +249,17 @@ def _sparse_copy(array: NDArray[np.void]) -> NDArray[np.void]:
     to[:whole].reshape(-1, _BLOCK_WORDS)[used] = blocks[used]
     to[whole:] = source[whole:]
     return found
+
+
+def _name_unsplit(data: Snapshot) -> None:
+    """With --sample: time on a CPU while calls were not seen is a thread's own code, in place; one
+    that sleeps there is in the call that its registers named."""
+    threads, cpus, user = data["threads"], data["cpus"], PART[USER]
+    rows = np.flatnonzero(threads["tid"])  # the others have no memory yet
+    threads["path"][rows, user] += threads["path_unsplit_ns"][rows]
+    threads["own"][rows, user] += threads["own_unsplit_ns"][rows]
+    cpus["recycled_own"][:, user] += cpus["recycled_unsplit_ns"]
+    is_unsplit = threads["on_cpu_part"] == UNSPLIT
+    asleep = is_unsplit & (threads["state"] == RunState.BLOCKED)
+    threads["on_cpu_part"][is_unsplit] = user
+    threads["on_cpu_part"][asleep] = threads["asleep_part"][asleep]

@@ -92,6 +92,8 @@ class Engine:
         How probe stacks samples.
     rows:
         Of the table of threads, a power of two: so many threads there can be at a time.
+    one_in:
+        See the calls of each thread in one piece of time out of so many (--sample).
     say:
         Called with what takes a while: programs that are compiled for the first time.
     """
@@ -103,11 +105,13 @@ class Engine:
         followed: bool = False,
         sampling: Sampling = DEFAULT_SAMPLING,
         rows: int = settings.MOST_ROWS,
+        one_in: int = 1,
         say: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.names = tuple(names)
         self.light = light
         self.followed = followed
+        self.one_in = one_in
         require_conditions()
         btf, machine = Btf.load(), platform.machine()
         known = btf.tracepoints()
@@ -124,7 +128,7 @@ class Engine:
         #: On line when tracer attached.
         self.attached_cpus: tuple[int, ...] = ()
         sizes = Sizes.of_this_host(rows)
-        macros = settings.macros(self.names, light, btf, machine, sizes, followed)
+        macros = settings.macros(self.names, light, btf, machine, sizes, followed, one_in)
         macros |= _of_sampling(sampling, sizes) | settings.offsets(btf, machine)
         self._module = Module(_compiled(self.names, macros, say))
         slow = [name for name in programs.SLOW_TO_LOAD if name in self.tracepoints]
@@ -195,8 +199,8 @@ class Engine:
                 "is the kernel locked down? see /sys/kernel/security/lockdown",
             )
 
-    def visit(self) -> set[int]:
-        """Make every CPU switch once; the CPUs whose programs saw it.
+    def visit(self, cpus: Sequence[int] | None = None) -> set[int]:
+        """Make these CPUs switch once, or all of them; the CPUs whose programs saw it.
 
         Also isolated CPUs (isolcpus) and others outside tracer's own affinity, where the target
         may run; a control group (cpuset) may forbid some, and one may go off line just now.
@@ -204,7 +208,7 @@ class Engine:
         allowed = os.sched_getaffinity(0)
         own, seen = threading.get_native_id(), set()
         try:
-            for cpu in online_cpus():
+            for cpu in online_cpus() if cpus is None else cpus:
                 with contextlib.suppress(OSError):
                     os.sched_setaffinity(0, {cpu})
                     time.sleep(0.0001)

@@ -85,7 +85,7 @@ def sources(names: Sequence[str]) -> list[Path]:
     for name in names:
         _check(name, (probes.DIRECTORY / f"{name}.c").read_text())
     machine = {file.stem: file for file in MACHINE.glob("*.c")}
-    first = ("maps", "hist", "locks", "queues", "awaited", "affinity")
+    first = ("maps", "hist", "locks", "queues", "sample", "awaited", "affinity")
     last = ("core", "shared", "entry", "calibrate")
     return [
         *(machine[stem] for stem in first),

@@ -41,6 +41,9 @@ _STAT_CPUS = 64
 CPU_OTHERS = 64
 #: Kinds of sleep, by what was awaited, call and waker, that each CPU can tell apart.
 CPU_OUTSIDE_WAITS = 128
+#: --sample: a piece of time is so many ticks of the kernel, as a power of two (an eighth of a
+#: second at 250 ticks a second), and is in one of so many groups.
+_SAMPLE_SHIFT, SAMPLE_GROUPS = 5, 16
 #: Calls that the state machine treats on their own.
 _CALLS = (
     *("execve", "execveat", "sched_yield", "exit_group", "restart_syscall", "sched_setaffinity"),
@@ -95,9 +98,10 @@ def macros(
     machine: str,
     sizes: Sizes,
     followed: bool = False,
+    one_in: int = 1,
 ) -> dict[str, object]:
     """Everything that the C needs, of these probes and of the state machine; `followed`: one
-    window follows the other."""
+    window follows the other; `one_in`: how many pieces of time one is seen of (--sample)."""
     number = syscalls.numbers(machine)
     found: dict[str, object] = {
         **states.macros(),
@@ -123,6 +127,8 @@ def macros(
         "WORD_THREADS": _WORD_THREADS,
         "CPU_OTHERS": CPU_OTHERS,
         "CPU_OUTSIDE_WAITS": CPU_OUTSIDE_WAITS,
+        "SAMPLE_GROUPS": SAMPLE_GROUPS,
+        "SAMPLE_ROWS": min(sizes.cpus, _STAT_CPUS) * SAMPLE_GROUPS if one_in > 1 else 1,
         **_numbers_of_machine(machine),
         "MAX_AFFINITIES": MAX_AFFINITIES,
         **hooks(names),
@@ -134,6 +140,8 @@ def macros(
         found["LIGHT"] = ""
     if followed:
         found["FOLLOWED"] = ""
+    if one_in > 1:
+        found |= {"SAMPLED": "", "SAMPLE_N": one_in, "SAMPLE_SHIFT": _SAMPLE_SHIFT}
     return found
 
 

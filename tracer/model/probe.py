@@ -40,7 +40,7 @@ class Context:
 
     `groups`: the group of the table of threads that each thread is in, by slot; `spaces`: what
     the processes had mapped, where a probe wanted that; `attached`: the tracepoints that there were
-    programs on, None for all; `light`: system calls were not seen.
+    programs on, None for all; `light`: system calls were not seen, or not all of them.
     """
 
     groups: Mapping[int, str] = field(default_factory=dict)

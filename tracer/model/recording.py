@@ -14,6 +14,7 @@ from tracer.model import threads
 from tracer.model.concurrency import Looks
 from tracer.model.cost import Cost
 from tracer.model.profile import Profile
+from tracer.model.sampled import Sampled
 
 #: The members of `struct other` that are read.
 OTHER_DTYPE = np.dtype([("ns", "u8"), ("tgid", "u4"), ("comm", "S16")])
@@ -180,6 +181,8 @@ class Recording:
         Samples of the path with their stacks, named; None where none were taken.
     looks:
         What all threads did together; none where nobody looked.
+    sampled:
+        What --sample saw of the system calls; None without it.
     roles:
         What processes of the target are for, by number, from their command lines.
     """
@@ -218,6 +221,12 @@ class Recording:
     profile: Profile | None = None
     looks: Looks = field(default_factory=Looks)
     roles: Mapping[int, str] = field(default_factory=dict)
+    sampled: Sampled | None = None
+
+    @property
+    def is_split(self) -> bool:
+        """All system calls were seen: time on a CPU is split into own code and calls."""
+        return not self.light and self.sampled is None
 
     @property
     def window_ns(self) -> int:

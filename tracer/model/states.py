@@ -42,6 +42,8 @@ PATH_PARTS = (
 )
 #: Parts of a thread's own time, in the order of the C array `own`.
 OWN_PARTS = (*PATH_PARTS, STOPPED, *BLOCKED_PARTS)
+#: While a thread's calls are not seen (--sample) its time on a CPU is in none of them.
+UNSPLIT = len(OWN_PARTS)
 #: Index of each part in `own`, and in `path` where it is one of a path's.
 PART = {name: index for index, name in enumerate(OWN_PARTS)}
 
@@ -128,6 +130,7 @@ def macros() -> dict[str, int]:
         **indices("RESUMED_", RESUMED),
         **indices("BEHIND_", BEHIND),
         **indices("AWAITED_", AWAITED),
+        "PART_UNSPLIT": UNSPLIT,
         "N_PATH": len(PATH_PARTS),
         "N_OWN": len(OWN_PARTS),
         "N_SOURCES": len(SOURCES),

@@ -33,7 +33,9 @@ static inline u32 waits_for_blocks(u64 task, u64 state)
 
 static inline u32 in_call(struct thread *t)
 {
-	return t->on_cpu_part >= PART_SYSCALL_IO && t->on_cpu_part < PART_KERNEL_WORKERS;
+	u32 part = part_asleep(t);
+
+	return part >= PART_SYSCALL_IO && part < PART_KERNEL_WORKERS;
 }
 
 /* A call that returns when something is on the disk waits for the disk, whoever says that it is. */
@@ -43,7 +45,7 @@ static inline u32 is_for_disk(struct thread *t)
 
 	if (t->for_blocks)
 		return 1;
-	info = t->on_cpu_part == PART_SYSCALL_IO ? call_info_at(t->call_nr) : 0;
+	info = part_asleep(t) == PART_SYSCALL_IO ? call_info_at(t->call_nr) : 0;
 	return info && *info & CALL_SYNCS;
 }
 

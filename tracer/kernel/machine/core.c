@@ -20,6 +20,9 @@ static inline void take_path(struct thread *t, struct thread *from)
 	__builtin_memcpy(t->path_behind, from->path_behind, sizeof(t->path_behind));
 	__builtin_memcpy(t->path_awaited, from->path_awaited, sizeof(t->path_awaited));
 	__builtin_memcpy(t->resumed, from->resumed, sizeof(t->resumed));
+#ifdef SAMPLED
+	t->path_unsplit_ns = from->path_unsplit_ns;
+#endif
 	hook_path_taken(t, from);
 }
 
@@ -45,6 +48,14 @@ static inline void charge(struct thread *t, u32 part, u64 now)
 		t->path[part] += ns;
 		t->own[part] += ns;
 	}
+	if (is_unsplit(part)) {
+		t->path_unsplit_ns += ns;
+		t->own_unsplit_ns += ns;
+	}
+#ifdef SAMPLED
+	if (t->sample && part < PART_WAKEUP_IDLE)
+		sample_ran(t, part, ns);
+#endif
 	hook_path_grew(t, part, now);
 }
 
@@ -100,6 +111,14 @@ static inline void begin_row(struct ctl *c, struct thread *t)
 	__builtin_memset(t->own_behind, 0, sizeof(t->own_behind));
 	__builtin_memset(t->path, 0, sizeof(t->path));
 	__builtin_memset(t->own, 0, sizeof(t->own));
+#ifdef SAMPLED
+	t->path_unsplit_ns = t->own_unsplit_ns = 0;
+	t->piece = t->sample = 0;
+	if (t->on_cpu_part < PART_KERNEL_WORKERS) { /* what began before the window is not seen */
+		t->asleep_part = t->on_cpu_part;
+		t->on_cpu_part = PART_UNSPLIT;
+	}
+#endif
 	hook_path_begins(c, t);
 }
 
@@ -136,6 +155,7 @@ static inline void renew_cpu(struct ctl *c, struct cpu *k)
 	k->recycled = k->recycled_life_ns = 0;
 	k->recycled_voluntary = k->recycled_involuntary = k->recycled_migrations = 0;
 	k->recycled_yielded = k->inferred_ns = k->unseen_ns = k->blind = 0;
+	k->recycled_unsplit_ns = k->unseen_calls = 0;
 	__builtin_memset(k->recycled_behind, 0, sizeof(k->recycled_behind));
 	__builtin_memset(k->recycled_own, 0, sizeof(k->recycled_own));
 	__builtin_memset(k->sources, 0, sizeof(k->sources));
@@ -189,6 +209,63 @@ static inline u32 part_of_registers(struct ctl *c, struct thread *t, u64 task)
 	return part_of_number(t->call_nr);
 }
 
+/* The same as the part of the time from now on. */
+static inline u32 part_found(struct ctl *c, struct thread *t, u64 task)
+{
+	u32 part = part_of_registers(c, t, task);
+
+#ifdef SAMPLED
+	if (c->phase == PHASE_OPEN) {
+		t->asleep_part = part;
+		return PART_UNSPLIT;
+	}
+#endif
+	return part;
+}
+
+#ifdef SAMPLED
+/* The registers of the call in which `task` is, or of the interrupt of its own code. */
+static inline u64 registers_of(struct ctl *c, u64 task)
+{
+	return argument(task, OFFSET_TASK_STACK) + c->regs_offset;
+}
+
+/* The current thread, whose calls are not seen, goes off its CPU by itself: its registers tell in which call. What
+ * locks.c knows from a call's entry it learns here. */
+static inline u32 part_left(struct ctl *c, struct thread *t, u32 slot)
+{
+	u64 task = current_typed_task(), regs = typed_u64(task, OFFSET_TASK_STACK) + c->regs_offset;
+	s32 number = (s32)argument(regs, OFFSET_REGS_CALL);
+	u32 nr, part;
+
+	t->word = t->waits = 0;
+	if (!c->regs_offset || number < 0)
+		return t->asleep_part = PART_USER;
+	nr = table_number(number, first_number_of_typed(task));
+	part = part_of_number(nr);
+	if (IS_CALL(nr, RESTART_SYSCALL))
+		part = IS_CALL(t->call_nr, RESTART_SYSCALL) ? t->call_part : part_of_number(t->call_nr);
+	t->call_nr = nr;
+	t->asleep_part = t->call_part = part;
+	if (part == PART_SYSCALL_FUTEX && nr < CALLS_OF_COMPAT)
+		futex_begins(t, slot, regs);
+	return part;
+}
+
+/* `t` has come onto this CPU. In its own code it goes over to its present piece. */
+static inline void sample_at_switch(struct ctl *c, struct cpu *k, struct thread *t, u32 slot, u64 task)
+{
+	if (c->phase == PHASE_OPEN && c->regs_offset &&
+	    (t->on_cpu_part == PART_USER || t->on_cpu_part == PART_UNSPLIT) &&
+	    t->piece != (bpf_jiffies64() >> SAMPLE_SHIFT) + 1 &&
+	    (s32)argument(registers_of(c, task), OFFSET_REGS_CALL) < 0 && sample_goes_on(t)) {
+		t->sample = sample_of_piece(t, slot);
+		t->on_cpu_part = t->sample ? PART_USER : PART_UNSPLIT;
+	}
+	k->unseen_until = sample_unseen_until(t);
+}
+#endif
+
 /* A thread that nobody saw come in runs here: its wait ends now. */
 static inline void found_running(struct ctl *c, struct cpu *k, struct thread *t, u32 cpu, u64 task,
 				 u64 now)
@@ -205,7 +282,7 @@ static inline void found_running(struct ctl *c, struct cpu *k, struct thread *t,
 	charge(t, was == THREAD_PREEMPTED ? PART_PREEMPTED : was == THREAD_YIELDED ? PART_YIELDED :
 		  was == THREAD_BLOCKED ? PART_UNKNOWN : PART_WAKEUP_QUEUED, now);
 	if (t->on_cpu_part == PART_UNKNOWN)
-		t->on_cpu_part = part_of_registers(c, t, task);
+		t->on_cpu_part = part_found(c, t, task);
 	t->in_ns = now;
 	t->wait = N_WAITS;
 	t->task = task;
@@ -232,6 +309,9 @@ static inline u32 running_slot(struct ctl *c, struct cpu *k, u32 cpu, u32 tid, u
 	slot = tid ? resolve(tid, task) : 0;
 	charge_cpu(c, k, now);
 	k->regs = k->runtime_in = 0;
+#ifdef SAMPLED
+	k->unseen_until = 0;
+#endif
 	if (k->seen) {
 		k->repairs[REPAIR_SWITCH_NOT_SEEN]++;
 		if (t && t->cpu == cpu) { /* otherwise it was seen to come in elsewhere */
@@ -334,7 +414,11 @@ static inline void end_at_exit(struct ctl *c, u32 last_slot, u64 now)
 	if (!t || __sync_val_compare_and_swap(&c->end_slot, 0, slot))
 		return;
 	if (now > t->last_ns) {
+#ifdef SAMPLED
+		t->path_unsplit_ns += now - t->last_ns;
+#else
 		t->path[PART_SYSCALL_PROCESS] += now - t->last_ns;
+#endif
 		t->last_ns = now;
 		hook_path_filled(t, t, PART_SYSCALL_PROCESS, now);
 	}
@@ -371,6 +455,7 @@ static inline u32 new_slot(struct ctl *c, struct cpu *k)
 				k->recycled_involuntary += dead->involuntary;
 				k->recycled_migrations += dead->migrations;
 				k->recycled_yielded += dead->yielded;
+				k->recycled_unsplit_ns += dead->own_unsplit_ns;
 #pragma clang loop unroll(disable)
 				for (int i = 0; i < N_OWN; i++)
 					k->recycled_own[i] += dead->own[i];
@@ -410,6 +495,15 @@ static inline void create(struct ctl *c, struct thread *t, struct thread *parent
 	t->affinity = parent->affinity;
 	t->task = task;
 	t->comm[0] = 0;
+#ifdef SAMPLED
+	t->sample = t->piece = 0;
+	if (c->phase == PHASE_OPEN && !t->is_worker) {
+		sample_goes_on(t);
+		t->sample = sample_of_piece(t, t->slot);
+		t->on_cpu_part = t->sample ? PART_USER : PART_UNSPLIT;
+		t->asleep_part = PART_USER;
+	}
+#endif
 	charge(parent, parent->on_cpu_part, now);
 	t->last_ns = parent->last_ns; /* now, or later where clocks differ */
 	take_path(t, parent);
@@ -514,8 +608,15 @@ static inline void on_exec(u32 cpu, u64 now, u32 tid, u32 old_tid)
 static inline u32 switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct thread *t, u32 slot,
 			     u64 now, u32 preempt, u64 prev_state)
 {
+	u32 part;
+
 	renew(c, t, now);
 	charge(t, t->on_cpu_part, now);
+	part = t->on_cpu_part;
+#ifdef SAMPLED
+	if (part == PART_UNSPLIT && !preempt && !(prev_state & TASK_STATE_DEAD))
+		part = part_left(c, t, slot);
+#endif
 	if (c->phase == PHASE_OPEN)
 		hook_switched_out(cpu, t, slot, since(now, t->in_ns > c->start_ns ? t->in_ns : c->start_ns),
 				  !(prev_state & TASK_STATE_DEAD) && (preempt || !prev_state));
@@ -531,7 +632,7 @@ static inline u32 switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 		queue_begins(c, t, cpu, now);
 		t->is_throttled = is_throttled(current_task());
 		t->prio = current_prio();
-		if (!preempt && t->on_cpu_part == PART_SYSCALL_PROCESS &&
+		if (!preempt && part == PART_SYSCALL_PROCESS &&
 		    IS_CALL(t->call_nr, SCHED_YIELD)) {
 			t->yielded++;
 			__sync_lock_test_and_set(&t->state, THREAD_YIELDED);
@@ -544,8 +645,8 @@ static inline u32 switch_out(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 		t->sleeps += prev_state & TASK_STATE_INTERRUPTIBLE;
 		t->for_blocks = waits_for_blocks(current_task(), prev_state);
 		t->blocked_part = prev_state & TASK_STATE_STOPPED ? PART_BLOCKED_STOPPED :
-			   t->on_cpu_part == PART_UNKNOWN ? PART_UNKNOWN :
-			   t->on_cpu_part && !t->is_worker ? PART_BLOCKED_IO + t->on_cpu_part - 1 : PART_BLOCKED_OTHER;
+			   part == PART_UNKNOWN ? PART_UNKNOWN :
+			   part && !t->is_worker ? PART_BLOCKED_IO + part - 1 : PART_BLOCKED_OTHER;
 		if (__sync_val_compare_and_swap(&t->state, THREAD_RUNNING, THREAD_BLOCKED) !=
 		    THREAD_RUNNING) {
 			/* woken between its decision to sleep and this switch */
@@ -607,7 +708,7 @@ static inline void switch_in(struct ctl *c, struct cpu *k, u32 cpu, struct threa
 		queue_ends(c, t, now);
 	charge(t, part, now);
 	t->call_off_ns += off_cpu_ns(c, t, now);
-	t->resumed[t->on_cpu_part == PART_USER ? RESUMED_USER :
+	t->resumed[t->on_cpu_part == PART_USER || is_unsplit(t->on_cpu_part) ? RESUMED_USER :
 		   t->on_cpu_part == PART_SYSCALL_IO || t->on_cpu_part == PART_SYSCALL_POLL ||
 		   t->on_cpu_part == PART_SYSCALL_IO_URING ? RESUMED_IO : RESUMED_SYSTEM]++;
 	t->in_ns = now;
@@ -690,6 +791,9 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u64 prev_id, u64 pre
 	if (slot && (t = thread_at(slot)))
 		left = switch_out(c, k, cpu, t, slot, now, preempt, prev_state);
 	next = 0;
+#ifdef SAMPLED
+	k->unseen_until = 0;
+#endif
 	if (!prev_tid)
 		k->idle_out_ns = now;
 	if (!next_tid)
@@ -699,7 +803,10 @@ static inline void on_switch(u32 cpu, u64 now, u32 preempt, u64 prev_id, u64 pre
 		switch_in(c, k, cpu, t, next, now);
 		t->task = next_task;
 		if (t->on_cpu_part == PART_UNKNOWN)
-			t->on_cpu_part = part_of_registers(c, t, next_task);
+			t->on_cpu_part = part_found(c, t, next_task);
+#ifdef SAMPLED
+		sample_at_switch(c, k, t, next, next_task);
+#endif
 #ifdef LIGHT
 		if (c->armed_tid && c->armed_tid == next_tid)
 			open_window(c, t, now);
@@ -735,12 +842,14 @@ static inline u32 wake_source(struct cpu *k, struct thread *waker, u32 waker_tid
 /* The part of the path that a sleep is which nobody of the target ended. */
 static inline u32 slept_part(struct thread *t)
 {
+	u32 part = part_asleep(t);
+
 	if (t->source == SOURCE_KERNEL_WORKER)
 		return PART_KERNEL_WORKERS;
 	if (t->source != SOURCE_TIMER)
 		return PART_EXTERNAL;
-	return t->on_cpu_part == PART_SYSCALL_FUTEX || t->on_cpu_part == PART_SYSCALL_POLL ||
-	       t->on_cpu_part == PART_SYSCALL_IO_URING ? PART_TIMED_WAIT : PART_SLEEP;
+	return part == PART_SYSCALL_FUTEX || part == PART_SYSCALL_POLL ||
+	       part == PART_SYSCALL_IO_URING ? PART_TIMED_WAIT : PART_SLEEP;
 }
 
 /* `t` takes over the path of a thread on another CPU, or on none, up to `at` or to that thread's last
@@ -758,13 +867,21 @@ static inline u64 take_path_of_holder(struct ctl *c, struct thread *t, struct th
 		__builtin_memset(t->path_behind, 0, sizeof(t->path_behind));
 		__builtin_memset(t->path_awaited, 0, sizeof(t->path_awaited));
 		__builtin_memset(t->resumed, 0, sizeof(t->resumed));
+#ifdef SAMPLED
+		t->path_unsplit_ns = 0;
+#endif
 		hook_path_begins(c, t);
 	}
+#ifdef SAMPLED
+	sum = t->path_unsplit_ns;
+#endif
 #pragma unroll
 	for (int i = 0; i < N_PATH; i++)
 		sum += t->path[i];
 	if (at < c->start_ns + sum)
 		return c->start_ns + sum;
+	if (is_unsplit(part))
+		t->path_unsplit_ns += at - c->start_ns - sum;
 	asm volatile("" : "+r"(part)); /* as the verifier wants the bound: right before its use */
 	if (part < N_PATH)
 		t->path[part] += at - c->start_ns - sum;
@@ -793,6 +910,14 @@ static inline u32 hand_over(struct ctl *c, struct cpu *k, struct thread *t, stru
 		mode = waker->on_cpu_part;
 		if (mode < N_PATH && at > waker->last_ns)
 			t->path[mode] += at - waker->last_ns;
+		if (is_unsplit(mode) && at > waker->last_ns)
+			t->path_unsplit_ns += at - waker->last_ns;
+#ifdef SAMPLED
+		if (t->waits) { /* one had what the other waited for, which has it now */
+			touch(t, waker->slot);
+			touch(t, t->slot);
+		}
+#endif
 	} else {
 		from = t->source == SOURCE_TIMER ? holder(t) : 0;
 		asm volatile("" : "+r"(from)); /* the verifier needs the check below, where it is */
@@ -1030,12 +1155,62 @@ static inline void end_unseen_call(u32 cpu, struct ctl *c, struct cpu *k, struct
 
 	if (c->phase != PHASE_OPEN)
 		return;
+#ifdef SAMPLED
+	sample_called(t);
+#endif
 	renew_cpu(c, k);
 	k->repairs[REPAIR_CALL_RETURN_NOT_SEEN]++;
 	k->inferred_ns += since(now, t->last_ns);
 	charge(t, t->on_cpu_part, now);
 	hook_call_ended(cpu, c, k, t, slot, 0, since(now, from), now);
 }
+
+#ifdef SAMPLED
+/* The thread goes over to its present piece with the call `nr`, which it enters. 1: that is all there is
+ * to do, since the call is not seen. */
+static inline u32 sample_enters(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t, u32 slot,
+				u32 nr, u64 now)
+{
+	u32 sample = sample_goes_on(t) ? sample_of_piece(t, slot) : t->sample;
+
+	renew_cpu(c, k);
+	if (t->on_cpu_part == PART_USER)
+		charge(t, PART_USER, now);
+	else if (t->on_cpu_part < PART_KERNEL_WORKERS)
+		end_unseen_call(cpu, c, k, t, slot, now);
+	else
+		charge(t, PART_UNSPLIT, now);
+	t->sample = sample;
+	if (sample) {
+		t->on_cpu_part = PART_USER;
+		k->unseen_until = 0;
+		return 0;
+	}
+	t->on_cpu_part = PART_UNSPLIT;
+	t->call_nr = nr;
+	t->fresh = 0;
+	t->sleeps = 0;
+	k->unseen_calls++;
+	k->unseen_until = sample_unseen_until(t);
+	note_exec(t, k->slot, k->slot);
+	if (IS_CALL(nr, EXECVE) || IS_CALL(nr, EXECVEAT))
+		k->unseen_until = 0; /* it may fail */
+	if (IS_CALL(nr, EXIT_GROUP))
+		note_exit(c, t, slot);
+	return 1;
+}
+
+/* A call that is not seen returns. */
+static inline void sample_leaves(struct cpu *k, struct thread *t, u64 now)
+{
+	if (t->on_cpu_part == PART_UNKNOWN)
+		charge(t, PART_UNSPLIT, now);
+	t->on_cpu_part = PART_UNSPLIT;
+	note_exec(t, k->slot, 0);
+	t->fresh = 0;
+	k->unseen_until = sample_unseen_until(t);
+}
+#endif
 
 static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 {
@@ -1063,6 +1238,10 @@ static inline void on_call_enter(u32 cpu, u64 now, u32 nr, u64 regs)
 		return;
 	}
 	hook_entered(cpu, slot, nr, regs, now);
+#ifdef SAMPLED
+	if (c->phase == PHASE_OPEN && sample_enters(cpu, c, k, t, slot, nr, now))
+		return;
+#endif
 	if (t->on_cpu_part != PART_USER && t->on_cpu_part != PART_UNKNOWN)
 		end_unseen_call(cpu, c, k, t, slot, now);
 	charge(t, PART_USER, now); /* also where the thread was found running: no return was seen */
@@ -1098,6 +1277,10 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 	hook_cpu_event(cpu, now);
 	if (c->armed_tid && c->armed_tid == t->tid && t->reads_control && result > 0) {
 		open_window(c, t, now);
+#ifdef SAMPLED
+	} else if (c->phase == PHASE_OPEN && !t->sample && !t->is_worker) {
+		sample_leaves(k, t, now);
+#endif
 	} else if (t->on_cpu_part != PART_USER || infer_entry(c, k, t, now, regs)) {
 		if (t->on_cpu_part == PART_UNKNOWN)
 			t->on_cpu_part = part_of_call(t, regs);
@@ -1108,6 +1291,9 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 			 t->call_nr == NR_SCHED_SETAFFINITY && !result)
 			affinity_set(c, t, regs, now);
 		if (c->phase == PHASE_OPEN && t->on_cpu_part != PART_UNKNOWN) {
+#ifdef SAMPLED
+			sample_called(t);
+#endif
 			from = t->call_start_ns > c->start_ns ? t->call_start_ns : c->start_ns;
 			hook_call_ended(cpu, c, k, t, slot, result, since(now, from), now);
 		}
@@ -1115,11 +1301,28 @@ static inline void on_call_exit(u32 cpu, u64 now, u64 regs, s64 result)
 	}
 	hook_returned(cpu, t, slot, result, now);
 	t->on_cpu_part = PART_USER;
+#ifdef SAMPLED
+	if (c->phase == PHASE_OPEN && !t->sample)
+		t->on_cpu_part = PART_UNSPLIT;
+#endif
 	t->fresh = 0;
 	t->reads_control = 0;
 	if (t->state == THREAD_RUNNING_EARLY)
 		__sync_val_compare_and_swap(&t->state, THREAD_RUNNING_EARLY, THREAD_RUNNING);
 }
+
+#ifdef SAMPLED
+/* The present thread ends in a call, which does not return: of those that are seen none counts that
+ * does not. */
+static inline void sample_ends(struct ctl *c, struct cpu *k, struct thread *t)
+{
+	if (c->phase != PHASE_OPEN || !t->piece || t->on_cpu_part != PART_UNSPLIT ||
+	    (s32)argument(registers_of(c, current_task()), OFFSET_REGS_CALL) < 0)
+		return;
+	renew_cpu(c, k);
+	k->unseen_calls--;
+}
+#endif
 
 /* A thread ends. Where its whole process does and no thread was seen to ask for that, a signal
  * ended it (or --light hides the call): the first one to go is the one that took it. */
@@ -1140,8 +1343,11 @@ static inline void on_exit(u32 cpu, u64 now, u32 tid, u32 tgid)
 	hook_dying(cpu, t, slot, now);
 	charge(t, t->on_cpu_part, now);
 #ifndef LIGHT
-	if (!t->is_worker)
+	if (!t->is_worker && !is_unsplit(t->on_cpu_part))
 		t->on_cpu_part = PART_SYSCALL_PROCESS;
+#endif
+#ifdef SAMPLED
+	sample_ends(c, k, t);
 #endif
 	if (!c->exit_slot && !t->is_worker && group_is_ending())
 		note_exit(c, t, slot);

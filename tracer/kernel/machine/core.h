@@ -63,6 +63,8 @@ struct cpu {
 	u64 idle_in_ns, idle_out_ns;
 	u64 early;          /* wake-ups that found their thread still running */
 	u64 events;         /* of the target's threads, for the estimate of what tracing cost */
+	u64 unseen_until;   /* --sample: up to this tick the calls of who runs here are not seen, */
+	u64 unseen_calls;   /* and how many calls were not */
 	u64 sources[N_SOURCES];
 	u64 losses[N_LOSSES];
 	u64 repairs[N_REPAIRS];
@@ -75,6 +77,7 @@ struct cpu {
 	u64 recycled, recycled_life_ns, recycled_voluntary, recycled_involuntary, recycled_migrations;
 	u64 recycled_yielded;
 	u64 recycled_own[N_OWN];
+	u64 recycled_unsplit_ns;
 	u64 recycled_behind[N_BEHIND];
 };
 
@@ -129,6 +132,11 @@ struct thread {
 	u64 own[N_OWN];
 	u64 own_behind[N_BEHIND];
 	char comm[COMM_LENGTH];
+	/* of --sample (sample.c) */
+	u64 piece;          /* 1 + that which `sample` is of, 0 for none */
+	u32 sample;         /* 1 + the group of the piece, 0: its calls are not seen */
+	u32 asleep_part;    /* the part of the unseen call in which it slept last */
+	u64 path_unsplit_ns, own_unsplit_ns; /* on a CPU while its calls were not seen */
 	/* of probe stacks */
 	u64 grid_ns;        /* the next point of the grid that the path has not reached */
 	u64 node;           /* the last node of the path, 0 for none */

@@ -72,7 +72,8 @@ int tp_sys_enter(struct bpf_raw_tracepoint_args *ctx)
 	if (!c || !k)
 		return 0;
 	*(volatile u64 *)&k->entering = ctx->args[0];
-	if (!is_strangers_call(c, k, ctx->args[0]))
+	if (!is_strangers_call(c, k, ctx->args[0]) &&
+	    !is_unseen_entry(c, k, (u32)ctx->args[1], ctx->args[0]))
 		on_call_enter(CPU, NOW, (u32)ctx->args[1], ctx->args[0]);
 	*(volatile u64 *)&k->entering = 0;
 	return 0;
@@ -86,7 +87,7 @@ int tp_sys_exit(struct bpf_raw_tracepoint_args *ctx)
 	if (!c || !k)
 		return 0;
 	*(volatile u64 *)&k->returning = ctx->args[0];
-	if (!is_strangers_call(c, k, ctx->args[0]))
+	if (!is_strangers_call(c, k, ctx->args[0]) && !is_unseen(c, k, ctx->args[0]))
 		on_call_exit(CPU, NOW, ctx->args[0], (s64)ctx->args[1]);
 	*(volatile u64 *)&k->returning = 0;
 	return 0;

@@ -124,6 +124,16 @@ static inline u32 first_number(u64 task)
 	return 0;
 }
 
+/* The same of a task of a type that the verifier knows. */
+static inline u32 first_number_of_typed(u64 task)
+{
+#ifdef TASK_COMPAT
+	if (typed_u32(task, OFFSET_TASK_COMPAT) & TASK_COMPAT)
+		return CALLS_OF_COMPAT;
+#endif
+	return 0;
+}
+
 /* A call's number in the table of calls, whose last one stands for all numbers beyond. */
 static inline u32 table_number(u32 nr, u32 first)
 {
