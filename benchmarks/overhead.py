@@ -26,18 +26,21 @@ UNTRACED, DEFAULT, ALL, BPFTRACE = (
     "untraced", "tracer, default probes", "tracer, all probes", "bpftrace"
 )  # fmt: skip
 FLOOR, LIGHT_FLOOR = "empty programs", "empty programs, --light"
+SAMPLED = "tracer, --sample 1/8"
 CLOCK = "programs that read the clock"
 #: The goals, printed beside what was measured: of the default probes to CLOCK, and of bpftrace.
 GOAL, BPFTRACE_SHARE = 1.10, 0.25
 
 #: The thread brigade is what tracer is for; one thread making nearly empty calls is the worst case.
 SUBJECTS = ("thread-brigade", "one-thread-brigade")
-#: tracer's own conditions: probes, --light, and the floor with the same tracepoints.
-OURS: Mapping[str, tuple[tuple[str, ...], bool, str]] = {
-    "tracer, --light": (probes.DEFAULT, True, LIGHT_FLOOR),
-    "tracer, --probe sched": (("sched",), False, FLOOR),
-    DEFAULT: (probes.DEFAULT, False, FLOOR),
-    ALL: (tuple(probes.names()), False, FLOOR),
+#: tracer's own conditions: probes, --light, N of --sample 1/N, and the floor with the same
+#: tracepoints.
+OURS: Mapping[str, tuple[tuple[str, ...], bool, int, str]] = {
+    "tracer, --light": (probes.DEFAULT, True, 1, LIGHT_FLOOR),
+    SAMPLED: (probes.DEFAULT, False, 8, FLOOR),
+    "tracer, --probe sched": (("sched",), False, 1, FLOOR),
+    DEFAULT: (probes.DEFAULT, False, 1, FLOOR),
+    ALL: (tuple(probes.names()), False, 1, FLOOR),
 }
 #: What each condition reports to its user.
 REPORTS = {
@@ -45,6 +48,7 @@ REPORTS = {
     CLOCK: "nothing: the cost of being called, and of the time of each event",
     LIGHT_FLOOR: "nothing, on the tracepoints that --light uses",
     "tracer, --light": "the path, three ledgers, switches, wake-ups; time on a CPU is not split",
+    SAMPLED: "the same; time on a CPU is split, and calls are counted, from an eighth of the time",
     "tracer, --probe sched": "the same, I/O split from the rest; no detail per call",
     DEFAULT: "the path, three ledgers, switches, wake-ups, each call; steps of 1/16 octave",
     ALL: "the same; stacks, idle CPUs, epoll, io_uring",
@@ -116,9 +120,9 @@ def _subject(name: str, options: Options) -> Result:
             UNTRACED: functools.partial(_untraced, subject)
         }
         engines: dict[str, Engine] = {}
-        for label, (names, light, floor_name) in OURS.items():
+        for label, (names, light, one_in, floor_name) in OURS.items():
             options.progress.say(f"{name}: compiling {label}")
-            engine = engines[label] = Engine(names, light)
+            engine = engines[label] = Engine(names, light, one_in=one_in)
             stack.callback(engine.close)
             conditions[label] = functools.partial(_traced, engine, subject)
             if floor_name not in conditions:
@@ -138,7 +142,7 @@ def _subject(name: str, options: Options) -> Result:
 
 def _result(subject: Subject, options: Options, events: float, measured: Measured) -> Result:
     bases: dict[str, str | None] = {UNTRACED: None, FLOOR: None, CLOCK: FLOOR, LIGHT_FLOOR: None}
-    bases |= {label: floor for label, (_names, _light, floor) in OURS.items()}
+    bases |= {label: floor for label, (_names, _light, _one_in, floor) in OURS.items()}
     bases |= {peer.name: FLOOR for peer in PEERS}
     reports = {**REPORTS, **{peer.name: peer.reports for peer in PEERS}}
     rows = [_row(measured, label, base, events) for label, base in bases.items()]

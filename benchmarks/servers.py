@@ -20,6 +20,7 @@ from tracer.kernel.engine import Engine
 
 NAME = "servers"
 UNTRACED, FLOOR, TRACED, LIGHT = "untraced", "empty programs", "tracer", "tracer, --light"
+SAMPLED = "tracer, --sample 1/8"
 BPFTRACE = "bpftrace"
 #: To empty programs on the same tracepoints: CPU per operation at most, throughput at least.
 MOST_CPU, LEAST_THROUGHPUT = 1.10, 0.95
@@ -70,7 +71,7 @@ def _verdict(throughput: Ratio | None, cpu: Ratio | None) -> str:
 
 
 def _rows(title: str, measured: Measured) -> Iterator[list[str]]:
-    for label in (UNTRACED, FLOOR, TRACED, LIGHT, BPFTRACE):
+    for label in (UNTRACED, FLOOR, TRACED, SAMPLED, LIGHT, BPFTRACE):
         if label not in measured.labels:
             continue
         first = [title if label == UNTRACED else "", label]
@@ -98,8 +99,8 @@ def run(options: Options) -> list[Result]:
     with contextlib.ExitStack() as stack:
         options.progress.say(f"{NAME}: compiling")
         engines = {
-            label: stack.enter_context(contextlib.closing(Engine(probes.DEFAULT, light)))
-            for label, light in ((TRACED, False), (LIGHT, True))
+            label: stack.enter_context(contextlib.closing(Engine(probes.DEFAULT, light, one_in=n)))
+            for label, light, n in ((TRACED, False, 1), (SAMPLED, False, 8), (LIGHT, True, 1))
         }
         floor = stack.enter_context(contextlib.closing(Floor(engines[TRACED].tracepoints)))
         for title in SERVERS:
