@@ -89,7 +89,7 @@ def _probes_of(option: str) -> list[str]:
 
 def _probes_on(document: Document) -> list[str]:
     on = [n for n in probes.names() if document.get(_SECTIONS.get(n, n)) is not None]
-    return [*on, *probes.DEFAULT] if document["light"] else on
+    return [*on, *probes.DEFAULT] if document["light"] or document.get("sampled") else on
 
 
 def _named(on: list[str]) -> str:

@@ -183,7 +183,7 @@ def _wanted(item: pytest.Item) -> _Wanted:
     try:
         budgets = tuple(map(parse, texts))
         tracing = tracing_of(values.get("probes"), bool(values.get("light")), TOP)
-        require(budgets, tracing.probes, tracing.light)
+        require(budgets, tracing.probes, "--light" if tracing.light else "")
         return _Wanted(budgets, tracing, values.get("units"))
     except TracerError as error:
         why = str(error)

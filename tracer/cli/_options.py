@@ -7,7 +7,7 @@ Values are converted where their option is declared: a command gets plain data.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +18,7 @@ from tracer.cli._types import (
     BudgetLimit,
     CpuList,
     FileName,
+    OneIn,
     PathOf,
     ProbeNames,
     Seconds,
@@ -114,6 +115,13 @@ def tracing_options() -> list[click.Parameter]:
             help="Leave the system-call tracepoints out: cheaper, but on-CPU time is not split.",
         ),
         click.Option(
+            ["--sample", "one_in"],
+            type=OneIn(),
+            metavar="1/N",
+            help="See the system calls of each thread in one piece of time out of N, 1/8: cheaper;"
+            " the path's waits stay exact, what calls did is estimated.",
+        ),
+        click.Option(
             ["--top"],
             type=click.IntRange(0, 1000),
             default=0,
@@ -150,12 +158,34 @@ def tracing(values: Mapping[str, Any], no_units: str = "") -> Tracing:
         raise click.UsageError(
             f"{what} samples where system calls are seen: leave out --light or {what}"
         )
-    require(values.get("budgets", ()), names, values["light"], no_units)
+    one_in = values.get("one_in") or 1
+    if one_in > 1:
+        _require_for_sample(values, names, wanted)
+    left_out = "--light" if values["light"] else "--sample" if one_in > 1 else ""
+    require(values.get("budgets", ()), names, left_out, no_units)
     grid_ns = GRID_NS if values["grid"] is None else 1000 * values["grid"]
     is_deep = values["deep_stacks"] or values.get("python_frames")
     stack_bytes = (2 if is_deep else 1) * STACK_BYTES
     sampling = Sampling(grid_ns, values["all_threads"], values["kernel_stacks"], stack_bytes)
-    return Tracing(names, values["light"], values["top"], sampling)
+    return Tracing(names, values["light"], values["top"], sampling, one_in)
+
+
+def _require_for_sample(
+    values: Mapping[str, Any], names: tuple[str, ...], wanted: Sequence[str]
+) -> None:
+    """UsageError for what needs every system call."""
+    given = [f"--{n}" for n in ("light", "record", "interval") if values.get(n)]
+    if "stacks" in names:
+        given.append(f"--{wanted[0].replace('_', '-')}" if wanted else "--probe stacks")
+    given += [f"--probe {n}" for n in ("io_uring", "epoll") if n in names]
+    why = {
+        "--light": "--light sees no system calls, --sample some of them",
+        "--record": "--record keeps every system call, --sample sees some of them",
+        "--interval": "--sample estimates from one long window, --interval makes short ones",
+    }
+    for one in given:
+        text = why.get(one, f"{one} counts at every system call, --sample sees some of them")
+        raise click.UsageError(f"{text}: leave out one of the two")
 
 
 # ---- how much of it ----

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 TARGET_TO_COME = "tracer.target_to_come"
 
 
+#: What N of `1/N` can be.
+LEAST_ONE_IN, MOST_ONE_IN = 2, 1000
+
+
 def items(words: Iterable[str], incomplete: str = "") -> list[CompletionItem[str]]:
     """The words that begin so, for a shell to choose from."""
     return [CompletionItem(word) for word in words if word.startswith(incomplete)]
@@ -38,6 +42,24 @@ class FileName(click.ParamType[str]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem[str]]:
         return a_file(incomplete)
+
+
+class OneIn(click.ParamType[int]):
+    """`1/8`: one out of 8, as that number."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = re.fullmatch(r"1/([0-9]{1,6})", str(value))
+        one_in = int(found[1]) if found else 0
+        if not LEAST_ONE_IN <= one_in <= MOST_ONE_IN:
+            self.fail(
+                f"{value!r} is not 1/N with N from {LEAST_ONE_IN} to {MOST_ONE_IN}: 1/8 sees the"
+                " system calls of one piece of time in 8",
+                param,
+                ctx,
+            )
+        return one_in
 
 
 class ProbeNames(click.ParamType[str]):

@@ -36,7 +36,7 @@ _RECORDED_S = 10.0
 #: So many threads are listed one by one.
 _THREADS = 30
 #: Options that make sense for one report alone.
-_OF_ONE = (*FILES, "by", "budgets")
+_OF_ONE = (*FILES, "by", "budgets", "one_in")
 
 
 class _Top(click.Command):

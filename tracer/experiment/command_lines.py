@@ -66,6 +66,7 @@ def _traced(tracing: Tracing, follow: bool) -> list[str]:
     sampling = tracing.sampling
     chosen = {
         "--light": tracing.light,
+        f"--sample 1/{tracing.one_in}": tracing.one_in > 1,
         f"--top {tracing.top}": tracing.top,
         "--no-follow": not follow,
         f"--grid {sampling.grid_ns // 1000}": sampling.grid_ns != GRID_NS,

@@ -143,7 +143,9 @@ def trace_command(
     input_offset = _input_offset()
     tracing = tracing.with_path()
     kept = with_events(tracing, recorder)
-    engine = Engine(kept.probes, tracing.light, sampling=tracing.sampling, say=say)
+    engine = Engine(
+        kept.probes, tracing.light, sampling=tracing.sampling, one_in=tracing.one_in, say=say
+    )
     with contextlib.closing(engine):
         switch_ns, costs = switch_cost_ns(engine), calibration(engine)
         # timing the programs would slow the run that a second one is compared with
@@ -261,7 +263,11 @@ def trace_processes(
     """
     require_target(request)
     if not tracing.light:
-        say("meanwhile system calls of every process on this host are slower; --light avoids that")
+        less = "" if tracing.one_in > 1 else "--sample 1/8 makes those of the target cheaper, "
+        say(
+            "meanwhile system calls of every process on this host are slower;"
+            f" {less}--light avoids that"
+        )
     return _windows(request, tracing, say, recorder)
 
 

@@ -172,7 +172,13 @@ def measure(plan: Plan, progress: Progress, recorder: Recorder | None = None) ->
     """
     progress.say("preparing the probes")
     tracing = plan.tracing
-    engine = Engine(tracing.probes, tracing.light, sampling=tracing.sampling, say=progress.say)
+    engine = Engine(
+        tracing.probes,
+        tracing.light,
+        sampling=tracing.sampling,
+        one_in=tracing.one_in,
+        say=progress.say,
+    )
     with contextlib.closing(engine):
         try:
             runs = _Runs(engine, plan, progress, recorder)

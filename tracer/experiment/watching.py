@@ -50,7 +50,9 @@ class Watching:
             give_back_early()
         self.tracing = tracing.with_path()
         kept = with_events(self.tracing, recorder)
-        self.engine = Engine(kept.probes, kept.light, followed, kept.sampling, rows, say)
+        self.engine = Engine(
+            kept.probes, kept.light, followed, kept.sampling, rows, kept.one_in, say
+        )
         self._switch_ns = switch_cost_ns(self.engine)
         self._costs = calibration(self.engine)
 

@@ -16,10 +16,10 @@ from tracer.errors import TracerError
 SUMMARIES = planted_summaries()
 
 
-def refusal(path: str, *, light: bool = False, no_units: str = "", off: str = "") -> TracerError:
+def refusal(path: str, *, left_out: str = "", no_units: str = "", off: str = "") -> TracerError:
     chosen = [name for name in probes.names() if name != off]
     with pytest.raises(TracerError) as caught:
-        require([budget.parse(f"{path}<=1")], chosen, light, no_units)
+        require([budget.parse(f"{path}<=1")], chosen, left_out, no_units)
     assert caught.value.exit_code == 2
     return caught.value
 
@@ -50,7 +50,7 @@ def test_what_this_run_will_not_have() -> None:
     error = refusal("idle.path.delivery", off="idle")
     assert "the probe idle is off" in error.message and error.hint == "add --probe +idle"
     assert refusal("where.points", off="stacks").hint == "add --probe +stacks"
-    assert refusal("syscalls.read.calls", light=True).hint == "leave out --light"
+    assert refusal("syscalls.read.calls", left_out="--light").hint == "leave out --light"
     assert refusal("sched.switches.per_unit", no_units="--units N").hint == "--units N"
 
 

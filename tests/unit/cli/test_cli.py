@@ -137,6 +137,15 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(
         ("run", "--zzz", "async-brigade"),
         ("run", "--tasks", "async-brigade"),
         ("run", "--light=1", "async-brigade"),
+        ("run", "async-brigade", "--sample", "8"),
+        ("run", "async-brigade", "--sample", "2/8"),
+        ("run", "async-brigade", "--sample", "1/1"),
+        ("run", "async-brigade", "--sample", "1/1001"),
+        ("run", "async-brigade", "--sample", "1/8", "--light"),
+        ("run", "async-brigade", "--sample", "1/8", "--record", "x"),
+        ("run", "--sample", "1/8", "--probe", "stacks", "--", "ls"),
+        ("run", "--sample", "1/8", "--probe", "+io_uring", "--", "ls"),
+        ("attach", "1", "--sample", "1/8", "--interval", "1"),
         ("run", "--probe", "sched", "zzz"),
         ("run", "--units", "5", "async-brigade"),
         ("run", "--tasks", "5", "--", "ls"),
@@ -265,11 +274,11 @@ def test_every_option_of_a_workload_may_stand_before_its_name(parsed: Parsed) ->
         command = workload_command(workload)
         words, flags = [], []
         for param in command.params:
-            if not isinstance(param, click.Option):
+            # not together with the options of probe stacks
+            if not isinstance(param, click.Option) or param.name in ("light", "one_in"):
                 continue
             if param.is_flag:
-                if param.name != "light":  # not together with the options of probe stacks
-                    flags.append(param.opts[0])
+                flags.append(param.opts[0])
             elif param.name == "probe":
                 words += ["--probe", "sched"]
             elif isinstance(param.type, click.Choice):

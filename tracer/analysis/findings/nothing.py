@@ -38,7 +38,7 @@ DERIVED = {
 
 
 def find(document: Document) -> Finding | None:
-    if document["light"]:
+    if document["light"] or document.get("sampled"):
         return None
     return _computes(document) or _has_no_work(document)
 

@@ -36,7 +36,7 @@ def allowed(recording: Recording) -> Allowed:
     start = frozenset(edges.allowed_start) or online
     rows = recording.threads["affinity"][in_window(recording)].tolist()
     last = len(recording.affinities) - 1
-    if recording.light or last in rows:
+    if not recording.is_split or last in rows:
         return Allowed(tuple(sorted(start)), edges.allowed_end, len(rows))
     choices = {row: _cpus(recording.affinities[row]) & online for row in set(rows) if row}
     narrow = {row: cpus for row, cpus in choices.items() if cpus and cpus < start}

@@ -38,20 +38,21 @@ class _Members:
 
 
 def require(
-    budgets: Sequence[Budget], chosen: Collection[str], light: bool = False, no_units: str = ""
+    budgets: Sequence[Budget], chosen: Collection[str], left_out: str = "", no_units: str = ""
 ) -> None:
     """TracerError (exit status 2) for a budget on what no report with these probes has.
 
-    `no_units`: what to type instead of a number per unit of work, where no units are counted.
+    `left_out`: the option with which system calls are not all seen. `no_units`: what to type
+    instead of a number per unit of work, where no units are counted.
     """
     for budget in budgets:
-        _require_probe(budget.path, chosen, light)
+        _require_probe(budget.path, chosen, left_out)
         _require_path(budget.path)
         if no_units and budget.path.endswith("per_unit"):
             raise _refused(f"--budget {budget.path}: units of work are not counted here", no_units)
 
 
-def _require_probe(path: str, chosen: Collection[str], light: bool) -> None:
+def _require_probe(path: str, chosen: Collection[str], left_out: str) -> None:
     section = path.split(".")[0]
     probe = _PROBE_OF.get(section, section)
     if probe not in probes.names():
@@ -61,9 +62,10 @@ def _require_probe(path: str, chosen: Collection[str], light: bool) -> None:
             f"--budget {path}: the report will not have {section!r}: the probe {probe} is off",
             f"add --probe +{probe}",
         )
-    if light and (section == "syscalls" or probes.available()[probe].needs_calls):
+    if left_out and (section == "syscalls" or probes.available()[probe].needs_calls):
         raise _refused(
-            f"--budget {path}: with --light the report has no {section!r}", "leave out --light"
+            f"--budget {path}: with {left_out} the report has no {section!r}",
+            f"leave out {left_out}",
         )
 
 

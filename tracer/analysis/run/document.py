@@ -58,6 +58,7 @@ def _numbers(summary: Summary) -> dict[str, Any]:
         "partial": summary.interrupted is not None,
         "doubts": list(summary.doubts),
         "light": summary.light,
+        **({"sampled": dict(summary.sampled)} if summary.sampled else {}),
         "observer": _observer(summary),
         "losses": {"total": summary.lost, "by_kind": dict(summary.losses)},
         "repairs": dict(summary.repairs),
@@ -237,7 +238,7 @@ def _sched(summary: Summary, record: SchedRecord) -> dict[str, Any]:
         "handover_ns": {kind: histogram.data() for kind, histogram in record.handed.items()},
         "ran_ns": {kind: histogram.data() for kind, histogram in record.ran.items()},
         "ran_parts_ns": None
-        if summary.light
+        if not summary.is_split
         else {
             kind: {"io": record.ran_io_ns[kind], "user": record.ran_user_ns[kind]}
             for kind in record.ran_io_ns

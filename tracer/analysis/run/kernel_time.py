@@ -84,6 +84,8 @@ def _reason(recording: Recording, usage: Usage, threads: Ledger) -> str:
     """Why nothing can be said; empty where it can."""
     if recording.light:
         return "--light does not see system calls"
+    if recording.sampled is not None:
+        return "--sample does not see all system calls"
     used_ns = usage.user_ns + usage.system_ns
     on_cpu_ns = threads.parts[USER] + _calls_ns(threads)
     if max(used_ns, on_cpu_ns) < _LEAST_TICKS * TICK_NS:

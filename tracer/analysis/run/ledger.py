@@ -73,7 +73,7 @@ class Ledger:
 class Headline:
     """Five shares of the window; with the wall ledger's residual they sum to 1.
 
-    `io`, `user` and `system` are None with --light. `switch_cost_ns` is the part of
+    `io`, `user` and `system` are None with --light and --sample. `switch_cost_ns` is the part of
     `switching` that is an estimate: the switches on the path times their calibrated direct cost,
     moved from the calls they resumed.
     """
@@ -259,7 +259,7 @@ def headline(recording: Recording) -> Headline:
     switch_cost_ns = sum(moved.values())
     switching_ns = switch_cost_ns + sum(path.parts[name] for name in READY)
     total_ns = max(path.total_ns, 1)
-    is_split = not recording.light
+    is_split = recording.is_split
     return Headline(
         io=(on_cpu["io"] - moved["io"]) / total_ns if is_split else None,
         switching=switching_ns / total_ns,

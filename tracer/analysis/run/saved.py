@@ -77,6 +77,7 @@ def summary_of(document: Document) -> Summary:
         interrupted=also.get("interrupted"),
         closed_late=_CLOSED_LATE in document["doubts"],
         light=document["light"],
+        sampled=document.get("sampled"),
         result=_result(document),
         wall=_ledger(wall),
         threads=threads,

@@ -18,12 +18,13 @@ from tracer.analysis.run.estimate import Estimate, Load, estimate
 from tracer.analysis.run.kernel_time import KernelTime, kernel_time
 from tracer.analysis.run.ledger import Headline, Ledger
 from tracer.analysis.run.observer import Observer
+from tracer.analysis.run.sampled import sampled
 from tracer.analysis.where.profile import Where, where
 from tracer.analysis.where.who import Who, who
 from tracer.host.fingerprint import fingerprint
 from tracer.model.recording import HostLoad, PathThread, Process, Quota, Recording
 from tracer.model.section import Scale, Section
-from tracer.model.states import ON_CPU_PARTS
+from tracer.model.states import ON_CPU_PARTS, USER
 from tracer.model.words import NOT_REPORTED
 from tracer.probes.idle import IdleRecord
 from tracer.probes.sched import SchedRecord
@@ -103,7 +104,8 @@ class Summary:
     the program; None where its stacks were not sampled. `concurrency`: the program as a whole; None
     where nobody looked.
     `who`: the path by thread; None where it was not sampled. `is_reported`: False for a recording
-    that ended before its report was written: what no event tells is unknown then.
+    that ended before its report was written: what no event tells is unknown then. `sampled`: what
+    --sample estimates, as in the JSON document; None without it.
     """
 
     target: TargetSummary
@@ -149,6 +151,12 @@ class Summary:
     concurrency: Concurrent | None = None
     who: Who | None = None
     is_reported: bool = True
+    sampled: Mapping[str, Any] | None = None
+
+    @property
+    def is_split(self) -> bool:
+        """All system calls were seen: time on a CPU is split into own code and calls."""
+        return not self.light and self.sampled is None
 
     @property
     def lost(self) -> int:
@@ -215,7 +223,7 @@ class Summary:
             "user": head.user,
             "io": head.io,
             "system": head.system,
-            "on_cpu": head.on_cpu if self.light else None,
+            "on_cpu": None if self.is_split else head.on_cpu,
             "switching": head.switching,
             "waiting": head.waiting,
             "unknown": head.unknown,
@@ -282,7 +290,7 @@ def summarize(
         wakeups=counts.wakeups(recording) if "sched" in recording.probes else None,
         outside_wakers=counts.outside_wakers(recording),
         sched=recording.probes.get("sched"),
-        syscalls=None if calls is None or recording.light else tuple(calls),
+        syscalls=None if calls is None or not recording.is_split else tuple(calls),
         open_calls=counts.open_calls(recording),
         losses=counts.losses(recording),
         repairs=counts.repairs(recording),
@@ -300,7 +308,7 @@ def summarize(
         top=tuple(busiest),
         rest=rest,
         groups=tuple(counts.thread_groups(recording)) if kind != "workload" else (),
-        sections=probes.sections(recording.probes, scale, recording.light),
+        sections=probes.sections(recording.probes, scale, not recording.is_split),
         idle_path=idle.path if idle else None,
         what_if=UNKNOWN
         if kind == "attach"
@@ -308,6 +316,24 @@ def summarize(
         where=where(profile, wall) if profile and profile.has_stacks else None,
         who=who(profile, wall, recording.roles) if profile else None,
         concurrency=concurrent(recording, counts.group_names(recording)),
+        sampled=_sampled(recording, threads, wall, scale),
+    )
+
+
+def _sampled(
+    recording: Recording, threads: Ledger, wall: Ledger, scale: Scale
+) -> Mapping[str, Any] | None:
+    if recording.sampled is None:
+        return None
+    calls: Sequence[CallRecord] | None = recording.probes.get("syscalls")
+    exact = {name for name, _ in probes.sections(recording.probes, scale, light=True)}
+    seen = probes.sections(recording.probes, scale)
+    return sampled(
+        recording.sampled,
+        threads.parts[USER],
+        wall.parts[USER],
+        calls,
+        [(name, section) for name, section in seen if name not in exact],
     )
 
 
@@ -364,6 +390,8 @@ def _call_events(recording: Recording) -> int:
     """Of the target's events those of system calls: an entry and a return each."""
     if recording.light:
         return 0
+    if recording.sampled is not None:
+        return 2 * recording.sampled.all_calls
     records: Sequence[CallRecord] | None = recording.probes.get("syscalls")
     if records is not None:
         return 2 * sum(record.times.count for record in records)

@@ -10,6 +10,7 @@ from tracer.model.words import BEHIND_LINES, LINES, PART_LINES, WAITING_LINES
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column
 from tracer.report.html.parts import CLASSES, NAMES, PARTS
+from tracer.report.run.sampled import ESTIMATED, interval
 from tracer.units import duration, percent, plain
 
 #: A line with less of the window is not shown.
@@ -69,6 +70,9 @@ def _lines(name: str, run: Summary) -> dict[str, float]:
     if name == "waiting":
         times = {**run.awaited, "kernel_workers": parts["kernel_workers"]}
         return {WAITING_LINES[awaited]: ns for awaited, ns in times.items()}
+    if name == "on_cpu" and run.sampled and run.sampled["path"]:
+        on_cpu_ns = run.headline.on_cpu * run.window_ns
+        return {f"~ {text}": run.sampled["path"][n] * on_cpu_ns for n, text in ESTIMATED.items()}
     return {PART_LINES[part]: parts.get(part, 0) for part in PARTS.get(name, ())}
 
 
@@ -107,6 +111,33 @@ def calls_table(title: str, rows: list[dict[str, Any]]) -> Block:
         for row in rows
     ]
     return blocks.table(title, columns, cells, sort=4)
+
+
+def estimated_calls_table(rows: list[dict[str, Any]]) -> Block:
+    """Rows of `syscalls` below the document's `sampled`."""
+    columns = [
+        Column("call", is_text=True),
+        Column("class", is_text=True),
+        Column("calls, estimated"),
+        Column("95 % interval", is_text=True),
+        Column("seen"),
+        Column("mean", about="Of the calls seen, as the columns behind it"),
+        Column("p50"),
+        Column("p99"),
+        Column("longest seen"),
+    ]
+    cells = [
+        [
+            blocks.name(row["name"]),
+            row["class"],
+            blocks.number(row["calls"]),
+            interval(row),
+            blocks.number(row["seen"]),
+            *(blocks.time(row[key]) for key in ("mean_ns", "p50_ns", "p99_ns", "max_ns")),
+        ]
+        for row in rows
+    ]
+    return blocks.table("", columns, cells, sort=2)
 
 
 def _threads(name: str, run: Summary, document: Mapping[str, Any]) -> Block | None:

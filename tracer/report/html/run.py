@@ -12,12 +12,13 @@ from tracer.model.section import Section, Table, Time
 from tracer.report.html import blocks, flame, wakeups
 from tracer.report.html.blocks import Block, Column, section
 from tracer.report.html.host import host_table
-from tracer.report.html.ledger import calls_table, ledger, places_table
+from tracer.report.html.ledger import calls_table, estimated_calls_table, ledger, places_table
 from tracer.report.html.threads import groups_table, over_time, threads_table
 from tracer.report.run.advice import in_words, try_next, what_if
 from tracer.report.run.concurrency import concurrency
 from tracer.report.run.head import head, length, partial, path_title
 from tracer.report.run.path import remarks
+from tracer.report.run.sampled import words
 from tracer.report.run.trust import busy, trust, warning
 from tracer.units import counted, duration
 
@@ -62,7 +63,7 @@ def view(
                 groups_table(document),
                 threads_table(document),
             ),
-            _calls(document),
+            _estimated_calls(run.sampled) if run.sampled else _calls(document),
             *(_probe(name, one) for name, one in sections if not one.is_empty),
             section(
                 "trust",
@@ -259,6 +260,17 @@ def _calls(document: Mapping[str, Any]) -> dict[str, Any]:
     else:
         content = calls_table("", rows)
     return section("calls", "System calls", content, short="Calls")
+
+
+def _estimated_calls(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a run with --sample."""
+    return section(
+        "calls",
+        "System calls, estimated",
+        blocks.text(*words(data), tone="note"),
+        estimated_calls_table(data["syscalls"]) if data["syscalls"] else None,
+        short="Calls",
+    )
 
 
 def _probe(name: str, found: Section) -> dict[str, Any]:

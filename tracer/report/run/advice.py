@@ -7,10 +7,12 @@ from typing import Any
 
 from tracer.analysis.next_command import explain, profile, without
 from tracer.analysis.run.awaited import mostly
+from tracer.analysis.run.sampled import told
 from tracer.analysis.run.summary import Summary
 from tracer.model.states import KERNEL_WORKERS
 from tracer.report.run.kernel_time import on_path_ns
-from tracer.units import counted, plain
+from tracer.report.run.sampled import ESTIMATED
+from tracer.units import counted, percent, plain
 
 Document = Mapping[str, Any]
 
@@ -52,7 +54,7 @@ def in_words(run: Summary) -> str:
         "user": headline.user or 0.0,
         "system": headline.system or 0.0,
         "waiting": headline.waiting,
-        "on_cpu": headline.on_cpu if run.light else 0.0,
+        "on_cpu": 0.0 if run.is_split else headline.on_cpu,
         "unknown": headline.unknown,
     }
     largest = max(shares, key=lambda name: shares[name])
@@ -63,11 +65,24 @@ def in_words(run: Summary) -> str:
         "io": f"{amount} a thread was moving data: inside read, write and poll calls.",
         "user": f"{amount} {_own_code(run)}.",
         "system": f"{amount} a thread was inside system calls other than I/O.",
-        "on_cpu": f"{amount} a thread was running; --light does not separate code from system"
-        " calls.",
+        "on_cpu": f"{amount} a thread was running; "
+        + (
+            f"~ {_mostly_estimated(run.sampled)}."
+            if run.sampled
+            else "--light does not separate code from system calls."
+        ),
         "waiting": f"{amount} the path waited, mostly for {_waited_for(run)}.",
         "unknown": f"{amount} it is not known what the path did or waited for.",
     }[largest]
+
+
+def _mostly_estimated(data: Document) -> str:
+    """What most of the path's time on a CPU is, from the part that --sample saw."""
+    path = data["path"]
+    if path is None:
+        return f"{told(data)} saw nothing of that"
+    most = max(ESTIMATED, key=lambda name: path[name])
+    return f"{percent(path[most])} of that in {ESTIMATED[most]}, as {told(data)} saw it"
 
 
 def _own_code(run: Summary) -> str:

@@ -175,7 +175,7 @@ def _cpu_time(run: Summary) -> str:
     """It, and what it was spent on."""
     parts = run.threads.parts
     total_ns, workers_ns = _on_cpu_ns(run), parts[KERNEL_WORKERS]
-    if run.light:
+    if not run.is_split:
         return f"{duration(total_ns)} on CPUs"
     calls_ns = total_ns - workers_ns - parts[USER]
     workers = f", kernel workers {duration(workers_ns)}" if workers_ns else ""

@@ -11,9 +11,9 @@ _LEAST = 0.005
 
 
 def kernel_time(run: Summary) -> list[str]:
-    """One line on all threads; nothing with --light, where all time on a CPU is one."""
+    """One line on all threads; nothing where all time on a CPU is one."""
     found = run.kernel_time
-    if run.light:
+    if not run.is_split:
         return []
     if found.outside_ns is None:
         return [f"~ kernel time outside calls: unknown ({found.why})"]

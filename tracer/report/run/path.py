@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from tracer.analysis.run.ledger import Ledger
+from tracer.analysis.run.sampled import told
 from tracer.analysis.run.summary import Summary
 from tracer.model.states import KERNEL_WORKERS, PREEMPTED, WAKEUP_QUEUED, YIELDED
 from tracer.model.words import BEHIND_LINES, KERNEL_LINE, LINES, WAITING_LINES
 from tracer.report.layout import shortened
 from tracer.report.run.advice import waited_in
 from tracer.report.run.kernel_time import on_path_ns
+from tracer.report.run.sampled import ESTIMATED
 from tracer.units import duration, percent, plain
 
 #: How the ledger begins.
@@ -180,6 +185,8 @@ def _waiting(run: Summary, rows: _Rows) -> list[Row]:
 def _on_cpu(run: Summary, rows: _Rows) -> list[Row]:
     headline, window_ns = run.headline, run.window_ns
     if headline.io is None or headline.user is None or headline.system is None:
+        if run.sampled:
+            return _estimated(run, run.sampled, rows)
         text = "on a CPU (not split: run without --light)"
         return [rows.row(text, headline.on_cpu * window_ns)]
     kernel_ns = on_path_ns(run)
@@ -188,6 +195,21 @@ def _on_cpu(run: Summary, rows: _Rows) -> list[Row]:
         rows.line("user", headline.user * window_ns),
         *([rows.row(f"  {KERNEL_LINE}", kernel_ns)] if kernel_ns else []),
         rows.line("system", headline.system * window_ns),
+    ]
+
+
+def _estimated(run: Summary, data: Mapping[str, Any], rows: _Rows) -> list[Row]:
+    """Time on a CPU, and how the part of it that --sample saw was split."""
+    on_cpu_ns, path = run.headline.on_cpu * run.window_ns, data["path"]
+    if path is None:
+        return [rows.row(f"on a CPU (nothing seen of it: {told(data)})", on_cpu_ns)]
+    seen = percent(path["seen_ns"] / max(path["on_cpu_ns"], 1))
+    return [
+        rows.row("on a CPU", on_cpu_ns),
+        *(
+            rows.row(f"  ~ {label}: from {seen} of it", path[name] * on_cpu_ns, f"~ {label}")
+            for name, label in ESTIMATED.items()
+        ),
     ]
 
 

@@ -16,6 +16,7 @@ from tracer.report.run.colour import painted
 from tracer.report.run.concurrency import concurrency
 from tracer.report.run.head import head, path_title
 from tracer.report.run.path import path, remarks
+from tracer.report.run.sampled import sampled
 from tracer.report.run.screen import LINES, screen
 from tracer.report.run.threads import groups, threads
 from tracer.report.run.trust import trust
@@ -74,6 +75,7 @@ def _details(run: Summary, width: int, shown: Shown, first: list[str]) -> list[l
         groups(run, width, all_rows=shown.all_rows),
         threads(run, width),
         calls(run, width, all_rows=shown.all_rows),
+        sampled(run, width, all_rows=shown.all_rows),
         *(
             _section(section, width)
             for name, section in run.sections

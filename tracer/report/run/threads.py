@@ -42,7 +42,9 @@ def times_ns(run: Summary, row: GroupRow | ThreadRow) -> dict[str, int]:
     parts = row.parts
     asleep_ns = sum(ns for name, ns in parts.items() if name.startswith("blocked:"))
     user_ns, calls_ns = parts[USER], sum(parts[name] for name in ON_CPU_PARTS) - parts[USER]
-    on_cpu = {"on CPU": user_ns + calls_ns} if run.light else {"user": user_ns, "calls": calls_ns}
+    on_cpu = (
+        {"on CPU": user_ns + calls_ns} if not run.is_split else {"user": user_ns, "calls": calls_ns}
+    )
     return {**on_cpu, "asleep": asleep_ns, "ready": sum(parts[name] for name in READY)}
 
 
