@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tracer.analysis.run.budget import Budget
     from tracer.experiment.compare import CompareResult
     from tracer.experiment.fleet.run import HostRuns
-    from tracer.experiment.trials import Start
 
 _COMMANDS = "tracer.compare.commands"
 
@@ -88,6 +87,9 @@ def command(
     quotes, which is started many times. Runs are saved as they end: after Ctrl-C the same command
     continues.
     """
+    from tracer.experiment.compare import compare_live, compare_saved, sides
+    from tracer.progress import Progress
+
     are_commands = click.get_current_context().meta[_COMMANDS]
     if unit_from and not are_commands:
         raise click.UsageError(
@@ -96,23 +98,24 @@ def command(
     if untraced and (functions or folded):
         raise click.UsageError("--untraced runs have no functions: leave out one of the two")
     fleet = Fleet.chosen(on, begins, folded=folded)
+    if fleet is not None and not are_commands and (_saved(a) or _saved(b)):
+        raise click.UsageError("--on runs workloads or commands: saved reports have been run")
     functions = functions or folded is not None
-    is_saved = not are_commands and bool(_saved(a) and _saved(b))
-    if not is_saved:
+    saved = None if are_commands else _both_saved(a, b)
+    if saved is None:
         _require_budgets(budgets, untraced, functions, are_commands and not unit_from)
     if fleet is not None:
-        if not are_commands and (_saved(a) or _saved(b)):
-            raise click.UsageError("--on runs workloads or commands: saved reports have been run")
         asked = {"sides": [a, b], "commands": are_commands, "unit_from": unit_from}
         more = {"rounds": rounds, "untraced": untraced, "functions": functions}
         judge = partial(_judged_host, budgets)
         return fleet.ask("compare", {**asked, **more}, json_path, html_path, judge)
     with outputs(json_path, html_path=html_path, csv_path=folded) as out:
-        begin = options.start(begins["wait_quiet"], begins["fresh"])
-        if are_commands:
-            result = _commands(a, b, rounds, untraced, unit_from, begin, functions)
+        if saved is not None:
+            result = compare_saved(*saved)
         else:
-            result = _compared(a, b, rounds, untraced, begin, functions)
+            begin = options.start(begins["wait_quiet"], begins["fresh"])
+            first, second = sides((a, b), are_commands, unit_from)
+            result = compare_live(first, second, rounds, untraced, Progress(), begin, functions)
         compared = result.comparison
         if compared is not None:
             _write(out, result, compared, (a, b), None if are_commands else _hops(a, b))
@@ -193,37 +196,19 @@ def _write_folded(out: Outputs, compared: Comparison, folded: str | None) -> Non
     out.csv(lambda: folded_functions(compared))
 
 
-def _commands(
-    a: str, b: str, rounds: int, untraced: bool, unit_from: str, begin: Start, functions: bool
-) -> CompareResult:
-    from tracer.experiment.compare import SIDES, compare_live
-    from tracer.experiment.line import command_condition
-    from tracer.progress import Progress
-
-    first, second = (
-        command_condition(line, label, unit_from) for line, label in zip((a, b), SIDES, strict=True)
-    )
-    return compare_live(first, second, rounds, untraced, Progress(), begin, functions)
-
-
-def _compared(
-    a: str, b: str, rounds: int, untraced: bool, begin: Start, functions: bool
-) -> CompareResult:
-    from tracer.experiment.compare import SIDES, compare_live, compare_saved
-    from tracer.experiment.line import condition
-    from tracer.progress import Progress
-
-    saved = [_saved(side) for side in (a, b)]
-    if any(saved) and not all(saved):
+def _both_saved(a: str, b: str) -> tuple[Path, Path] | None:
+    """The files of two saved reports; None for what is to be run. TracerError (exit status 2) for
+    one of each."""
+    first, second = _saved(a), _saved(b)
+    if first and second:
+        return first, second
+    if first or second:
         raise TracerError(
             "one side is a saved report and the other a workload: they did not run side by side",
             "compare two saved reports, two recordings or two workload lines",
             exit_code=2,
         )
-    if saved[0] and saved[1]:
-        return compare_saved(saved[0], saved[1])
-    first, second = condition(a, SIDES[0]), condition(b, SIDES[1])
-    return compare_live(first, second, rounds, untraced, Progress(), begin, functions)
+    return None
 
 
 def _saved(side: str) -> Path | None:

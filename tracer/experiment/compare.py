@@ -15,6 +15,7 @@ from tracer.capture.child import initial_environment
 from tracer.errors import TracerError
 from tracer.experiment.condition import Condition
 from tracer.experiment.design import Design
+from tracer.experiment.line import command_condition, condition
 from tracer.experiment.programs import programs_of
 from tracer.experiment.runner import run_planned
 from tracer.experiment.trials import HERE_AND_NOW, Experiment, Planned, Runs, Start
@@ -43,6 +44,20 @@ class CompareResult:
     in_python: tuple[bool, bool] = (False, False)
     load: Load = field(default_factory=Load)
     interrupted: int | None = None
+
+
+def sides(
+    texts: Sequence[str], are_commands: bool, unit_from: str = ""
+) -> tuple[Condition, Condition]:
+    """Two workload lines, or two commands of the user's, labelled `A` and `B`.
+
+    TracerError (exit status 2) for a line that is wrong or does not fit here.
+    """
+    a, b = (
+        command_condition(text, label, unit_from) if are_commands else condition(text, label)
+        for text, label in zip(texts, SIDES, strict=True)
+    )
+    return a, b
 
 
 def probes_of(untraced: bool, functions: bool) -> tuple[str, ...]:

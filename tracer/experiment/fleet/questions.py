@@ -9,9 +9,9 @@ from typing import Any
 
 from tracer.experiment.asynchrony import plan_async
 from tracer.experiment.brigades import plan_brigades
-from tracer.experiment.compare import SIDES, plan_compare
+from tracer.experiment.compare import plan_compare, sides
 from tracer.experiment.condition import Condition
-from tracer.experiment.line import command_condition, condition, parse_line
+from tracer.experiment.line import condition, parse_line
 from tracer.experiment.pinning import plan_pinning
 from tracer.experiment.sweep import plan_sweep
 from tracer.experiment.trials import Experiment, Planned
@@ -35,12 +35,7 @@ def plan(question: Question, progress: Progress) -> Planned:
 
 
 def _compare(asked: Mapping[str, Any], _progress: Progress) -> Planned:
-    def side(text: str, label: str) -> Condition:
-        if asked["commands"]:
-            return command_condition(text, label, asked["unit_from"])
-        return condition(text, label)
-
-    a, b = (side(text, label) for text, label in zip(asked["sides"], SIDES, strict=True))
+    a, b = sides(asked["sides"], asked["commands"], asked["unit_from"])
     return plan_compare(a, b, asked["rounds"], asked["untraced"], asked["functions"])
 
 
