@@ -10,6 +10,7 @@ import click
 
 from benchmarks import (
     bystanders,
+    copies,
     fleet,
     observer,
     overhead,
@@ -31,6 +32,7 @@ SECTIONS = dict(
         *(parity.SECTION, overhead.SECTION, bystanders.SECTION, probes.SECTION, observer.SECTION),
         *(
             servers.SECTION,
+            copies.SECTION,
             recordings.SECTION,
             replay.SECTION,
             startup.SECTION,
@@ -79,7 +81,7 @@ def main(
     subjects: tuple[str, ...],
     docs: bool,
 ) -> None:
-    """Measure parity, overhead, bystanders, probes, observer, servers, recordings, replay,
+    """Measure parity, overhead, bystanders, probes, observer, servers, copies, recordings, replay,
     start-up, soak (a round is a minute); all of them by default. Files are in build/bench."""
     if os.geteuid() != 0:
         click.echo("error: benchmarks attach BPF programs and need root: make bench", err=True)
