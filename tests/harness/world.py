@@ -102,6 +102,7 @@ class World:
         """A task that nobody traces."""
         signal = ctypes.addressof(self.signal_flags)
         found = Task(pid, tgid or pid, flags, 0, signal, comm=f"task{pid}".encode())
+        found.runtime = 10**9  # it has run before
         found.stack = found.at + Task.registers.offset - REGISTERS_ON_STACK
         return found
 

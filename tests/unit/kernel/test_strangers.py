@@ -65,13 +65,20 @@ def test_the_first_switch_in_a_window_is_timed(machine: Machine) -> None:
 
 
 def test_who_came_in_unseen_is_timed(w: World) -> None:
+    unseen, new = w.task(950), w.task(901)
+    new.runtime = 0
     w.switch(1010, 2, w.task(900))
-    w.on[2] = w.task(950)
+    w.on[2] = unseen
+    w.waking(1020, 2, w.main)
+    assert w.repairs() == {"switch_not_seen": 1}
     w.switch(1030, 2, w.task(900))
     assert w.untimed == 0
-    assert w.repairs() == {"switch_not_seen": 1}
-    w.switch(1040, 2, w.task(950))
-    assert others(w)[900] == 10
+    assert others(w) == {950: 10}
+    w.switch(1040, 2, new)
+    assert w.untimed == 1
+    w.switch(1055, 2, unseen)
+    assert w.untimed == 1, "a thread that had never run had no account"
+    assert others(w) == {950: 10, 900: 10, 901: 15}
 
 
 def test_a_thread_of_the_target_comes_in_at_a_known_time(w: World) -> None:

@@ -756,7 +756,9 @@ static inline u32 between_strangers(u32 cpu, u64 prev_id, u64 prev_task, u32 nex
 
 	if (!c || !k || c->phase != PHASE_OPEN || c->next_wanted || k->epoch != c->epoch)
 		return 0;
-	if (!k->seen || k->slot || k->tid != (u32)prev_id || !k->tid || !next_tid || slot_of(next_tid))
+	if (!k->seen || k->slot || k->tid != (u32)prev_id || !k->tid || !k->runtime_in)
+		return 0;
+	if (!next_tid || slot_of(next_tid))
 		return 0;
 	other_ran(cpu, prev_id >> 32, ran_ns(k, prev_task));
 	current_changed(k, next_tid, 0, next_task);
