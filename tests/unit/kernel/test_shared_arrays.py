@@ -33,6 +33,7 @@ def arrays(rows: int = 65536, threads: int = 16384) -> SharedArrays:
             cpus=np.zeros(2, CPU),
             threads=np.zeros(threads, THREAD),
             places=np.zeros(rows, ROW),
+            sample_groups=np.zeros(1, ROW),
         ),
         light=False,
         machine="x86_64",
