@@ -157,7 +157,7 @@ class Engine:
         self._mappings = None
         self._mapping = tuple(name for name in self.names if name != "stacks" or self.has_stacks)
         if any(probes.available()[name].mapped for name in self._mapping):
-            self._mappings = MappingLog(self._with_mappings)
+            self._mappings = MappingLog(self._waiting, self._named)
 
     @property
     def ctl(self) -> np.void:
@@ -258,10 +258,19 @@ class Engine:
         if self._mappings:
             self._mappings.seed(pid)
 
-    def _with_mappings(self) -> set[int]:
-        """The processes whose mappings are needed, also of those that have ended."""
-        waiting = self._paths.processes() if self._paths else set()
-        return waiting | (probes.mapped(self._mapping, self.arrays) or set())
+    def report_from(self, start_ns: int) -> None:
+        """The next report is of a window that began then: what processes had mapped that ended
+        before is needed no more."""
+        if self._mappings:
+            self._mappings.window_ns = start_ns
+
+    def _waiting(self) -> set[int]:
+        """The processes of stacks that are still to be unwound."""
+        return self._paths.processes() if self._paths else set()
+
+    def _named(self) -> set[int]:
+        """The processes whose addresses a report names, also of those that have ended."""
+        return probes.mapped(self._mapping, self.arrays) or set()
 
     def address_spaces(self) -> AddressSpaces:
         """What processes have had mapped since `attach`; empty where no probe wants it."""

@@ -45,6 +45,7 @@ class Follower:
         ctl = self._engine.ctl
         epoch, start_ns = int(ctl["epoch"]), int(ctl["start_ns"])
         self._begin_next(epoch)
+        self._engine.report_from(start_ns)
         return self.ended(epoch, start_ns)
 
     def ended(self, epoch: int, start_ns: int) -> Snapshot:

@@ -133,14 +133,16 @@ class MappingLog:
 
     A thread copies the records, woken by the kernel when a ring is half full. They are read into
     address spaces when these are asked for, or when many are waiting; then processes that have
-    ended are forgotten unless they are in `wanted()`.
+    ended are forgotten unless they are in `wanted()`, or in `named()` and ended in this window.
 
     Where the kernel refuses the events, `spaces().missing` says so; so it does where it
     lost records.
     """
 
-    def __init__(self, wanted: Callable[[], set[int]]) -> None:
-        self._wanted = wanted
+    def __init__(self, wanted: Callable[[], set[int]], named: Callable[[], set[int]]) -> None:
+        self._wanted, self._named = wanted, named
+        #: Where the window began that is reported next (CLOCK_MONOTONIC ns).
+        self.window_ns = 0
         self._rings: list[_Ring] = []
         self._pending: list[bytes] = []
         self._records: list[tuple[int, int, bytes]] = []
@@ -154,7 +156,7 @@ class MappingLog:
         """Begin with nothing known."""
         self.stop()
         self._spaces, self._pending, self._records = AddressSpaces(), [], []
-        self._looked_through = 0
+        self._looked_through = self.window_ns = 0
         cpus = online_cpus()
         pages = _PAGES
         while pages > _FEWEST and pages * len(cpus) > _ALL_PAGES:
@@ -216,7 +218,8 @@ class MappingLog:
                     self._forget()
 
     def _forget(self) -> None:
-        self._spaces.forget(self._wanted())
+        recent = self._spaces.ended_since(self.window_ns)
+        self._spaces.forget(self._wanted() | (self._named() & recent))
         self._looked_through = self._spaces.ended_count
 
     def _take(self) -> int:
@@ -239,7 +242,7 @@ class MappingLog:
             elif kind == _FORK:
                 self._spaces.forked(at_ns, *struct.unpack_from("=2I", body))
             elif kind == _EXIT:
-                self._spaces.ended(*struct.unpack_from("=I", body))
+                self._spaces.ended(at_ns, *struct.unpack_from("=I", body))
             elif kind == _LOST:
                 self._spaces.missing = "the kernel lost records of what was mapped"
         del self._records[:later]

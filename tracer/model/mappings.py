@@ -154,7 +154,7 @@ class AddressSpaces:
 
     def __init__(self) -> None:
         self._spaces: dict[int, list[Space]] = {}
-        self._ended: set[int] = set()
+        self._ended: dict[int, int] = {}  # when
         #: Why mappings are missing that should be here; empty when none is known to be.
         self.missing = ""
 
@@ -172,11 +172,11 @@ class AddressSpaces:
         """A process `pid` began with a copy of its parent's space; an earlier one had ended."""
         before = self._spaces.get(parent)
         self._spaces.setdefault(pid, []).append(Space(at_ns, before[-1] if before else None))
-        self._ended.discard(pid)
+        self._ended.pop(pid, None)
 
-    def ended(self, pid: int) -> None:
+    def ended(self, at_ns: int, pid: int) -> None:
         """The process has ended."""
-        self._ended.add(pid)
+        self._ended[pid] = at_ns
 
     @property
     def ended_count(self) -> int:
@@ -189,8 +189,12 @@ class AddressSpaces:
         before = [space for space in spaces if space.since_ns <= at_ns] or spaces[:1]
         return before[-1] if before else None
 
+    def ended_since(self, at_ns: int) -> set[int]:
+        """The processes that have ended then or later and are not forgotten."""
+        return {pid for pid, ended_ns in self._ended.items() if ended_ns >= at_ns}
+
     def forget(self, keep: Iterable[int]) -> None:
         """Drop the processes that have ended, but for these."""
-        for pid in self._ended.difference(keep):
+        for pid in self._ended.keys() - keep:
             self._spaces.pop(pid, None)
-        self._ended.intersection_update(keep)
+            del self._ended[pid]

@@ -34,7 +34,9 @@ class Windows:
         self.w = World(machine)
         self.w.open()
         self.follower = Follower(
-            SimpleNamespace(arrays=machine.arrays, ctl=machine.arrays.ctl, names=NAMES)  # type: ignore[arg-type]
+            SimpleNamespace(  # type: ignore[arg-type]
+                arrays=machine.arrays, ctl=machine.arrays.ctl, names=NAMES, report_from=int
+            )
         )
         self.ended = (0, 0)
 

@@ -47,8 +47,10 @@ class Ring:
         pass
 
 
-def log_of(*rings: Ring, wanted: frozenset[int] = frozenset()) -> MappingLog:
-    log = MappingLog(lambda: set(wanted))
+def log_of(
+    *rings: Ring, wanted: frozenset[int] = frozenset(), named: frozenset[int] = frozenset()
+) -> MappingLog:
+    log = MappingLog(lambda: set(wanted), lambda: set(named))
     log._rings[:] = rings  # type: ignore[list-item]
     return log
 
@@ -130,3 +132,21 @@ def test_processes_that_have_ended_are_forgotten_however_often_spaces_are_asked_
 def test_lost_records_are_told() -> None:
     log = log_of(Ring(record(LOST, 10, struct.pack("=2Q", 1, 5))))
     assert "lost" in log.spaces().missing
+
+
+def test_what_ended_before_the_window_is_not_kept_for_its_name() -> None:
+    pieces = [
+        mapped(10 * pid, pid, PROGRAM) + forked(10 * pid + 1, pid, 1, kind=EXIT)
+        for pid in range(100, 5100)
+    ]
+    log = log_of(Ring(*pieces), wanted=frozenset({150}), named=frozenset(range(100, 5100)))
+    for _piece in pieces[:2500]:
+        log.spaces()
+    assert log.spaces().ended_count == 2501, "there is one window, and all of them ended in it"
+    log.window_ns = 10 * 4000
+    for _piece in pieces[2500:]:
+        log.spaces()
+    log._forget()
+    assert log.spaces().ended_count == 1 + 1100
+    at = [found(log, pid, 0x1000, 99_999) is not None for pid in (150, 160, 3999, 4000, 5099)]
+    assert at == [True, False, False, True, True]

@@ -110,7 +110,7 @@ def test_the_number_of_a_process_that_has_ended_is_given_again() -> None:
     spaces = AddressSpaces()
     spaces.forked(5, 7, 1)
     spaces.mapped(10, 7, PROGRAM)
-    spaces.ended(7)
+    spaces.ended(25, 7)
     spaces.forked(50, 7, 1)
     spaces.mapped(60, 7, OTHER)
     assert found(spaces, 7, 0x1000, 20) == PROGRAM
@@ -124,8 +124,9 @@ def test_only_what_ended_and_is_not_wanted_is_forgotten() -> None:
     for pid in (7, 8, 9):
         spaces.mapped(10, pid, PROGRAM)
     spaces.forked(20, 10, 7)
-    spaces.ended(7)
-    spaces.ended(8)
+    spaces.ended(25, 7)
+    spaces.ended(26, 8)
+    assert spaces.ended_since(26) == {8}
     spaces.forget({8})
     at = [found(spaces, pid, 0x1000, 30) is not None for pid in (7, 8, 9, 10)]
     assert at == [False, True, True, True], "the child of 7 keeps what it was forked with"
@@ -139,7 +140,7 @@ def test_a_chain_of_forks_has_no_depth() -> None:
     spaces.mapped(10, 1, PROGRAM)
     for pid in range(2, 3000):
         spaces.forked(10 * pid, pid, pid - 1)
-        spaces.ended(pid - 1)
+        spaces.ended(10 * pid + 5, pid - 1)
         spaces.forget(())
     assert found(spaces, 2999, 0x1000, 99_999) == PROGRAM
     space = spaces.of(2999, 99_999)
