@@ -82,7 +82,7 @@ def assert_labelled(document: dict[str, Any], report: str, one_in: int) -> None:
     parts = document["ledgers"]["threads"]["parts"]
     assert not any(ns for name, ns in parts.items() if name.startswith("syscall:"))
     assert f"Sampled (--sample 1/{one_in})" in report
-    assert re.search(r"^  ~ own code: from [0-9.]+ % of it", report, re.M)
+    assert re.search(r"^  ~ own code, estimated from [0-9.]+ %", report, re.M)
 
 
 def test_estimates_hold_against_the_programs_own_count(tmp_path: Path) -> None:

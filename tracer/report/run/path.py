@@ -207,7 +207,7 @@ def _estimated(run: Summary, data: Mapping[str, Any], rows: _Rows) -> list[Row]:
     return [
         rows.row("on a CPU", on_cpu_ns),
         *(
-            rows.row(f"  ~ {label}: from {seen} of it", path[name] * on_cpu_ns, f"~ {label}")
+            rows.row(f"  ~ {label}, estimated from {seen}", path[name] * on_cpu_ns, f"~ {label}")
             for name, label in ESTIMATED.items()
         ),
     ]
