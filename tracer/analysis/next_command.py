@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tracer import probes
+from tracer.analysis.run.reader import is_split
 from tracer.units import percent
 
 Document = Mapping[str, Any]
@@ -89,7 +90,7 @@ def _probes_of(option: str) -> list[str]:
 
 def _probes_on(document: Document) -> list[str]:
     on = [n for n in probes.names() if document.get(_SECTIONS.get(n, n)) is not None]
-    return [*on, *probes.DEFAULT] if document["light"] or document.get("sampled") else on
+    return on if is_split(document) else [*on, *probes.DEFAULT]
 
 
 def _named(on: list[str]) -> str:

@@ -13,6 +13,9 @@ LINES = {
     "waiting": "waiting (timers, outside world)",
     "unknown": "without a name",
 }
+#: The lines of a comparison: `on_cpu` is `io`, `user` and `system` where one side did not see all
+#: system calls.
+COMPARED_LINES = {**LINES, "on_cpu": "on a CPU (own code and calls, not split)"}
 #: Behind whom, of the lines before it that are waits of a thread that was ready.
 BEHIND_LINES = {
     "own": "of these: behind threads of its own",
@@ -65,8 +68,8 @@ PART_LINES = {
 
 
 def in_prose(line: str) -> str:
-    """The label of a line of `LINES` for use in a sentence: without the mark of an estimate."""
-    return LINES[line].lstrip("~ ")
+    """The label of a line of `COMPARED_LINES` in a sentence: without the mark of an estimate."""
+    return COMPARED_LINES[line].lstrip("~ ")
 
 
 #: Each term in a sentence; docs/words.md is made of them.

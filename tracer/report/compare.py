@@ -10,7 +10,7 @@ from tracer.analysis.compare import DRIFT, Comparison, LedgerLine
 from tracer.analysis.quiet import BUSY, QUIET, Load
 from tracer.analysis.statistics.intervals import Interval, Ratio
 from tracer.analysis.statistics.wording import interval_name, ratio_text
-from tracer.model.words import LINES, in_prose
+from tracer.model.words import COMPARED_LINES, in_prose
 from tracer.report.layout import WIDTH, cut, page, table
 from tracer.report.load import document as load_data
 from tracer.report.load import lines
@@ -77,7 +77,7 @@ def _ledgers(comparison: Comparison, width: int) -> list[str]:
     has_intervals, traced = comparison.ratio.blocks > 1, comparison.traced_ratio
     a_ns, b_ns = sum(line.a_ns for line in lines), sum(line.b_ns for line in lines)
     unit = _Unit.of(max(abs(a_ns), abs(b_ns)))
-    rows = [_row(line, LINES[line.name], has_intervals, unit) for line in lines]
+    rows = [_row(line, COMPARED_LINES[line.name], has_intervals, unit) for line in lines]
     rows.append(["sum", *map(unit.amount, (a_ns, b_ns, a_ns - b_ns)), ""])
     columns = [f"{unit.name} per {comparison.unit}", "A", "B", "A - B"]
     if has_intervals:

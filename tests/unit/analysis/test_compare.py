@@ -183,6 +183,28 @@ def test_saved_reports_make_no_claim_but_show_both_ledgers() -> None:
     ]
 
 
+@pytest.mark.parametrize("unsplit", [{"light": True}, {"sampled": {"one_in": 8}}])
+def test_where_one_side_is_not_split_time_on_a_cpu_is_one_line(
+    unsplit: dict[str, Any],
+    validate_document,  # type: ignore[no-untyped-def]
+) -> None:
+    """Own code and calls of that side are not known: they are no 0."""
+    a, b = document(3000, 1000), document(0, 1000)
+    a["headline"] |= dict.fromkeys(("io", "user", "system"))
+    for c in (
+        compare_documents(a | unsplit, b, ("A", "B")),
+        compare_documents(b, a | unsplit, ("A", "B")),
+    ):
+        by_name = {line.name: (line.a_ns, line.b_ns) for line in c.lines}
+        assert by_name["on_cpu"] == pytest.approx((1100, 1100))
+        assert not {"io", "user", "system"} & set(by_name)
+        assert [sum(side) for side in zip(*by_name.values(), strict=True)] == pytest.approx(
+            [c.a_ns, c.b_ns]
+        )
+        assert "on a CPU (own code and calls, not split)" in report.render(c, ("x", "y"))
+        validate_document(json.loads(json.dumps(report.document(c, ("x", "y"), {}))))
+
+
 def test_json_is_plain_data(validate_document) -> None:  # type: ignore[no-untyped-def]
     c = compared(SLOW, FAST)
     again = json.loads(json.dumps(report.document(c, ("x", "y"), {"kernel": "6.1"})))

@@ -13,6 +13,7 @@ from tracer.analysis.findings._document import (
     share,
     window_ns,
 )
+from tracer.analysis.run.reader import is_split
 from tracer.model.states import BLOCKED_PARTS, EXTERNAL, ON_CPU_PARTS, SLEEP, TIMED_WAIT, USER
 from tracer.units import duration
 
@@ -38,7 +39,7 @@ DERIVED = {
 
 
 def find(document: Document) -> Finding | None:
-    if document["light"] or document.get("sampled"):
+    if not is_split(document):
         return None
     return _computes(document) or _has_no_work(document)
 

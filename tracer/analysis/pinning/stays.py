@@ -123,7 +123,7 @@ def _octaves(document: Document) -> dict[float, Stays] | None:
     rows = idle.get("sleeps") if idle else None
     if rows is None or any("stays" not in row for row in rows):
         return None
-    is_split = not document.get("light") and not document.get("sampled")
+    is_split = reader.is_split(document)
     return {
         float(row["from_ns"]): Stays(
             row["stays"],

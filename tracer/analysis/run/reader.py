@@ -21,8 +21,8 @@ READABLE = ("tracer.run/1", "tracer.run/2")
 _SWITCHING = (WAKEUP_IDLE, WAKEUP_QUEUED, PREEMPTED, YIELDED)
 #: Fewer events than this, or than this share of the wake-ups, give no mean: it was not seen.
 SEEN_EVENTS, SEEN_SHARE = 100, 0.01
-#: Shares of the headline that are lines of the wall ledger as they are.
-_HEADLINE_LINES = ("io", "user", "system", "waiting")
+#: Shares of the headline that time on a CPU is split into; lines of the wall ledger as they are.
+_ON_CPU_LINES = ("io", "user", "system")
 
 
 def units(document: Document) -> float:
@@ -40,16 +40,26 @@ def ns_per_unit(document: Document) -> float:
     return float(document["window_ns"]) / units(document)
 
 
-def wall_lines(document: Document) -> dict[str, float]:
-    """The wall ledger by the lines of `model.words.LINES`, ns; they sum to `ns_per_unit`."""
+def is_split(document: Document) -> bool:
+    """All system calls were seen: time on a CPU is split into own code and calls."""
+    return not document.get("light") and not document.get("sampled")
+
+
+def wall_lines(document: Document, *, split: bool = True) -> dict[str, float]:
+    """The wall ledger by the lines of `model.words.LINES`, ns; they sum to `ns_per_unit`.
+
+    Not `split`: time on a CPU is one line, `on_cpu`. Nothing else is known where the document is
+    not split.
+    """
     ledger, headline = document["ledgers"]["wall"], document["headline"]
     total_ns, per = float(ledger["total_ns"]), units(document)
     lines = {name: ledger["parts"].get(name, 0) / per for name in _SWITCHING}
     lines["switch"] = headline["switching"] * total_ns / per - sum(lines.values())
-    for name in _HEADLINE_LINES:
-        lines[name] = (headline[name] or 0.0) * total_ns / per
+    lines["waiting"] = headline["waiting"] * total_ns / per
     lines["unknown"] = ledger["residual_ns"] / per
-    return lines
+    if split:
+        return lines | {n: (headline[n] or 0.0) * total_ns / per for n in _ON_CPU_LINES}
+    return {"on_cpu": total_ns / per - sum(lines.values()), **lines}
 
 
 def function_times(document: Document) -> dict[str, float] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tracer.model.words import LINES
+from tracer.model.words import COMPARED_LINES
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
 from tracer.report.html.hops import kinds_table
@@ -54,7 +54,7 @@ def view(document: Mapping[str, Any]) -> dict[str, Any]:
                 "lines",
                 "What makes the difference",
                 _differences(document),
-                _table("Where the time went", document["lines"], unit, LINES),
+                _table("Where the time went", document["lines"], unit, COMPARED_LINES),
                 lead=f"The critical path of the traced runs, by {unit}: A - B with its interval.",
                 short="Differences",
             ),
@@ -98,7 +98,7 @@ def _differences(document: Mapping[str, Any]) -> Block | None:
     judged = is_judged(document, number)
     rows = [
         interval(
-            LINES.get(line["name"], line["name"]),
+            COMPARED_LINES.get(line["name"], line["name"]),
             time_text(line["difference_ns"])
             if number > 1
             else duration(line["difference_ns"]["median"]),
