@@ -73,7 +73,7 @@ machine() {
     nice -n 10 timeout -k 5 "$limit_s" "${emulator[@]}" \
         -accel tcg,thread=multi -no-reboot -nic none -m "$memory" -smp "$smp" \
         -kernel "kernels/$kernel/vmlinuz" -initrd "kernels/$kernel/initrd" \
-        -append "console=$console panic=-1 loglevel=5 nowatchdog rcupdate.rcu_cpu_stall_suppress=1 vm.clone=$clone vm.jobs=$jobs $append" \
+        -append "console=$console panic=-1 loglevel=5 nowatchdog rcupdate.rcu_cpu_stall_suppress=1 vm.clone=$clone vm.jobs=$jobs vm.topology=$topology $append" \
         "${disks[@]}" "${more[@]}" -serial "file:$out/serial.log" -display none >"$out/qemu.log" 2>&1 </dev/null
 }
 
