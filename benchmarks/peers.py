@@ -104,7 +104,10 @@ def _running(
         for number, (command, text) in enumerate(zip(commands, ready, strict=True)):
             with (Path(scratch) / f"stderr-{number}").open("w+b") as errors:
                 child = subprocess.Popen(
-                    [*_WITH_TRACEFS, _path_of(command[0]), *command[1:]],
+                    [
+                        *(*_WITH_TRACEFS, _path_of(command[0])),
+                        *(word.replace("SCRATCH", scratch) for word in command[1:]),
+                    ],
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     env={**ENVIRONMENT, "PYTHONUNBUFFERED": "1"},
@@ -182,11 +185,17 @@ PEERS = (
         ready=("Tracing", "Tracing"),
     ),
     Peer(
-        "perf sched record",
-        (("perf",),),
+        "perf sched record -a",
+        (("perf",), ("unshare",)),
         "linux-perf",
         "every switch and wake-up, in a file to be analysed later; no system calls",
-        around=("perf", "sched", "record", "-o", "SCRATCH/perf.data", "--"),
+        beside=(
+            (
+                *("perf", "sched", "record", "-a", "-o", "SCRATCH/perf.data", "--"),
+                *("sh", "-c", "echo recording; exec sleep infinity"),
+            ),
+        ),
+        ready=("recording",),
     ),
     Peer(
         "perf trace -s",

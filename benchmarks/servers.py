@@ -21,7 +21,7 @@ from tracer.kernel.engine import Engine
 NAME = "servers"
 UNTRACED, FLOOR, TRACED, LIGHT = "untraced", "empty programs", "tracer", "tracer, --light"
 SAMPLED = "tracer, --sample 1/8"
-BPFTRACE = "bpftrace"
+OTHERS = ("bpftrace", "perf sched record -a")
 #: To empty programs on the same tracepoints: CPU per operation at most, throughput at least.
 MOST_CPU, LEAST_THROUGHPUT = 1.10, 0.95
 
@@ -44,9 +44,11 @@ def _measured(
         conditions[label] = functools.partial(
             lambda engine: _in(attached_to(engine, server.pid), server.run), engine
         )
-    peer = next(peer for peer in PEERS if peer.name == BPFTRACE)
-    if not peer.missing():
-        conditions[BPFTRACE] = lambda: _in(peer.running(), server.run)
+    for peer in PEERS:
+        if peer.name in OTHERS and not peer.missing():
+            conditions[peer.name] = functools.partial(
+                lambda peer: _in(peer.running(), server.run), peer
+            )
     return measure(conditions, options.rounds, options.progress)
 
 
@@ -71,7 +73,7 @@ def _verdict(throughput: Ratio | None, cpu: Ratio | None) -> str:
 
 
 def _rows(title: str, measured: Measured) -> Iterator[list[str]]:
-    for label in (UNTRACED, FLOOR, TRACED, SAMPLED, LIGHT, BPFTRACE):
+    for label in (UNTRACED, FLOOR, TRACED, SAMPLED, LIGHT, *OTHERS):
         if label not in measured.labels:
             continue
         first = [title if label == UNTRACED else "", label]
