@@ -13,11 +13,15 @@ from tracer.analysis.run.counts import GroupRow, Switches, ThreadRow
 from tracer.analysis.run.estimate import Estimate
 from tracer.analysis.run.kernel_time import KernelTime
 from tracer.analysis.run.ledger import Headline, Ledger
+from tracer.analysis.run.sampled import sampled
 from tracer.analysis.run.summary import CommandLine, HostSummary, Summary, TargetSummary
 from tracer.analysis.where.profile import where
+from tracer.kernel.settings import SAMPLE_GROUPS
 from tracer.model import states
 from tracer.model.histogram import BUCKETS, Histogram
 from tracer.model.recording import HostLoad, PathThread, Process
+from tracer.model.sampled import Sampled
+from tracer.model.syscalls import TABLE_LENGTH, numbers
 from tracer.probes.sched import SchedRecord
 from tracer.probes.syscalls import CallRecord
 
@@ -149,15 +153,30 @@ def planted_summary(**changes: Any) -> Summary:
     return Summary(**{**values, **changes})
 
 
+def planted_sampled(seen: bool = True) -> dict[str, Any]:
+    """Of a run with --sample 1/8 that made 800 calls. A quarter of its time and 100 calls of two
+    names were `seen`, one of them with its times; or nothing."""
+    ns = np.zeros((SAMPLE_GROUPS, len(states.ON_CPU_PARTS)), np.int64)
+    calls = np.zeros((SAMPLE_GROUPS, TABLE_LENGTH), np.int64)
+    if seen:
+        ns[:4, :2] = [[6, 4], [5, 5], [6, 4], [7, 3]]
+        calls[:4, [numbers("x86_64")[name] for name in ("read", "getppid")]] = [15, 10]
+    found = Sampled(8, ns, calls, 800 - int(calls.sum()), ns.sum(axis=0))
+    return sampled(found, 160, 80, [CallRecord("read", "io", {}, 5, histogram(60))])
+
+
 def planted_summaries() -> dict[str, Summary]:
     """One of each kind of run."""
+    unsplit = Headline(None, 0.2, None, None, 0.2, 0, 0.6, 0)
     behind = dict.fromkeys(states.BEHIND, 1)
     groups = (GroupRow("w-*", 3, 1, 5, dict.fromkeys(states.OWN_PARTS, 1), behind, 1, 2, 3),)
     return {
         "all": planted_summary(),
         "no probes": planted_summary(sched=None, wakeups=None, syscalls=None, top=(), rest=None),
-        "light": planted_summary(
-            light=True, headline=Headline(None, 0.2, None, None, 0.2, 0, 0.6, 0)
+        "light": planted_summary(light=True, headline=unsplit),
+        "sampled": planted_summary(sampled=planted_sampled(), headline=unsplit, syscalls=None),
+        "nothing seen": planted_summary(
+            sampled=planted_sampled(seen=False), headline=unsplit, syscalls=None
         ),
         "whole": planted_summary(concurrency=planted_concurrency()),
         "profiled": planted_summary(where=where(PROFILE, WALL)),

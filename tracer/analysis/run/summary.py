@@ -194,7 +194,10 @@ class Summary:
     @property
     def _events(self) -> int:
         """System calls' entries and returns, switches and wake-ups of the target that were seen."""
-        calls = sum(call.times.count for call in self.syscalls or ())
+        if self.sampled is not None:
+            calls = int(self.sampled["calls"])
+        else:
+            calls = sum(call.times.count for call in self.syscalls or ())
         switches = self.switches.voluntary + self.switches.involuntary
         return 2 * calls + switches + (self.wakeups or {}).get("total", 0)
 

@@ -26,15 +26,19 @@ def sampled(run: Summary, width: int, *, all_rows: bool = False) -> list[str]:
 
 def words(data: Mapping[str, Any]) -> list[str]:
     """What was seen, and the split of time on CPUs."""
+    calls = (
+        f"system calls: {count(data['calls'])} in all, which is exact;"
+        f" {count(data['seen_calls'])} of them seen"
+    )
     if not data["seen_ns"]:
-        return [f"Sampled ({told(data)}): no time on a CPU was seen, so nothing is estimated"]
+        nothing = "no time on a CPU was seen, so nothing is estimated; a longer run sees more"
+        return [f"Sampled ({told(data)}): {nothing}", calls]
     parts = [_part(data["on_cpu"][name], label) for name, label in ESTIMATED.items()]
     return [
         f"Sampled ({told(data)}): {percent(data['seen_share'])} of all threads' time on CPUs was"
         " seen. What follows is estimated from that, with 95 % intervals; all else is exact",
         f"~ time on CPUs: {', '.join(parts)}",
-        f"system calls: {count(data['calls'])} in all, which is exact;"
-        f" {count(data['seen_calls'])} of them seen",
+        calls,
     ]
 
 
