@@ -50,6 +50,7 @@ def test_what_this_run_will_not_have() -> None:
     error = refusal("idle.path.delivery", off="idle")
     assert "the probe idle is off" in error.message and error.hint == "add --probe +idle"
     assert refusal("where.points", off="stacks").hint == "add --probe +stacks"
+    assert refusal("headline.io", left_out="--sample").hint == "leave out --sample"
     assert refusal("syscalls.read.calls", left_out="--light").hint == "leave out --light"
     assert refusal("sched.switches.per_unit", no_units="--units N").hint == "--units N"
 

@@ -25,6 +25,8 @@ _SCHEMA = Path(__file__).with_name("schema.json")
 _PROBE_OF = {"where": "stacks"}
 #: Of the elements of a list, one of these is what a path calls them by.
 _NAMES = {"name", "cpu"}
+#: Null where system calls are not all seen.
+_OF_CALLS = ("headline.io", "headline.user", "headline.system")
 
 Node = Mapping[str, Any]
 
@@ -53,6 +55,10 @@ def require(
 
 
 def _require_probe(path: str, chosen: Collection[str], left_out: str) -> None:
+    if left_out and path in _OF_CALLS:
+        raise _refused(
+            f"--budget {path}: with {left_out} time on a CPU is not split", f"leave out {left_out}"
+        )
     section = path.split(".")[0]
     probe = _PROBE_OF.get(section, section)
     if probe not in probes.names():
