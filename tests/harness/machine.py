@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracer.kernel import programs, settings
-from tracer.kernel.arrays import SharedArrays, WholeArrays
+from tracer.kernel.arrays import SharedArrays, Views
 from tracer.kernel.settings import Sizes
 from tracer.model import syscalls
 
@@ -100,6 +100,19 @@ def _fields(body: str, numbers: dict[str, int]) -> list[tuple[str, str, int]]:
             length = eval(match[2], {"__builtins__": {}}, numbers) if match[2] else 0
             members.append((kind, match[1], length))
     return members
+
+
+class WholeArrays(dict[str, NDArray[np.void]], Views):
+    """Arrays that are there as a whole."""
+
+    def pieces(self, name: str) -> Iterator[tuple[int, NDArray[np.void]]]:
+        yield 0, self[name]
+
+    def room(self, name: str) -> int:
+        return len(self[name])
+
+    def forget(self) -> None:
+        self.clear()
 
 
 class Machine:

@@ -66,19 +66,6 @@ class Views(Mapping[str, NDArray[np.void]]):
         """Let go of the arrays, so that their memory can be freed."""
 
 
-class WholeArrays(dict[str, NDArray[np.void]], Views):
-    """Arrays that are there as a whole."""
-
-    def pieces(self, name: str) -> Iterator[tuple[int, NDArray[np.void]]]:
-        yield 0, self[name]
-
-    def room(self, name: str) -> int:
-        return len(self[name])
-
-    def forget(self) -> None:
-        self.clear()
-
-
 class SharedArrays(Mapping[str, NDArray[np.void]]):
     """The arrays by name, live: numpy views of what the programs write.
 
@@ -193,7 +180,7 @@ class SharedArrays(Mapping[str, NDArray[np.void]]):
 def zeros(rows: int, dtype: np.dtype[np.void], *, dense: bool = False) -> NDArray[np.void]:
     """Rows of zeros in memory of their own, which takes room where it is written to and goes back
     to the kernel as soon as the array is gone; from malloc(3) it would leave gaps. `dense`: most of
-    it will be written to, so pages may be huge, each of which takes a fault."""
+    it will be written to, so huge pages waste nothing and take fewer page faults."""
     length = max(rows * dtype.itemsize, 1)
     memory = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with contextlib.suppress(OSError):  # a kernel without huge pages

@@ -35,7 +35,7 @@ class MappedArrays(Views):
         Those with a row per thread, in the order of the table of threads: of these the rows handed
         out so far, and some more, are there. A view that was taken earlier keeps its length.
     kept:
-        Those that stay mapped, whatever their size.
+        Those that stay mapped, whatever their size: `ctl` is one.
     """
 
     def __init__(
@@ -51,13 +51,12 @@ class MappedArrays(Views):
             for name, (rows, row_bytes) in sizes.items()
             if name not in self._by_slot and (name in kept or rows * row_bytes <= _LARGE_BYTES)
         }
-        self._ctl = module.array("ctl")
 
     def __getitem__(self, name: str) -> NDArray[np.void]:
         view = self._views.get(name)
         if name not in self._by_slot:
             return self._module.array(name) if view is None else view
-        used = int(self._ctl[0]["next_slot"])
+        used = int(self._views["ctl"][0]["next_slot"])
         if view is None or len(view) < used:
             view = self._grown(name, used)
         return view

@@ -7,8 +7,9 @@ import mmap
 
 import numpy as np
 import pytest
+from harness.machine import WholeArrays
 
-from tracer.kernel.arrays import SharedArrays, WholeArrays, copy_rows, zeros
+from tracer.kernel.arrays import SharedArrays, copy_rows, zeros
 
 ROW = np.dtype([("key", "u8"), ("count", "u8"), ("more", "u8", 23)])
 THREAD = np.dtype([("tid", "u4"), ("epoch", "u4"), ("own", "u8", 99)])
