@@ -41,8 +41,8 @@ class Fleet:
         for name, value in unfit.items():
             if value:
                 raise click.UsageError(
-                    f"--{name.replace('_', '-')} is of one host: leave out --on or it. With --on"
-                    " --html draws all hosts, and --json and --parquet have their figures"
+                    f"--{name.replace('_', '-')} is of one host: leave out it or --on. Of many"
+                    " hosts --html makes a page, and --json and --parquet have the figures"
                 )
         if others["parquet"] is not None:
             from tracer.host.recordings import require_libraries

@@ -16,7 +16,7 @@ RATIOS = ("compare", "explain-pinning", "explain-async", "explain-why")
 
 
 def host_answer(asked: Mapping[str, Any], kind: str, host: HostRuns) -> HostAnswer:
-    """What a host says to a question that was `asked` for."""
+    """What a host says to a question of this `kind`; `asked`: what the command line says."""
     from tracer.analysis.fleet import HostAnswer
 
     said = {} if host.runs is None else _OF_KIND[kind](asked, host.runs, host)

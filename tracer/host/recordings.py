@@ -75,7 +75,7 @@ _SHAPES: Mapping[str, Callable[[Any], bool]] = {
     "command": lambda value: _is_list(value, lambda word: isinstance(word, str)),
     "host": lambda value: isinstance(value, dict),
     "machine": lambda value: isinstance(value, str),
-    "cpus": lambda value: _are_cpus(value),
+    "cpus": _are_cpus,
     "cpus_at_end": lambda value: value is None or _are_cpus(value),
     "window": _is_window,
     "events": lambda value: value is None or _is_number(value),

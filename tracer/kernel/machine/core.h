@@ -93,7 +93,8 @@ struct thread {
 	u64 last_ns;        /* up to here `own` and `path` are accounted */
 	u32 epoch;
 	u32 on_cpu_part;    /* 0 user, 1 + class inside a system call; unknown for a thread found
-			     * running at attach, until its next call */
+			     * running at attach, until its next call; unsplit while its calls are
+			     * not seen (sample.c) */
 	u32 blocked_part;   /* the part of `own` that a sleep counts under */
 	u32 call_nr;
 	u64 call_start_ns, call_off_ns;
