@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
+from tracer.analysis.run.reader import is_split
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column, section
 from tracer.report.html.parts import NAMES
@@ -61,7 +62,7 @@ def _shares(documents: Sequence[Mapping[str, Any]], starts: Sequence[int]) -> Bl
 
 
 def _threads(documents: Sequence[Mapping[str, Any]], starts: Sequence[int]) -> Block:
-    sums = [sums_of(one["ledgers"]["threads"]["parts"]) for one in documents]
+    sums = [sums_of(one["ledgers"]["threads"]["parts"], split=is_split(one)) for one in documents]
     parts = []
     for name, label in NAMES.items():
         numbers = [

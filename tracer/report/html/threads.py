@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tracer.analysis.run.reader import is_split
 from tracer.model.states import ON_CPU_PARTS, USER
 from tracer.report.html import blocks
 from tracer.report.html.blocks import Block, Column
@@ -17,14 +18,17 @@ _READY = PARTS["switching"]
 def over_time(document: Mapping[str, Any]) -> Block | None:
     """How many threads were in each state, on average over the window; by group of threads."""
     window_ns = max(document["window_ns"], 1)
-    whole = document["ledgers"]["threads"]["parts"]
-    rows = [_bar("all threads", whole, window_ns)]
+    whole, split = document["ledgers"]["threads"]["parts"], is_split(document)
+    rows = [_bar("all threads", whole, window_ns, split)]
     groups = document["thread_groups"]
     if len(groups) > 1:
         busiest = sorted(groups, key=lambda group: -_awake_ns(group["parts"]))[:12]
         rows += [
             _bar(
-                f"{blocks.thread(group['name'])} ({group['threads']:,})", group["parts"], window_ns
+                f"{blocks.thread(group['name'])} ({group['threads']:,})",
+                group["parts"],
+                window_ns,
+                split,
             )
             for group in busiest
         ]
@@ -34,8 +38,8 @@ def over_time(document: Mapping[str, Any]) -> Block | None:
     return blocks.bars("Threads by state", rows, note=note)
 
 
-def _bar(label: str, parts: Mapping[str, int], window_ns: int) -> dict[str, Any]:
-    sums = sums_of(parts)
+def _bar(label: str, parts: Mapping[str, int], window_ns: int, split: bool) -> dict[str, Any]:
+    sums = sums_of(parts, split=split)
     number = sum(sums.values()) / window_ns
     return {
         "label": label,
@@ -48,11 +52,12 @@ def _bar(label: str, parts: Mapping[str, int], window_ns: int) -> dict[str, Any]
     }
 
 
-def sums_of(parts: Mapping[str, int]) -> dict[str, int]:
-    """The time of a thread's states by the parts that the page draws, in the order of `NAMES`."""
+def sums_of(parts: Mapping[str, int], *, split: bool = True) -> dict[str, int]:
+    """The time of a thread's states by the parts that the page draws, in the order of `NAMES`;
+    `split`: time on a CPU is split into own code and calls."""
     sums = dict.fromkeys(NAMES, 0)
     for state, ns in parts.items():
-        sums[part_of(state)] += ns
+        sums["on_cpu" if not split and state in ON_CPU_PARTS else part_of(state)] += ns
     return {name: ns for name, ns in sums.items() if ns}
 
 
@@ -60,9 +65,9 @@ def _awake_ns(parts: Mapping[str, int]) -> int:
     return sum(parts.get(state, 0) for state in (*ON_CPU_PARTS, *_READY))
 
 
+_SPLIT = (Column("own code"), Column("in calls", about="On a CPU inside system calls"))
+_NOT_SPLIT = (Column("on a CPU", about="In own code and in system calls"),)
 _TIMES = (
-    Column("own code"),
-    Column("in calls", about="On a CPU inside system calls"),
     Column("ready", about="Could have run, and did not"),
     Column("asleep", about="Blocked in a call, or stopped; sleep on the path is included"),
     Column("behind own", about="Ready, behind threads of the same program"),
@@ -74,13 +79,17 @@ _TIMES = (
 )
 
 
-def _times(row: Mapping[str, Any]) -> list[blocks.Cell]:
+def _columns(document: Mapping[str, Any], *first: Column) -> list[Column]:
+    return [*first, *(_SPLIT if is_split(document) else _NOT_SPLIT), *_TIMES]
+
+
+def _times(document: Mapping[str, Any], row: Mapping[str, Any]) -> list[blocks.Cell]:
     parts = row["parts"]
-    user_ns = parts.get(USER, 0)
+    user_ns, on_cpu_ns = parts.get(USER, 0), sum(parts.get(state, 0) for state in ON_CPU_PARTS)
+    on_cpu = (user_ns, on_cpu_ns - user_ns) if is_split(document) else (on_cpu_ns,)
     asleep_ns = sum(ns for state, ns in parts.items() if part_of(state) in ("asleep", "waiting"))
     return [
-        blocks.time(user_ns),
-        blocks.time(sum(parts.get(state, 0) for state in ON_CPU_PARTS) - user_ns),
+        *map(blocks.time, on_cpu),
         blocks.time(sum(parts.get(state, 0) for state in _READY)),
         blocks.time(asleep_ns),
         *(blocks.time(row.get(key)) for key in ("behind_own_ns", "behind_other_ns", "held_ns")),
@@ -92,22 +101,24 @@ def groups_table(document: Mapping[str, Any]) -> Block | None:
     """Threads whose names differ in numbers only, in one row."""
     rows = [
         [blocks.thread(group["name"]), blocks.number(group["threads"]),
-         blocks.number(group["idle"]), *_times(group)]
+         blocks.number(group["idle"]), *_times(document, group)]
         for group in document["thread_groups"]
     ]  # fmt: skip
     if not rows:
         return None
-    columns = [Column("thread", is_text=True), Column("number"), Column("never ran"), *_TIMES]
+    columns = _columns(
+        document, Column("thread", is_text=True), Column("number"), Column("never ran")
+    )
     return blocks.table("Threads by name", columns, rows, sort=3)
 
 
 def threads_table(document: Mapping[str, Any]) -> Block | None:
     """The threads of --top one by one, and the sum of the others."""
     found: Sequence[Mapping[str, Any]] = document["threads"]
-    rows = [[_tid(row["tid"]), blocks.thread(row["name"]), *_times(row)] for row in found]
+    rows = [[_tid(row["tid"]), blocks.thread(row["name"]), *_times(document, row)] for row in found]
     if not any(row["tid"] for row in found):
         return None
-    columns = [Column("tid"), Column("thread", is_text=True), *_TIMES]
+    columns = _columns(document, Column("tid"), Column("thread", is_text=True))
     return blocks.table("The busiest threads", columns, rows, sort=2)
 
 

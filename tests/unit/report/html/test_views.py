@@ -53,6 +53,18 @@ def test_a_thread_without_a_name_is_said_to_have_none() -> None:
     assert "(no name)" in [row[0] for row in tables["Threads by name"]["rows"]]
 
 
+@pytest.mark.parametrize("kind", ["light", "sampled"])
+def test_time_on_a_cpu_that_is_not_split_is_no_own_code(kind: str) -> None:
+    view = run.view(planted(kind))
+    (table,) = [one for one in blocks_of(view, "table") if one["title"] == "The busiest threads"]
+    names = [column["name"] for column in table["columns"]]
+    assert "on a CPU" in names and not {"own code", "in calls"} & set(names)
+    assert all(len(row) == len(names) for row in table["rows"])
+    (bars,) = [one for one in blocks_of(view, "bars") if one["title"] == "Threads by state"]
+    drawn = {part["name"] for row in bars["rows"] for part in row["parts"]}
+    assert "on_cpu" in drawn and not {"user", "io", "system"} & drawn
+
+
 def test_tasks_are_told_apart_and_descriptors_are_none() -> None:
     data = planted()
     row = {"name": "work", "time_ns": 5, "share": 0.5, "samples": 2}
