@@ -126,7 +126,8 @@ class Report:
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:
-        """System calls of all threads, longest in total first."""
+        """System calls of all threads, longest in total first. Of a run with --sample none: its
+        estimates are `document["sampled"]`."""
         from tracer.api.objects import Call
 
         return tuple(map(Call.of, self.document["syscalls"] or ()))

@@ -18,6 +18,7 @@ DOCUMENT: dict[str, Any] = {
         {"name": "sendto", "calls": 100, "errors": {}},
     ],
     "idle": {"cpus": [{"cpu": 0, "ipis": 5}, {"cpu": 1, "ipis": 7}]},
+    "headline": {"io": None},
     "ledgers": {"wall": {"parts": {"wakeup:idle": 300_000}}},
 }
 
@@ -73,6 +74,8 @@ def test_a_broken_budget_has_a_line(text: str, line: str | None) -> None:
         ("sched", f"is not a number in this report: {DOCUMENT['sched']!r:.60}",
          "name one of its members"),
         ("partial", "is not a number in this report: False", "name one of its members"),
+        ("headline.io", "is not known in this report: null",
+         "a probe or an option left it out: --probe, --light, --sample"),
         ("window_ns.more", "window_ns has no 'more'", "its probe may be off, see --probe"),
     ],
 )  # fmt: skip

@@ -69,6 +69,10 @@ def value_at(document: Mapping[str, Any], path: str) -> float:
             )
         value = members[name]
         walked.append(name)
+    if value is None:
+        raise TracerError(f"--budget {path} is not known in this report: null",
+                          "a probe or an option left it out: --probe, --light, --sample",
+                          exit_code=2)  # fmt: skip
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TracerError(f"--budget {path} is not a number in this report: {value!r:.60}",
                           "name one of its members", exit_code=2)  # fmt: skip
