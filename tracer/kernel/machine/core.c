@@ -258,7 +258,7 @@ static inline void sample_at_switch(struct ctl *c, struct cpu *k, struct thread 
 	if (c->phase == PHASE_OPEN && c->regs_offset &&
 	    (t->on_cpu_part == PART_USER || t->on_cpu_part == PART_UNSPLIT) &&
 	    t->piece != (bpf_jiffies64() >> SAMPLE_SHIFT) + 1 &&
-	    (s32)argument(registers_of(c, task), OFFSET_REGS_CALL) < 0 && sample_goes_on(t)) {
+	    (s32)argument(registers_of(c, task), OFFSET_REGS_CALL) < 0 && sample_next_piece(t)) {
 		t->sample = sample_of_piece(t, slot);
 		t->on_cpu_part = t->sample ? PART_USER : PART_UNSPLIT;
 	}
@@ -498,7 +498,7 @@ static inline void create(struct ctl *c, struct thread *t, struct thread *parent
 #ifdef SAMPLED
 	t->sample = t->piece = 0;
 	if (c->phase == PHASE_OPEN && !t->is_worker) {
-		sample_goes_on(t);
+		sample_next_piece(t);
 		t->sample = sample_of_piece(t, t->slot);
 		t->on_cpu_part = t->sample ? PART_USER : PART_UNSPLIT;
 		t->asleep_part = PART_USER;
@@ -1173,7 +1173,7 @@ static inline void end_unseen_call(u32 cpu, struct ctl *c, struct cpu *k, struct
 static inline u32 sample_enters(u32 cpu, struct ctl *c, struct cpu *k, struct thread *t, u32 slot,
 				u32 nr, u64 now)
 {
-	u32 sample = sample_goes_on(t) ? sample_of_piece(t, slot) : t->sample;
+	u32 sample = sample_next_piece(t) ? sample_of_piece(t, slot) : t->sample;
 
 	renew_cpu(c, k);
 	if (t->on_cpu_part == PART_USER)

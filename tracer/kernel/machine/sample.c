@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * --sample 1/N: which calls are seen one by one. The clock's ticks are cut into pieces of
+ * --sample 1/N: which calls are seen one by one. The kernel's ticks (jiffies) are cut into pieces of
  * 1 << SAMPLE_SHIFT, and of each SAMPLE_N pieces in a row a thread is seen in one, chosen by a hash of
- * both. What is seen are whole cycles: a call that begins in such a piece, and what follows up to the
+ * its row and of where these pieces are. What is seen are whole cycles: a call that begins in such a piece, and what follows up to the
  * next call. So a cycle is as likely to be seen as any other, however long it takes. A thread that comes
  * onto a CPU in its own code changes over there too, else one without calls never would.
  *
@@ -46,8 +46,8 @@ static inline void sample_called(struct thread *t)
 		COUNT(g->calls[nr], 1);
 }
 
-/* Whether the thread's piece is over; then it is in another one. */
-static inline u32 sample_goes_on(struct thread *t)
+/* Brings the thread's piece up to now; 1: it is another one. */
+static inline u32 sample_next_piece(struct thread *t)
 {
 	u64 piece = bpf_jiffies64() >> SAMPLE_SHIFT;
 
