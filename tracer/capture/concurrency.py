@@ -152,7 +152,8 @@ class Tallied:
 
 
 def displaced(threads: Threads, cpus: NDArray[np.void], own: int) -> Mask:
-    """Rows of threads that left their CPU when the thread `own` came in there."""
+    """Rows of threads that left their CPU when the thread `own` came in there. By a switch that was
+    not timed none of the target's left."""
     rows = np.zeros(len(threads), dtype=np.bool_)
     for cpu in np.flatnonzero((cpus["tid"] == own) & (cpus["untimed"] == 0)).tolist():
         came_ns = cpus["since_ns"][cpu]

@@ -173,7 +173,7 @@ def tracing(values: Mapping[str, Any], no_units: str = "") -> Tracing:
 def _require_for_sample(
     values: Mapping[str, Any], names: tuple[str, ...], wanted: Sequence[str]
 ) -> None:
-    """UsageError for what needs every system call."""
+    """UsageError for what does not go with --sample, such as what needs every system call."""
     given = [f"--{n}" for n in ("light", "record", "interval") if values.get(n)]
     if "stacks" in names:
         given.append(f"--{wanted[0].replace('_', '-')}" if wanted else "--probe stacks")
@@ -183,8 +183,8 @@ def _require_for_sample(
         "--record": "--record keeps every system call, --sample sees some of them",
         "--interval": "--sample estimates from one long window, --interval makes short ones",
     }
-    for one in given:
-        text = why.get(one, f"{one} counts at every system call, --sample sees some of them")
+    if given:
+        text = why.get(given[0], f"{given[0]} needs every system call, --sample sees some of them")
         raise click.UsageError(f"{text}: leave out one of the two")
 
 

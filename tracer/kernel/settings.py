@@ -101,7 +101,7 @@ def macros(
     one_in: int = 1,
 ) -> dict[str, object]:
     """Everything that the C needs, of these probes and of the state machine; `followed`: one
-    window follows the other; `one_in`: how many pieces of time one is seen of (--sample)."""
+    window follows the other; `one_in`: of so many pieces of time calls are seen in one."""
     number = syscalls.numbers(machine)
     found: dict[str, object] = {
         **states.macros(),

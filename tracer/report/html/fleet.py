@@ -103,7 +103,7 @@ def _measures(document: Mapping[str, Any]) -> list[Block | None]:
 
 
 def _table(document: Mapping[str, Any]) -> Block:
-    columns = [Column("host", is_text=True), Column("blocks"), Column("of")]
+    columns = [Column("host", is_text=True), Column("blocks"), Column("asked for")]
     columns += [Column("verdict", is_text=True), Column("why", is_text=True)]
     columns += [Column("repeated", about="blocks that were lost with a worker, and asked again")]
     columns += [Column("left out", is_text=True)]
