@@ -62,6 +62,15 @@ def test_of_nothing_seen_nothing_is_estimated_and_the_number_of_calls_is_told() 
     assert second == "system calls: 800 in all, which is exact; 0 of them seen"
 
 
+def test_that_too_little_was_seen_is_said_once() -> None:
+    """Two groups do not tell how much groups differ."""
+    found = drawn(np.random.default_rng(3), 0.4)
+    found.ns[2:] = 0
+    data = sampled(found, 10**15, 10**15, None)
+    assert [share["low"] for share in data["on_cpu"].values()] == [None] * 3
+    assert "\n".join(words(data)).count("too little was seen") == 1
+
+
 @pytest.mark.parametrize(("lost", "is_doubted"), [(1, False), (2, True)])
 def test_few_lost_events_are_judged_by_all_calls(lost: int, is_doubted: bool) -> None:
     """By what the kernel counted, 10,000 entries and returns, not by those that were seen."""

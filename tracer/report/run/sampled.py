@@ -31,22 +31,26 @@ def words(data: Mapping[str, Any]) -> list[str]:
         f" {count(data['seen_calls'])} of them seen"
     )
     if not data["seen_ns"]:
-        nothing = "no time on a CPU was seen, so nothing is estimated; a longer run sees more"
-        return [f"Sampled ({told(data)}): {nothing}", calls]
-    parts = [_part(data["on_cpu"][name], label) for name, label in ESTIMATED.items()]
+        nothing = "no time on a CPU was seen, so nothing is estimated"
+        hint = "; a longer run sees more" if data["on_cpu_ns"] else ""
+        return [f"Sampled ({told(data)}): {nothing}{hint}", calls]
+    shares = data["on_cpu"]
+    parts = [f"{label} {_share(shares[name])}" for name, label in ESTIMATED.items()]
+    few = " (too little was seen for intervals)" if shares["user"]["low"] is None else ""
     return [
         f"Sampled ({told(data)}): {percent(data['seen_share'])} of all threads' time on CPUs was"
-        " seen. What follows is estimated from that, with 95 % intervals; all else is exact",
-        f"~ time on CPUs: {', '.join(parts)}",
+        " seen. What follows, and the split of the path above, is estimated from that; intervals"
+        " are of 95 %",
+        f"~ time on CPUs: {', '.join(parts)}{few}",
         calls,
     ]
 
 
-def _part(share: Mapping[str, float | None], label: str) -> str:
+def _share(share: Mapping[str, float | None]) -> str:
     found, low, high = share["share"] or 0.0, share["low"], share["high"]
     if low is None or high is None:
-        return f"{label} {percent(found)} (too little was seen for an interval)"
-    return f"{label} {percent(found)} ({100 * low:.1f} to {100 * high:.1f})"
+        return percent(found)
+    return f"{percent(found)} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def _calls(data: Mapping[str, Any], width: int, *, all_rows: bool) -> list[str]:
