@@ -313,8 +313,16 @@ class Engine:
     def missed(self) -> Missed:
         """Events dropped by the kernel since the programs were loaded (see Module.missed)."""
         by_program = self._module.missed()
-        entries, returns = (by_program.get(f"tp_{name}", 0) for name in ("sys_enter", "sys_exit"))
-        return Missed(entries, returns, sum(by_program.values()) - entries - returns)
+
+        def of(*tracepoints: str) -> int:
+            return sum(by_program.pop(f"tp_{name}", 0) for name in tracepoints)
+
+        return Missed(
+            entries=of("sys_enter"),
+            returns=of("sys_exit"),
+            interrupts=of(*programs.INTERRUPTS),
+            others=sum(by_program.values()),
+        )
 
     def close(self) -> None:
         """Unload everything."""

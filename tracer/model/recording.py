@@ -28,11 +28,12 @@ AFFINITY_DTYPE = np.dtype([("ns", "u8"), ("mask", "u8", (16,))])
 
 class Missed(NamedTuple):
     """Events of all programs that the kernel dropped: entries of system calls, returns from them,
-    and all others."""
+    begins and ends of interrupts, which tell nothing but who wakes a thread, and all others."""
 
     entries: int = 0
     returns: int = 0
     others: int = 0
+    interrupts: int = 0
 
     @property
     def any_call(self) -> bool:

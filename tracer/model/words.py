@@ -43,6 +43,7 @@ NOT_REPORTED = {
     "switched_in_while_running": ("switch away", "switches away"),
     "call_entry_not_seen": ("entry of a system call", "entries of system calls"),
     "call_return_not_seen": ("return from a system call", "returns from system calls"),
+    "interrupt_not_seen": ("edge of an interrupt", "edges of interrupts"),
 }
 #: What a part of the path is called where it stands beside a place in the program.
 PART_LINES = {

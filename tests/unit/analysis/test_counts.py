@@ -36,7 +36,8 @@ def test_sources_and_repairs_of_this_epoch_only(hand: Hand) -> None:
         hand.cpus["inferred_ns"][cpu] = 40
     recording = hand.recording(missed=Missed(entries=1))
     assert counts.outside_wakers(recording) == dict(zip(SOURCES[1:], range(1, 7), strict=True))
-    assert counts.repairs(recording) == dict(zip(REPAIRS, (1, 2, 3, 4, 5), strict=True))
+    repairs = dict(zip(REPAIRS, (1, 2, 3, 4, 5), strict=True))
+    assert counts.repairs(recording) == repairs | {"interrupt_not_seen": 0}
     assert counts.inferred_ns(recording) == 40
 
 
@@ -80,7 +81,9 @@ def test_other_programs_over_all_cpus(hand: Hand) -> None:
 def test_losses_of_all_cpus_and_of_the_kernel(hand: Hand) -> None:
     hand.cpus["losses"][0] = [1, 0, 2]
     hand.cpus["losses"][1] = [1, 3, 0]
-    assert counts.losses(hand.recording(missed=Missed(others=7))) == {
+    recording = hand.recording(missed=Missed(others=7, interrupts=3))
+    assert counts.repairs(recording)["interrupt_not_seen"] == 3
+    assert counts.losses(recording) == {
         **dict(zip(LOSSES, (2, 3, 2), strict=True)),
         "recursion": 7,
     }

@@ -118,7 +118,7 @@ def repairs(recording: Recording) -> dict[str, int]:
     found = _sums(touched_cpus(recording), "repairs", REPAIRS)
     if not recording.missed.any_call:
         found["call_entry_not_seen"] = 0
-    return found
+    return found | {"interrupt_not_seen": recording.missed.interrupts}
 
 
 def unnamed_ns(recording: Recording) -> dict[str, int]:

@@ -152,9 +152,9 @@ def _quotas(run: Summary) -> list[str]:
 
 def _inferred(run: Summary) -> list[str]:
     inferred = [
-        counted(run.repairs[kind], *nouns)
+        counted(n, *nouns)
         for kind, nouns in NOT_REPORTED.items()
-        if run.repairs[kind]
+        if (n := run.repairs.get(kind))  # an older report lacks some
     ]
     if not inferred:
         return []
