@@ -44,7 +44,8 @@ def main() -> int:
     job = Job()
     (topology,) = re.findall(r"vm\.topology=(\w+)", Path("/proc/cmdline").read_text())
     done = run("doctor", (TRACER, "doctor"), report=False)
-    line = re.search(r"^\w+ +processor +(.*)$", done.out, re.M)
+    unfolded = re.sub(r"\n {20,}", " ", done.out)
+    line = re.search(r"^\w+ +processor +(.*)$", unfolded, re.M)
     said = line[1] if line else "no line"
     wanted = f"{CPUS} CPUs, {PROCESSOR[topology]}"
     job.row("doctor", [] if said.endswith(f": {wanted}") else [f"not {wanted}"], said)
