@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tracer.analysis.events.tables import Tables
 from tracer.analysis.events.views import NEEDS, VIEWS
-from tracer.errors import Interrupted, TracerError
+from tracer.errors import TracerError
 from tracer.host.installation import installation
 
 _MEMORY = "1500MB"
 #: About 1 GB in Python.
 _MOST_VALUES = 20_000_000
+#: An interrupt that comes before the query has begun is forgotten.
+_PATIENCE_S = 0.1
 _SEE = "the views and their columns: tracer query DIR"
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,30 @@ def answer(sql: str, prepare: Callable[[Any], None]) -> Answer:
         try:
             prepare(connection)
             _lock(connection)
-            cursor = connection.execute(sql)
-            columns = [(str(c[0]), str(c[1])) for c in cursor.description or ()]
-            return Answer(columns, _rows(cursor, len(columns)))
+            return _interruptible(connection, lambda: _answered(connection, sql))
         except duckdb.Error as error:
             raise _refused(error) from None
-        except RuntimeError as error:  # a signal's handler has raised meanwhile
-            if "interrupted" in str(error):
-                raise Interrupted(signal.SIGINT) from None
-            raise
+
+
+def _answered(connection: Any, sql: str) -> Answer:
+    cursor = connection.execute(sql)
+    columns = [(str(c[0]), str(c[1])) for c in cursor.description or ()]
+    return Answer(columns, _rows(cursor, len(columns)))
+
+
+def _interruptible(connection: Any, work: Callable[[], _Found]) -> _Found:
+    """What `work` returns, which a signal ends: it is done in a thread of its own, since DuckDB,
+    told of a signal by Python, waits for its own threads, which may go on to the query's end."""
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(work)
+        try:
+            while not wait([running], _PATIENCE_S).done:
+                pass  # a signal's handler has its turn
+            return running.result()
+        finally:
+            while not running.done():
+                connection.interrupt()
+                wait([running], _PATIENCE_S)
 
 
 def _rows(cursor: Any, columns: int) -> Sequence[Sequence[Any]]:
