@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import workloads
-from benchmarks import bystanders, parity, reference, result, servers
+from benchmarks import bystanders, parity, reference, result, servers, soak
 from benchmarks.conditions import RunResult, measure
 from benchmarks.fleet import NAME as FLEET
 from benchmarks.observer import NAME as OBSERVER
@@ -159,7 +159,8 @@ def test_output_without_a_time_is_an_error() -> None:
 def test_the_page_has_a_place_for_each_table() -> None:
     page = result.PAGE.read_text()
     names = [parity.NAME, PROBES, OBSERVER, STARTUP, *(f"{OVERHEAD}-{name}" for name in SUBJECTS)]
-    names += [f"{FLEET}-idle", f"{FLEET}-hosts", bystanders.NAME, servers.NAME]
+    names += [f"{FLEET}-idle", f"{FLEET}-hosts"]
+    names += [section.NAME for section in (bystanders, servers, soak)]
     for name in names:
         match = result.marker(name).search(page)
         assert match and "|" in match[1], f"{name}: make bench BENCH_ARGS=--docs"
