@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harness.machine import SIZES
@@ -113,6 +114,16 @@ class Schedule:
     def tick(self) -> int:
         self.now += self.random.choice((1, 2, 3, 7, 20, 50, 500))
         return self.now
+
+    def play(self, before: int, within: int, each: Callable[[], object] = lambda: None) -> None:
+        """So many events before the window, and within it, with `each` called after those."""
+        for _ in range(before):
+            self.step()
+        self.open()
+        for _ in range(within):
+            self.step()
+            each()
+        self.close()
 
     def step(self) -> None:
         """One random legal event."""

@@ -249,6 +249,11 @@ class World:
         assert int(self.ctl["phase"]) == 1
         assert int(self.ctl["start_ns"]) == now
 
+    def read_nodes(self) -> None:
+        """The nodes of sampled paths that were made so far are read by a collector."""
+        sampling = self.m.arrays["sampling"]
+        sampling["read"] = sampling["made"]
+
     def open(self) -> None:
         """From the start to the opening of the window at 1000; tracer sleeps by then."""
         self.start()

@@ -15,13 +15,7 @@ from tracer.analysis.run import counts, ledger
 @pytest.mark.parametrize("seed", range(20))
 def test_random_schedule_against_the_reference(machine: Machine, seed: int) -> None:
     s = Schedule(World(machine), seed)
-    for _ in range(150):
-        s.step()
-    s.open()
-    for _ in range(1500):
-        s.step()
-        s.compare()
-    s.close()
+    s.play(150, 1500, s.compare)
     s.compare()
     recording = s.w.assert_closed()
     assert ledger.cpu(recording).residual_ns == 0
@@ -48,12 +42,7 @@ def test_clocks_a_few_ns_apart(machine: Machine, seed: int) -> None:
     for name in ("switch", "waking", "create", "enter", "leave"):
         _shift(w, name, offset)
     s = Schedule(w, seed)
-    for _ in range(100):
-        s.step()
-    s.open()
-    for _ in range(1500):
-        s.step()
-    s.close()
+    s.play(100, 1500)
     recording = w.recording()
     assert w.losses() == {}
     assert ledger.wall(recording).residual_ns == 0

@@ -43,12 +43,7 @@ def directory(machine: Machine, tmp_path: Path) -> Path:
     """A recording of a random schedule, as a run would leave it."""
     world = RecordedWorld(machine)
     schedule = Schedule(world, 8)
-    for _ in range(100):
-        schedule.step()
-    schedule.open()
-    for _ in range(900):
-        schedule.step()
-    schedule.close()
+    schedule.play(100, 900)
     recording = world.recording({"units": 10, "rusage": dict.fromkeys(RUSAGE, 3)})
     slots = np.flatnonzero(recording.threads["tid"]).tolist()
     names = {slot: f"task{int(recording.threads['tid'][slot])}" for slot in slots}

@@ -88,13 +88,7 @@ def world(sampled_machine: Machine) -> SampledWorld:
 @pytest.mark.parametrize("seed", range(20))
 def test_what_is_exact_is_that_of_the_reference(world: SampledWorld, seed: int) -> None:
     s = SampledSchedule(world, seed)
-    for _ in range(150):
-        s.step()
-    s.open()
-    for _ in range(1500):
-        s.step()
-        s.compare()
-    s.close()
+    s.play(150, 1500, s.compare)
     s.compare()
     recording = world.recording()
     assert world.losses() == {}
@@ -112,10 +106,7 @@ def test_what_is_exact_is_that_of_the_reference(world: SampledWorld, seed: int) 
 @pytest.mark.parametrize("seed", range(10))
 def test_every_call_is_seen_or_counted(world: SampledWorld, seed: int) -> None:
     s = SampledSchedule(world, seed)
-    s.open()
-    for _ in range(2000):
-        s.step()
-    s.close()
+    s.play(0, 2000)
     found = world.recording().sampled
     assert found is not None
     rows = world.m.arrays["threads"]

@@ -433,12 +433,7 @@ def test_on_any_schedule_the_parts_sum_to_the_paths_idle_time(world: World) -> N
     for seed in range(12):
         w = World(world.m)
         schedule = Disturbed(w, seed)
-        for _ in range(150):
-            schedule.step()
-        schedule.open()
-        for _ in range(600):
-            schedule.step()
-        schedule.close()
+        schedule.play(150, 600)
         schedule.compare()
         check_identity(w)
         seen_ns += sum(sum(path_of(w, who).values()) for who in w.targets)

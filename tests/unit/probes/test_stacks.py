@@ -66,13 +66,7 @@ def waits(points: dict[str, int]) -> dict[str, int]:
 def test_at_every_nanosecond_the_nodes_are_the_paths_waits(world: World, seed: int) -> None:
     every_ns(world)
     s = Schedule(world, seed)
-    for _ in range(150):
-        s.step()
-    s.open()
-    for _ in range(600):
-        s.step()
-        world.m.arrays["sampling"]["read"] = world.m.arrays["sampling"]["made"]
-    s.close()
+    s.play(150, 600, world.read_nodes)
     compared = [task for task in world.targets if is_of_window(world, task)]
     assert world.main in compared
     for task in compared:

@@ -43,13 +43,7 @@ def path_of(w: World, slot: int):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize("seed", range(10))
 def test_at_every_nanosecond_the_nodes_are_the_path(world: World, seed: int) -> None:
     s = Schedule(world, seed)
-    for _ in range(100):
-        s.step()
-    s.open()
-    for _ in range(400):
-        s.step()
-        world.m.arrays["sampling"]["read"] = world.m.arrays["sampling"]["made"]
-    s.close()
+    s.play(100, 400, world.read_nodes)
     compared = 0
     for task in world.targets:
         row = world.row(task)
