@@ -193,6 +193,12 @@ static inline u32 resolve(u32 tid, u64 task)
 	return leader && leader->exec_slot == slot ? other : slot;
 }
 
+/* The registers of the call in which `task` is, or of the interrupt of its own code. */
+static inline u64 registers_of(struct ctl *c, u64 task)
+{
+	return argument(task, OFFSET_TASK_STACK) + c->regs_offset;
+}
+
 /* What the thread of `task`, of which no event has told it, does on its CPU: the registers that
  * it had when it entered the kernel name its system call, and none after an interrupt. */
 static inline u32 part_of_registers(struct ctl *c, struct thread *t, u64 task)
@@ -201,7 +207,7 @@ static inline u32 part_of_registers(struct ctl *c, struct thread *t, u64 task)
 
 	if (!c->regs_offset)
 		return PART_UNKNOWN;
-	nr = (s32)argument(argument(task, OFFSET_TASK_STACK) + c->regs_offset, OFFSET_REGS_CALL);
+	nr = (s32)argument(registers_of(c, task), OFFSET_REGS_CALL);
 	if (nr < 0)
 		return PART_USER;
 	t->call_nr = table_number(nr, first_number(task));
@@ -224,12 +230,6 @@ static inline u32 part_found(struct ctl *c, struct thread *t, u64 task)
 }
 
 #ifdef SAMPLED
-/* The registers of the call in which `task` is, or of the interrupt of its own code. */
-static inline u64 registers_of(struct ctl *c, u64 task)
-{
-	return argument(task, OFFSET_TASK_STACK) + c->regs_offset;
-}
-
 /* The current thread, whose calls are not seen, goes off its CPU by itself: its registers tell in which call. What
  * locks.c knows from a call's entry it learns here. */
 static inline u32 part_left(struct ctl *c, struct thread *t, u32 slot)
@@ -724,7 +724,7 @@ static inline u32 is_blind(struct ctl *c, struct cpu *k, u64 task)
 
 	if (!k->entering || !k->returning)
 		return 0;
-	regs = argument(task, OFFSET_TASK_STACK) + c->regs_offset;
+	regs = registers_of(c, task);
 	return regs != k->entering && regs != k->returning;
 }
 
