@@ -21,10 +21,10 @@ from tracer.model.threads import Mask, Threads
 from tracer.model.window import close_window, open_window
 
 #: If the busiest thread ends in an unexplained sleep longer than this share of the window, report
-#: another thread, provided it ran at least half as long.
+#: another thread, provided it ran at least half as long, or the path that ends in it did.
 _ASLEEP_SHARE = 0.005
-#: If that sleep is longer than this share, another thread need have run for this share only of
-#: what the busiest one ran. One that ran less has done none of the work that the window is about.
+#: If that sleep is longer than this share, the other one need have run for this share only of what
+#: the busiest one ran. Where that was less it is none of the work that the window is about.
 _MUCH, _SOME_WORK = 0.05, 0.1
 
 
@@ -114,7 +114,9 @@ def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
     quiet_ns = end_ns if awake[1:].any() else int(last_ns[1:].max(initial=start_ns))
     timed = asleep & (threads["blocked_part"] == PART["blocked:sleep"])
     unnamed_ns = np.where(awake | timed, 0, np.maximum(quiet_ns - last_ns, 0))
-    slot = _slot_of(threads, seen, which, main_tid, unnamed_ns / max(end_ns - start_ns, 1))
+    unnamed = unnamed_ns / max(end_ns - start_ns, 1)
+    busiest = _busiest(threads, seen, np.maximum(end_ns - last_ns, 0), unnamed)
+    slot = _slot_of(threads, seen, which, main_tid, busiest)
     thread = threads[slot]
     # an event that began before the window was closed can have ended behind its end
     ctl["end_ns"] = end_ns = max(end_ns, int(last_ns[slot]))
@@ -150,28 +152,42 @@ def _renew(thread: np.void, epoch: int, start_ns: int) -> None:
     thread["polls_before"] = thread["polls"]
 
 
-def _slot_of(
-    threads: Threads, seen: Mask, which: str, main_tid: int, unnamed: NDArray[np.float64]
+def _busiest(
+    threads: Threads, seen: Mask, rest_ns: NDArray[np.int64], unnamed: NDArray[np.float64]
 ) -> int:
-    """`unnamed`: for each row, the share of the window at its end for which there is no name."""
+    """The slot of the thread that ran most, or of one in its place. For each row: the time since
+    its last event, ns, and the share of the window at its end for which its path has no name."""
+    known = (threads["tid"] != 0) & (seen | rows_of.is_alive(threads))
+    rest_ns = np.where(rows_of.is_in(threads, *rows_of.RUNNING), rest_ns, 0)
+    own_ns, path_ns = (
+        np.where(seen, threads[name][:, : len(ON_CPU_PARTS)].sum(axis=1), 0).astype(np.int64)
+        + rest_ns
+        for name in ("own", "path")
+    )
+    # where nobody ran, a thread that is there is as good as any other
+    busy = np.where(known, own_ns + 1, 0)
+    busiest = int(np.argmax(busy))
+    least = (_SOME_WORK if unnamed[busiest] > _MUCH else 0.5) * busy[busiest]
+    for ran_ns in (busy, path_ns):
+        named = np.where(known & (unnamed <= _ASLEEP_SHARE), ran_ns, 0)
+        if named.max() >= least:
+            return int(np.argmax(named))
+    return busiest
+
+
+def _slot_of(threads: Threads, seen: Mask, which: str, main_tid: int, busiest: int) -> int:
     known = (threads["tid"] != 0) & (seen | rows_of.is_alive(threads))
     if which == "latest":
         alive = known & seen & rows_of.is_alive(threads)
         return int(np.argmax(np.where(alive if alive.any() else seen, threads["last_ns"], 0)))
     if which == "busiest":
-        on_cpu = threads["own"][:, : len(ON_CPU_PARTS)].sum(axis=1)
-        # where nobody ran, a thread that is there is as good as any other
-        busy = np.where(known, np.where(seen, on_cpu, 0).astype(np.int64) + 1, 0)
-        busiest = int(np.argmax(busy))
-        named = np.where(unnamed <= _ASLEEP_SHARE, busy, 0)
-        least = _SOME_WORK if unnamed[busiest] > _MUCH else 0.5
-        return int(np.argmax(named)) if named.max() >= least * busy[busiest] else busiest
+        return busiest
     tid = main_tid if which == "main" else int(which)
     slots = np.flatnonzero(known & (threads["tid"] == tid))
     if len(slots):
         return int(slots[-1])
     if which == "main":  # it has ended; the others go on
-        return _slot_of(threads, seen, "busiest", main_tid, unnamed)
+        return busiest
     raise TracerError(
         f"thread {tid} was not there in the window",
         "its number is that of the host; --path-of busiest takes any",

@@ -55,26 +55,54 @@ def test_an_event_that_was_under_way_when_the_window_was_closed(world: World) ->
 
 
 def test_a_thread_about_as_busy_that_does_not_sleep_is_taken_instead(world: World) -> None:
-    """`main` has 100 ns on a CPU and then sleeps; the other one runs until after the end."""
+    """`main` has 100 ns on a CPU and then sleeps; the other one waits for a CPU, or runs."""
     other = two_threads(world)
-    world.enter(1095, 1, "read", 5)  # 45 ns so far, less than half
-    assert choose_path(closed(world, 1105), "busiest", 100).tid == 100
+    world.switch(1095, 1, world.tracer, 0, preempt=True)  # 45 ns so far, less than half
+    data = closed(world, 1105)
+    data["threads"][other.slot]["path"] = 0  # its path did not do it either
+    assert choose_path(data, "busiest", 100).tid == 100
     assert choose_path(closed(world, 1130), "busiest", 100).tid == 101, "23 % would lack a name"
     world.ctl["phase"] = 1
-    world.leave(1125, 1, 1)  # 75 ns
-    assert choose_path(closed(world, 1130), "busiest", 100).tid == other.pid == 101
+    world.switch(1096, 1, other)
+    assert choose_path(closed(world, 1105), "busiest", 100).tid == 101, "54 ns"
+
+
+def test_what_runs_without_an_event_is_busy(world: World) -> None:
+    """The other one runs from 1050 on and makes no call; `main` runs for less."""
+    two_threads(world)
+    assert choose_path(closed(world, 2000), "busiest", 100).tid == 101
+    world.ctl["start_ns"], world.ctl["epoch"], world.ctl["phase"] = 2000, 2, 1
+    world.waking(2050, 0, world.main)
+    world.switch(2060, 0, world.main)
+    end = choose_path(data := closed(world, 3500), "busiest", 100)
+    assert end.tid == 101, "the whole window"
+    assert path(data, end.slot) == {"user": 1500}
+
+
+def nap(w: World, task: Task, now: int, own_ns: int, path_ns: int) -> None:
+    """The thread on CPU 1 waits for a timer from `now` on. It ran for `own_ns`, its path for
+    `path_ns`."""
+    w.enter(now, 1, "nanosleep")
+    w.switch(now, 1, None, SLEEPING)
+    row = w.m.arrays["threads"][task.slot]
+    for name, ns in (("own", own_ns), ("path", path_ns)):
+        row[name][:] = 0
+        row[name][PATH_PARTS.index("user")] = ns
 
 
 def test_a_thread_that_did_no_work_is_not_taken_instead(world: World) -> None:
-    """`main` has 100 ns on a CPU and then sleeps; the other one has 5 and goes on."""
-    two_threads(world)
-    world.enter(1100, 1, "read", 5)
-    row = world.m.arrays["threads"][2]
-    row["own"][:] = 0
-    row["own"][PATH_PARTS.index("user")] = 5
+    """`main` has 100 ns on a CPU and then sleeps; the other one has 5, and so has its path."""
+    nap(world, two_threads(world), 1300, own_ns=5, path_ns=5)
     end = choose_path(data := closed(world, 2000), "busiest", 100)
     assert (end.tid, end.asleep_ns) == (100, 900)
-    assert sum(path(data, end.slot).values()) == 100
+    assert sum(path(data, end.slot).values()) == 100 + 700
+
+
+def test_a_thread_at_the_end_of_the_work_is_taken_instead(world: World) -> None:
+    """`main` has 100 ns on a CPU and then sleeps; the other one has 5 and what came before it."""
+    nap(world, two_threads(world), 1300, own_ns=5, path_ns=90)
+    end = choose_path(closed(world, 2000), "busiest", 100)
+    assert (end.tid, end.asleep_ns, end.named_ns) == (101, 700, 700)
 
 
 def test_a_sleep_at_the_end_has_no_name_while_others_run(world: World) -> None:
