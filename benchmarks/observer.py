@@ -26,6 +26,7 @@ from tracer.capture.attach import AttachRequest, attached
 from tracer.capture.command import CommandOptions, run_command, run_command_untraced
 from tracer.kernel.engine import Engine
 from tracer.kernel.event_cost import calibration
+from tracer.kernel.samples import Sampler
 from tracer.model.cost import Calibration, Cost
 from tracer.model.recording import Recording
 from tracer.model.spec import Spec
@@ -75,8 +76,10 @@ class _Command:
         return _cpu_ns(run_command_untraced(self._spec))
 
     def traced(self, engine: Engine) -> tuple[RunResult, Estimates]:
+        sampler = Sampler(engine)
+        recording = run_command(engine, self._spec, CommandOptions(), sampler)
         costs = calibration(engine)
-        recording = run_command(engine, self._spec, CommandOptions(), None, costs)
+        recording = dataclasses.replace(recording, cost=Cost(costs, sampler.samples))
         return _cpu_ns(recording.result), _of(recording, costs)
 
     def close(self) -> None:

@@ -33,7 +33,6 @@ from tracer.host.processes import (
 )
 from tracer.kernel.engine import Engine
 from tracer.kernel.samples import Sampler
-from tracer.model.cost import Calibration, Cost
 from tracer.model.recording import HostLoad, Process, Recording
 from tracer.model.spec import Spec
 from tracer.model.states import Phase
@@ -163,15 +162,14 @@ def run_command(
     engine: Engine,
     spec: Spec,
     options: CommandOptions,
-    switch_cost_ns: int | None = None,
-    calibration: Calibration | None = None,
+    sampler: Sampler | None = None,
 ) -> Recording:
     """One traced run of the command, which is started exactly once; `engine` is left detached.
 
     A SIGTERM ends the command and what it forked in its session: the recording is then
     `interrupted`. TracerError when the command cannot be started (exit status 126 or 127, as
-    the shell) or ended before its window began. With `calibration` the programs are timed in
-    short samples of the run.
+    the shell) or ended before its window began. `sampler` times the programs in short
+    samples of the run.
     """
     with Target(spec) as target, _keyboard_is_the_targets():
         gate = _AtGate.of(target.pid)
@@ -181,12 +179,12 @@ def run_command(
         engine.ctl["tracer_tid"] = 0  # no wake-up may close this window
         if not options.delay_s:
             engine.ctl["command_tgid"] = target.pid
-        tally, sampler, living = Tally(engine), Sampler(engine), Living(engine)
+        tally, living = Tally(engine), Living(engine)
         living.opens()
         try:
             engine.attach()
             with (
-                sampler if calibration else contextlib.nullcontext(),
+                sampler or contextlib.nullcontext(),
                 Concurrency(engine) as concurrency,
             ):
                 closed = _follow(engine, target, options, tally, living)
@@ -197,9 +195,7 @@ def run_command(
         whole = closed.interrupted is None
         units, missing = _counted(target, options.units) if whole else (None, {})
         result = _result(recording.window_ns, closed.took_ns, gate.usage(target), units) | missing
-        recording = with_result(recording, spec.argv, target.exit_status, result)
-        cost = Cost(calibration, sampler.samples) if calibration else None
-        return dataclasses.replace(recording, switch_cost_ns=switch_cost_ns, cost=cost)
+        return with_result(recording, spec.argv, target.exit_status, result)
 
 
 def _follow(

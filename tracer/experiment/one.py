@@ -35,8 +35,9 @@ from tracer.host.user import require_rights
 from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
 from tracer.kernel.event_cost import calibration
+from tracer.kernel.samples import Sampler
 from tracer.kernel.settings import MOST_ROWS, rows_for
-from tracer.model.cost import Cost
+from tracer.model.cost import Calibration, Cost
 from tracer.model.recording import Recording
 from tracer.model.spec import Spec
 from tracer.model.trial import Surroundings
@@ -147,13 +148,17 @@ def trace_command(
         kept.probes, tracing.light, sampling=tracing.sampling, one_in=tracing.one_in, say=say
     )
     with contextlib.closing(engine):
-        switch_ns, costs = switch_cost_ns(engine), calibration(engine)
         # timing the programs would slow the run that a second one is compared with
-        timed = None if baseline else costs
+        sampler = None if baseline else Sampler(engine)
+        # after the run, so that the command starts early; its events would be in a recording
+        calibrated = _calibrated(engine) if recorder else None
         watch = Watch(spin=False)
         with recorded(engine, recorder, spec.argv) as keep:
-            recording = keep(run_command(engine, spec, options, switch_ns, timed))
-        around = watch.ended(spin=False)
+            recording = run_command(engine, spec, options, sampler)
+            around = watch.ended(spin=False)
+            switch_ns, costs = calibrated or _calibrated(engine)
+            cost = Cost(costs, sampler.samples) if sampler else None
+            recording = keep(dataclasses.replace(recording, switch_cost_ns=switch_ns, cost=cost))
     if "no_units" in recording.result:
         say(recording.result["no_units"])
         say(recording.result["no_units_hint"])
@@ -165,7 +170,7 @@ def trace_command(
     if baseline and recording.stopped_by is None:
         _rewind_input(input_offset, say)
         pair = _untraced_twin(spec, options, recording, around, say)
-    if pair is None and recording.cost is None:
+    if pair is None and not sampler:
         recording = dataclasses.replace(recording, cost=Cost(costs))
     return summarize(
         recording,
@@ -178,6 +183,11 @@ def trace_command(
         kind="command",
         command_line=command_lines.of_command(spec, options, tracing),
     )
+
+
+def _calibrated(engine: Engine) -> tuple[int | None, Calibration]:
+    """What a context switch costs here, ns, and what the events cost."""
+    return switch_cost_ns(engine), calibration(engine)
 
 
 def _untraced_twin(

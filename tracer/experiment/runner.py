@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import signal
 import time
@@ -92,7 +93,9 @@ class Runner:
         engine = self._compiled()
         if condition.command:
             options = CommandOptions(units=condition.units or None)
-            recording = run_command(engine, spec, options, self._switch_cost_ns)
+            recording = dataclasses.replace(
+                run_command(engine, spec, options), switch_cost_ns=self._switch_cost_ns
+            )
         else:
             recording = run_traced(engine, spec, True, self._switch_cost_ns, self._progress)
         if recording.stopped_by is not None:

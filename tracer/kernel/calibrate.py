@@ -1,4 +1,4 @@
-"""What a context switch costs on this host; measured before the run."""
+"""What a context switch costs on this host; measured beside the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one traced event costs on this host, calibrated on tracer's own threads before the run.
+"""What one traced event costs on this host, calibrated on tracer's own threads beside the run.
 
 Batches without programs and with them take turns. In each turn the fastest of each count, in CPU
 time; the mean of the turns' differences is the cost, so that neither other programs nor a host

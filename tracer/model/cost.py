@@ -1,4 +1,4 @@
-"""What tracing costs: calibrated before the run, and as the kernel timed the programs during it."""
+"""What tracing costs: calibrated beside the run, and as the kernel timed the programs during it."""
 
 from __future__ import annotations
 

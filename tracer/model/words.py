@@ -133,7 +133,7 @@ WORDS: dict[str, str] = {
     "task work": "What the kernel has a thread do on its next return to user mode, such as"
     " completing an io_uring operation whose file became ready.",
     "the switch itself": "Saving one thread and loading the next. An estimate (~): the number of"
-    " switches on the path times the cost of one, calibrated on this host just before the run.",
+    " switches on the path times the cost of one, calibrated on this host beside the run.",
     "timed wait": "A wait for a lock or an event that ended by its time-out, where it is not known"
     " which thread had what it waited for. Where that is known, the path goes on in that thread.",
     "wake-up latency": "From the moment a thread is woken until it runs.",

@@ -658,7 +658,7 @@ def test_the_observer_effect() -> None:
         (
             Estimate(2, 10_000, 4, 6, 0),
             "<0.1 % more CPU time than untraced, an estimate: 2 events of ~2 ns each, calibrated"
-            " before the run",
+            " on this host",
         ),
         (
             Estimate(1, 10_000, 8, 20, 1),
@@ -668,7 +668,7 @@ def test_the_observer_effect() -> None:
         (
             Estimate(10, 10_000, 20.0, 20.4, 0),
             "~0.2 % more CPU time than untraced, an estimate: 10 events of ~2 ns each, calibrated"
-            " before the run",
+            " on this host",
         ),
     ],
 )  # fmt: skip

@@ -100,7 +100,7 @@ def _estimate(estimate: Estimate, can_measure: bool) -> str:
     how = (
         f"timed in {counted(estimate.samples, 'sample')} of the run"
         if estimate.samples
-        else "calibrated before the run"
+        else "calibrated on this host"
     )
     advice = "; --baseline measures it" if can_measure else ""
     return (
