@@ -15,7 +15,16 @@ from tracer.errors import TracerError
 from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
 from tracer.model import threads as rows_of
-from tracer.model.states import AWAITED, EXTERNAL, ON_CPU_PARTS, PART, SLEEP, Phase, RunState
+from tracer.model.states import (
+    AWAITED,
+    EXTERNAL,
+    KERNEL_WORKERS,
+    PART,
+    SLEEP,
+    UNKNOWN,
+    Phase,
+    RunState,
+)
 from tracer.model.syscalls import SYNCS, name_of
 from tracer.model.threads import Mask, Threads
 from tracer.model.window import close_window, open_window
@@ -113,25 +122,31 @@ def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
     awake = rows_of.is_alive(threads) & ~asleep
     quiet_ns = end_ns if awake[1:].any() else int(last_ns[1:].max(initial=start_ns))
     timed = asleep & (threads["blocked_part"] == PART["blocked:sleep"])
-    unnamed_ns = np.where(awake | timed, 0, np.maximum(quiet_ns - last_ns, 0))
+    present = rows_of.present_part(threads)
+    has_name = timed | (awake & (present != PART[UNKNOWN]))
+    unnamed_ns = np.where(has_name, 0, np.maximum(quiet_ns - last_ns, 0))
     unnamed = unnamed_ns / max(end_ns - start_ns, 1)
-    busiest = _busiest(threads, seen, np.maximum(end_ns - last_ns, 0), unnamed)
+    running = (present >= 0) & (present < PART[KERNEL_WORKERS])
+    rest_ns = np.where(running, np.maximum(end_ns - last_ns, 0), 0)
+    busiest = _busiest(threads, seen, rest_ns, unnamed)
     slot = _slot_of(threads, seen, which, main_tid, busiest)
     thread = threads[slot]
     # an event that began before the window was closed can have ended behind its end
     ctl["end_ns"] = end_ns = max(end_ns, int(last_ns[slot]))
     if not seen[slot]:
         _renew(thread, int(ctl["epoch"]), start_ns)
-    rest_ns, named_ns = max(end_ns - int(thread["last_ns"]), 0), 0
+        if "path_seen_ns" in data:  # with --sample
+            data["path_seen_ns"][slot] = 0
+    still_ns, named_ns = max(end_ns - int(thread["last_ns"]), 0), 0
     if awake[slot]:
-        thread["path"][rows_of.present_part(threads)[slot]] += rest_ns
+        thread["path"][present[slot]] += still_ns
     else:
-        named_ns = rest_ns if timed[slot] else max(end_ns - quiet_ns, 0)
+        named_ns = still_ns if timed[slot] else max(end_ns - quiet_ns, 0)
         awaited = AWAITED.index("timer") if timed[slot] else _awaited_at_end(thread)
         thread["path"][PART[SLEEP if timed[slot] else EXTERNAL]] += named_ns
         thread["path_awaited"][awaited] += named_ns
     ctl["end_slot"] = slot
-    asleep_ns = rest_ns if asleep[slot] else 0
+    asleep_ns = still_ns if asleep[slot] else 0
     return PathEnd(slot, int(thread["tid"]), asleep_ns, min(named_ns, asleep_ns))
 
 
@@ -155,12 +170,12 @@ def _renew(thread: np.void, epoch: int, start_ns: int) -> None:
 def _busiest(
     threads: Threads, seen: Mask, rest_ns: NDArray[np.int64], unnamed: NDArray[np.float64]
 ) -> int:
-    """The slot of the thread that ran most, or of one in its place. For each row: the time since
-    its last event, ns, and the share of the window at its end for which its path has no name."""
+    """The slot of the thread that ran most, or of one in its place. For each row: how long it has
+    run since its last event, ns, and the share of the window at its end for which its path has no
+    name. What a worker of the kernel runs is on the path a wait, and no work of the program."""
     known = (threads["tid"] != 0) & (seen | rows_of.is_alive(threads))
-    rest_ns = np.where(rows_of.is_in(threads, *rows_of.RUNNING), rest_ns, 0)
     own_ns, path_ns = (
-        np.where(seen, threads[name][:, : len(ON_CPU_PARTS)].sum(axis=1), 0).astype(np.int64)
+        np.where(seen, threads[name][:, : PART[KERNEL_WORKERS]].sum(axis=1), 0).astype(np.int64)
         + rest_ns
         for name in ("own", "path")
     )
@@ -168,9 +183,10 @@ def _busiest(
     busy = np.where(known, own_ns + 1, 0)
     busiest = int(np.argmax(busy))
     least = (_SOME_WORK if unnamed[busiest] > _MUCH else 0.5) * busy[busiest]
-    for ran_ns in (busy, path_ns):
+    # a path begins as a copy of another one: what it lacks of the work came later
+    for ran_ns, least_ns in ((busy, least), (path_ns, max(least, path_ns[busiest] / 2))):
         named = np.where(known & (unnamed <= _ASLEEP_SHARE), ran_ns, 0)
-        if named.max() >= least:
+        if named.max() >= least_ns:
             return int(np.argmax(named))
     return busiest
 

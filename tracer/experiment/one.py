@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import os
 import shlex
+import signal
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from tracer.analysis.quiet import is_busy, share_of
 from tracer.capture.attach import AttachRequest
 from tracer.capture.command import CommandOptions, run_command, run_command_untraced
-from tracer.errors import Interrupted
+from tracer.errors import Interrupted, TracerError
 from tracer.experiment.condition import Condition
 from tracer.experiment.recorded import recorded, with_events
 from tracer.experiment.surroundings import Watch, wait_until_quiet
@@ -150,15 +151,12 @@ def trace_command(
     with contextlib.closing(engine):
         # timing the programs would slow the run that a second one is compared with
         sampler = None if baseline else Sampler(engine)
-        # after the run, so that the command starts early; its events would be in a recording
-        calibrated = _calibrated(engine) if recorder else None
         watch = Watch(spin=False)
         with recorded(engine, recorder, spec.argv) as keep:
-            recording = run_command(engine, spec, options, sampler)
-            around = watch.ended(spin=False)
-            switch_ns, costs = calibrated or _calibrated(engine)
-            cost = Cost(costs, sampler.samples) if sampler else None
-            recording = keep(dataclasses.replace(recording, switch_cost_ns=switch_ns, cost=cost))
+            recording = keep(run_command(engine, spec, options, sampler))
+        around = watch.ended(spin=False)
+        # not before the run, which would begin later
+        recording, costs = _calibrated(recording, engine, say)
     if "no_units" in recording.result:
         say(recording.result["no_units"])
         say(recording.result["no_units_hint"])
@@ -170,8 +168,9 @@ def trace_command(
     if baseline and recording.stopped_by is None:
         _rewind_input(input_offset, say)
         pair = _untraced_twin(spec, options, recording, around, say)
-    if pair is None and not sampler:
-        recording = dataclasses.replace(recording, cost=Cost(costs))
+    if pair is None and costs is not None:
+        cost = Cost(costs, sampler.samples if sampler else ())
+        recording = dataclasses.replace(recording, cost=cost)
     return summarize(
         recording,
         name=shlex.join(spec.argv),
@@ -185,9 +184,25 @@ def trace_command(
     )
 
 
-def _calibrated(engine: Engine) -> tuple[int | None, Calibration]:
-    """What a context switch costs here, ns, and what the events cost."""
-    return switch_cost_ns(engine), calibration(engine)
+def _calibrated(
+    recording: Recording, engine: Engine, say: Say
+) -> tuple[Recording, Calibration | None]:
+    """With what a context switch costs here; and what the events cost. Neither, where it cannot be
+    found out: the run is over and is not lost for that. A signal ends it as one that comes while
+    functions are named."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    try:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        try:
+            switch_ns, costs = switch_cost_ns(engine), calibration(engine)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that waits is raised here
+    except Interrupted as stop:
+        return dataclasses.replace(recording, signalled=stop.number), None
+    except (TracerError, OSError, RuntimeError) as error:
+        say(f"what tracing costs is not known here: {error}")
+        return recording, None
+    return dataclasses.replace(recording, switch_cost_ns=switch_ns), costs
 
 
 def _untraced_twin(

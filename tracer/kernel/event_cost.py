@@ -3,7 +3,7 @@
 Batches without programs and with them take turns. In each turn the fastest of each count, in CPU
 time; the mean of the turns' differences is the cost, so that neither other programs nor a host
 that changes its speed meanwhile alters it much. There are few turns, as attaching to a tracepoint
-that was just left waits 5 ms for the kernel (a grace period), and the target waits for all of this.
+that was just left waits 5 ms for the kernel (a grace period), and the user waits for all of this.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class _Partner:
     def __init__(self) -> None:
         here, there = os.pipe(), os.pipe()
         self._allowed = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {max(self._allowed)})
         self.pid = os.fork()
+        os.sched_setaffinity(0, {max(self._allowed)})
         if not self.pid:
             self._answer(here, there)
         self._read, self._write = there[0], here[1]

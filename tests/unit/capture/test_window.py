@@ -9,7 +9,10 @@ from harness.world import SLEEPING, Task, World
 from tracer.analysis.run import counts, ledger
 from tracer.capture.window import Snapshot, choose_path, end_earlier
 from tracer.errors import TracerError
-from tracer.model.states import PATH_PARTS
+from tracer.model.states import PART, PATH_PARTS, RunState
+
+#: By thread number: state and part, ns on a CPU of its own and on its path, the last event or None.
+Rows = dict[int, tuple[tuple[RunState, str], int, int, int | None]]
 
 
 def two_threads(w: World) -> Task:
@@ -54,55 +57,63 @@ def test_an_event_that_was_under_way_when_the_window_was_closed(world: World) ->
     assert sum(path(data, end.slot).values()) == 500
 
 
-def test_a_thread_about_as_busy_that_does_not_sleep_is_taken_instead(world: World) -> None:
-    """`main` has 100 ns on a CPU and then sleeps; the other one waits for a CPU, or runs."""
-    other = two_threads(world)
-    world.switch(1095, 1, world.tracer, 0, preempt=True)  # 45 ns so far, less than half
-    data = closed(world, 1105)
-    data["threads"][other.slot]["path"] = 0  # its path did not do it either
-    assert choose_path(data, "busiest", 100).tid == 100
-    assert choose_path(closed(world, 1130), "busiest", 100).tid == 101, "23 % would lack a name"
-    world.ctl["phase"] = 1
-    world.switch(1096, 1, other)
-    assert choose_path(closed(world, 1105), "busiest", 100).tid == 101, "54 ns"
+RUNS, READY, ENDED = (RunState.RUNNING, "user"), (RunState.WAKING, "user"), (RunState.DEAD, "user")
+ASLEEP, NAPS = (RunState.BLOCKED, "blocked:io"), (RunState.BLOCKED, "blocked:sleep")
+WORKER, NEW = (RunState.RUNNING, "kernel_workers"), (RunState.RUNNING, "unknown")
 
 
-def test_what_runs_without_an_event_is_busy(world: World) -> None:
-    """The other one runs from 1050 on and makes no call; `main` runs for less."""
+@pytest.mark.parametrize(
+    ("rows", "chosen"),
+    [
+        # state and part; own time on a CPU, that of the path, when the last event was
+        ({100: (ASLEEP, 400, 400, 996), 101: (READY, 390, 390, 990)}, 100),
+        ({100: (ASLEEP, 400, 400, 980), 101: (READY, 150, 150, 990)}, 100),
+        ({100: (ASLEEP, 400, 400, 980), 101: (READY, 210, 210, 990)}, 101),
+        ({100: (ASLEEP, 400, 400, 900), 101: (READY, 50, 50, 990)}, 101),
+        ({100: (ASLEEP, 400, 400, 900), 101: (READY, 30, 30, 990)}, 100),
+        # what runs without an event has run since its last one, or for the whole window
+        ({100: (RUNS, 300, 300, 950), 101: (RUNS, 100, 100, 400)}, 101),
+        ({100: (RUNS, 300, 300, 950), 101: (RUNS, 0, 0, None)}, 101),
+        ({100: (RUNS, 300, 300, 950), 101: (READY, 0, 0, None)}, 100),
+        # nobody knows what it does
+        ({100: (ASLEEP, 300, 300, 996), 101: (NEW, 0, 0, None)}, 100),
+        ({100: (ASLEEP, 300, 300, 980), 101: (NEW, 200, 200, 950)}, 100),
+        # an ended one did the work, and the path of who goes on has it
+        ({100: (ENDED, 400, 500, 140), 101: (READY, 4, 600, 990), 102: (ASLEEP, 9, 9, 200)}, 101),
+        ({100: (ENDED, 400, 500, 140), 101: (READY, 4, 200, 990)}, 100),
+        ({100: (ASLEEP, 400, 500, 980), 101: (READY, 4, 300, 990)}, 101),
+        # its own work counts before that of its path
+        ({100: (ASLEEP, 400, 400, 900), 101: (READY, 4, 700, 990), 102: (READY, 90, 90, 990)}, 102),
+        # a sleep for a timer has a name, and is no work
+        ({100: (ASLEEP, 400, 400, 900), 101: (NAPS, 4, 130, 500)}, 100),
+        # what a worker of the kernel runs is no work of the program's
+        ({100: (ASLEEP, 300, 300, 990), 101: (WORKER, 0, 0, 20)}, 100),
+    ],
+)
+def test_whose_path_stands_for_the_busiest(world: World, rows: Rows, chosen: int) -> None:
+    """A window from 0 to 1000, its threads by number."""
+    world.open()
+    data = closed(world, 1000)
+    data["ctl"]["start_ns"], data["ctl"]["epoch"] = 0, 7
+    data["threads"] = threads = np.zeros(1 + len(rows), data["threads"].dtype)
+    for slot, (tid, ((state, part), own_ns, path_ns, last_ns)) in enumerate(rows.items(), 1):
+        row = threads[slot]
+        row["tid"], row["state"] = tid, state
+        row["blocked_part" if state == RunState.BLOCKED else "on_cpu_part"] = PART[part]
+        row["epoch"], row["last_ns"] = (6, 0) if last_ns is None else (7, last_ns)
+        row["own"][PART["user"]] = own_ns if last_ns is not None else 5000  # of an older window
+        row["path"][PART["user"]] = path_ns if last_ns is not None else 5000
+        row["path"][PART["kernel_workers"]] = 100
+    assert choose_path(data, "busiest", 100).tid == chosen
+
+
+def test_what_runs_without_an_event_is_on_its_path_for_the_whole_window(world: World) -> None:
     two_threads(world)
-    assert choose_path(closed(world, 2000), "busiest", 100).tid == 101
-    world.ctl["start_ns"], world.ctl["epoch"], world.ctl["phase"] = 2000, 2, 1
+    world.ctl["start_ns"], world.ctl["epoch"] = 2000, 2
     world.waking(2050, 0, world.main)
     world.switch(2060, 0, world.main)
     end = choose_path(data := closed(world, 3500), "busiest", 100)
-    assert end.tid == 101, "the whole window"
-    assert path(data, end.slot) == {"user": 1500}
-
-
-def nap(w: World, task: Task, now: int, own_ns: int, path_ns: int) -> None:
-    """The thread on CPU 1 waits for a timer from `now` on. It ran for `own_ns`, its path for
-    `path_ns`."""
-    w.enter(now, 1, "nanosleep")
-    w.switch(now, 1, None, SLEEPING)
-    row = w.m.arrays["threads"][task.slot]
-    for name, ns in (("own", own_ns), ("path", path_ns)):
-        row[name][:] = 0
-        row[name][PATH_PARTS.index("user")] = ns
-
-
-def test_a_thread_that_did_no_work_is_not_taken_instead(world: World) -> None:
-    """`main` has 100 ns on a CPU and then sleeps; the other one has 5, and so has its path."""
-    nap(world, two_threads(world), 1300, own_ns=5, path_ns=5)
-    end = choose_path(data := closed(world, 2000), "busiest", 100)
-    assert (end.tid, end.asleep_ns) == (100, 900)
-    assert sum(path(data, end.slot).values()) == 100 + 700
-
-
-def test_a_thread_at_the_end_of_the_work_is_taken_instead(world: World) -> None:
-    """`main` has 100 ns on a CPU and then sleeps; the other one has 5 and what came before it."""
-    nap(world, two_threads(world), 1300, own_ns=5, path_ns=90)
-    end = choose_path(closed(world, 2000), "busiest", 100)
-    assert (end.tid, end.asleep_ns, end.named_ns) == (101, 700, 700)
+    assert (end.tid, path(data, end.slot)) == (101, {"user": 1500})
 
 
 def test_a_sleep_at_the_end_has_no_name_while_others_run(world: World) -> None:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * The direct cost of a switch: from sched_switch to sched_exit_tp, where the kernel has it, over
- * switches between tracer's own threads. Attached for some milliseconds before the run only.
+ * switches between tracer's own threads. Attached for some milliseconds before or after the run only.
  */
 
 struct calibration {
