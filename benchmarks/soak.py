@@ -76,7 +76,7 @@ def _watched(minutes: float, file: Path, options: Options) -> list[tuple[float, 
                     seen.append((time.monotonic() - began, Usage.of(tracer.pid)))
                 return seen
             finally:
-                tracer.send_signal(signal.SIGINT)
+                tracer.terminate()  # SIGINT is ignored where the benchmark runs in the background
                 tracer.wait()
 
 

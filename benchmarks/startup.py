@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from benchmarks.result import ROOT, Options, Result
+from tracer import probes
 from tracer.errors import TracerError
 from tracer.units import duration, size
 
-NAME = "startup"
-#: Run in a fresh process each time, because imports happen once per process. Argument: cold, warm.
+NAME, ALL = "startup", "startup-all"
+#: Run in a fresh process each time, because imports happen once per process. Arguments: cold or
+#: warm, probes. What samples the path is loaded in any case, as in a run.
 _PROGRAM = """
 import sys, time
 from contextlib import contextmanager
@@ -31,16 +33,16 @@ def wrapped(name, function):
             return function(*arguments)
     return call
 with timed("import"):
-    import tracer.cli.run, tracer.experiment.one
-    from tracer import probes
+    import tracer.cli.main, tracer.cli.run, tracer.experiment.one
+    from tracer.experiment.tracing import Tracing
     from tracer.kernel import engine as module
-names = tuple(probes.names())
+tracing = Tracing(probes=tuple(sys.argv[2:])).with_path()
 if sys.argv[1] == "cold":
     module.cached = lambda files, macros, depends, compile_: compile_(files, macros)
 module.cached = wrapped("programs", module.cached)
 module.Btf.load = wrapped("btf", module.Btf.load)
 with timed("engine"):
-    engine = module.Engine(names)
+    engine = module.Engine(tracing.probes, sampling=tracing.sampling)
 with timed("attach"):
     engine.arrays.reset()
     engine.attach()
@@ -65,10 +67,9 @@ STEPS = {
 CASES = ("cold", "warm")
 
 
-def _once(case: str) -> Mapping[str, Mapping[str, int]]:
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, case], capture_output=True, text=True, cwd=ROOT
-    )
+def _once(case: str, names: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+    words = [sys.executable, "-c", _PROGRAM, case, *names]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         raise TracerError(f"start-up failed: {''.join(done.stderr.strip().splitlines()[-1:])}")
     spent: Mapping[str, Mapping[str, int]] = json.loads(done.stdout)
@@ -79,14 +80,13 @@ def _cells(values: Sequence[float]) -> list[str]:
     return [duration(float(np.median(values))), f"{duration(min(values))}-{duration(max(values))}"]
 
 
-def run(options: Options) -> list[Result]:
-    """One table."""
+def _table(name: str, which: str, names: Sequence[str], options: Options) -> Result:
     runs: dict[str, list[Mapping[str, Mapping[str, int]]]] = {case: [] for case in CASES}
-    _once("warm")  # fills the cache where it is empty
+    _once("warm", names)  # fills the cache where it is empty
     for number in range(options.rounds):
         options.progress.say(f"start {number + 1} of {options.rounds}")
         for case in CASES:
-            runs[case].append(_once(case))
+            runs[case].append(_once(case, names))
     kinds = [("cold", "ns"), ("warm", "ns"), ("warm", "cpu_ns")]
     rows = [
         [text, *(cell for c, ns in kinds for cell in _cells([r[ns][key] for r in runs[c]]))]
@@ -96,10 +96,18 @@ def run(options: Options) -> list[Result]:
     rows.append(["together", *(cell for values in totals for cell in _cells(values))])
     now, peak = (np.median([r["bytes"][k] for r in runs["warm"]]) for k in ("VmRSS", "VmHWM"))
     below = [f"Memory of tracer's process, warm: {size(now)} resident, {size(peak)} at its peak"]
-    note = f"All probes. Median, fastest and slowest of {options.rounds} fresh processes each."
+    note = f"{which}. Median, fastest and slowest of {options.rounds} fresh processes each."
     columns = ["step", *("cold", "fastest-slowest"), *("warm", "fastest-slowest"),
                *("warm, CPU time", "fastest-slowest")]  # fmt: skip
-    return [Result(NAME, note, columns, rows, {"runs": runs}, below=below)]
+    return Result(name, note, columns, rows, {"runs": runs}, below=below)
+
+
+def run(options: Options) -> list[Result]:
+    """Two tables: the default probes, all probes."""
+    return [
+        _table(NAME, "The default probes", probes.DEFAULT, options),
+        _table(ALL, "All probes", probes.names(), options),
+    ]
 
 
 SECTION: tuple[str, Callable[[Options], list[Result]]] = (NAME, run)

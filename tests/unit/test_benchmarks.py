@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import workloads
-from benchmarks import bystanders, parity, reference, result, servers, soak
+from benchmarks import bystanders, copies, parity, reference, result, servers, soak, startup
 from benchmarks.conditions import RunResult, measure
 from benchmarks.fleet import NAME as FLEET
 from benchmarks.observer import NAME as OBSERVER
@@ -23,7 +23,6 @@ from benchmarks.probes import CASES
 from benchmarks.probes import NAME as PROBES
 from benchmarks.probes import _result as probe_table
 from benchmarks.result import Result, with_interval
-from benchmarks.startup import NAME as STARTUP
 from benchmarks.subject import Subject, last_cpu, rescaled
 from tracer import probes
 from tracer.analysis.statistics.intervals import Interval
@@ -158,9 +157,9 @@ def test_output_without_a_time_is_an_error() -> None:
 
 def test_the_page_has_a_place_for_each_table() -> None:
     page = result.PAGE.read_text()
-    names = [parity.NAME, PROBES, OBSERVER, STARTUP, *(f"{OVERHEAD}-{name}" for name in SUBJECTS)]
-    names += [f"{FLEET}-idle", f"{FLEET}-hosts"]
-    names += [section.NAME for section in (bystanders, servers, soak)]
+    names = [parity.NAME, PROBES, OBSERVER, *(f"{OVERHEAD}-{name}" for name in SUBJECTS)]
+    names += [startup.NAME, startup.ALL, f"{FLEET}-idle", f"{FLEET}-hosts"]
+    names += [section.NAME for section in (bystanders, copies, servers, soak)]
     for name in names:
         match = result.marker(name).search(page)
         assert match and "|" in match[1], f"{name}: make bench BENCH_ARGS=--docs"
