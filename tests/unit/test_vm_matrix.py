@@ -27,6 +27,10 @@ ok   attach\r
 3 checks, bad: async-brigade\r
 guest: done, status 1\r
 """
+CRASH = """\
+[    8.1] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\r
+[    8.2] Kernel panic - not syncing: Fatal exception in interrupt\r
+"""
 ROWS = [
     ["ok", "thread-brigade", "residual 0.00 %, repairs 0"],
     ["FAIL", "async-brigade", "the ledger cpu is open by 2.0 % | of 4 CPUs"],
@@ -125,6 +129,18 @@ def test_a_machine_that_did_not_start(
     assert (found["release"], found["rows"], found["ended"]) == ("-", [], False)
     assert found["processor"] == "aarch64"
     assert matrix._line(found)[-2:] == ["0 of 0", "it did not end in time"]
+
+
+def test_a_guest_that_crashed_is_told(matrix: ModuleType) -> None:
+    assert matrix._crash(CONSOLE) is None
+    assert matrix._crash(CONSOLE + CRASH) == "the guest's kernel crashed: int3: 0000"
+    assert matrix._crash(CRASH.splitlines()[1]) == (
+        "the guest's kernel crashed: Fatal exception in interrupt"
+    )
+    ended = {"ended": False, "crash": "the guest's kernel crashed: int3: 0000"}
+    result = dict.fromkeys(("kernel", "release", "processor", "cpus", "topology"), "-")
+    line = matrix._line(result | {"jobs": [], "rows": []} | ended)
+    assert line[-2:] == ["0 of 0", "the guest's kernel crashed: int3: 0000"]
 
 
 def test_a_machine_that_was_ended_keeps_the_rows_that_it_had(

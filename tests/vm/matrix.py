@@ -107,6 +107,7 @@ def machine(kernel: str, given: argparse.Namespace, revision: str) -> Result:
         "revision": revision,
         "rows": [[verdict.strip(), name, text] for verdict, name, text in _ROW.findall(console)],
         "ended": "guest: done" in console,
+        "crash": _crash(console),
         "seconds": round(time.monotonic() - start),
     }
     (out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
@@ -118,6 +119,14 @@ def _console(out: Path) -> str:
     """What the jobs wrote; of a machine that did not end, what came over its serial line."""
     text = (out / "serial.log").read_text(errors="replace").replace("\r", "")
     return text[max(text.find("guest: "), 0) :]
+
+
+def _crash(console: str) -> str | None:
+    """How the guest's kernel came to its end, if it did."""
+    oops = re.search(r"Oops: (.+?)(?: \[#1\].*)?$", console, re.M)
+    panic = re.search(r"Kernel panic - not syncing: (.+)$", console, re.M)
+    said = oops or panic
+    return f"the guest's kernel crashed: {said[1]}" if panic and said else None
 
 
 def _directory(kernel: str, given: argparse.Namespace) -> Path:
@@ -154,7 +163,7 @@ def _line(result: Result) -> list[str]:
     """A machine's cells of the table."""
     rows, bad = result["rows"], _bad(result)
     wrong = [text.replace("|", "/")[:160] for text in bad]
-    wrong += [] if result["ended"] else ["it did not end in time"]
+    wrong += [] if result["ended"] else [result["crash"] or "it did not end in time"]
     return [
         result["kernel"],
         result["release"],
