@@ -19,6 +19,7 @@ from tracer.model.states import (
     AWAITED,
     EXTERNAL,
     KERNEL_WORKERS,
+    ON_CPU_PARTS,
     PART,
     SLEEP,
     UNKNOWN,
@@ -172,12 +173,11 @@ def _busiest(
 ) -> int:
     """The slot of the thread that ran most, or of one in its place. For each row: how long it has
     run since its last event, ns, and the share of the window at its end for which its path has no
-    name. What a worker of the kernel runs is on the path a wait, and no work of the program."""
+    name. What a worker of the kernel runs is on another thread's path a wait."""
     known = (threads["tid"] != 0) & (seen | rows_of.is_alive(threads))
     own_ns, path_ns = (
-        np.where(seen, threads[name][:, : PART[KERNEL_WORKERS]].sum(axis=1), 0).astype(np.int64)
-        + rest_ns
-        for name in ("own", "path")
+        np.where(seen, threads[name][:, :parts].sum(axis=1), 0).astype(np.int64) + rest_ns
+        for name, parts in (("own", len(ON_CPU_PARTS)), ("path", PART[KERNEL_WORKERS]))
     )
     # where nobody ran, a thread that is there is as good as any other
     busy = np.where(known, own_ns + 1, 0)
