@@ -15,6 +15,7 @@ import os
 import shlex
 import signal
 import stat
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -188,21 +189,25 @@ def _calibrated(
     recording: Recording, engine: Engine, say: Say
 ) -> tuple[Recording, Calibration | None]:
     """With what a context switch costs here; and what the events cost. Neither, where it cannot be
-    found out: the run is over and is not lost for that. A signal ends it as one that comes while
-    functions are named."""
-    signals = (signal.SIGINT, signal.SIGTERM)
+    found out: the run is over and is not lost for that. A signal counts afterwards, as one that
+    comes while functions are named."""
+    came: list[int] = []
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for wanted in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(wanted) is not signal.SIG_IGN:
+                before[wanted] = signal.signal(wanted, lambda got, _frame: came.append(got))
+    switch_ns = costs = None
     try:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-        try:
-            switch_ns, costs = switch_cost_ns(engine), calibration(engine)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that waits is raised here
-    except Interrupted as stop:
-        return dataclasses.replace(recording, signalled=stop.number), None
+        switch_ns, costs = switch_cost_ns(engine), calibration(engine)
     except (TracerError, OSError, RuntimeError) as error:
         say(f"what tracing costs is not known here: {error}")
-        return recording, None
-    return dataclasses.replace(recording, switch_cost_ns=switch_ns), costs
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    signalled = came[0] if came else recording.signalled
+    recording = dataclasses.replace(recording, switch_cost_ns=switch_ns, signalled=signalled)
+    return recording, costs
 
 
 def _untraced_twin(
