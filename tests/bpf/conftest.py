@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import need
+from programs import STARTED, need
 
 from tracer import probes
 from tracer.analysis.run import counts, ledger
@@ -51,6 +51,17 @@ def _compiled_programs(_rights: None) -> None:
         Engine(path.probes, followed=followed, sampling=path.sampling, rows=rows).close()
     for light in (False, True):
         Engine(probes.DEFAULT, light=light).close()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left() -> Iterator[None]:
+    """A tracer that a failed test left attached would slow everything after it."""
+    yield
+    while STARTED:
+        running = STARTED.pop()
+        if running.poll() is None:
+            running.kill()
+            running.wait()
 
 
 @pytest.fixture(scope="session")

@@ -32,14 +32,20 @@ def need(*programs: str) -> None:
         pytest.skip(why)
 
 
+#: What `start` has started in this test.
+STARTED: list[subprocess.Popen[str]] = []
+
+
 def start(*words: str, **more: Any) -> subprocess.Popen[str]:
-    """tracer with these words, in the background."""
-    return subprocess.Popen(
+    """tracer with these words, in the background, until the test's end at most."""
+    running: subprocess.Popen[str] = subprocess.Popen(
         [*TRACER, *words],
         cwd=ROOT,
         text=True,
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more},
     )
+    STARTED.append(running)
+    return running
 
 
 def traced(directory: Path, command: Sequence[str], *options: str, status: int = 0) -> Any:
