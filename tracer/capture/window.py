@@ -123,14 +123,15 @@ def choose_path(data: Snapshot, which: str, main_tid: int) -> PathEnd:
     awake = rows_of.is_alive(threads) & ~asleep
     quiet_ns = end_ns if awake[1:].any() else int(last_ns[1:].max(initial=start_ns))
     timed = asleep & (threads["blocked_part"] == PART["blocked:sleep"])
+    known = (threads["tid"] != 0) & (seen | rows_of.is_alive(threads))
     present = rows_of.present_part(threads)
-    has_name = timed | (awake & (present != PART[UNKNOWN]))
-    unnamed_ns = np.where(has_name, 0, np.maximum(quiet_ns - last_ns, 0))
-    unnamed = unnamed_ns / max(end_ns - start_ns, 1)
-    running = (present >= 0) & (present < PART[KERNEL_WORKERS])
-    rest_ns = np.where(running, np.maximum(end_ns - last_ns, 0), 0)
-    busiest = _busiest(threads, seen, rest_ns, unnamed)
-    slot = _slot_of(threads, seen, which, main_tid, busiest)
+    slot = _slot_of(threads, seen, known, which, main_tid)
+    if slot is None:
+        has_name = timed | (awake & (present != PART[UNKNOWN]))
+        unnamed_ns = np.where(has_name, 0, np.maximum(quiet_ns - last_ns, 0))
+        running = (present >= 0) & (present < PART[KERNEL_WORKERS])
+        rest_ns = np.where(running, np.maximum(end_ns - last_ns, 0), 0)
+        slot = _busiest(threads, seen, known, rest_ns, unnamed_ns / max(end_ns - start_ns, 1))
     thread = threads[slot]
     # an event that began before the window was closed can have ended behind its end
     ctl["end_ns"] = end_ns = max(end_ns, int(last_ns[slot]))
@@ -169,12 +170,15 @@ def _renew(thread: np.void, epoch: int, start_ns: int) -> None:
 
 
 def _busiest(
-    threads: Threads, seen: Mask, rest_ns: NDArray[np.int64], unnamed: NDArray[np.float64]
+    threads: Threads,
+    seen: Mask,
+    known: Mask,
+    rest_ns: NDArray[np.int64],
+    unnamed: NDArray[np.float64],
 ) -> int:
     """The slot of the thread that ran most, or of one in its place. For each row: how long it has
     run since its last event, ns, and the share of the window at its end for which its path has no
     name. What a worker of the kernel runs is on another thread's path a wait."""
-    known = (threads["tid"] != 0) & (seen | rows_of.is_alive(threads))
     own_ns, path_ns = (
         np.where(seen, threads[name][:, :parts].sum(axis=1), 0).astype(np.int64) + rest_ns
         for name, parts in (("own", len(ON_CPU_PARTS)), ("path", PART[KERNEL_WORKERS]))
@@ -191,19 +195,19 @@ def _busiest(
     return busiest
 
 
-def _slot_of(threads: Threads, seen: Mask, which: str, main_tid: int, busiest: int) -> int:
-    known = (threads["tid"] != 0) & (seen | rows_of.is_alive(threads))
+def _slot_of(threads: Threads, seen: Mask, known: Mask, which: str, main_tid: int) -> int | None:
+    """None where it is to be the busiest."""
     if which == "latest":
         alive = known & seen & rows_of.is_alive(threads)
         return int(np.argmax(np.where(alive if alive.any() else seen, threads["last_ns"], 0)))
     if which == "busiest":
-        return busiest
+        return None
     tid = main_tid if which == "main" else int(which)
     slots = np.flatnonzero(known & (threads["tid"] == tid))
     if len(slots):
         return int(slots[-1])
     if which == "main":  # it has ended; the others go on
-        return busiest
+        return None
     raise TracerError(
         f"thread {tid} was not there in the window",
         "its number is that of the host; --path-of busiest takes any",
