@@ -13,9 +13,7 @@ import contextlib
 import dataclasses
 import os
 import shlex
-import signal
 import stat
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 from tracer.analysis.quiet import is_busy, share_of
 from tracer.capture.attach import AttachRequest
 from tracer.capture.command import CommandOptions, run_command, run_command_untraced
-from tracer.errors import Interrupted, TracerError
+from tracer.errors import Interrupted
+from tracer.experiment.calibrated import calibrated
 from tracer.experiment.condition import Condition
 from tracer.experiment.recorded import recorded, with_events
 from tracer.experiment.surroundings import Watch, wait_until_quiet
@@ -34,12 +33,10 @@ from tracer.host.processes import require, tids
 from tracer.host.recorder import Recorder
 from tracer.host.requirements import require_conditions, require_host
 from tracer.host.user import require_rights
-from tracer.kernel.calibrate import switch_cost_ns
 from tracer.kernel.engine import Engine
-from tracer.kernel.event_cost import calibration
 from tracer.kernel.samples import Sampler
 from tracer.kernel.settings import MOST_ROWS, rows_for
-from tracer.model.cost import Calibration, Cost
+from tracer.model.cost import Cost
 from tracer.model.recording import Recording
 from tracer.model.spec import Spec
 from tracer.model.trial import Surroundings
@@ -157,7 +154,7 @@ def trace_command(
             recording = keep(run_command(engine, spec, options, sampler))
         around = watch.ended(spin=False)
         # not before the run, which would begin later
-        recording, costs = _calibrated(recording, engine, say)
+        recording, costs = calibrated(recording, engine, say)
     if "no_units" in recording.result:
         say(recording.result["no_units"])
         say(recording.result["no_units_hint"])
@@ -183,31 +180,6 @@ def trace_command(
         kind="command",
         command_line=command_lines.of_command(spec, options, tracing),
     )
-
-
-def _calibrated(
-    recording: Recording, engine: Engine, say: Say
-) -> tuple[Recording, Calibration | None]:
-    """With what a context switch costs here; and what the events cost. Neither, where it cannot be
-    found out: the run is over and is not lost for that. A signal counts afterwards, as one that
-    comes while functions are named."""
-    came: list[int] = []
-    before: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for wanted in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(wanted) is not signal.SIG_IGN:
-                before[wanted] = signal.signal(wanted, lambda got, _frame: came.append(got))
-    switch_ns = costs = None
-    try:
-        switch_ns, costs = switch_cost_ns(engine), calibration(engine)
-    except (TracerError, OSError, RuntimeError) as error:
-        say(f"what tracing costs is not known here: {error}")
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    signalled = came[0] if came else recording.signalled
-    recording = dataclasses.replace(recording, switch_cost_ns=switch_ns, signalled=signalled)
-    return recording, costs
 
 
 def _untraced_twin(

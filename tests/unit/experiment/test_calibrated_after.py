@@ -11,7 +11,7 @@ import pytest
 from harness.world import World
 
 from tracer.errors import Interrupted, TracerError
-from tracer.experiment import one
+from tracer.experiment import calibrated as module
 from tracer.model.cost import Calibration, EventCost
 
 COSTS = Calibration(None, EventCost(1, 2, None))
@@ -35,9 +35,9 @@ def calibrated(
 ) -> tuple[Any, Calibration | None]:
     world.open()
     world.close(2000)
-    monkeypatch.setattr(one, "switch_cost_ns", switch)
-    monkeypatch.setattr(one, "calibration", lambda _engine: COSTS)
-    return one._calibrated(world.recording(), None, said.append)  # type: ignore[arg-type]
+    monkeypatch.setattr(module, "switch_cost_ns", switch)
+    monkeypatch.setattr(module, "calibration", lambda _engine: COSTS)
+    return module.calibrated(world.recording(), None, said.append)  # type: ignore[arg-type]
 
 
 def test_the_recording_has_what_a_switch_costs(
