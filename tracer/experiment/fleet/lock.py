@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import shlex
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,15 +37,21 @@ def measuring(limit_s: float, require_wanted: Callable[[], None]) -> Iterator[in
         fd = os.open(LOCK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     began_s = time.monotonic()
     deadline_s = began_s + max(limit_s - _EARLIER_S, limit_s / 2)
+    taken = threading.Event()
+
+    def take() -> None:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        taken.set()
+
+    # The kernel lets those that wait have it in turn; whoever only looks now and then may find it
+    # taken again each time. A wait that is given up ends once the lock is free: the descriptor is
+    # closed by then, so that the lock goes to the next.
+    threading.Thread(target=take, daemon=True).start()
     try:
-        while True:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
+        while not taken.wait(_LOOK_S):
             require_wanted()
             if time.monotonic() > deadline_s:
                 raise _held(time.monotonic() - began_s)
-            time.sleep(_LOOK_S)
         yield fd
     finally:
         os.close(fd)
