@@ -80,7 +80,7 @@ files() {
     cp "$clone/.venv/pyvenv.cfg" "$to/.venv/"
     for name in python python3 "$python"; do ln -sf /usr/bin/python3 "$to/.venv/bin/$name"; done
     "$clone/.venv/bin/python" -m pip freeze --exclude-editable | grep -i -E \
-        '^(numpy|click|tabulate|py-spy|pytest|pytest-rerunfailures|jsonschema)==' >"$work/wanted"
+        '^(numpy|click|tabulate|py-spy|pytest|pytest-rerunfailures|jsonschema|prometheus[_-]client)==' >"$work/wanted"
     "$clone/.venv/bin/python" -m pip download -q --platform manylinux_2_28_aarch64 \
         --platform manylinux2014_aarch64 --only-binary=:all: --python-version "${python#python}" \
         -d "$work/wheels" -r "$work/wanted"
