@@ -9,6 +9,7 @@ import os
 import pkgutil
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tracer.host.processor import numpy_error, processor_error
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # idle BLAS threads spin on the traced CPUs
 #: Words with which tracer works without it.
 _NEEDS_NO_NUMPY = frozenset({"-h", "--help", "--version", "help"})
+_AGAIN_S = 0.01
 
 
 class _ReaderLeftError(Exception):
@@ -144,14 +146,29 @@ def _signalled(number: int, _frame: object) -> None:
     raise Interrupted(number)
 
 
+def _answer_to_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a shell's background job
+            signal.signal(number, _signalled)
+
+
+def _unraisable(what: sys.UnraisableHookArgs) -> None:
+    """Of a destructor or a callback of Python's own. A signal that came in one comes again: not
+    from here, where its exception would be lost as well."""
+    if not isinstance(what.exc_value, Interrupted):
+        sys.__unraisablehook__(what)
+        return
+    _answer_to_signals()
+    threading.Timer(_AGAIN_S, os.kill, (os.getpid(), what.exc_value.number)).start()
+
+
 def main() -> None:
     """Run the command line; never returns."""
     _open_standard_streams()
     if "_TRACER_COMPLETE" in os.environ:  # a shell asks what may follow
         importlib.import_module("tracer.cli._share")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a shell's background job
-            signal.signal(number, _signalled)
+    _answer_to_signals()
+    sys.unraisablehook = _unraisable
     sys.exit(_status())
 
 

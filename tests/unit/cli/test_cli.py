@@ -724,3 +724,30 @@ def test_the_status_and_the_first_line_of_what_is_not_to_be_trusted(
     assert report.count("NOT TO BE TRUSTED: ") == bool(reason)
     if reason and len(windows) == 1:
         assert f"NOT TO BE TRUSTED: {reason}" in report.replace("\n  ", " ").splitlines()[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_in_a_destructor_is_not_lost(number: signal.Signals) -> None:
+    """Python drops the exceptions of destructors, and of the callbacks of weak references."""
+    program = f"""
+import os, time
+from tracer.cli import main as module
+
+class Dropped:
+    def __del__(self):
+        os.kill(os.getpid(), {int(number)})
+        for _ in range(1000):
+            pass
+
+def command(**_settings):
+    Dropped()
+    time.sleep(60)
+
+module.cli.main = command
+module.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 128 + number
+    assert done.stderr == (f"tracer: ended by {number.name}; what it had started was ended too\n")
