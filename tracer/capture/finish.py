@@ -10,7 +10,7 @@ from typing import Any
 from tracer import probes
 from tracer.analysis.run import counts
 from tracer.capture import sampled
-from tracer.capture.naming import Naming
+from tracer.capture.naming import naming
 from tracer.capture.places import profile_of
 from tracer.capture.quotas import Quotas
 from tracer.capture.roles import Roles
@@ -154,10 +154,10 @@ def recording_of(engine: Engine, tally: Tally, closed: Closed) -> Recording:
     attached = frozenset(engine.tracepoints)
     context = Context(groups, engine.address_spaces(), attached, not recording.is_split)
     records = probes.records(engine.names, data, context)
-    with Naming(engine.leave_unnamed) as naming:
+    with naming(engine.leave_unnamed) as signals:
         profile = profile_of(recording, engine, groups, closed.path, closed.waiting)
     recording = dataclasses.replace(
-        recording, probes=records, profile=profile, signalled=naming.signalled
+        recording, probes=records, profile=profile, signalled=signals.signalled
     )
     if closed.path is None:
         return recording

@@ -1,11 +1,14 @@
-"""What ends a window from outside: a signal of the user's, or a condition that is met."""
+"""What ends a window or tracer from outside: a signal of the user's, a condition that is met."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import threading
+from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 #: Ends the window of a recording that keeps the last seconds; the target goes on.
 SIGNAL = signal.SIGUSR1
@@ -37,3 +40,34 @@ class Stop:
     def __exit__(self, *_: object) -> None:
         signal.signal(SIGNAL, self._before)
         os.close(self.fd)
+
+
+class FirstKept:
+    """SIGINT and SIGTERM while something follows a window that is over: the first one calls
+    `then`, which may make it shorter, and is kept as `signalled`; the next one ends tracer at once.
+
+    Use as a context manager. Ignored signals stay so; outside of the main thread nothing changes.
+    """
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        self._then = then
+        self._before: dict[int, Any] = {}
+        self.signalled: int | None = None
+
+    def __enter__(self) -> FirstKept:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._keep)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.signalled is None:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+
+    def _keep(self, number: int, _frame: FrameType | None) -> None:
+        for again in self._before:
+            signal.signal(again, signal.SIG_DFL)
+        self.signalled = number
+        self._then()

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import pytest
 
 from tracer.capture import naming
-from tracer.capture.naming import Naming
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +24,7 @@ def handlers() -> Iterator[None]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_does_without_names_and_is_told(number: int) -> None:
     left = threading.Event()
-    with Naming(left.set) as found:
+    with naming.naming(left.set) as found:
         os.kill(os.getpid(), number)
         assert left.wait(20)
     assert found.signalled == number
@@ -37,9 +36,10 @@ def test_without_a_signal_nothing_changes() -> None:
         raise AssertionError
 
     signal.signal(signal.SIGINT, mine)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with Naming(lambda: None) as found:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as nohup does
+    with naming.naming(lambda: None) as found:
         assert signal.getsignal(signal.SIGINT) not in (mine, signal.SIG_DFL)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
     assert found.signalled is None
     assert signal.getsignal(signal.SIGINT) is mine
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
@@ -49,7 +49,7 @@ def test_a_long_wait_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     said = threading.Event()
     monkeypatch.setattr(naming, "_LONG_S", 0.001)
     monkeypatch.setattr("tracer.progress.Progress.say", lambda _self, _text: said.set())
-    with Naming(lambda: None):
+    with naming.naming(lambda: None):
         assert said.wait(20)
 
 
@@ -57,7 +57,7 @@ def test_on_another_thread_signals_stay_as_they_are() -> None:
     before, seen = signal.getsignal(signal.SIGINT), []
 
     def work() -> None:
-        with Naming(lambda: None):
+        with naming.naming(lambda: None):
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
