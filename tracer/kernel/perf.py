@@ -38,6 +38,8 @@ _MAPPING = struct.Struct("=2I3Q2I2Q2I")
 _PAGES, _FEWEST, _ALL_PAGES = 128, 16, 16384
 #: Bytes of records that wait to be read into mappings: those of some 1,000 short processes.
 _MOST_PENDING = 4 << 20
+#: The rings are looked at each time that so many of these are entered: a few ms.
+_LOOK_EACH = 1000
 #: Ended processes are looked through when there are so many more.
 _MOST_ENDED = 1024
 _EVER = 1 << 63
@@ -229,12 +231,20 @@ class MappingLog:
         return now_ns
 
     def _understand(self, until_ns: int) -> None:
-        """Enter the pending records of before that time, of all CPUs in order of time."""
-        self._records += [record for data in self._pending for record in _records(data)]
+        """Enter the pending records of before that time, of all CPUs in order of time.
+
+        Some thousand short processes take this longer than the rings take to be full: they are
+        looked at meanwhile.
+        """
+        pending, self._pending = self._pending, []
+        for data in pending:
+            self._records += _records(data)
+            self._take()
         self._records.sort(key=lambda record: record[0])
-        self._pending.clear()
         later = bisect.bisect_left(self._records, until_ns, key=lambda record: record[0])
-        for at_ns, kind, body in self._records[:later]:
+        for number, (at_ns, kind, body) in enumerate(self._records[:later]):
+            if number % _LOOK_EACH == 0:
+                self._take()
             if kind == _MMAP2:
                 self._spaces.mapped(at_ns, *_area(body))
             elif kind == _COMM:
