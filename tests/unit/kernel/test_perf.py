@@ -38,10 +38,12 @@ class Ring:
     fd = -1
 
     def __init__(self, *pieces: bytes) -> None:
-        self._pieces = list(pieces)
+        self.pieces = list(pieces)
+        self.takes = 0
 
     def take(self) -> bytes:
-        return self._pieces.pop(0) if self._pieces else b""
+        self.takes += 1
+        return self.pieces.pop(0) if self.pieces else b""
 
     def close(self) -> None:
         pass
@@ -134,16 +136,27 @@ def test_lost_records_are_told() -> None:
     assert "lost" in log.spaces().missing
 
 
+def test_a_ring_is_looked_at_while_many_records_are_entered() -> None:
+    """It would be full before thousands of them are."""
+    many = b"".join(mapped(at, 7, PROGRAM) for at in range(10, 10_010))
+    ring = Ring(many, mapped(20_000, 8, PROGRAM))
+    log = log_of(ring)
+    log.spaces()
+    assert ring.takes >= 10 and found(log, 8, 0x1000, 30_000) == PROGRAM
+
+
 def test_what_ended_before_the_window_is_not_kept_for_its_name() -> None:
     pieces = [
         mapped(10 * pid, pid, PROGRAM) + forked(10 * pid + 1, pid, 1, kind=EXIT)
         for pid in range(100, 5100)
     ]
-    log = log_of(Ring(*pieces), wanted=frozenset({150}), named=frozenset(range(100, 5100)))
+    ring = Ring(*pieces[:2500])
+    log = log_of(ring, wanted=frozenset({150}), named=frozenset(range(100, 5100)))
     for _piece in pieces[:2500]:
         log.spaces()
-    assert log.spaces().ended_count == 2501, "there is one window, and all of them ended in it"
+    assert log.spaces().ended_count == 2500, "there is one window, and all of them ended in it"
     log.window_ns = 10 * 4000
+    ring.pieces += pieces[2500:]
     for _piece in pieces[2500:]:
         log.spaces()
     log._forget()
