@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from tracer.capture.window import (
 from tracer.errors import Interrupted, TracerError
 from tracer.host.cgroups import members
 from tracer.host.processes import arguments, descendants, described, is_kernels, require, tids
+from tracer.host.stopping import FirstKept
 from tracer.kernel.arrays import Snapshot
 from tracer.kernel.engine import Engine
 from tracer.kernel.follow import Follower
@@ -127,6 +130,17 @@ def attached(
         engine.detach()
 
 
+@contextlib.contextmanager
+def _signal() -> Iterator[tuple[FirstKept, int]]:
+    """The first signal, and a descriptor that can be read once it has come."""
+    fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+    try:
+        with FirstKept(lambda: os.eventfd_write(fd, 1)) as signals:
+            yield signals, fd
+    finally:
+        os.close(fd)
+
+
 class _Watch:
     """The windows of one attachment, one after the other."""
 
@@ -156,10 +170,18 @@ class _Watch:
         self._names = ThreadNames(engine)
 
     def windows(self, on_open: Callable[[int, int], None]) -> Iterator[Recording]:
+        """A signal ends the window that is open when it comes: what is made of an earlier one,
+        here or by whoever asks for them, is made to its end."""
+        with _signal() as (signals, came):
+            yield from self._windows(on_open, signals, came)
+
+    def _windows(
+        self, on_open: Callable[[int, int], None], signals: FirstKept, came: int
+    ) -> Iterator[Recording]:
         request = self._request
         due_s = time.monotonic()
         end_s = None if request.duration_s is None else due_s + request.duration_s
-        number, stopped = 0, None
+        number, unnamed = 0, None  # the signal that came while functions were named
         cost_s = before_s = 0.0  # of making the latest window, and the one before
         while True:
             number += 1
@@ -169,12 +191,10 @@ class _Watch:
                 # windows that are late are not made up for: the last one would come after `end_s`
                 due_s = max(due_s + max(request.interval_s, least_s), time.monotonic())
                 until_s = min(due_s, end_s or float("inf"))
-            try:
-                if number == 1:  # a signal from here on ends with a report
-                    on_open(self._seeder.count, len(processes_of(self._engine)))
-                over = self._wait(until_s) or request.interval_s is None or until_s == end_s
-            except Interrupted as stop:
-                over, stopped = True, stop
+            if number == 1:
+                on_open(self._seeder.count, len(processes_of(self._engine)))
+            over = unnamed is not None or self._wait(until_s, came)
+            over = over or request.interval_s is None or until_s == end_s
             worked_s = time.thread_time()
             kernels = self._names.read()
             edges, looks = self._living.closes(), self._concurrency.closes()
@@ -184,15 +204,14 @@ class _Watch:
                 self._python.look(outside=True)
             if has_threads(data):
                 recording = self._recording(data, self._python.over(kernels), edges, looks)
-                if recording.signalled is not None:
-                    stopped = stopped or Interrupted(recording.signalled)
+                unnamed = unnamed or recording.signalled
                 yield recording
                 before_s, cost_s = cost_s, time.thread_time() - worked_s  # with what is made of it
             elif number == 1:
                 raise TracerError(f"process {self._main} has ended already", exit_code=2)
-            if stopped is not None:
-                raise stopped
             if over:
+                if stopped := signals.signalled or unnamed:
+                    raise Interrupted(stopped)
                 return
 
     def _ended(self, over: bool) -> Snapshot:
@@ -203,9 +222,9 @@ class _Watch:
             return self._follower.last_window(close_now(self._engine))
         return self._follower.next_window()
 
-    def _wait(self, until_s: float | None) -> bool:
-        """Wait until then; True as soon as no process of the target is left, or the end is
-        wanted."""
+    def _wait(self, until_s: float | None, came: int) -> bool:
+        """Wait until then; True as soon as no process of the target is left, or the end is wanted:
+        by the request, or because `came` can be read."""
         while True:
             began_s = time.monotonic()
             if self._request.cgroup is not None:
@@ -216,7 +235,7 @@ class _Watch:
             left_s = float("inf") if until_s is None else until_s - time.monotonic()
             if left_s <= 0:
                 return False
-            until = () if self._request.until is None else (self._request.until,)
+            until = (came,) if self._request.until is None else (came, self._request.until)
             if self._python.wait(until, min(left_s, pause_s)):
                 return True
 
