@@ -218,7 +218,7 @@ def test_sigterm_ends_the_command_and_its_session_with_a_partial_report():
 
 @pytest.mark.parametrize(
     ("option", "message"),
-    [("--delay=9", "ended by a signal before the window began"), ("--duration=0.1", "PARTIAL")],
+    [("--delay=9", "ended by a signal before there was a report"), ("--duration=0.1", "PARTIAL")],
 )
 def test_sigterm_outside_the_window(option, message):
     running = start("run", option, "--", "sh", "-c", "echo; exec sleep 30")
@@ -228,6 +228,17 @@ def test_sigterm_outside_the_window(option, message):
     _out, err = running.communicate(timeout=30)
     assert running.returncode == 143
     assert message in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_over_is_not_lost_for_a_signal(number):
+    running = start("run", "--", "sh", "-c", "sleep 0.2; echo over")
+    running.stdout.readline()
+    time.sleep(0.03)  # tracer has seen the end, and makes the report
+    running.send_signal(number)
+    _out, err = running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert "accounted " in err
 
 
 def test_sigterm_ends_children_that_were_not_followed():

@@ -52,7 +52,8 @@ class CommandOptions:
 
     The window opens `delay_s` after exec and ends with the command, or after `duration_s`.
     `units` is the number of units of work the user says it does. The window ends too when the
-    descriptor `until` can be read; the command goes on.
+    descriptor `until` can be read; the command goes on. `over` is called when the command has
+    ended, unless a signal to tracer ended it.
     """
 
     follow: bool = True
@@ -60,6 +61,7 @@ class CommandOptions:
     duration_s: float | None = None
     units: int | None = None
     until: int | None = None
+    over: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,8 @@ def _follow(
     if int(engine.ctl["phase"]) == Phase.BEFORE and (target.exit_status or 0) < 0:
         raise Interrupted(-(target.exit_status or 0))  # between fork and exec
     if target.exit_status is not None:
+        if stopped is None:
+            options.over()
         closed = _ended(engine, target, python, load, took_ns, stopped)
         return dataclasses.replace(closed, edges=living.ended())
     # the duration is over; the command goes on
@@ -234,6 +238,8 @@ def _follow(
     path = choose_path(data, "busiest", target.pid)
     waiting = waiting_stacks(engine, data)
     stopped = wait(None, readable)
+    if stopped is None:
+        options.over()
     survivors = tuple(_survivors(engine, target))
     return Closed(
         data,

@@ -13,6 +13,7 @@ from tracer.cli import _options as options
 from tracer.cli import _record
 from tracer.cli._output import budget_status, outputs, say, say_nothing
 from tracer.cli._profiles import FILES, profile_files
+from tracer.cli._signals import only_report_is_left
 from tracer.cli._types import CommandWord, Seconds
 from tracer.errors import Interrupted, TracerError
 
@@ -158,7 +159,7 @@ def _checked(**values: Any) -> int:
             raise
         raise TracerError(error.message, error.hint, exit_code=125) from error
     except Interrupted as stop:
-        say("ended by a signal before the window began")
+        say("ended by a signal before there was a report")
         return 128 + stop.number
     except OSError as error:
         if error.filename is not None:
@@ -183,9 +184,12 @@ def run(chosen: CommandRun) -> int:
         profile_files(chosen.profiles) as write_profiles,
         _record.recorder(chosen.recording) as recorder,
     ):
+        window = replace(chosen.window, until=_record.window_end(recorder))
+        if not (chosen.baseline or recorder):  # what follows can take long
+            window = replace(window, over=only_report_is_left)
         summary = trace_command(
             chosen.spec,
-            replace(chosen.window, until=_record.window_end(recorder)),
+            window,
             chosen.tracing,
             baseline=chosen.baseline,
             wait_quiet_s=chosen.wait_quiet,

@@ -9,7 +9,6 @@ import os
 import pkgutil
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,13 @@ from typing import Any
 import click
 
 from tracer.cli._output import drop_stream
+from tracer.cli._signals import answer_to_signals
 from tracer.errors import Interrupted, TracerError
 from tracer.host.processor import numpy_error, processor_error
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # idle BLAS threads spin on the traced CPUs
 #: Words with which tracer works without it.
 _NEEDS_NO_NUMPY = frozenset({"-h", "--help", "--version", "help"})
-_AGAIN_S = 0.01
 
 
 class _ReaderLeftError(Exception):
@@ -139,36 +138,12 @@ def cli(as_json: bool) -> None:
     """
 
 
-def _signalled(number: int, _frame: object) -> None:
-    """The first signal leaves time for a report, the second one ends tracer at once."""
-    for again in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(again, signal.SIG_DFL)
-    raise Interrupted(number)
-
-
-def _answer_to_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a shell's background job
-            signal.signal(number, _signalled)
-
-
-def _unraisable(what: sys.UnraisableHookArgs) -> None:
-    """Of a destructor or a callback of Python's own. A signal that came in one comes again: not
-    from here, where its exception would be lost as well."""
-    if not isinstance(what.exc_value, Interrupted):
-        sys.__unraisablehook__(what)
-        return
-    _answer_to_signals()
-    threading.Timer(_AGAIN_S, os.kill, (os.getpid(), what.exc_value.number)).start()
-
-
 def main() -> None:
     """Run the command line; never returns."""
     _open_standard_streams()
     if "_TRACER_COMPLETE" in os.environ:  # a shell asks what may follow
         importlib.import_module("tracer.cli._share")
-    _answer_to_signals()
-    sys.unraisablehook = _unraisable
+    answer_to_signals()
     sys.exit(_status())
 
 
