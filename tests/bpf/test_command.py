@@ -230,11 +230,14 @@ def test_sigterm_outside_the_window(option, message):
     assert message in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_over_is_not_lost_for_a_signal(number):
+@pytest.mark.parametrize(
+    ("number", "after_s"), [(signal.SIGTERM, 0.03), (signal.SIGINT, 0.15), (signal.SIGTERM, 0.15)]
+)
+def test_a_run_that_is_over_is_not_lost_for_a_signal(number, after_s):
+    """While the window is read, and while its report is made."""
     running = start("run", "--", "sh", "-c", "sleep 0.2; echo over")
     running.stdout.readline()
-    time.sleep(0.03)  # tracer has seen the end, and makes the report
+    time.sleep(after_s)
     running.send_signal(number)
     _out, err = running.communicate(timeout=30)
     assert running.returncode == 0

@@ -181,7 +181,7 @@ class _Watch:
         request = self._request
         due_s = time.monotonic()
         end_s = None if request.duration_s is None else due_s + request.duration_s
-        number, unnamed = 0, None  # the signal that came while functions were named
+        number, stopped = 0, None  # by a signal, but for those of `signals`
         cost_s = before_s = 0.0  # of making the latest window, and the one before
         while True:
             number += 1
@@ -191,10 +191,13 @@ class _Watch:
                 # windows that are late are not made up for: the last one would come after `end_s`
                 due_s = max(due_s + max(request.interval_s, least_s), time.monotonic())
                 until_s = min(due_s, end_s or float("inf"))
-            if number == 1:
-                on_open(self._seeder.count, len(processes_of(self._engine)))
-            over = unnamed is not None or self._wait(until_s, came)
-            over = over or request.interval_s is None or until_s == end_s
+            try:
+                if number == 1:
+                    on_open(self._seeder.count, len(processes_of(self._engine)))
+                ended = stopped is not None or self._wait(until_s, came)
+            except Interrupted as stop:  # a signal of the caller's, as the loss of its terminal
+                ended, stopped = True, stop.number
+            over = ended or request.interval_s is None or until_s == end_s
             worked_s = time.thread_time()
             kernels = self._names.read()
             edges, looks = self._living.closes(), self._concurrency.closes()
@@ -204,13 +207,14 @@ class _Watch:
                 self._python.look(outside=True)
             if has_threads(data):
                 recording = self._recording(data, self._python.over(kernels), edges, looks)
-                unnamed = unnamed or recording.signalled
+                stopped = stopped or recording.signalled
                 yield recording
                 before_s, cost_s = cost_s, time.thread_time() - worked_s  # with what is made of it
             elif number == 1:
                 raise TracerError(f"process {self._main} has ended already", exit_code=2)
             if over:
-                if stopped := signals.signalled or unnamed:
+                stopped = signals.signalled or stopped
+                if stopped is not None:
                     raise Interrupted(stopped)
                 return
 
@@ -233,11 +237,11 @@ class _Watch:
                 return True
             pause_s = max(_LOOK_S, _LOOK_PAUSE * (time.monotonic() - began_s))
             left_s = float("inf") if until_s is None else until_s - time.monotonic()
+            until = (came,) if self._request.until is None else (came, self._request.until)
+            if self._python.wait(until, max(min(left_s, pause_s), 0)):
+                return True
             if left_s <= 0:
                 return False
-            until = (came,) if self._request.until is None else (came, self._request.until)
-            if self._python.wait(until, min(left_s, pause_s)):
-                return True
 
     def _take_in(self, there: set[int]) -> None:
         """Enter the processes that joined the control group since the last look."""

@@ -173,7 +173,7 @@ def run_command(
     the shell) or ended before its window began. `sampler` times the programs in short
     samples of the run.
     """
-    with Target(spec) as target, _keyboard_is_the_targets():
+    with Target(spec) as target:
         gate = _AtGate.of(target.pid)
         engine.arrays.reset()
         engine.arrays.seed(target.pid)
@@ -183,16 +183,17 @@ def run_command(
             engine.ctl["command_tgid"] = target.pid
         tally, living = Tally(engine), Living(engine)
         living.opens()
-        try:
-            engine.attach()
-            with (
-                sampler or contextlib.nullcontext(),
-                Concurrency(engine) as concurrency,
-            ):
-                closed = _follow(engine, target, options, tally, living)
-                closed = dataclasses.replace(closed, looks=concurrency.closes())
-        finally:
-            engine.detach()
+        with _keyboard_is_the_targets():
+            try:
+                engine.attach()
+                with (
+                    sampler or contextlib.nullcontext(),
+                    Concurrency(engine) as concurrency,
+                ):
+                    closed = _follow(engine, target, options, tally, living)
+                    closed = dataclasses.replace(closed, looks=concurrency.closes())
+            finally:
+                engine.detach()
         recording = recording_of(engine, tally, closed)
         whole = closed.interrupted is None
         units, missing = _counted(target, options.units) if whole else (None, {})
@@ -220,13 +221,13 @@ def _follow(
         tally.opens()
         open_now(engine, target.pid)
     stopped = wait(options.duration_s, until=options.until)
+    if stopped is None and target.exit_status is not None:
+        options.over()
     took_ns = time.monotonic_ns() - began_ns
     load = tally.closes()
     if int(engine.ctl["phase"]) == Phase.BEFORE and (target.exit_status or 0) < 0:
         raise Interrupted(-(target.exit_status or 0))  # between fork and exec
     if target.exit_status is not None:
-        if stopped is None:
-            options.over()
         closed = _ended(engine, target, python, load, took_ns, stopped)
         return dataclasses.replace(closed, edges=living.ended())
     # the duration is over; the command goes on

@@ -1,4 +1,5 @@
-"""SIGINT and SIGTERM: the first leaves time for a report, the second ends tracer at once."""
+"""SIGINT and SIGTERM: the first leaves time for a report, the second ends tracer at once. Ignored
+ones stay so: of nohup, of a shell's background job."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from types import FrameType
 
 from tracer.errors import Interrupted
 
@@ -21,9 +24,13 @@ class _Answer:
 def answer_to_signals() -> None:
     """From now on the first one raises Interrupted, wherever the main thread is."""
     sys.unraisablehook = _unraisable
+    _set(_signalled)
+
+
+def _set(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a shell's background job
-            signal.signal(number, _signalled)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def only_report_is_left() -> None:
@@ -31,9 +38,8 @@ def only_report_is_left() -> None:
     _Answer.is_report = True
 
 
-def _signalled(number: int, _frame: object) -> None:
-    for again in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(again, signal.SIG_DFL)
+def _signalled(number: int, _frame: FrameType | None) -> None:
+    _set(signal.SIG_DFL)
     if not _Answer.is_report:
         raise Interrupted(number)
 

@@ -43,8 +43,8 @@ class Stop:
 
 
 class FirstKept:
-    """SIGINT and SIGTERM while something follows a window that is over: the first one calls
-    `then`, which may make it shorter, and is kept as `signalled`; the next one ends tracer at once.
+    """SIGINT and SIGTERM while nothing may be lost for one: the first calls `then`, which may make
+    the work shorter, and is kept as `signalled`; the next one ends tracer at once.
 
     Use as a context manager. Ignored signals stay so; outside of the main thread nothing changes.
     """

@@ -38,7 +38,7 @@ _MAPPING = struct.Struct("=2I3Q2I2Q2I")
 _PAGES, _FEWEST, _ALL_PAGES = 128, 16, 16384
 #: Bytes of records that wait to be read into mappings: those of some 1,000 short processes.
 _MOST_PENDING = 4 << 20
-#: The rings are looked at each time that so many of these are entered: a few ms.
+#: The rings are looked at each time that so many records are read or entered: a few ms.
 _LOOK_EACH = 1000
 #: Ended processes are looked through when there are so many more.
 _MOST_ENDED = 1024
@@ -237,9 +237,12 @@ class MappingLog:
         looked at meanwhile.
         """
         pending, self._pending = self._pending, []
+        looked = 0
         for data in pending:
             self._records += _records(data)
-            self._take()
+            if len(self._records) - looked >= _LOOK_EACH:
+                self._take()
+                looked = len(self._records)
         self._records.sort(key=lambda record: record[0])
         later = bisect.bisect_left(self._records, until_ns, key=lambda record: record[0])
         for number, (at_ns, kind, body) in enumerate(self._records[:later]):

@@ -33,7 +33,7 @@ def test_who_waits_has_its_turn_before_the_one_that_had_it() -> None:
             with lock.measuring(60, _nothing):
                 turns.append(name)
                 time.sleep(SOON_S)
-            time.sleep(0.002)
+            time.sleep(SOON_S / 5)
 
     workers = [threading.Thread(target=measure, args=(name,)) for name in "abc"]
     with lock.measuring(60, _nothing):

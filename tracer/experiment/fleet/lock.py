@@ -9,6 +9,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 from tracer.errors import TracerError
@@ -37,21 +38,27 @@ def measuring(limit_s: float, require_wanted: Callable[[], None]) -> Iterator[in
         fd = os.open(LOCK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     began_s = time.monotonic()
     deadline_s = began_s + max(limit_s - _EARLIER_S, limit_s / 2)
-    taken = threading.Event()
+    taken: Future[None] = Future()
+    own = os.dup(fd)  # of the same open file, which has the lock
 
     def take() -> None:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        taken.set()
+        try:
+            fcntl.flock(own, fcntl.LOCK_EX)
+            taken.set_result(None)
+        except OSError as error:
+            taken.set_exception(error)
+        finally:
+            os.close(own)
 
-    # The kernel lets those that wait have it in turn; whoever only looks now and then may find it
-    # taken again each time. A wait that is given up ends once the lock is free: the descriptor is
-    # closed by then, so that the lock goes to the next.
+    # The kernel wakes those that wait in turn; whoever only looks now and then may find it taken
+    # again each time. A wait that is given up ends once the lock is free, and leaves it free.
     threading.Thread(target=take, daemon=True).start()
     try:
-        while not taken.wait(_LOOK_S):
+        while not wait([taken], _LOOK_S).done:
             require_wanted()
             if time.monotonic() > deadline_s:
                 raise _held(time.monotonic() - began_s)
+        taken.result()
         yield fd
     finally:
         os.close(fd)
