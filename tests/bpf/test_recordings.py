@@ -48,10 +48,10 @@ def of_kind(events: Events, kind: Kind) -> np.ndarray:  # type: ignore[type-arg]
     return rows[inside & (rows["kind"] == kind)]
 
 
-@pytest.fixture(scope="module")
-def brigade(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The recording of a workload's run."""
-    directory = tmp_path_factory.mktemp("recordings") / "r"
+@pytest.fixture
+def brigade(tmp_path: Path) -> Path:
+    """The recording of a workload's run: another one where a test is run again."""
+    directory = tmp_path / "r"
     options = ("--no-baseline", "--quiet", "--record", str(directory))
     running = start("run", *BRIGADE.split(), *options)
     _out, err = running.communicate(timeout=120)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -31,12 +32,11 @@ class Both(NamedTuple):
         return found
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, compiled: Callable[[str], str]) -> Both:
-    directory = tmp_path_factory.mktemp("recorded")
-    events = directory / "events"
+@pytest.fixture
+def run(tmp_path: Path, compiled: Callable[[str], str]) -> Both:
+    events = tmp_path / "events"
     options = ("--grid", "200", "--probe", "sched,syscalls,stacks", "--record", str(events))
-    document = traced(directory, (compiled("stages"), "300"), *options)
+    document = traced(tmp_path, (compiled("stages"), "300"), *options)
     found = recorded(events)
     if found.lost:
         pytest.skip(f"{found.lost} events found no room on this busy host")
@@ -78,6 +78,8 @@ def test_a_place_has_the_time_of_its_call_within_its_error(run: Both) -> None:
         share = exact[place["part"], place["calls"][0]] / window_ns
         if place["part"] == "preempted":
             continue  # in the call or beside it: the place does not tell
-        assert place["share"] == pytest.approx(share, abs=FAR * place["error"]), place
+        # the error is of the share that was met: of too small a one it is too small as well
+        error = place["error"] * max(share / place["share"], 1) ** 0.5
+        assert place["share"] == pytest.approx(share, abs=FAR * error), place
         seen += 1
     assert seen >= 6
