@@ -25,7 +25,9 @@ def calibrated(
         try:
             switch_ns, costs = switch_cost_ns(engine), calibration(engine)
         except (TracerError, OSError, RuntimeError) as error:
-            say(f"what tracing costs is not known here: {error}")
+            # its helper gets the signal too: of a terminal, of timeout(1)
+            why = "a signal came meanwhile" if signals.signalled else error
+            say(f"what tracing costs is not known here: {why}")
     recording = dataclasses.replace(
         recording, switch_cost_ns=switch_ns, signalled=signals.signalled or recording.signalled
     )

@@ -75,3 +75,15 @@ def test_a_failure_is_told_and_the_run_is_kept(
     recording, costs = calibrated(world, monkeypatch, failing, said := [])
     assert (recording.switch_cost_ns, recording.stopped_by, costs) == (None, None, None)
     assert said == [f"what tracing costs is not known here: {error}"]
+
+
+def test_a_signal_that_ended_the_helper_too_is_the_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_engine: object) -> NoReturn:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise BrokenPipeError(32, "Broken pipe")
+
+    recording, costs = calibrated(world, monkeypatch, failing, said := [])
+    assert (recording.stopped_by, costs) == (signal.SIGTERM, None)
+    assert said == ["what tracing costs is not known here: a signal came meanwhile"]
