@@ -210,7 +210,10 @@ def _follow(
     def wait(
         timeout_s: float | None, how: Wait = python.wait, until: int | None = None
     ) -> int | None:
-        return _ended_or_stopped(target, timeout_s, lambda: _session(engine, target), how, until)
+        stopped = _ended_or_stopped(target, timeout_s, lambda: _session(engine, target), how, until)
+        if stopped is None and target.exit_status is not None:
+            options.over()
+        return stopped
 
     tally.opens()  # before the gate: a short command is over before this thread runs again
     target.open_gate()
@@ -221,8 +224,6 @@ def _follow(
         tally.opens()
         open_now(engine, target.pid)
     stopped = wait(options.duration_s, until=options.until)
-    if stopped is None and target.exit_status is not None:
-        options.over()
     took_ns = time.monotonic_ns() - began_ns
     load = tally.closes()
     if int(engine.ctl["phase"]) == Phase.BEFORE and (target.exit_status or 0) < 0:
@@ -239,8 +240,6 @@ def _follow(
     path = choose_path(data, "busiest", target.pid)
     waiting = waiting_stacks(engine, data)
     stopped = wait(None, readable)
-    if stopped is None:
-        options.over()
     survivors = tuple(_survivors(engine, target))
     return Closed(
         data,

@@ -1,5 +1,5 @@
 """SIGINT and SIGTERM: the first leaves time for a report, the second ends tracer at once. Ignored
-ones stay so: of nohup, of a shell's background job."""
+ones stay so."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from tracer.errors import Interrupted
+from tracer.host.stopping import answered
 
 _AGAIN_S = 0.01
 
@@ -28,9 +29,8 @@ def answer_to_signals() -> None:
 
 
 def _set(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, handler)
+    for number in answered():
+        signal.signal(number, handler)
 
 
 def only_report_is_left() -> None:

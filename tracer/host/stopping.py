@@ -42,6 +42,12 @@ class Stop:
         os.close(self.fd)
 
 
+def answered() -> list[int]:
+    """SIGINT and SIGTERM, unless they are ignored: by nohup, in a shell's background job."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 class FirstKept:
     """SIGINT and SIGTERM while nothing may be lost for one: the first calls `then`, which may make
     the work shorter, and is kept as `signalled`; the next one ends tracer at once.
@@ -56,9 +62,7 @@ class FirstKept:
 
     def __enter__(self) -> FirstKept:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) is not signal.SIG_IGN:
-                    self._before[number] = signal.signal(number, self._keep)
+            self._before = {number: signal.signal(number, self._keep) for number in answered()}
         return self
 
     def __exit__(self, *_: object) -> None:
